@@ -1,0 +1,88 @@
+"""Everything that can go wrong, as one small tree.
+
+StudioError
+├── InvalidRequest        the caller asked for something that cannot be; nothing was started
+│   └── UnknownCheckpoint
+├── NotFound              no such job or picture (any more)
+├── QueueFull             too many jobs wait already
+├── CheckpointError       a model's files are missing, broken or of a kind we cannot run
+├── OutOfMemory           the device is too small for this request
+├── SaveError             the picture exists, but could not be written to disk
+└── EngineError           anything else that stopped one job; the studio goes on
+
+Every message says the cause and the next step, and is fit to be shown to the artist.
+Third-party errors are translated where they enter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+
+class StudioError(Exception):
+    """Base of all errors with a message for people. `status` is the HTTP status that fits."""
+
+    status = 500
+
+
+class InvalidRequest(StudioError):
+    status = 422
+
+
+class UnknownCheckpoint(InvalidRequest):
+    pass
+
+
+class NotFound(StudioError):
+    status = 404
+
+
+class QueueFull(StudioError):
+    status = 503
+
+
+class CheckpointError(StudioError):
+    pass
+
+
+class OutOfMemory(StudioError):
+    pass
+
+
+class SaveError(StudioError):
+    status = 507
+
+
+class EngineError(StudioError):
+    pass
+
+
+def explain(error: ValidationError, allowed: Callable[[str], str] = lambda name: "") -> str:
+    """One line for people: every wrong field, its value, and what is `allowed(name)` for it."""
+    return " ".join(_explain_one(item, allowed) for item in error.errors(include_url=False))
+
+
+_REASONS = {
+    "extra_forbidden": "unknown field. Check the spelling or leave it out.",
+    "json_invalid": "this is not valid JSON ({error}).",
+    "string_too_long": "too long, at most {max_length} characters are allowed.",
+    "value_error": "{error}",
+}
+
+
+def _explain_one(item: dict, allowed: Callable[[str], str]) -> str:
+    name = ".".join(str(part) for part in item["loc"]) or "request"
+    if item["type"] in _REASONS:
+        return f"{name}: " + _REASONS[item["type"]].format(**item.get("ctx", {}))
+    value = _shorten(item.get("input"))
+    limits = allowed(name)
+    if limits:
+        return f"{name}: {value} is not allowed, it must be {limits}."
+    return f"{name}: {value} is not allowed ({item['msg'].lower()})."
+
+
+def _shorten(value: object, limit: int = 40) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,97 @@
+"""What a run tells the world, in order: Queued, Loading, Started, Progress and Preview, then
+exactly one of Finished, Failed, Cancelled. All frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+from PIL import Image
+
+from studio.domain.request import GenerationRequest
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One result.
+
+    image    RGB
+    seed     of this very picture: the request's seed + its place in the batch
+    request  the settled request
+    infotext settings as A1111 writes them, for this picture
+    partial  True if the run was stopped before the last step
+    id, path where it is kept; None until it was
+    warning  why it could not be written to disk, if so
+    """
+
+    image: Image.Image
+    seed: int
+    request: GenerationRequest
+    infotext: str
+    partial: bool = False
+    id: str | None = None
+    path: Path | None = None
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Queued:
+    """`position` jobs are before this one (0 = next)."""
+
+    position: int
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A model is being made ready; `fraction` is 0 to 1."""
+
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Started:
+    pass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`step` of `total` U-Net steps are done; `eta_s` seconds are left (None: not known yet)."""
+
+    step: int
+    total: int
+    eta_s: float | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The estimate of the clean picture after `step`: JPEG bytes; a batch as a grid."""
+
+    step: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
+class Finished:
+    pictures: tuple[Picture, ...]
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """`error` is the class name in the error tree, `message` is for people."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """`pictures` holds the last estimates, marked partial; empty if nothing was drawn yet."""
+
+    pictures: tuple[Picture, ...]
+
+
+Event = Union[Queued, Loading, Started, Progress, Preview, Finished, Failed, Cancelled]
+FINAL = (Finished, Failed, Cancelled)

@@ -1,0 +1,222 @@
+"""The one record that holds everything a picture needs.
+
+Each field is declared once, with its default, range, slider step, label and help: the page makes
+its control from the declaration, the command line its flag, the validation its message.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from studio.domain.errors import InvalidRequest, explain
+from studio.domain.family import ModelFamily
+from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+
+MAX_SEED = 2**53 - 1
+"""The largest whole number that JSON in a browser carries exactly."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TextToImage(_Frozen):
+    """Draw a picture from words alone."""
+
+    kind: Literal["text_to_image"] = "text_to_image"
+
+
+Task = TextToImage
+"""What is to be done; grows into a union told apart by `kind`."""
+
+Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
+Text = Annotated[str, Field(max_length=20_000)]
+
+
+class GenerationRequest(_Frozen):
+    """One request for `batch_size` pictures. Frozen; unknown fields are refused by name.
+
+    `checkpoint`, `width` and `height` left out (None) and `seed` −1 mean "you choose":
+    `settled` fixes them when the request is submitted, so what was saved is what ran.
+    """
+
+    task: Task = Field(default_factory=TextToImage, title="Task")
+    prompt: Text = Field(
+        "", title="Prompt", description="What the picture shows. Empty lets the model dream freely."
+    )
+    negative_prompt: Text = Field(
+        "", title="Negative prompt", description="What the picture should not show."
+    )
+    checkpoint: str | None = Field(
+        None, title="Checkpoint", max_length=1000, description="The model that draws."
+    )
+    scheduler: str = Field(
+        "DPM++ 2M",
+        title="Sampler",
+        description="The method that turns noise into a picture, step by step.",
+    )
+    noise_schedule: str = Field(
+        "automatic",
+        title="Schedule type",
+        description="How the noise is spread over the steps. Automatic suits the sampler.",
+    )
+    steps: int = Field(
+        20,
+        ge=1,
+        le=150,
+        title="Steps",
+        description="More steps take longer and add detail, up to a point.",
+        json_schema_extra={"step": 1},
+    )
+    guidance_scale: float = Field(
+        7.0,
+        ge=1.0,
+        le=30.0,
+        allow_inf_nan=False,
+        title="Guidance scale (CFG)",
+        description="How closely the picture follows the prompt. 1 ignores the negative prompt.",
+        json_schema_extra={"step": 0.5},
+    )
+    guidance_rescale: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        title="Guidance rescale",
+        description="Tames over-saturated colours at high guidance. 0 is off, 0.7 is usual.",
+        json_schema_extra={"step": 0.05},
+    )
+    width: Side | None = Field(None, title="Width", description="In pixels, a multiple of 8.")
+    height: Side | None = Field(None, title="Height", description="In pixels, a multiple of 8.")
+    seed: int = Field(
+        -1,
+        ge=-1,
+        le=MAX_SEED,
+        title="Seed",
+        description="The same seed gives the same picture. −1 draws a new one each time.",
+        json_schema_extra={"step": 1},
+    )
+    batch_size: int = Field(
+        1,
+        ge=1,
+        le=16,
+        title="Batch size",
+        description="Pictures drawn together, with seeds counting up.",
+        json_schema_extra={"step": 1},
+    )
+    clip_skip: int = Field(
+        1,
+        ge=1,
+        le=12,
+        title="Clip skip",
+        description="1 reads the text encoder's last layer, 2 the one before. Anime models like 2.",
+        json_schema_extra={"step": 1},
+    )
+
+    @field_validator("prompt", "negative_prompt")
+    @classmethod
+    def _is_text(cls, value: str) -> str:
+        if "\0" in value:
+            raise ValueError(
+                f"has a NUL character at position {value.index(chr(0)) + 1}. Delete it."
+            )
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            position = error.start + 1
+            raise ValueError(f"has half a character at position {position}. Delete it.") from None
+        return value
+
+    @field_validator("scheduler")
+    @classmethod
+    def _is_known_scheduler(cls, value: str) -> str:
+        if value not in SCHEDULERS:
+            raise ValueError(f"{value!r} is unknown. Choose one of: {', '.join(SCHEDULERS)}.")
+        return value
+
+    @field_validator("noise_schedule")
+    @classmethod
+    def _is_known_noise_schedule(cls, value: str) -> str:
+        if value not in NOISE_SCHEDULES:
+            raise ValueError(f"{value!r} is unknown. Choose one of: {', '.join(NOISE_SCHEDULES)}.")
+        return value
+
+    @model_validator(mode="after")
+    def _samples_rightly(self) -> GenerationRequest:
+        objection = SCHEDULERS[self.scheduler].objection(self.noise_schedule, self.steps)
+        if objection:
+            raise ValueError(objection)
+        return self
+
+    @classmethod
+    def parse(cls, data: bytes | str | dict) -> GenerationRequest:
+        """From JSON text or a dict, as `model_validate…` does, but raising `InvalidRequest`."""
+        try:
+            if isinstance(data, dict):
+                return cls.model_validate(data)
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise InvalidRequest(explain(error, _limits)) from None
+
+    def settled(self, checkpoint: str, family: ModelFamily) -> GenerationRequest:
+        """This request with nothing left open: checkpoint, size and seed are fixed."""
+        width, height = family.native_size
+        return self.model_copy(
+            update={
+                "checkpoint": checkpoint,
+                "width": self.width or width,
+                "height": self.height or height,
+                "seed": self.seed if self.seed >= 0 else secrets.randbelow(2**32),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is declared once about a field, for the page, the command line and the messages.
+
+    `minimum`, `maximum` and `step` are None where the field is no number.
+    """
+
+    name: str
+    title: str
+    help: str
+    default: Any
+    minimum: float | None
+    maximum: float | None
+    step: float | None
+
+
+@cache
+def declaration(name: str) -> Declaration:
+    """The declaration of a request field. Raises KeyError for an unknown name."""
+    field = GenerationRequest.model_fields[name]
+    schema = GenerationRequest.model_json_schema()["properties"][name]
+    number = next((option for option in schema.get("anyOf", ()) if "minimum" in option), schema)
+    return Declaration(
+        name=name,
+        title=field.title,
+        help=field.description or "",
+        default=field.get_default(call_default_factory=True),
+        minimum=number.get("minimum"),
+        maximum=number.get("maximum"),
+        step=number.get("step"),
+    )
+
+
+def _limits(name: str) -> str:
+    """'a whole number from 1 to 150', for a field that is a number; else ''."""
+    if name not in GenerationRequest.model_fields:
+        return ""
+    field = declaration(name)
+    if field.minimum is None:
+        return ""
+    kind = "a number" if isinstance(field.minimum, float) else "a whole number"
+    if name in ("width", "height"):
+        kind = "a multiple of 8"
+    return f"{kind} from {field.minimum:g} to {field.maximum:.16g}"

@@ -1,0 +1,99 @@
+"""A shipped engine without a model: honest events and deterministic flat pictures in no time.
+
+It serves the tests of jobs, API and page, where the pictures do not matter. It keeps the whole
+contract of `protocol.py`: one step per `advance`, cancel within a step, partial pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from studio.domain import events, infotext
+from studio.domain.request import GenerationRequest
+from studio.engine.protocol import WantsPreview, never
+
+
+@dataclass
+class _FakeRun:
+    request: GenerationRequest
+    wants_preview: WantsPreview
+    step: int = -1
+    done: bool = False
+    cancelled: bool = False
+    started_s: float = field(default_factory=time.monotonic)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakeEngine:
+    """`step_s` seconds a step. A prompt that contains `fail_on` makes its run fail half-way."""
+
+    def __init__(self, step_s: float = 0.0, fail_on: str | None = None) -> None:
+        self._step_s = step_s
+        self._fail_on = fail_on
+        self.steps_done = 0
+        self.on_step: Callable[[], None] = lambda: None
+
+    def open(self, request: GenerationRequest, wants_preview: WantsPreview = never) -> _FakeRun:
+        return _FakeRun(request, wants_preview)
+
+    def advance(self, runs: Sequence[_FakeRun]) -> list[tuple[_FakeRun, events.Event]]:
+        return [(run, event) for run in runs for event in self._advance_one(run)]
+
+    def _advance_one(self, run: _FakeRun) -> list[events.Event]:
+        total = run.request.steps
+        if run.cancelled:
+            run.done = True
+            return [events.Cancelled(self._pictures(run, partial=True) if run.step > 0 else ())]
+        if run.step < 0:
+            run.step = 0
+            return [events.Started()]
+        if run.step < total:
+            time.sleep(self._step_s)
+            self.on_step()
+            self.steps_done += 1
+            run.step += 1
+            if self._fail_on and self._fail_on in run.request.prompt and run.step * 2 >= total:
+                run.done = True
+                return [events.Failed("EngineError", "The fake engine was told to fail.")]
+            happened: list[events.Event] = [
+                events.Progress(run.step, total, self._step_s * (total - run.step))
+            ]
+            if run.wants_preview():
+                happened.append(events.Preview(run.step, _jpeg(self._draw(run, run.request.seed))))
+            return happened
+        run.done = True
+        elapsed_s = time.monotonic() - run.started_s
+        return [events.Finished(self._pictures(run, partial=False), elapsed_s)]
+
+    def _pictures(self, run: _FakeRun, partial: bool) -> tuple[events.Picture, ...]:
+        request = run.request
+        return tuple(
+            events.Picture(
+                image=self._draw(run, seed),
+                seed=seed,
+                request=request,
+                infotext=infotext.write(request, seed, "fake"),
+                partial=partial,
+            )
+            for seed in range(request.seed, request.seed + request.batch_size)
+        )
+
+    def _draw(self, run: _FakeRun, seed: int) -> Image.Image:
+        """A colour that depends on prompt, seed and step alone."""
+        key = f"{run.request.prompt}|{seed}|{run.step}".encode()
+        colour = tuple(hashlib.sha256(key).digest()[:3])
+        return Image.new("RGB", (run.request.width, run.request.height), colour)
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=75)
+    return buffer.getvalue()

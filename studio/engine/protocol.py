@@ -1,0 +1,48 @@
+"""The seam between jobs and the method: what an engine can do, and all that others may know of it.
+
+An engine is driven by one thread. `open` is cheap and loads nothing; each `advance` does one
+unit of work for every run it is given (load, encode, one denoise step, decode) and returns at once
+with what happened. So a cancel takes effect within one step, and several runs may share a U-Net
+call later without any change here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from studio.domain.events import Event
+from studio.domain.request import GenerationRequest
+
+WantsPreview = Callable[[], bool]
+"""Asked before a preview would be decoded; False saves the work."""
+
+
+def never() -> bool:
+    """A `WantsPreview` for callers who only want the result."""
+    return False
+
+
+class Run(Protocol):
+    """One settled request under way."""
+
+    request: GenerationRequest
+
+    @property
+    def done(self) -> bool:
+        """True once Finished, Failed or Cancelled was returned. Everything is given back then."""
+        ...
+
+    def cancel(self) -> None:
+        """End at the next `advance`, with what there is. Harmless when done."""
+        ...
+
+
+class Engine(Protocol):
+    def open(self, request: GenerationRequest, wants_preview: WantsPreview = never) -> Run:
+        """Begin `request`, which must be settled."""
+        ...
+
+    def advance(self, runs: Sequence[Run]) -> list[tuple[Run, Event]]:
+        """One unit of work for each run. Never raises for what a run does wrong: it fails."""
+        ...

@@ -1,0 +1,94 @@
+"""One request on its way: who asked, where it stands, how it can be stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from enum import StrEnum
+
+from studio.domain.events import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Loading,
+    Picture,
+    Queued,
+    Started,
+)
+from studio.domain.request import GenerationRequest
+from studio.jobs.stream import EventStream
+
+PREVIEW_INTERVAL_S = 0.1
+"""At most about ten previews a second: more the eye does not need."""
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    LOADING = "loading"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_STATE_AFTER = {
+    Queued: JobState.QUEUED,
+    Loading: JobState.LOADING,
+    Started: JobState.RUNNING,
+    Finished: JobState.FINISHED,
+    Failed: JobState.FAILED,
+    Cancelled: JobState.CANCELLED,
+}
+
+
+class Job:
+    """A settled request with an id. The id is unguessable: whoever knows it may follow it.
+
+    Previews are decoded only while somebody watches: `watched` is called by every reader that
+    shows them.
+    """
+
+    def __init__(self, id: str, request: GenerationRequest) -> None:
+        self.id = id
+        self.request = request
+        self.events = EventStream()
+        self.state = JobState.QUEUED
+        self.created_s = time.time()
+        self._cancel = threading.Event()
+        self._watched_s = float("-inf")
+        self._preview_s = float("-inf")
+
+    def cancel(self) -> None:
+        """Ask for the end; takes effect within one step. Harmless when the job has ended."""
+        self._cancel.set()
+
+    @property
+    def cancel_requested(self) -> bool:
+        return self._cancel.is_set()
+
+    def watched(self) -> None:
+        """Somebody looks at the previews, and will for the next ten seconds."""
+        self._watched_s = time.monotonic()
+
+    def wants_preview(self) -> bool:
+        """For the engine: is a preview worth its decode right now?"""
+        now_s = time.monotonic()
+        if now_s - self._watched_s > 10 or now_s - self._preview_s < PREVIEW_INTERVAL_S:
+            return False
+        self._preview_s = now_s
+        return True
+
+    def publish(self, event: Event) -> None:
+        """For the queue: record what happened."""
+        self.state = _STATE_AFTER.get(type(event), self.state)
+        self.events.publish(event)
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Results so far: those of Finished or Cancelled, else none."""
+        for kind in (Finished, Cancelled):
+            event = self.events.newest(kind)
+            if event is not None:
+                return event.pictures
+        return ()

@@ -1,0 +1,153 @@
+"""First come, first served: one worker thread owns the device, everyone else sends requests."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import secrets
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+from studio.domain.errors import NotFound, QueueFull
+from studio.domain.events import Cancelled, Event, Failed, Finished, Picture, Queued
+from studio.domain.request import GenerationRequest
+from studio.engine.protocol import Engine
+from studio.jobs.job import Job
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 200
+MAX_REMEMBERED = 500
+
+
+class JobQueue:
+    """Submits, orders, runs and remembers jobs.
+
+    build_engine  called once, in the worker thread: importing and loading may take seconds, and
+            jobs may be submitted meanwhile
+    settle  completes a request (checkpoint, size, seed), or raises `InvalidRequest`
+    keep    stores a finished picture and returns it with its id; must not raise for a full disk
+    """
+
+    def __init__(
+        self,
+        build_engine: Callable[[], Engine],
+        settle: Callable[[GenerationRequest], GenerationRequest],
+        keep: Callable[[Picture], Picture],
+    ) -> None:
+        self._build_engine = build_engine
+        self._settle = settle
+        self._keep = keep
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._waiting: deque[Job] = deque()
+        self._running: Job | None = None
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._worker = threading.Thread(target=self._work, name="device", daemon=True)
+        self._worker.start()
+
+    def submit(self, request: GenerationRequest) -> Job:
+        """Queue `request`. Raises `InvalidRequest`, or `QueueFull` with 200 jobs before it."""
+        job = Job(secrets.token_urlsafe(16), self._settle(request))
+        with self._changed:
+            if self._stopping or len(self._waiting) >= MAX_WAITING:
+                raise QueueFull(
+                    f"{len(self._waiting)} jobs are waiting already. Try again when some are done."
+                )
+            self._jobs[job.id] = job
+            self._waiting.append(job)
+            self._tell_positions()
+            self._forget_oldest()
+            self._changed.notify_all()
+        return job
+
+    def get(self, id: str) -> Job:
+        """Raises `NotFound`."""
+        with self._changed:
+            if id in self._jobs:
+                return self._jobs[id]
+        raise NotFound(f"There is no job {id!r}. It was deleted, or the studio was restarted.")
+
+    def jobs(self) -> list[Job]:
+        """All remembered jobs, oldest first."""
+        with self._changed:
+            return list(self._jobs.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait or run."""
+        with self._changed:
+            return len(self._waiting) + (self._running is not None)
+
+    def cancel(self, id: str) -> Job:
+        """Stop a job: at once while it waits, within one step while it runs."""
+        job = self.get(id)
+        job.cancel()
+        with self._changed:
+            if job in self._waiting:
+                self._waiting.remove(job)
+                job.publish(Cancelled(()))
+                self._tell_positions()
+        return job
+
+    def delete(self, id: str) -> None:
+        """Cancel and forget a job; its saved pictures stay."""
+        self.cancel(id)
+        with self._changed:
+            self._jobs.pop(id, None)
+
+    def close(self) -> None:
+        """Cancel everything and end the worker."""
+        with self._changed:
+            self._stopping = True
+            unfinished = [*self._waiting, *([self._running] if self._running else [])]
+            self._changed.notify_all()
+        for job in unfinished:
+            self.cancel(job.id)
+        self._worker.join(timeout=30)
+
+    def _work(self) -> None:
+        engine = self._build_engine()
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                if self._stopping:
+                    return
+                job = self._running = self._waiting.popleft()
+                self._tell_positions()
+            try:
+                self._run(engine, job)
+            except Exception as error:  # the last guard: whatever it was, the queue goes on
+                log.exception("job %s ended unexpectedly", job.id)
+                job.publish(Failed(type(error).__name__, f"The job ended unexpectedly: {error}"))
+            finally:
+                with self._changed:
+                    self._running = None
+
+    def _run(self, engine: Engine, job: Job) -> None:
+        run = engine.open(job.request, job.wants_preview)
+        while not run.done:
+            if job.cancel_requested:
+                run.cancel()
+            for _, event in engine.advance([run]):
+                job.publish(self._kept(event))
+
+    def _kept(self, event: Event) -> Event:
+        """Results are stored before anybody hears of them."""
+        if isinstance(event, (Finished, Cancelled)):
+            return dataclasses.replace(
+                event, pictures=tuple(self._keep(picture) for picture in event.pictures)
+            )
+        return event
+
+    def _tell_positions(self) -> None:
+        for place, job in enumerate(self._waiting):
+            position = place + (self._running is not None)
+            if job.events.newest(Queued) != Queued(position):
+                job.publish(Queued(position))
+
+    def _forget_oldest(self) -> None:
+        excess = len(self._jobs) - MAX_REMEMBERED
+        for job in [job for job in self._jobs.values() if job.events.closed][: max(excess, 0)]:
+            del self._jobs[job.id]

@@ -1,0 +1,93 @@
+"""What a job tells its readers: of each kind of event only the newest is kept.
+
+So a late reader gets the present state at once, a slow reader skips stale previews, and nothing
+piles up however many readers there are or how slow they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+from studio.domain.events import FINAL, Event
+
+Numbered = tuple[int, Event]
+
+
+class EventStream:
+    """One writer, any number of readers, from threads or from asyncio. Ends once."""
+
+    def __init__(self) -> None:
+        self._newest: dict[type, Numbered] = {}
+        self._count = 0
+        self._closed = False
+        self._changed = threading.Condition()
+        self._wake: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+
+    @property
+    def closed(self) -> bool:
+        """True once Finished, Failed or Cancelled was published."""
+        return self._closed
+
+    def publish(self, event: Event) -> None:
+        """Number `event` (1, 2, …) and hand it to all readers. A closed stream takes no more."""
+        with self._changed:
+            if self._closed:
+                return
+            self._count += 1
+            self._newest[type(event)] = (self._count, event)
+            self._closed = isinstance(event, FINAL)
+            self._changed.notify_all()
+            waiters = list(self._wake)
+        for loop, flag in waiters:
+            try:
+                loop.call_soon_threadsafe(flag.set)
+            except RuntimeError:  # that reader's event loop has ended; nobody waits there
+                continue
+
+    def since(self, after: int = 0) -> list[Numbered]:
+        """What is newer than number `after`, oldest first."""
+        with self._changed:
+            return sorted(
+                (item for item in self._newest.values() if item[0] > after),
+                key=lambda item: item[0],
+            )
+
+    def newest(self, kind: type) -> Event | None:
+        """The newest event of one kind."""
+        with self._changed:
+            item = self._newest.get(kind)
+        return item[1] if item else None
+
+    def follow(self, after: int = 0) -> Iterator[Numbered]:
+        """All that comes, for a reader in a thread; returns after the final event."""
+        while True:
+            with self._changed:
+                while self._count <= after and not self._closed:
+                    self._changed.wait()
+                ended = self._closed
+            for number, event in self.since(after):
+                after = number
+                yield number, event
+            if ended:
+                return
+
+    async def wait(self, after: int, timeout_s: float) -> list[Numbered]:
+        """What is newer than `after`, waiting up to `timeout_s` for it; empty on time-out."""
+        flag = asyncio.Event()
+        waiter = (asyncio.get_running_loop(), flag)
+        with self._changed:
+            self._wake.add(waiter)
+        try:
+            found = self.since(after)
+            if found or self._closed:
+                return found
+            try:
+                await asyncio.wait_for(flag.wait(), timeout_s)
+            except TimeoutError:
+                return []
+            return self.since(after)
+        finally:
+            with self._changed:
+                self._wake.discard(waiter)

@@ -1,0 +1,1 @@
+"""picturebook: the embedded model's world, its training and its evaluation."""
