@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from studio.domain.errors import NotFound, QueueFull
+from studio.domain.errors import NotFound, QueueFull, StudioError
 from studio.domain.events import Cancelled, Event, Failed, Finished, Picture, Queued
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine
@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING = 200
 MAX_REMEMBERED = 500
+MAX_REMEMBERED_PIXELS = 64_000_000
+"""Pillow takes 4 bytes for an RGB pixel, so 256 MB."""
+ALWAYS_REMEMBERED = 4
+"""The newest ended jobs stay, however large: their readers may not have come yet."""
 
 
 class JobQueue:
@@ -51,7 +55,9 @@ class JobQueue:
         """Queue `request`. Raises `InvalidRequest`, or `QueueFull` with 200 jobs before it."""
         job = Job(secrets.token_urlsafe(16), self._settle(request))
         with self._changed:
-            if self._stopping or len(self._waiting) >= MAX_WAITING:
+            if self._stopping:
+                raise QueueFull("The studio is closing and takes no more jobs. Start it again.")
+            if len(self._waiting) >= MAX_WAITING:
                 raise QueueFull(
                     f"{len(self._waiting)} jobs are waiting already. Try again when some are done."
                 )
@@ -97,18 +103,28 @@ class JobQueue:
         with self._changed:
             self._jobs.pop(id, None)
 
-    def close(self) -> None:
-        """Cancel everything and end the worker."""
+    def close(self, timeout_s: float = 10) -> None:
+        """Cancel everything and end the worker, waiting at most `timeout_s` for it.
+
+        A load that has begun cannot be stopped; the worker is a daemon and ends with the process.
+        """
         with self._changed:
             self._stopping = True
-            unfinished = [*self._waiting, *([self._running] if self._running else [])]
+            if self._running:
+                self._running.cancel()
+            while self._waiting:
+                job = self._waiting.popleft()
+                job.cancel()
+                job.publish(Cancelled(()))
             self._changed.notify_all()
-        for job in unfinished:
-            self.cancel(job.id)
-        self._worker.join(timeout=30)
+        self._worker.join(timeout_s)
 
     def _work(self) -> None:
-        engine = self._build_engine()
+        engine: Engine | None = None
+        try:
+            engine = self._build_engine()
+        except Exception:  # tried again with the next job, which then says why
+            log.exception("the engine could not be started")
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
@@ -117,10 +133,13 @@ class JobQueue:
                 job = self._running = self._waiting.popleft()
                 self._tell_positions()
             try:
+                engine = engine or self._build_engine()
                 self._run(engine, job)
+            except StudioError as error:
+                job.publish(Failed(type(error).__name__, str(error)))
             except Exception as error:  # the last guard: whatever it was, the queue goes on
                 log.exception("job %s ended unexpectedly", job.id)
-                job.publish(Failed(type(error).__name__, f"The job ended unexpectedly: {error}"))
+                job.publish(Failed("EngineError", f"The job ended unexpectedly: {error!r}"))
             finally:
                 with self._changed:
                     self._running = None
@@ -148,6 +167,19 @@ class JobQueue:
                 job.publish(Queued(position))
 
     def _forget_oldest(self) -> None:
+        """Ended jobs go, oldest first, when there are too many or their pictures fill the memory.
+
+        The pictures' files stay, and whoever holds the job itself still reads it to its end.
+        """
+        ended = [job for job in self._jobs.values() if job.events.closed]
+        pixels = sum(_pixels(job) for job in ended)
         excess = len(self._jobs) - MAX_REMEMBERED
-        for job in [job for job in self._jobs.values() if job.events.closed][: max(excess, 0)]:
+        for place, job in enumerate(ended[:-ALWAYS_REMEMBERED]):
+            if place >= excess and pixels <= MAX_REMEMBERED_PIXELS:
+                return
+            pixels -= _pixels(job)
             del self._jobs[job.id]
+
+
+def _pixels(job: Job) -> int:
+    return sum(picture.image.width * picture.image.height for picture in job.pictures)
