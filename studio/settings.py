@@ -1,0 +1,184 @@
+"""How the studio was started: one frozen record, read once and passed down.
+
+A value comes from the command line's flag, else from the environment (`STUDIO_PORT`), else from
+`studio.toml` (in the working directory, or in the platform's configuration folder), else from the
+default that is declared here.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from studio.domain.errors import InvalidRequest, explain
+
+APP_NAME = "latent-studio"
+ENVIRONMENT_PREFIX = "STUDIO_"
+
+Login = Annotated[str, Field(pattern=r"^[^:\n]+:[^\n]+$")]
+
+
+class InvalidSettings(InvalidRequest):
+    """A flag, an environment variable or `studio.toml` holds what cannot be."""
+
+
+class Settings(BaseModel):
+    """Every field is a flag of the command line (`--models-dir`), an environment variable
+    (`STUDIO_MODELS_DIR`) and a key of `studio.toml` (`models_dir`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="Address to listen on; this machine only by default."
+    )
+    port: int = Field(7860, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    listen: bool = Field(
+        False, description="Listen on all interfaces: everybody on the network can reach the page."
+    )
+    allow_host: tuple[str, ...] = Field(
+        (), description="Host name under which a proxy serves the studio. Repeatable."
+    )
+    auth: tuple[Login, ...] = Field(
+        (), repr=False, description="A login as user:password. Repeatable."
+    )
+    auth_file: Path | None = Field(None, description="File with one user:password a line.")
+    models_dir: tuple[Path, ...] = Field(
+        (), description="Folder with models, searched besides the embedded model. Repeatable."
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)),
+        description="Folder for pictures and everything else the studio writes.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="auto, cuda, cuda:1, mps or cpu. auto takes the first there is.",
+    )
+    dtype: Literal["auto", "float16", "bfloat16", "float32"] = Field(
+        "auto", description="auto, float16, bfloat16 or float32. auto suits the device."
+    )
+    checkpoint: str | None = Field(
+        None, description="The model that draws where a request names none."
+    )
+    no_browser: bool = Field(False, description="Do not open the page in a browser.")
+
+    @field_validator("data_dir", "auth_file", "models_dir")
+    @classmethod
+    def _expand_home(cls, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(path.expanduser() for path in value)
+        return value.expanduser() if value else value
+
+    @classmethod
+    def read(
+        cls,
+        flags: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> Settings:
+        """Join `flags` (None = not given), `environment` (default: the process's) and the
+        `studio.toml` in `folder` (default: the working directory, then the platform's).
+
+        Raises `InvalidSettings`, which names the source, the key and what is allowed.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        for source, found in (
+            _from_file(folder),
+            ("the environment", _from_environment(environment)),
+            ("the command line", {k: v for k, v in (flags or {}).items() if v is not None}),
+        ):
+            try:
+                cls.model_validate(found)
+            except ValidationError as error:
+                raise InvalidSettings(f"In {source}: {explain(error)}") from None
+            values |= found
+        return cls.model_validate(values)
+
+    @property
+    def bind_host(self) -> str:
+        """The address to listen on."""
+        return "0.0.0.0" if self.listen else self.host
+
+    @property
+    def outputs_dir(self) -> Path:
+        return self.data_dir / "outputs"
+
+    def logins(self) -> dict[str, str]:
+        """User -> password, from `auth` and `auth_file`; empty means that no login is needed.
+
+        Raises `InvalidSettings` if the file cannot be read, has a line that is no login, or
+        holds none at all.
+        """
+        lines = list(self.auth)
+        if self.auth_file:
+            lines += _logins_in(self.auth_file)
+        return dict(line.split(":", 1) for line in lines)
+
+
+def is_repeatable(name: str) -> bool:
+    """True for fields that hold several values."""
+    return Settings.model_fields[name].default == ()
+
+
+def shipped(name: Literal["assets", "presets"]) -> Path:
+    """A folder that comes with the studio: beside the package in a checkout, inside it when
+    installed."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_shipped" / name
+    return installed if installed.is_dir() else package.parent / name
+
+
+def assets_dir() -> Path:
+    """Where the embedded model lies, in `models/`."""
+    return shipped("assets")
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Lists are separated as in PATH for folders, by commas for host names, by lines for logins."""
+    separators = {"models_dir": os.pathsep, "allow_host": ",", "auth": "\n"}
+    found: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        text = environment.get(ENVIRONMENT_PREFIX + name.upper(), "")
+        if text and name in separators:
+            found[name] = tuple(part for part in text.split(separators[name]) if part)
+        elif text:
+            found[name] = text
+    return found
+
+
+def _from_file(folder: Path | None) -> tuple[str, dict[str, Any]]:
+    """The file's name for messages, and what it holds; empty where there is none."""
+    config_dir = Path(platformdirs.user_config_dir(APP_NAME, appauthor=False))
+    for candidate in [folder] if folder else [Path.cwd(), config_dir]:
+        path = candidate / "studio.toml"
+        try:
+            return str(path), tomllib.loads(path.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidSettings(
+                f"{path} cannot be read: {error}. Correct or remove it."
+            ) from None
+    return "studio.toml", {}
+
+
+def _logins_in(path: Path) -> list[str]:
+    try:
+        lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"auth_file: {path} cannot be read: {error}.") from None
+    logins = [line for line in lines if line and not line.startswith("#")]
+    for number, line in enumerate(lines, 1):
+        if line in logins and not all(line.partition(":")):
+            raise InvalidSettings(f"auth_file: line {number} of {path} is not user:password.")
+    if not logins:
+        raise InvalidSettings(f"auth_file: {path} holds no login. Write one user:password a line.")
+    return logins
