@@ -24,6 +24,7 @@ class ModelFamily:
     steps: int
     guidance_scale: float
     example_prompts: tuple[str, ...]
+    preview_factors: tuple[tuple[float, float, float], ...]
     latent_channels: int = 4
     vae_factor: int = 8
 
@@ -34,6 +35,14 @@ _PHOTO_PROMPTS = (
     "a quiet street in the rain at night, neon reflections",
     "a fox in a birch forest, watercolor illustration",
 )
+
+_SD_PREVIEW_FACTORS = (
+    (0.298, 0.207, 0.208),
+    (0.187, 0.286, 0.173),
+    (-0.158, 0.189, 0.264),
+    (-0.184, -0.271, -0.473),
+)
+"""Published fit to the VAE that SD 1.x and 2.x share."""
 
 PICTUREBOOK = ModelFamily(
     name="picturebook",
@@ -47,6 +56,7 @@ PICTUREBOOK = ModelFamily(
         "a purple balloon over a snowy field at dawn, watercolor",
         "a white cat in the forest at night, moon",
     ),
+    preview_factors=_SD_PREVIEW_FACTORS,
 )
 SD1 = ModelFamily(
     name="SD 1.x",
@@ -55,6 +65,7 @@ SD1 = ModelFamily(
     steps=20,
     guidance_scale=7.0,
     example_prompts=_PHOTO_PROMPTS,
+    preview_factors=_SD_PREVIEW_FACTORS,
 )
 SD2 = ModelFamily(
     name="SD 2.x",
@@ -63,4 +74,5 @@ SD2 = ModelFamily(
     steps=20,
     guidance_scale=7.0,
     example_prompts=_PHOTO_PROMPTS,
+    preview_factors=_SD_PREVIEW_FACTORS,
 )

@@ -6,11 +6,12 @@ from __future__ import annotations
 import json
 import re
 
+from studio import __version__
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
 
 
-def write(request: GenerationRequest, seed: int, version: str) -> str:
+def write(request: GenerationRequest, seed: int) -> str:
     """The infotext of the picture that `seed` gave. `request` is settled."""
     schedule = SCHEDULERS[request.scheduler].noise_schedule(request.noise_schedule)
     settings = {
@@ -24,7 +25,7 @@ def write(request: GenerationRequest, seed: int, version: str) -> str:
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
         "CFG Rescale": f"{request.guidance_rescale:g}" if request.guidance_rescale else None,
         "RNG": "CPU",
-        "Version": f"Latent Studio {version}",
+        "Version": f"Latent Studio {__version__}",
     }
     lines = [request.prompt] if request.prompt else []
     if request.negative_prompt:

@@ -3,8 +3,9 @@
 One table serves the menus, the validation of requests and `diffusion/schedulers.py`, which
 builds the objects. `diffusers_class` is only a name here: the domain imports no torch.
 
-What is listed samples rightly: checked against an analytic model (data N(0, 0.5²) with an exact
-predictor), where the final spread must come out at 0.5. `min_steps` is where that begins.
+What is listed samples rightly: tested against an analytic model (data N(0, 0.5²) with the exact
+predictor), whose samples must come out with a spread of 0.5. `min_steps` is where a spread above
+0.75, which is noise left in the picture, ends.
 """
 
 from __future__ import annotations
@@ -39,8 +40,7 @@ class SchedulerSpec:
     options          constructor options beyond the base configuration
     noise_schedules  those it can follow, without "automatic"
     automatic        the noise schedule that "automatic" stands for
-    min_steps        fewer steps leave noise or explode
-    min_steps_for    a higher bound under one noise schedule
+    min_steps        noise schedule -> least steps, where fewer leave noise or explode
     """
 
     name: str
@@ -48,8 +48,7 @@ class SchedulerSpec:
     automatic: str = "normal"
     noise_schedules: tuple[str, ...] = _SIGMAS
     options: Mapping[str, Any] = field(default_factory=dict)
-    min_steps: int = 1
-    min_steps_for: Mapping[str, int] = field(default_factory=dict)
+    min_steps: Mapping[str, int] = field(default_factory=dict)
 
     def noise_schedule(self, wanted: str) -> str:
         """Resolve "automatic"."""
@@ -64,9 +63,12 @@ class SchedulerSpec:
                 f"{self.name} cannot follow the {NOISE_SCHEDULES[resolved]} noise schedule. "
                 f"Choose Automatic or one of: {allowed}."
             )
-        least = max(self.min_steps, self.min_steps_for.get(resolved, 1))
+        least = self.min_steps.get(resolved, 1)
         if steps < least:
-            return f"{self.name} needs at least {least} steps, or noise is left in the picture."
+            return (
+                f"steps: {self.name} with the {NOISE_SCHEDULES[resolved]} noise schedule needs at "
+                f"least {least}, with {steps} noise is left in the picture."
+            )
         return None
 
 
@@ -75,39 +77,61 @@ _SPECS = (
     SchedulerSpec(
         "DPM++ 2M SDE",
         "DPMSolverMultistepScheduler",
-        automatic="karras",
+        automatic="exponential",
         options={"algorithm_type": "sde-dpmsolver++"},
-        min_steps=5,
     ),
     SchedulerSpec(
         "DPM++ 3M SDE",
         "DPMSolverMultistepScheduler",
-        automatic="karras",
+        automatic="exponential",
+        noise_schedules=("normal", "karras", "exponential", "sgm_uniform"),
         options={"algorithm_type": "sde-dpmsolver++", "solver_order": 3},
-        min_steps=5,
     ),
-    SchedulerSpec("DPM++ SDE", "DPMSolverSDEScheduler", automatic="karras", min_steps=5),
+    SchedulerSpec("DPM++ SDE", "DPMSolverSDEScheduler", automatic="karras"),
     SchedulerSpec("DPM++ 2S", "DPMSolverSinglestepScheduler", automatic="karras"),
     SchedulerSpec("Euler", "EulerDiscreteScheduler"),
     SchedulerSpec("Euler a", "EulerAncestralDiscreteScheduler", noise_schedules=_TIMESTEPS),
-    SchedulerSpec("LMS", "LMSDiscreteScheduler", automatic="normal"),
-    SchedulerSpec("Heun", "HeunDiscreteScheduler", min_steps=5),
-    SchedulerSpec("DPM2", "KDPM2DiscreteScheduler", automatic="karras", min_steps=5),
-    SchedulerSpec("DPM2 a", "KDPM2AncestralDiscreteScheduler", automatic="karras", min_steps=5),
+    SchedulerSpec("LMS", "LMSDiscreteScheduler"),
+    SchedulerSpec(
+        "Heun",
+        "HeunDiscreteScheduler",
+        min_steps={"normal": 4, "karras": 5, "exponential": 5, "beta": 8},
+    ),
+    SchedulerSpec(
+        "DPM2",
+        "KDPM2DiscreteScheduler",
+        automatic="karras",
+        min_steps={"normal": 5, "karras": 4, "exponential": 4, "beta": 10},
+    ),
+    SchedulerSpec(
+        "DPM2 a",
+        "KDPM2AncestralDiscreteScheduler",
+        automatic="karras",
+        min_steps={"normal": 7, "karras": 8, "exponential": 7, "beta": 16},
+    ),
     SchedulerSpec("UniPC", "UniPCMultistepScheduler"),
-    SchedulerSpec("DEIS", "DEISMultistepScheduler", min_steps_for={"karras": 2, "exponential": 2}),
-    SchedulerSpec("DDIM", "DDIMScheduler", noise_schedules=_TIMESTEPS),
+    SchedulerSpec(
+        "DEIS",
+        "DEISMultistepScheduler",
+        min_steps={"karras": 2, "exponential": 2, "beta": 2},
+    ),
+    SchedulerSpec("DDIM", "DDIMScheduler", noise_schedules=_TIMESTEPS, min_steps={"normal": 2}),
     SchedulerSpec(
         "PLMS",
         "PNDMScheduler",
         noise_schedules=("normal",),
         options={"skip_prk_steps": True},
-        min_steps=3,
+        min_steps={"normal": 3},
     ),
-    SchedulerSpec("DDPM", "DDPMScheduler", noise_schedules=_TIMESTEPS),
+    SchedulerSpec("DDPM", "DDPMScheduler", noise_schedules=_TIMESTEPS, min_steps={"normal": 2}),
     SchedulerSpec("LCM", "LCMScheduler", noise_schedules=("normal",)),
     SchedulerSpec("TCD", "TCDScheduler", noise_schedules=("normal",)),
-    SchedulerSpec("SA-Solver", "SASolverScheduler", min_steps=5, min_steps_for={"karras": 10}),
+    SchedulerSpec(
+        "SA-Solver",
+        "SASolverScheduler",
+        noise_schedules=("normal", "karras", "exponential", "sgm_uniform"),
+        min_steps={"karras": 9, "exponential": 8},
+    ),
 )
 
 SCHEDULERS: Mapping[str, SchedulerSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})

@@ -80,7 +80,7 @@ class FakeEngine:
                 image=self._draw(run, seed),
                 seed=seed,
                 request=request,
-                infotext=infotext.write(request, seed, "fake"),
+                infotext=infotext.write(request, seed),
                 partial=partial,
             )
             for seed in range(request.seed, request.seed + request.batch_size)

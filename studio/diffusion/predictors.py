@@ -1,0 +1,61 @@
+"""Answers to an `Ask`: each predictor is a function Ask -> noise_pred and wraps another one.
+
+Nothing here assumes that the rows of a batch share a timestep, a prompt or a guidance scale.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+
+from studio.diffusion.denoise import Ask
+
+Predictor = Callable[[Ask], torch.Tensor]
+"""noise_pred (B, C, h, w) float32 for an Ask."""
+
+
+class UNetPredictor:
+    """The bare U-Net, under the prompt alone."""
+
+    def __init__(self, unet: torch.nn.Module) -> None:
+        self._unet = unet
+        self._dtype = next(unet.parameters()).dtype
+
+    def __call__(self, ask: Ask) -> torch.Tensor:
+        noise_pred = self._unet(
+            ask.sample.to(self._dtype),
+            ask.timestep,
+            encoder_hidden_states=ask.conditioning.prompt_embeds.to(self._dtype),
+            return_dict=False,
+        )[0]
+        return noise_pred.float()
+
+
+class ClassifierFreeGuidance:
+    """Away from the negative prompt: ε₋ + s·(ε₊ − ε₋) (arXiv:2207.12598, eq. 6), both halves in
+    one call. Without negative embeddings (scale 1) the prediction passes through unchanged."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+
+    def __call__(self, ask: Ask) -> torch.Tensor:
+        words = ask.conditioning
+        if words.negative_prompt_embeds is None:
+            return self._predictor(ask)
+        both = dataclasses.replace(
+            words, prompt_embeds=torch.cat([words.negative_prompt_embeds, words.prompt_embeds])
+        )
+        doubled = Ask(torch.cat([ask.sample] * 2), torch.cat([ask.timestep] * 2), both)
+        negative, positive = self._predictor(doubled).chunk(2)
+        guided = negative + words.guidance_scale * (positive - negative)
+        if words.guidance_rescale is None:
+            return guided
+        return _rescaled(guided, positive, words.guidance_rescale)
+
+
+def _rescaled(guided: torch.Tensor, positive: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
+    """Bring the spread of `guided` back towards that of `positive` (arXiv:2305.08891, 3.4)."""
+    spread = positive.std(dim=(1, 2, 3), keepdim=True) / guided.std(dim=(1, 2, 3), keepdim=True)
+    return torch.lerp(guided, guided * spread, amount)

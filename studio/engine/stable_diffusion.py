@@ -1,0 +1,229 @@
+"""The real engine: joins models and diffusion, and turns a request into events.
+
+A run is a generator that holds its lease while it lives. It yields events for the world and asks
+for the engine; the engine answers the asks, so that those of several runs may later be answered
+by one U-Net call.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator, Sequence
+
+import torch
+from PIL import Image
+
+from studio.diffusion import conditioning, latents, predictors, preview, schedulers
+from studio.diffusion.denoise import Ask, Step, denoise
+from studio.domain import errors, events, infotext
+from studio.domain.refs import CheckpointRef
+from studio.domain.request import GenerationRequest
+from studio.engine.protocol import WantsPreview, never
+from studio.models.loader import Models
+from studio.models.manager import ModelManager
+
+log = logging.getLogger(__name__)
+
+
+class StableDiffusionRun:
+    """One request under way; see `engine.protocol.Run`."""
+
+    def __init__(self, request: GenerationRequest, wants_preview: WantsPreview) -> None:
+        self.request = request
+        self.wants_preview = wants_preview
+        self.done = False
+        self.cancelled = False
+        self.predictor: predictors.Predictor | None = None
+        self.work: Generator[events.Event | Ask, torch.Tensor | None, None] | None = None
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class StableDiffusionEngine:
+    """Runs requests on one device, with the checkpoints of `find` held by `manager`."""
+
+    def __init__(self, manager: ModelManager, find: Callable[[str], CheckpointRef]) -> None:
+        self._manager = manager
+        self._find = find
+
+    def warm_up(self, checkpoint: str) -> None:
+        """Load `checkpoint` before anybody asks. Raises as the loader does."""
+        with torch.inference_mode(), self._manager.lease(self._find(checkpoint)):
+            pass
+
+    def open(
+        self, request: GenerationRequest, wants_preview: WantsPreview = never
+    ) -> StableDiffusionRun:
+        run = StableDiffusionRun(request, wants_preview)
+        run.work = self._work(run)
+        return run
+
+    def advance(
+        self, runs: Sequence[StableDiffusionRun]
+    ) -> list[tuple[StableDiffusionRun, events.Event]]:
+        happened = []
+        for run in runs:
+            with torch.inference_mode():
+                event = self._next_event(run)
+            run.done = isinstance(event, events.FINAL)
+            if run.done:
+                run.work.close()
+            happened.append((run, event))
+        return happened
+
+    def _next_event(self, run: StableDiffusionRun) -> events.Event:
+        try:
+            item = next(run.work)
+            while isinstance(item, Ask):
+                item = run.work.send(run.predictor(item))
+            return item
+        except errors.StudioError as error:
+            failed = error
+        except torch.OutOfMemoryError:
+            failed = _too_large(run.request, self._manager.device)
+        except Exception as error:
+            log.exception("a run failed")
+            failed = errors.EngineError(
+                f"The picture could not be drawn: {error or type(error).__name__}. "
+                "Nothing else is affected; change a setting or try again."
+            )
+        self._manager.free()
+        return events.Failed(type(failed).__name__, str(failed))
+
+    def _work(
+        self, run: StableDiffusionRun
+    ) -> Generator[events.Event | Ask, torch.Tensor | None, None]:
+        """The whole life of a run, in the order of its events."""
+        ref = self._find(run.request.checkpoint)
+        for stage, fraction in self._manager.prepare(ref):
+            yield events.Loading(stage, fraction)
+            if run.cancelled:
+                yield events.Cancelled(())
+        with self._manager.lease(ref) as models:
+            started_s = time.monotonic()
+            yield events.Started()
+            last = yield from self._denoise(run, models)
+            if last is None:
+                yield events.Cancelled(())
+                return
+            images = self._decode(models, last.denoised if run.cancelled else last.latents)
+            pictures = self._pictures(run, images, partial=run.cancelled)
+            if run.cancelled:
+                yield events.Cancelled(pictures)
+            else:
+                yield events.Finished(pictures, time.monotonic() - started_s)
+
+    def _denoise(
+        self, run: StableDiffusionRun, models: Models
+    ) -> Generator[events.Event | Ask, torch.Tensor | None, Step | None]:
+        """Answers with the last step that was made; None if cancelled before the first."""
+        request, device = run.request, self._manager.device
+        family = models.ref.family
+        seeds = range(request.seed, request.seed + request.batch_size)
+        sources = latents.generators(seeds)
+        noise = latents.initial_noise(
+            sources,
+            family.latent_channels,
+            request.height // family.vae_factor,
+            request.width // family.vae_factor,
+        )
+        scheduler = schedulers.build(
+            request.scheduler, request.noise_schedule, models.ref.prediction_type, seeds
+        )
+        words = _condition(request, models, device)
+        run.predictor = predictors.ClassifierFreeGuidance(predictors.UNetPredictor(models.unet))
+        show = preview.previewer(models.ref.path, family.preview_factors)
+        loop = denoise(noise.to(device), scheduler, request.steps, words, sources)
+        clock = _Clock()
+        last, answer = None, None
+        while not run.cancelled:
+            try:
+                item = loop.send(answer)
+            except StopIteration:
+                return last
+            if isinstance(item, Ask):
+                answer = yield item
+                continue
+            last, answer = item, None
+            yield events.Progress(last.index, last.total, clock.left_s(last))
+            if run.wants_preview() and last.index < last.total:
+                yield events.Preview(last.index, preview.as_jpeg(show(last.denoised)))
+        return last
+
+    def _decode(self, models: Models, clean: torch.Tensor) -> list[Image.Image]:
+        if not torch.isfinite(clean).all():
+            raise errors.EngineError(
+                "The numbers overflowed and the picture is lost. Start the studio with "
+                "--dtype float32, or lower the guidance scale."
+            )
+        try:
+            return latents.decode(models.vae, clean)
+        except torch.OutOfMemoryError:
+            self._manager.free()
+            log.warning("not enough memory to decode at once, decoding in tiles")
+            models.vae.enable_tiling()
+            try:
+                return latents.decode(models.vae, clean)
+            finally:
+                models.vae.disable_tiling()
+
+    def _pictures(
+        self, run: StableDiffusionRun, images: Sequence[Image.Image], partial: bool
+    ) -> tuple[events.Picture, ...]:
+        request = run.request
+        return tuple(
+            events.Picture(
+                image=image,
+                seed=request.seed + place,
+                request=request,
+                infotext=infotext.write(request, request.seed + place),
+                partial=partial,
+            )
+            for place, image in enumerate(images)
+        )
+
+
+class _Clock:
+    """Seconds left, from the mean of the steps since the first (which pays for warming up)."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+
+    def left_s(self, step: Step) -> float | None:
+        now_s = time.monotonic()
+        if self._first is None:
+            self._first = (step.index, now_s)
+            return None
+        first, since_s = self._first
+        return (now_s - since_s) / (step.index - first) * (step.total - step.index)
+
+
+def _condition(
+    request: GenerationRequest, models: Models, device: torch.device
+) -> conditioning.Conditioning:
+    """The same words for every row of the batch."""
+    rows = request.batch_size
+    guided = request.guidance_scale > 1
+    texts = [request.prompt, request.negative_prompt] if guided else [request.prompt]
+    embeds = conditioning.encode(texts, models.tokenizer, models.text_encoder, request.clip_skip)
+    rescaled = guided and request.guidance_rescale > 0
+
+    def each(value: float) -> torch.Tensor:
+        return torch.full((rows, 1, 1, 1), value, device=device)
+
+    return conditioning.Conditioning(
+        prompt_embeds=embeds[:1].expand(rows, -1, -1),
+        negative_prompt_embeds=embeds[1:].expand(rows, -1, -1) if guided else None,
+        guidance_scale=each(request.guidance_scale),
+        guidance_rescale=each(request.guidance_rescale) if rescaled else None,
+    )
+
+
+def _too_large(request: GenerationRequest, device: torch.device) -> errors.OutOfMemory:
+    asked = f"{request.batch_size} × {request.width}×{request.height}"
+    return errors.OutOfMemory(
+        f"{device} has not enough memory for {asked} pixels. "
+        "Choose a smaller size or a smaller batch; the studio goes on."
+    )
