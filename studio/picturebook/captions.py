@@ -60,6 +60,13 @@ _STYLE_HEAD = {
     "pixel art": ("pixel art of", "a pixel art picture of"),
 }
 
+# Words of praise and noise that prompts are full of; learned, so that they do no harm.
+FILLERS = (
+    "beautiful", "cute", "detailed", "highly detailed", "masterpiece", "best quality", "pretty",
+    "a picture of", "an image of", "a photo of", "a drawing of", "lovely", "for children",
+    "4k", "illustration", "picture book", "storybook", "nice", "happy", "scene", "art",
+)  # fmt: skip
+
 
 def article(word):
     """"a" or "an", as the word's first letter asks."""
@@ -202,3 +209,15 @@ def write(scene, rng):
     """A caption of `scene`, chosen with `rng` (numpy Generator)."""
     form = _FORMS[int(rng.choice(len(_FORMS), p=_CHANCE))]
     return form(_Facts(scene, rng), rng)
+
+
+def distracted(caption, rng):
+    """The caption with a word before or after it that means nothing in this world."""
+    if rng.random() < 0.7:
+        extra = _pick(rng, FILLERS)
+    else:
+        letters = rng.choice(list("abcdefghijklmnopqrstuvwxyz"), size=int(rng.integers(2, 8)))
+        extra = "".join(letters)
+    if rng.random() < 0.5:
+        return f"{extra} {caption}" if extra.endswith("of") else f"{extra}, {caption}"
+    return f"{caption}, {extra}"

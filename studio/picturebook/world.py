@@ -51,6 +51,12 @@ class Item:
     share: float
     flip: bool
 
+    def extent(self, size):
+        """About where it is in a picture of `size`: (left, top, right, bottom), same unit."""
+        scale = _scale(self, size)
+        x, y = _foot(self, size, scale)
+        return x - 0.5 * scale, y - scale, x + 0.5 * scale, y
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -150,15 +156,11 @@ class Scene:
         return styles.pixel_labels(labels, size) if self.style == "pixel art" else labels
 
     def _draw_item(self, canvas, backdrop, item):
-        scale = _scale(canvas, item)
-        half = min(0.55 * scale, canvas.width / 2)
-        x = min(max(item.x * canvas.width, half), canvas.width - half)
-        if item.object in AIRBORNE:
-            y = (0.33 + 0.08 * item.lift) * canvas.height + scale / 2
-        else:
-            y = (0.84 + 0.08 * item.lift) * canvas.height
-            if item.object != "fish":
-                backdrop.shadow(x, y, 0.46 * scale)
+        size = canvas.width, canvas.height
+        scale = _scale(item, size)
+        x, y = _foot(item, size, scale)
+        if item.object not in (*AIRBORNE, "fish"):
+            backdrop.shadow(x, y, 0.46 * scale)
         canvas.label = CLASSES.index(item.object)
         draw_object(Pen(canvas, (x, y), scale, item.flip), item.object, item.colour)
 
@@ -192,7 +194,17 @@ def _extras(rng, sky):
     return tuple(name for name in EXTRAS if rng.random() < chance[name])
 
 
-def _scale(canvas, item):
+def _scale(item, size):
     """Pixels that an object's height takes, so that it fits narrow and wide pictures alike."""
-    mean = (canvas.width * canvas.height) ** 0.5
-    return item.share * (0.5 * mean + 0.5 * min(canvas.width, canvas.height))
+    width, height = size
+    return item.share * (0.5 * (width * height) ** 0.5 + 0.5 * min(width, height))
+
+
+def _foot(item, size, scale):
+    """Where the middle of an object's foot is, kept inside the picture."""
+    width, height = size
+    half = min(0.55 * scale, width / 2)
+    x = min(max(item.x * width, half), width - half)
+    if item.object in AIRBORNE:
+        return x, (0.33 + 0.08 * item.lift) * height + scale / 2
+    return x, (0.84 + 0.08 * item.lift) * height

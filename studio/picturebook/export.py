@@ -1,0 +1,63 @@
+"""Writes modules as diffusers folders, each file replaced in one step."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import diffusers
+import torch
+
+from studio.picturebook.network import canonical_scheduler
+
+
+def export_module(module, folder):
+    """Save a module, tokenizer or scheduler to `folder`; weights as fp16 safetensors.
+
+    A loaded model may still be mapped onto the old file, so files are never written in place.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".export-"))
+    try:
+        saved = module
+        if isinstance(module, torch.nn.Module):
+            saved = type(module).from_config(module.config) if _is_diffusers(module) else (
+                type(module)(module.config)
+            )  # fmt: skip
+            saved.load_state_dict(module.state_dict())
+            saved = saved.half()
+        saved.save_pretrained(temporary)
+        for file in sorted(temporary.iterdir()):
+            os.replace(file, folder / file.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def export_pipeline(parts, folder):
+    """Save "tokenizer", "text_encoder", "unet" and "vae" as a StableDiffusionPipeline folder."""
+    folder = Path(folder)
+    for name in ("tokenizer", "text_encoder", "unet", "vae"):
+        export_module(parts[name], folder / name)
+    export_module(canonical_scheduler(), folder / "scheduler")
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", type(canonical_scheduler()).__name__],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    temporary = folder / ".model_index.json"
+    temporary.write_text(json.dumps(index, indent=2) + "\n")
+    os.replace(temporary, folder / "model_index.json")
+
+
+def _is_diffusers(module):
+    return hasattr(type(module), "from_config") and hasattr(module, "register_to_config")

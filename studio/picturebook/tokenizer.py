@@ -1,0 +1,85 @@
+"""picturebook's own small CLIPTokenizer: one token a word it knows, bytes for all others."""
+
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+from transformers import CLIPTokenizer
+
+from studio.picturebook import captions
+from studio.picturebook.vocabulary import COLOURS, EXTRAS, GROUNDS, OBJECTS, PLACES, SKIES, STYLES
+from studio.picturebook.world import Scene
+
+BEGIN, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def _byte_letters():
+    """The printable letter that stands for each byte, as in byte-level BPE."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letters, extra = {byte: chr(byte) for byte in plain}, 256
+    for byte in range(256):
+        if byte not in letters:
+            letters[byte], extra = chr(extra), extra + 1
+    return letters
+
+
+def _corpus():
+    """How often each word occurs in a thousand captions and in the vocabulary."""
+    rng = np.random.default_rng(0)
+    texts = [Scene.random(rng).caption(rng) for _ in range(1000)]
+    texts += [*COLOURS, *EXTRAS, *GROUNDS, *OBJECTS, *PLACES, *SKIES, *STYLES]
+    texts += [*captions.FILLERS, *(word + "s" for word in OBJECTS), "snowy", "stormy", "rainy"]
+    return Counter(" ".join(texts).lower().replace(",", " ").split())
+
+
+def _learn_merges(counts):
+    """Byte-pair merges, most frequent first, until every word of `counts` is one token."""
+    words = {word: [*word[:-1], word[-1] + "</w>"] for word in counts}
+    merges = []
+    while True:
+        seen = Counter()
+        for word, pieces in words.items():
+            for pair in pairwise(pieces):
+                seen[pair] += counts[word]
+        if not seen:
+            return merges
+        best = max(seen, key=lambda pair: (seen[pair], pair))
+        merges.append(best)
+        for word, pieces in words.items():
+            words[word] = _merged(pieces, best)
+
+
+def _merged(pieces, pair):
+    out = []
+    for piece in pieces:
+        if out and (out[-1], piece) == pair:
+            out[-1] += piece
+        else:
+            out.append(piece)
+    return out
+
+
+def build_tokenizer():
+    """A CLIPTokenizer for sequences of 77 ids; any text, emoji and NUL too, has ids."""
+    merges = _learn_merges(_corpus())
+    letters = list(_byte_letters().values())
+    tokens = letters + [letter + "</w>" for letter in letters]
+    tokens += dict.fromkeys("".join(pair) for pair in merges)
+    tokens = list(dict.fromkeys(tokens)) + [BEGIN, END]
+    return CLIPTokenizer(
+        vocab={token: index for index, token in enumerate(tokens)},
+        merges=merges,
+        bos_token=BEGIN,
+        eos_token=END,
+        unk_token=END,
+        pad_token=END,
+        model_max_length=77,
+    )
+
+
+def token_ids(tokenizer, texts):
+    """int64 tensor (texts, 77), cut and padded as diffusers' pipelines do."""
+    encoded = tokenizer(
+        texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt"
+    )
+    return encoded.input_ids

@@ -1,0 +1,78 @@
+"""Trains picturebook from nothing: `python -m studio.picturebook.train --minutes 30`.
+
+Stages run one after the other, each for its time budget: "vae", then "unet" (with its text
+encoder). `--resume` goes on from the checkpoints in the work directory.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from studio.picturebook import data
+from studio.picturebook.training import Settings
+
+MODEL_DIR = Path(__file__).resolve().parents[2] / "assets" / "models" / "picturebook"
+
+
+def _train_vae(settings):
+    from studio.picturebook.export import export_module
+    from studio.picturebook.train_vae import train_vae
+
+    arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
+    vae = train_vae(settings, arrays)
+    export_module(vae, settings.work_dir / "vae")
+    export_module(vae, settings.out_dir / "vae")
+
+
+def _train_unet(settings):
+    from studio.picturebook.train_unet import train_unet
+
+    arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
+    train_unet(settings, arrays)
+
+
+STAGES = {"vae": _train_vae, "unet": _train_unet}
+
+
+def parser():
+    """The command line; further stages add themselves to STAGES."""
+    arguments = argparse.ArgumentParser(prog="python -m studio.picturebook.train")
+    arguments.description = __doc__.partition("\n")[0]
+    arguments.add_argument("--stage", choices=[*STAGES, "all"], default="all")
+    arguments.add_argument("--minutes", type=float, default=30, help="time budget of a stage")
+    arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments.add_argument("--native", type=int, default=128, help="side of a square picture, px")
+    arguments.add_argument("--scenes", type=int, default=48_000, help="scenes to draw and learn")
+    arguments.add_argument("--resume", action="store_true", help="go on from the checkpoints")
+    arguments.add_argument("--work-dir", type=Path, default=Path("picturebook-training"))
+    arguments.add_argument("--out", type=Path, default=MODEL_DIR, help="where the model goes")
+    arguments.add_argument("--export-minutes", type=float, default=10, help="between exports")
+    arguments.add_argument("--threads", type=int, default=0, help="CPU threads, 0 = all")
+    return arguments
+
+
+def main(argv=None):
+    """Run the stages asked for; returns the exit status."""
+    options = parser().parse_args(argv)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    settings = Settings(
+        device=options.device,
+        minutes=options.minutes,
+        work_dir=options.work_dir,
+        out_dir=options.out,
+        native=options.native,
+        scenes=options.scenes,
+        resume=options.resume,
+        export_minutes=options.export_minutes,
+    )
+    for name, train in STAGES.items():
+        if options.stage in (name, "all"):
+            train(settings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

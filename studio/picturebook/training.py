@@ -1,0 +1,119 @@
+"""What all training stages share: the time budget, averaged weights, checkpoints, logging."""
+
+import copy
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train: `device`, minutes for each stage, folders, native size in pixels."""
+
+    device: str
+    minutes: float
+    work_dir: Path
+    out_dir: Path
+    native: int = 128
+    scenes: int = 48_000
+    resume: bool = False
+    export_minutes: float = 10.0
+
+
+class Budget:
+    """Counts the seconds a stage has trained, over several runs if it was resumed."""
+
+    def __init__(self, minutes, spent_s=0.0):
+        self.total_s = minutes * 60
+        self._before_s = spent_s
+        self._start = time.monotonic()
+
+    def spent_s(self):
+        """Seconds trained so far."""
+        return self._before_s + time.monotonic() - self._start
+
+    def share(self):
+        """The part of the budget that is used up, 0..1."""
+        return min(1.0, self.spent_s() / self.total_s)
+
+
+def learning_rate(peak, step, share, warmup=200):
+    """Linear warm-up over `warmup` steps, then a cosine down to 1 % over the time budget."""
+    down = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+    return peak * min(1.0, (step + 1) / warmup) * down
+
+
+class Average:
+    """An exponential moving average of modules' weights, with a fast start.
+
+    `decay` is per step; the average is brought up to date every `every` steps.
+    """
+
+    def __init__(self, modules, decay=0.999, every=1):
+        self.decay, self.every = decay, every
+        self.step = 0
+        self.sources = modules
+        self.modules = {name: copy.deepcopy(m).requires_grad_(False) for name, m in modules.items()}
+
+    @torch.no_grad()
+    def update(self):
+        """Take in the present weights."""
+        self.step += 1
+        if self.step % self.every:
+            return
+        updates = self.step // self.every
+        decay = min(self.decay**self.every, (1 + updates) / (10 + updates))
+        for name, module in self.sources.items():
+            mine, theirs = list(self.modules[name].parameters()), list(module.parameters())
+            torch._foreach_lerp_(mine, [p.detach() for p in theirs], 1 - decay)
+
+
+class Log:
+    """Prints a line every `every_s` seconds: loss, samples a second, time left."""
+
+    def __init__(self, stage, budget, every_s=15.0):
+        self.stage, self.budget, self.every_s = stage, budget, every_s
+        self._last, self._samples, self._loss, self._steps = time.monotonic(), 0, 0.0, 0
+
+    def add(self, step, loss, samples, **more):
+        """Count one step; `loss` a float, `samples` how many it saw."""
+        self._samples += samples
+        self._loss += loss
+        self._steps += 1
+        now = time.monotonic()
+        if now - self._last < self.every_s:
+            return
+        speed = self._samples / (now - self._last)
+        left = self.budget.total_s - self.budget.spent_s()
+        bar = "#" * round(20 * self.budget.share())
+        extra = "".join(f" {name} {value:.4g}" for name, value in more.items())
+        print(
+            f"{self.stage} [{bar:<20}] step {step} loss {self._loss / self._steps:.4f}{extra} "
+            f"{speed:.1f} samples/s, {left / 60:.1f} min left",
+            flush=True,
+        )
+        self._last, self._samples, self._loss, self._steps = now, 0, 0.0, 0
+
+
+def save_checkpoint(path, state):
+    """Write `state` so that a crash leaves the old checkpoint whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def load_checkpoint(path):
+    """The state last saved at `path`, or None."""
+    path = Path(path)
+    return torch.load(path, weights_only=True, map_location="cpu") if path.exists() else None
+
+
+def autocast(device):
+    """bfloat16 for the heavy operations, on CPU and GPU alike."""
+    return torch.autocast(device.split(":")[0], dtype=torch.bfloat16)
