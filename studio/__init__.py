@@ -1,3 +1,43 @@
-"""Latent Studio: a browser-based interactive studio for Stable Diffusion."""
+"""Latent Studio: a browser-based interactive studio for Stable Diffusion.
+
+>>> from studio import GenerationRequest, Studio
+>>> with Studio() as studio:
+...     pictures = studio.generate(GenerationRequest(prompt="a red house on a meadow"))
+"""
 
 __version__ = "0.1.0"
+
+from studio.app import Studio
+from studio.domain.errors import StudioError
+from studio.domain.events import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Loading,
+    Picture,
+    Preview,
+    Progress,
+    Queued,
+    Started,
+)
+from studio.domain.request import GenerationRequest, TextToImage
+from studio.settings import Settings
+
+__all__ = [
+    "Cancelled",
+    "Event",
+    "Failed",
+    "Finished",
+    "GenerationRequest",
+    "Loading",
+    "Picture",
+    "Preview",
+    "Progress",
+    "Queued",
+    "Settings",
+    "Started",
+    "Studio",
+    "StudioError",
+    "TextToImage",
+]

@@ -54,7 +54,7 @@ class Settings(BaseModel):
     )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)),
-        description="Folder for pictures and everything else the studio writes.",
+        description="Folder for all that the studio writes. Default: your platform's data folder.",
     )
     device: str = Field(
         "auto",
@@ -121,11 +121,6 @@ class Settings(BaseModel):
         if self.auth_file:
             lines += _logins_in(self.auth_file)
         return dict(line.split(":", 1) for line in lines)
-
-
-def is_repeatable(name: str) -> bool:
-    """True for fields that hold several values."""
-    return Settings.model_fields[name].default == ()
 
 
 def shipped(name: Literal["assets", "presets"]) -> Path:

@@ -59,6 +59,16 @@ class EngineError(StudioError):
     pass
 
 
+def named(name: str, message: str) -> StudioError:
+    """The error of that class; an `EngineError` where there is no such class.
+
+    `Failed` carries an error's name, so that it may cross threads and machines.
+    """
+    tree = globals().get(name)
+    is_ours = isinstance(tree, type) and issubclass(tree, StudioError)
+    return (tree if is_ours else EngineError)(message)
+
+
 def explain(error: ValidationError, allowed: Callable[[str], str] = lambda name: "") -> str:
     """One line for people: every wrong field, its value, and what is `allowed(name)` for it."""
     return " ".join(_explain_one(item, allowed) for item in error.errors(include_url=False))

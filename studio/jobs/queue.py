@@ -103,8 +103,8 @@ class JobQueue:
         with self._changed:
             self._jobs.pop(id, None)
 
-    def close(self, timeout_s: float = 10) -> None:
-        """Cancel everything and end the worker, waiting at most `timeout_s` for it.
+    def close(self, timeout_s: float = 10) -> bool:
+        """Cancel everything and end the worker. False if it has not ended after `timeout_s`.
 
         A load that has begun cannot be stopped; the worker is a daemon and ends with the process.
         """
@@ -118,6 +118,7 @@ class JobQueue:
                 job.publish(Cancelled(()))
             self._changed.notify_all()
         self._worker.join(timeout_s)
+        return not self._worker.is_alive()
 
     def _work(self) -> None:
         engine: Engine | None = None

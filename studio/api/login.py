@@ -1,0 +1,100 @@
+"""HTTP Basic login before everything but `/healthz`."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from studio.api.refusal import refusal, refuse
+
+OPEN_PATHS = frozenset({"/healthz"})
+FAILURES_ALLOWED = 10
+FAILURE_MEMORY_S = 60.0
+FAILURE_DELAY_S = 0.5
+_ADDRESSES_REMEMBERED = 10_000
+
+
+class LoginGuard:
+    """Asks for a user and password of `logins`.
+
+    Ten wrong ones from an address within a minute close it to further guesses for that minute;
+    a login that was right before stays good, so nobody is locked out by a neighbour's guessing.
+    """
+
+    def __init__(self, app: ASGIApp, logins: Mapping[str, str]) -> None:
+        self._app = app
+        self._logins = {_digest(f"{user}:{password}") for user, password in logins.items()}
+        self._used: set[bytes] = set()
+        self._failures: OrderedDict[str, list[float]] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS:
+            return await self._app(scope, receive, send)
+        given = _basic_login(Headers(scope=scope).get("authorization", ""))
+        if given is None:
+            return await refuse(_ASK, scope, receive, send)
+        digest = _digest(given)
+        if digest in self._used:
+            return await self._app(scope, receive, send)
+        address = (scope.get("client") or ("unknown", 0))[0]
+        if len(self._recent_failures(address)) >= FAILURES_ALLOWED:
+            return await refuse(_WAIT, scope, receive, send)
+        if not self._is_known(digest):
+            self._remember_failure(address)
+            await asyncio.sleep(FAILURE_DELAY_S)
+            return await refuse(_ASK, scope, receive, send)
+        self._used.add(digest)
+        return await self._app(scope, receive, send)
+
+    def _is_known(self, digest: bytes) -> bool:
+        """Looks at every login, so that the time it takes tells nothing."""
+        return sum(hmac.compare_digest(digest, known) for known in self._logins) > 0
+
+    def _recent_failures(self, address: str) -> list[float]:
+        since_s = time.monotonic() - FAILURE_MEMORY_S
+        return [failed_s for failed_s in self._failures.get(address, ()) if failed_s > since_s]
+
+    def _remember_failure(self, address: str) -> None:
+        self._failures[address] = [*self._recent_failures(address), time.monotonic()]
+        self._failures.move_to_end(address)
+        while len(self._failures) > _ADDRESSES_REMEMBERED:
+            self._failures.popitem(last=False)
+
+
+def _basic_login(header: str) -> str | None:
+    """`user:password` from an Authorization header, or None if it holds none."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(encoded, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _digest(login: str) -> bytes:
+    """Digests of equal length hide the length of what they stand for."""
+    return hashlib.sha256(login.encode()).digest()
+
+
+_ASK = refusal(
+    401,
+    "LoginNeeded",
+    "This studio needs a login. Send a user and password that it was started with.",
+    {"WWW-Authenticate": 'Basic realm="Latent Studio", charset="UTF-8"'},
+)
+_WAIT = refusal(
+    429,
+    "TooManyLogins",
+    "Too many wrong logins from this address. Wait a minute and try again.",
+    {"Retry-After": str(int(FAILURE_MEMORY_S))},
+)

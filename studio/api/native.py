@@ -1,0 +1,205 @@
+"""The studio's own API, `/studio/v1`, and `/healthz`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import FileResponse, PlainTextResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from studio.api.metrics import prometheus_text
+from studio.api.wire import (
+    PREFIX,
+    CreatedBody,
+    ErrorBody,
+    JobBody,
+    ModelBody,
+    event_body,
+    job_body,
+    model_body,
+    state_header,
+)
+from studio.domain.errors import NotFound
+from studio.domain.events import Preview
+from studio.domain.request import GenerationRequest
+from studio.gallery.files import Gallery
+from studio.jobs.job import Job
+from studio.jobs.queue import JobQueue
+from studio.models.catalog import Catalog
+
+POLL_S = 5.0
+"""How long a long poll, and the silence of an event stream, lasts at most. Shorter than the ten
+seconds for which a look at the previews counts, so that a watcher keeps them coming."""
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorBody, "description": "No such job or picture"},
+    413: {"model": ErrorBody, "description": "More than 64 MB"},
+    422: {"model": ErrorBody, "description": "Not a valid request; the message says why"},
+    503: {"model": ErrorBody, "description": "Too many jobs wait"},
+}
+_REQUEST_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/GenerationRequest"}}
+        },
+    }
+}
+
+
+def build_router(
+    queue: JobQueue,
+    gallery: Gallery,
+    catalog: Catalog,
+    status: Callable[[], dict[str, Any]],
+) -> APIRouter:
+    """All routes. `status()` is a dict with `checkpoint` and `device`."""
+    router = APIRouter(responses=_REFUSALS)
+    _add_job_routes(router, queue)
+    _add_stream_routes(router, queue)
+    _add_image_routes(router, gallery)
+
+    @router.get(f"{PREFIX}/models", tags=["models"])
+    def list_models() -> list[ModelBody]:
+        """The checkpoints that can draw."""
+        return [model_body(ref) for ref in catalog.refs()]
+
+    @router.get("/healthz", tags=["studio"])
+    def health() -> dict[str, Any]:
+        """Is the studio up? Needs no login."""
+        now = status()
+        device = {"checkpoint": now["checkpoint"], "device": now["device"]}
+        return {"status": "ok"} | device | {"queue": queue.waiting}
+
+    @router.get("/metrics", tags=["studio"], response_class=PlainTextResponse)
+    def metrics() -> Response:
+        """Figures for Prometheus."""
+        text = prometheus_text(queue, gallery)
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+    @router.api_route(
+        f"{PREFIX}/{{rest:path}}", methods=["GET", "POST", "PUT", "DELETE"], include_in_schema=False
+    )
+    def unknown(rest: str) -> None:
+        raise NotFound(f"There is no {PREFIX}/{rest[:80]}. What there is stands at /docs.")
+
+    return router
+
+
+def _add_job_routes(router: APIRouter, queue: JobQueue) -> None:
+    @router.post(f"{PREFIX}/jobs", tags=["jobs"], openapi_extra=_REQUEST_BODY)
+    async def submit(http: Request) -> CreatedBody:
+        """Queue a request."""
+        body = await http.body()
+        # A body of many MB takes a while to parse: not in the thread that serves everybody.
+        request = await run_in_threadpool(GenerationRequest.parse, body)
+        job = await run_in_threadpool(queue.submit, request)
+        return CreatedBody(id=job.id)
+
+    @router.get(f"{PREFIX}/jobs", tags=["jobs"])
+    def list_jobs() -> list[JobBody]:
+        """The jobs that are remembered, oldest first."""
+        return [job_body(job) for job in queue.jobs()]
+
+    @router.get(f"{PREFIX}/jobs/{{id}}", tags=["jobs"])
+    def get_job(id: str) -> JobBody:
+        """Where a job stands."""
+        return job_body(queue.get(id))
+
+    @router.post(f"{PREFIX}/jobs/{{id}}/cancel", tags=["jobs"])
+    def cancel(id: str) -> JobBody:
+        """Stop a job, at the latest after its present step. Harmless when it has ended."""
+        return job_body(queue.cancel(id))
+
+    @router.delete(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], status_code=204)
+    def delete(id: str) -> Response:
+        """Stop a job and forget it; its pictures stay."""
+        queue.delete(id)
+        return Response(status_code=204)
+
+
+def _add_stream_routes(router: APIRouter, queue: JobQueue) -> None:
+    @router.get(f"{PREFIX}/jobs/{{id}}/events", tags=["jobs"])
+    def events(
+        id: str, last_event_id: Annotated[int, Header(ge=0, alias="Last-Event-ID")] = 0
+    ) -> Response:
+        """Server-sent events from the present state on, until the job ends.
+
+        After a lost connection `Last-Event-ID` leaves out what was already seen.
+        """
+        job = queue.get(id)
+        if job.events.closed and not job.events.since(last_event_id):
+            return Response(status_code=204)  # tells a browser's EventSource not to come again
+        return StreamingResponse(
+            _server_sent(job, last_event_id),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    @router.get(f"{PREFIX}/jobs/{{id}}/preview", tags=["jobs"])
+    async def preview(
+        id: str,
+        after: Annotated[int | None, Query(ge=0)] = None,
+        step: Annotated[int | None, Query(ge=0)] = None,
+    ) -> Response:
+        """The newest preview, a JPEG; `step` only keeps addresses apart.
+
+        With `after`, a long poll: waits up to 5 s for an event newer than that number. The answer
+        is the newest preview if that is newer, else empty; `X-Seq` is the newest event's number
+        and `X-State` the job's state. 204 says that nothing new happened.
+        """
+        job = queue.get(id)
+        job.watched()
+        if after is not None:
+            return await _long_poll(job, after)
+        newest = job.events.newest(Preview)
+        if newest is None:
+            raise NotFound("There is no preview of this job yet. Ask again after its first step.")
+        return _jpeg(newest.jpeg)
+
+
+async def _server_sent(job: Job, after: int) -> AsyncIterator[str]:
+    while True:
+        job.watched()
+        news = await job.events.wait(after, POLL_S)
+        for after, event in news:
+            yield f"id: {after}\ndata: {json.dumps(event_body(job, event))}\n\n"
+        if not news:
+            yield ": still here\n\n"  # so that a dead connection is noticed
+        if job.events.closed and not job.events.since(after):
+            return
+
+
+async def _long_poll(job: Job, after: int) -> Response:
+    news = await job.events.wait(after, POLL_S)
+    headers = {
+        "X-Seq": str(max((number for number, _ in news), default=after)),
+        "X-State": state_header(job),
+        "Cache-Control": "no-store",
+    }
+    if not news:
+        return Response(status_code=204, headers=headers)
+    jpegs = [event.jpeg for _, event in news if isinstance(event, Preview)]
+    return _jpeg(*jpegs, headers=headers)
+
+
+def _jpeg(jpeg: bytes = b"", headers: dict[str, str] | None = None) -> Response:
+    headers = headers or {"Cache-Control": "no-store"}
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+
+def _add_image_routes(router: APIRouter, gallery: Gallery) -> None:
+    @router.get(f"{PREFIX}/images/{{id}}", tags=["images"], response_class=Response)
+    def image(id: str, download: bool = False) -> Response:
+        """A picture as PNG, its settings inside; `download` makes browsers save it."""
+        path = gallery.path(id)
+        headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+        if download:
+            headers["Content-Disposition"] = f'attachment; filename="latent-studio-{id}.png"'
+        if path is not None:
+            return FileResponse(path, media_type="image/png", headers=headers)
+        return Response(gallery.png(id), media_type="image/png", headers=headers)

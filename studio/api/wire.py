@@ -1,0 +1,161 @@
+"""Jobs, events and pictures as JSON. The one place where the API's names are written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+
+from studio.domain import events
+from studio.domain.refs import CheckpointRef
+from studio.domain.request import GenerationRequest
+from studio.jobs.job import Job, JobState
+
+PREFIX = "/studio/v1"
+
+
+class ErrorBody(BaseModel):
+    """What every refused request is answered with: a name in the error tree, and words."""
+
+    error: str
+    message: str
+
+
+class CreatedBody(BaseModel):
+    """The id of the job that was queued."""
+
+    id: str
+
+
+class ImageBody(BaseModel):
+    """A kept picture. `url` is the PNG; `warning` says why it is not on disk, if it is not."""
+
+    id: str
+    url: str
+    seed: int
+    infotext: str
+    partial: bool = False
+    warning: str | None = None
+
+
+class JobBody(BaseModel):
+    """Where a job stands. What is not known (yet) is null.
+
+    position   jobs before this one, while it waits
+    stage      what is being loaded, and which `fraction` of it, 0 to 1
+    step       of `total` U-Net steps that are done; `eta_s` seconds are left
+    elapsed_s  seconds the finished run took
+    """
+
+    id: str
+    state: JobState
+    created_s: float
+    request: GenerationRequest
+    position: int | None = None
+    stage: str | None = None
+    fraction: float | None = None
+    step: int | None = None
+    total: int | None = None
+    eta_s: float | None = None
+    elapsed_s: float | None = None
+    images: list[ImageBody] = []
+    error: str | None = None
+    message: str | None = None
+
+
+class ModelBody(BaseModel):
+    """A checkpoint; `steps` and `guidance_scale` suit it, sizes are [width, height] in pixels."""
+
+    name: str
+    kind: str = "checkpoint"
+    family: str
+    prediction_type: str
+    native_size: tuple[int, int]
+    sizes: list[tuple[int, int]]
+    steps: int
+    guidance_scale: float
+
+
+def model_body(ref: CheckpointRef) -> ModelBody:
+    """A checkpoint, with what its family brings."""
+    family = ref.family
+    return ModelBody(
+        name=ref.name,
+        family=family.name,
+        prediction_type=ref.prediction_type,
+        native_size=family.native_size,
+        sizes=list(family.sizes),
+        steps=family.steps,
+        guidance_scale=family.guidance_scale,
+    )
+
+
+def image_body(picture: events.Picture) -> ImageBody:
+    """`picture` was kept: it has an id."""
+    return ImageBody(
+        id=picture.id,
+        url=f"{PREFIX}/images/{picture.id}",
+        seed=picture.seed,
+        infotext=picture.infotext,
+        partial=picture.partial,
+        warning=picture.warning,
+    )
+
+
+def job_body(job: Job) -> JobBody:
+    """The present state: of each kind of event the newest counts."""
+    known: dict[str, Any] = {}
+    for _, event in job.events.since():
+        if not isinstance(event, (events.Preview, events.Queued)):
+            known |= _fields(event)
+        elif isinstance(event, events.Queued) and job.state is JobState.QUEUED:
+            known["position"] = event.position
+    return JobBody(
+        id=job.id, state=job.state, created_s=job.created_s, request=job.request, **known
+    )
+
+
+def state_header(job: Job) -> str:
+    """What the page must know beside a preview, as ASCII JSON fit for a header.
+
+    Without the request and the infotexts, which may be long; the page asks for those once.
+    """
+    body = job_body(job).model_dump(
+        mode="json",
+        exclude={"request": True, "images": {"__all__": {"infotext"}}},
+        exclude_none=True,
+    )
+    if "message" in body:
+        body["message"] = body["message"][:2000]
+    return json.dumps(body, ensure_ascii=True, separators=(",", ":"))
+
+
+def event_body(job: Job, event: events.Event) -> dict[str, Any]:
+    """One event as DESIGN names it: `{"type": "progress", "step": 7, …}`."""
+    body: dict[str, Any] = {"type": type(event).__name__.lower()} | _fields(event)
+    if isinstance(event, events.Preview):
+        body["url"] = f"{PREFIX}/jobs/{job.id}/preview?step={event.step}"
+    if "images" in body:
+        body["images"] = [image.model_dump() for image in body["images"]]
+    return body
+
+
+def _fields(event: events.Event) -> dict[str, Any]:
+    match event:
+        case events.Queued(position):
+            return {"position": position}
+        case events.Loading(stage, fraction):
+            return {"stage": stage, "fraction": fraction}
+        case events.Progress(step, total, eta_s):
+            return {"step": step, "total": total, "eta_s": eta_s}
+        case events.Preview(step, _):
+            return {"step": step}
+        case events.Finished(pictures, elapsed_s):
+            return {"images": [image_body(p) for p in pictures], "elapsed_s": elapsed_s}
+        case events.Cancelled(pictures):
+            return {"images": [image_body(p) for p in pictures]}
+        case events.Failed(error, message):
+            return {"error": error, "message": message}
+        case _:
+            return {}

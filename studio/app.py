@@ -1,0 +1,229 @@
+"""The composition root: the only place where catalog, engine, queue, gallery, page and API are
+made and joined."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.domain import errors
+from studio.domain.events import Event, Failed, Finished, Picture
+from studio.domain.request import GenerationRequest
+from studio.engine.protocol import Engine
+from studio.gallery.files import Gallery
+from studio.jobs.job import Job
+from studio.jobs.queue import JobQueue
+from studio.models.catalog import Catalog
+from studio.settings import Settings, assets_dir
+
+if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
+    from fastapi import FastAPI
+
+    from studio.models.manager import ModelManager
+
+log = logging.getLogger(__name__)
+
+
+class Studio:
+    """The whole studio without its page: queues requests, runs them and keeps the pictures.
+
+    >>> with Studio() as studio:
+    ...     [picture] = studio.generate(GenerationRequest(prompt="a red house"))
+
+    settings      how it was started; read from the environment and `studio.toml` if left out
+    outputs       folder for pictures, flat; if left out, by day below the settings' `data_dir`
+    build_engine  makes the engine, called in the worker thread; if left out, the real one
+    load_later    True: nothing heavy is imported before `load` is called
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        outputs: Path | None = None,
+        build_engine: Callable[[], Engine] | None = None,
+        load_later: bool = False,
+    ) -> None:
+        self.settings = settings or Settings.read()
+        prepare_environment(self.settings)
+        self.catalog = Catalog((assets_dir() / "models", *self.settings.models_dir))
+        if self.settings.checkpoint is not None:
+            self.catalog.find(self.settings.checkpoint)
+        self.gallery = Gallery(outputs or self.settings.outputs_dir, flat=outputs is not None)
+        self._build_engine = build_engine or self._real_engine
+        self._manager: ModelManager | None = None
+        self._state, self._failure = "starting", None
+        self._warm_up = load_later
+        self._may_load = threading.Event()
+        if not load_later:
+            self._may_load.set()
+        self.queue = JobQueue(self._engine, self._settled, self.gallery.keep)
+
+    def __enter__(self) -> Studio:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def load(self) -> None:
+        """With `load_later`: start the engine now, and load the default checkpoint."""
+        self._may_load.set()
+
+    def close(self, timeout_s: float = 10) -> bool:
+        """Cancel all jobs and end the worker. False if it has not ended after `timeout_s`."""
+        self._warm_up = False
+        self._may_load.set()
+        return self.queue.close(timeout_s)
+
+    def submit(self, request: GenerationRequest) -> Job:
+        """Queue `request`. Raises `UnknownCheckpoint` or `QueueFull`."""
+        return self.queue.submit(request)
+
+    def run(self, request: GenerationRequest) -> Iterator[Event]:
+        """Submit `request` and yield its events, previews included, until it ends. Leaving the
+        loop early cancels it. Raises as `submit` does.
+        """
+        job = self.submit(request)
+        job.watched()
+        try:
+            for _, event in job.events.follow():
+                job.watched()
+                yield event
+        finally:
+            job.cancel()
+
+    def generate(self, request: GenerationRequest) -> list[Picture]:
+        """The pictures of `request`. Raises as `submit` does, and if the run fails the
+        `StudioError` that fits."""
+        job = self.submit(request)
+        try:
+            final = [event for _, event in job.events.follow()][-1]
+        finally:
+            job.cancel()
+        if isinstance(final, Finished):
+            return list(final.pictures)
+        if isinstance(final, Failed):
+            raise errors.named(final.error, final.message)
+        raise errors.EngineError("The run was cancelled: the studio was closed. Start it again.")
+
+    @property
+    def default_checkpoint(self) -> str | None:
+        """The name of the checkpoint that draws where a request names none, if there is any."""
+        names = [ref.name for ref in self.catalog.refs()]
+        return self.settings.checkpoint or (names[0] if names else None)
+
+    def status(self) -> dict[str, Any]:
+        """For people who watch: `checkpoint`, `state` (starting, loading, warm, failed), the
+        `fraction` loaded, `device`, `dtype`, `queue` (jobs that wait or run), `message` (why it
+        failed, else None).
+        """
+        checkpoint, state, fraction = self.default_checkpoint, self._state, 0.0
+        device, dtype = self.settings.device, self.settings.dtype
+        if self._manager:
+            in_use, kind, fraction = self._manager.state
+            checkpoint = in_use or checkpoint
+            state = state if kind == "cold" else kind
+            device, dtype = str(self._manager.device), _dtype_name(self._manager)
+        return {
+            "checkpoint": checkpoint,
+            "state": state,
+            "fraction": fraction,
+            "device": device,
+            "dtype": dtype,
+            "queue": self.queue.waiting,
+            "message": self._failure if state == "failed" else None,
+        }
+
+    def _settled(self, request: GenerationRequest) -> GenerationRequest:
+        ref = self.catalog.find(request.checkpoint or self.settings.checkpoint)
+        return request.settled(ref.name, ref.family)
+
+    def _engine(self) -> Engine:
+        """For the queue, in its worker thread; tried again with the next job if it raises."""
+        self._may_load.wait()
+        try:
+            engine = self._build_engine()
+        except Exception as error:
+            self._state, self._failure = "failed", str(error)
+            raise
+        if self._state == "starting":
+            self._state = "warm"
+        return engine
+
+    def _real_engine(self) -> Engine:
+        # Here and not at the top: torch and diffusers take seconds to import.
+        from studio.engine.stable_diffusion import StableDiffusionEngine
+        from studio.models.device import describe
+        from studio.models.manager import ModelManager
+
+        manager = ModelManager(self.settings.device, self.settings.dtype)
+        log.info("Device: %s, %s", describe(manager.device), _dtype_name(manager))
+        engine = StableDiffusionEngine(manager, self.catalog.find)
+        self._manager = manager
+        if self._warm_up and self.default_checkpoint:
+            try:
+                engine.warm_up(self.default_checkpoint)
+            except errors.StudioError as error:  # others may work; the page says why this did not
+                log.error("%s", error)
+                self._state, self._failure = "failed", str(error)
+        return engine
+
+
+def _dtype_name(manager: ModelManager) -> str:
+    return str(manager.dtype).removeprefix("torch.")
+
+
+def prepare_environment(settings: Settings) -> None:
+    """What the libraries read when they are imported: nothing goes to another host, nothing is
+    run that came with a model, temporary files stay in our folder."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_RUN_HISTORY"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.data_dir / "temporary"))
+    own = {"localhost", "127.0.0.1"} | set(filter(None, os.environ.get("NO_PROXY", "").split(",")))
+    os.environ["NO_PROXY"] = ",".join(sorted(own))
+
+
+def create_app(studio: Studio) -> FastAPI:
+    """Page, API and files as one web application, behind one set of guards. Raises as
+    `create_api` does."""
+    from studio.ui import page
+
+    return page.mount(
+        create_api(studio),
+        queue=studio.queue,
+        catalog=studio.catalog,
+        default_checkpoint=studio.default_checkpoint,
+        status=studio.status,
+    )
+
+
+def create_api(studio: Studio) -> FastAPI:
+    """The web application without the page. Raises `InvalidSettings` if the logins cannot be
+    read."""
+    from fastapi import FastAPI
+
+    from studio import __version__
+    from studio.api import docs, guard, native, refusal
+
+    app = FastAPI(
+        title="Latent Studio",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    refusal.add_refusals(app)
+    app.include_router(
+        native.build_router(studio.queue, studio.gallery, studio.catalog, studio.status)
+    )
+    docs.add_docs(app)
+    names = {studio.settings.host, *studio.settings.allow_host}
+    guard.add_guards(app, names, studio.settings.logins())
+    return app

@@ -1,0 +1,46 @@
+"""A job's progress as one line of text that redraws itself."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from studio.domain import events
+
+_CELLS = 24
+
+
+class ProgressBar:
+    """Draws events on `stream`; leaving the `with` clears the line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._width = 0
+
+    def __enter__(self) -> ProgressBar:
+        self._draw("starting")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.write("\r" + " " * self._width + "\r")
+        self._stream.flush()
+
+    def show(self, event: events.Event) -> None:
+        """Redraw, if `event` says something new about the progress."""
+        match event:
+            case events.Queued(position) if position:
+                self._draw(f"{position} before this one")
+            case events.Loading(stage, fraction):
+                self._draw(f"{_bar(fraction)} loading {stage}")
+            case events.Progress(step, total, eta_s):
+                left = f" · {eta_s:.1f} s left" if eta_s is not None else ""
+                self._draw(f"{_bar(step / total)} step {step}/{total}{left}")
+
+    def _draw(self, text: str) -> None:
+        self._stream.write("\r" + text.ljust(self._width))
+        self._stream.flush()
+        self._width = len(text)
+
+
+def _bar(fraction: float) -> str:
+    full = round(_CELLS * fraction)
+    return f"[{'#' * full}{'.' * (_CELLS - full)}]"

@@ -1,0 +1,117 @@
+"""`studio serve`: the web application on a port, and the page in a browser."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+
+import uvicorn
+
+from studio import __version__
+from studio.app import Studio, create_app
+from studio.settings import InvalidSettings, Settings
+
+log = logging.getLogger(__name__)
+
+_FAREWELL_S = 1
+"""How long open connections (long polls, event streams) may take to end."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until interrupted. The page answers first; the model loads behind it.
+
+    Raises `InvalidSettings` if the address cannot be used, `KeyboardInterrupt` at Ctrl-C.
+    """
+    listener = _listener(settings.bind_host, settings.port)
+    url = _url(settings.bind_host, listener.getsockname()[1])
+    studio = Studio(settings, load_later=True)
+    _log_start(studio, url)
+    try:
+        app = create_app(studio)
+
+        def on_ready() -> None:
+            print(f"Latent Studio ready at {url}", flush=True)
+            studio.load()
+            if not settings.no_browser and _has_display():
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=_FAREWELL_S,
+        )
+        _Server(config, on_ready).run(sockets=[listener])
+    finally:
+        if not studio.close(timeout_s=2) and isinstance(sys.exc_info()[1], KeyboardInterrupt):
+            os._exit(130)  # a load under way cannot be stopped otherwise
+
+
+class _Server(uvicorn.Server):
+    """Calls `on_ready` once requests are answered."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, before anything slow is begun."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+        if os.name == "posix":  # elsewhere it would let two servers share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise InvalidSettings(_why_not(host, port, error)) from None
+    return listener
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use already, perhaps by another studio. "
+            f"Stop that one, or choose another port: --port {min(port + 1, 65535)}."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} needs more rights than you have. Choose one above 1023 with --port."
+    return f"Cannot listen on {host}: {error.strerror}. Correct --host."
+
+
+def _url(host: str, port: int) -> str:
+    """What to type into a browser on this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    if ":" in name and not name.startswith("["):
+        name = f"[{name}]"
+    return f"http://{name}:{port}"
+
+
+def _log_start(studio: Studio, url: str) -> None:
+    names = ", ".join(ref.name for ref in studio.catalog.refs()) or "none"
+    log.info("Latent Studio %s", __version__)
+    log.info("Models: %s", names)
+    log.info("Address: %s", url)
+    log.info("Pictures: %s", studio.settings.outputs_dir)
+    for path, reason in studio.catalog.broken.items():
+        log.warning("Left out %s: %s", path, reason)
+    if studio.settings.listen and not studio.settings.logins():
+        log.warning("Everybody on this network can use the studio. Give it a login with --auth.")
+
+
+def _has_display() -> bool:
+    if os.name == "posix" and sys.platform != "darwin":
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return True
