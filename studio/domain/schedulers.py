@@ -107,7 +107,7 @@ _SPECS = (
         "DPM2 a",
         "KDPM2AncestralDiscreteScheduler",
         automatic="karras",
-        min_steps={"normal": 7, "karras": 8, "exponential": 7, "beta": 16},
+        min_steps={"normal": 7, "karras": 7, "exponential": 7, "beta": 16},
     ),
     SchedulerSpec("UniPC", "UniPCMultistepScheduler"),
     SchedulerSpec(
@@ -130,7 +130,7 @@ _SPECS = (
         "SA-Solver",
         "SASolverScheduler",
         noise_schedules=("normal", "karras", "exponential", "sgm_uniform"),
-        min_steps={"karras": 9, "exponential": 8},
+        min_steps={"karras": 9, "exponential": 7},
     ),
 )
 

@@ -9,10 +9,14 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
 
 from studio.domain.errors import CheckpointError, OutOfMemory
 from studio.domain.refs import CheckpointRef
+
+transformers_logging.disable_progress_bar()  # its bar a file would tear ours apart
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def load(
                 f"{ref.name} does not fit into the memory of {device}. Close other programs that "
                 "use it, or choose a smaller checkpoint."
             ) from None
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
             raise CheckpointError(
                 f"{ref.name}: its {part} cannot be loaded ({_first_line(error)}). "
                 "Copy or download the checkpoint again."

@@ -1,0 +1,83 @@
+"""Every sampler of the menu samples rightly, and what the menu refuses would not."""
+
+import pytest
+import torch
+
+from studio.diffusion import schedulers
+from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from tests.diffusion.analytic import SPREAD, sample
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PAIRS = [(name, s) for name, spec in SCHEDULERS.items() for s in spec.noise_schedules]
+FEWEST = [
+    (name, schedule, least)
+    for name, spec in SCHEDULERS.items()
+    for schedule, least in spec.min_steps.items()
+]
+DISTILLED = {"LCM", "TCD"}
+"""They take far too large steps for an ordinary model, by design: what they draw is too smooth."""
+
+
+@pytest.mark.parametrize(("name", "schedule"), PAIRS)
+def test_thirty_steps_reach_the_spread_of_the_data(name, schedule):
+    low = 0.6 if name in DISTILLED else 0.8
+    assert low * SPREAD < float(sample(name, schedule, 30).std()) < 1.25 * SPREAD
+
+
+@pytest.mark.parametrize(("name", "schedule"), PAIRS)
+@pytest.mark.parametrize("extra", [0, 1, 3])
+def test_no_noise_is_left_from_the_least_steps_on(name, schedule, extra):
+    steps = SCHEDULERS[name].min_steps.get(schedule, 1) + extra
+    assert float(sample(name, schedule, steps).std()) <= 1.5 * SPREAD
+
+
+@pytest.mark.parametrize(("name", "schedule", "least"), FEWEST)
+def test_the_refused_step_counts_would_leave_noise(name, schedule, least):
+    assert SCHEDULERS[name].objection(schedule, least) is None
+    assert SCHEDULERS[name].objection(schedule, least - 1)
+    assert float(sample(name, schedule, least - 1).std()) > 1.5 * SPREAD
+
+
+@pytest.mark.parametrize("name", [n for n in SCHEDULERS if n != "PLMS"])
+def test_velocity_prediction_gives_the_same_picture_as_noise_prediction(name):
+    epsilon = sample(name, "automatic", 12)
+    velocity = sample(name, "automatic", 12, "v_prediction")
+    assert float((epsilon - velocity).abs().max()) < 0.02
+
+
+@pytest.mark.parametrize("steps", [32, 60])
+@pytest.mark.parametrize("name", ["DPM++ 2M", "UniPC", "DEIS"])
+def test_the_beta_schedule_survives_equal_first_timesteps(name, steps):
+    assert 0.8 * SPREAD < float(sample(name, "beta", steps).std()) < 1.3 * SPREAD
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_the_estimate_is_what_the_data_would_be(name):
+    """At each step the estimate of the analytic model is the shrunk sample: spread ≤ 0.5, and at
+    the last step all but the result."""
+    seen = []
+    result = sample(name, "normal", 20, on_step=seen.append)
+    # LCM and TCD finish on the estimate; the others end at, or a step of sigma_min above, it.
+    assert float((seen[-1].denoised - result).std()) < 0.08
+    assert all(float(step.denoised.std()) < 1.1 * SPREAD for step in seen)
+    assert [step.index for step in seen] == list(range(1, seen[-1].total + 1))
+
+
+def test_automatic_is_one_of_the_schedules_each_can_follow():
+    for spec in SCHEDULERS.values():
+        assert spec.automatic in spec.noise_schedules
+        assert set(spec.noise_schedules) <= set(NOISE_SCHEDULES)
+
+
+def test_a_request_never_inherits_options_of_another():
+    karras = schedulers.build("DPM++ 2M", "karras", "epsilon", [0])
+    normal = schedulers.build("DPM++ 2M", "normal", "epsilon", [0])
+    assert karras.config.use_karras_sigmas
+    assert not normal.config.use_karras_sigmas
+
+
+def test_alphas_between_two_timesteps_lie_between():
+    scheduler = schedulers.build("Euler", "normal", "epsilon", [0])
+    low, between, high = schedulers.alphas_cumprod_at(scheduler, torch.tensor([10.0, 10.5, 11.0]))
+    assert high < between < low

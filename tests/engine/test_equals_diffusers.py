@@ -1,0 +1,112 @@
+"""The referee: diffusers' own pipeline, with the same weights, scheduler and generators."""
+
+import numpy as np
+import pytest
+from diffusers import StableDiffusionPipeline
+
+from studio.diffusion import latents, schedulers
+from studio.domain.schedulers import SCHEDULERS
+from tests.engine.running import pictures
+from tests.models_in_memory import catalog, engine, manager
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+TOLERANCE = 2
+"""Of 255 levels: the two sum in another order, the pictures are the same to the eye and more."""
+
+
+def reference(**fields) -> list:
+    """What diffusers draws for the fields of a request, in float32 on the CPU."""
+    with manager("float32").lease(catalog().find("picturebook")) as models:
+        request = {"steps": 20, "guidance_scale": 7.0, "batch_size": 1, **fields}
+        seeds = range(request["seed"], request["seed"] + request["batch_size"])
+        pipeline = StableDiffusionPipeline(
+            vae=models.vae,
+            text_encoder=models.text_encoder,
+            tokenizer=models.tokenizer,
+            unet=models.unet,
+            scheduler=schedulers.build(
+                request.get("scheduler", "DPM++ 2M"),
+                request.get("noise_schedule", "automatic"),
+                models.ref.prediction_type,
+                seeds,
+            ),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        # diffusers passes eta 0 to every sampler that has one; TCD's own default is 0.3.
+        return pipeline(
+            prompt=request["prompt"],
+            negative_prompt=request.get("negative_prompt", ""),
+            num_inference_steps=request["steps"],
+            guidance_scale=request["guidance_scale"],
+            guidance_rescale=request.get("guidance_rescale", 0.0),
+            num_images_per_prompt=request["batch_size"],
+            width=request.get("width", 128),
+            height=request.get("height", 128),
+            generator=latents.generators(seeds),
+            eta=0.3 if request.get("scheduler") == "TCD" else 0.0,
+        ).images
+
+
+def difference(one, other) -> int:
+    """Largest difference of two pictures, in levels of 255."""
+    return int(np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).max())
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_scheduler(scheduler):
+    fields = {"prompt": "a red house on a meadow", "seed": 7, "steps": 9, "scheduler": scheduler}
+    assert difference(pictures(engine(), **fields)[0], reference(**fields)[0]) <= TOLERANCE
+
+
+@pytest.mark.parametrize("schedule", ["normal", "exponential", "beta", "sgm_uniform"])
+def test_every_noise_schedule(schedule):
+    fields = {"prompt": "a blue boat", "seed": 7, "steps": 8, "noise_schedule": schedule}
+    assert difference(pictures(engine(), **fields)[0], reference(**fields)[0]) <= TOLERANCE
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"negative_prompt": "mountains, rain", "guidance_scale": 9.5},
+        {"guidance_scale": 1.0},
+        {"guidance_rescale": 0.7, "guidance_scale": 12.0},
+        {"width": 192, "height": 96},
+        {"prompt": ""},
+        {"prompt": "ein Haus 😀 שלום"},
+    ],
+    ids=lambda fields: " ".join(fields),
+)
+def test_every_setting(fields):
+    fields = {"prompt": "a green tree at night", "seed": 3, "steps": 6, **fields}
+    assert difference(pictures(engine(), **fields)[0], reference(**fields)[0]) <= TOLERANCE
+
+
+@pytest.mark.parametrize("scheduler", ["DPM++ 2M", "Euler a", "DPM++ SDE"])
+def test_a_batch(scheduler):
+    fields = {"prompt": "a cat", "seed": 40, "steps": 6, "batch_size": 3, "scheduler": scheduler}
+    ours, theirs = pictures(engine(), **fields), reference(**fields)
+    assert len(ours) == 3
+    assert max(map(difference, ours, theirs)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("scheduler", ["DPM++ 2M", "Euler a", "DPM++ SDE", "LCM"])
+def test_picture_k_of_a_batch_is_the_single_picture_with_seed_plus_k(scheduler):
+    fields = {"prompt": "a yellow star", "steps": 6, "scheduler": scheduler}
+    batch = pictures(engine(), seed=10, batch_size=3, **fields)
+    for k, picture in enumerate(batch):
+        single = pictures(engine(), seed=10 + k, **fields)[0]
+        assert difference(picture, single) <= TOLERANCE
+    assert difference(batch[0], batch[1]) > 20
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("scheduler", ["DPM++ 2M", "DPM++ SDE"])
+def test_a_request_repeated_gives_the_same_bytes(dtype, scheduler):
+    fields = {"prompt": "a snowman", "seed": 5, "steps": 6, "scheduler": scheduler}
+    first = pictures(engine(dtype), **fields)[0]
+    pictures(engine(dtype), prompt="something else in between", seed=1, steps=2)
+    assert pictures(engine(dtype), **fields)[0].tobytes() == first.tobytes()

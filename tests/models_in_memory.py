@@ -1,0 +1,22 @@
+"""The embedded model in memory, loaded once for all tests that only read it."""
+
+from functools import cache
+
+from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.models.catalog import Catalog
+from studio.models.manager import ModelManager
+from studio.settings import assets_dir
+
+
+@cache
+def catalog() -> Catalog:
+    return Catalog([assets_dir() / "models"])
+
+
+@cache
+def manager(dtype: str) -> ModelManager:
+    return ModelManager("cpu", dtype)
+
+
+def engine(dtype: str = "float32") -> StableDiffusionEngine:
+    return StableDiffusionEngine(manager(dtype), catalog().find)
