@@ -1,0 +1,125 @@
+"""Whatever is sent, the answer has a fitting status and says what to do, and the queue goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+SMALL = {"width": 64, "height": 64, "steps": 1}
+
+REFUSED = {
+    "width 63": ({"width": 63}, "width"),
+    "width 100000": ({"width": 100_000}, "width"),
+    "width 65": ({"width": 65}, "width"),
+    "height text": ({"height": "tall"}, "height"),
+    "steps 0": ({"steps": 0}, "steps"),
+    "steps 151": ({"steps": 151}, "steps"),
+    "guidance too high": ({"guidance_scale": 31}, "guidance_scale"),
+    "seed -2": ({"seed": -2}, "seed"),
+    "seed 2**70": ({"seed": 2**70}, "seed"),
+    "seed 1.5": ({"seed": 1.5}, "seed"),
+    "batch 17": ({"batch_size": 17}, "batch_size"),
+    "NUL in the prompt": ({"prompt": "a\0b"}, "prompt"),
+    "unknown field": ({"colour": "red"}, "colour"),
+    "unknown scheduler": ({"scheduler": "Oiler"}, "scheduler"),
+    "unknown noise schedule": ({"noise_schedule": "steep"}, "noise_schedule"),
+    "impossible pair": ({"scheduler": "PLMS", "noise_schedule": "karras"}, "PLMS"),
+    "too few steps": ({"scheduler": "PLMS", "steps": 1}, "steps"),
+    "unknown checkpoint": ({"checkpoint": "nope"}, "nope"),
+    "unknown task": ({"task": {"kind": "sculpture"}}, "task"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_with_the_field_named(serve, name):
+    fields, mentioned = REFUSED[name]
+    served = serve()
+    answer = served.http.post("/studio/v1/jobs", json=fields)
+    body = answer.json()
+    assert answer.status_code == 422, body
+    assert mentioned in body["message"]
+    assert body["error"] in ("InvalidRequest", "UnknownCheckpoint")
+    assert "pydantic" not in body["message"] and "Traceback" not in body["message"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"steps=20",
+        b"[]",
+        b"null",
+        b'{"prompt": ',
+        b'{"prompt": "half a character: \\ud800"}',
+        b'{"guidance_scale": NaN}',
+        b'{"guidance_scale": Infinity}',
+        b"\xff\xfe\x00",
+        b'{"task":' * 100_000,
+    ],
+)
+def test_what_is_no_request_is_refused(serve, body):
+    served = serve()
+    answer = served.http.post("/studio/v1/jobs", content=body)
+    assert answer.status_code == 422
+    assert answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        " ",
+        "x" * 10_000,
+        "🐈‍⬛ a cat 🌙",
+        "בית אדום על הדשא",
+        "a\r\nb\tc",
+        "<script>alert(1)</script>",
+    ],
+)
+def test_odd_but_harmless_prompts_draw(serve, prompt):
+    served = serve()
+    job = served.wait_until(served.submit(prompt=prompt, **SMALL), "finished")
+    assert job["request"]["prompt"] == prompt
+    assert served.http.get(job["images"][0]["url"]).status_code == 200
+
+
+def test_unknown_jobs_are_not_found(serve):
+    served = serve()
+    for method, path in (
+        ("GET", "/studio/v1/jobs/nope"),
+        ("GET", "/studio/v1/jobs/nope/events"),
+        ("GET", "/studio/v1/jobs/nope/preview"),
+        ("POST", "/studio/v1/jobs/nope/cancel"),
+        ("DELETE", "/studio/v1/jobs/nope"),
+        ("GET", "/studio/v1/nothing/here"),
+    ):
+        answer = served.http.request(method, path)
+        assert answer.status_code == 404, path
+        assert answer.json()["error"] == "NotFound" and answer.json()["message"]
+
+
+def test_wrong_parameters_are_named(serve):
+    served = serve()
+    id = served.submit(**SMALL)
+    for path, headers in (
+        (f"/studio/v1/jobs/{id}/preview?after=soon", {}),
+        (f"/studio/v1/jobs/{id}/preview?after=-1", {}),
+        (f"/studio/v1/jobs/{id}/events", {"Last-Event-ID": "yesterday"}),
+    ):
+        answer = served.http.get(path, headers=headers)
+        assert answer.status_code == 422
+        assert "after" in answer.json()["message"] or "Last-Event-ID" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
+def test_a_body_of_100_mb_is_refused_without_holding_it(serve, declared):
+    served = serve()
+
+    def chunks():
+        for _ in range(100):
+            yield b" " * 2**20
+
+    headers = {"Content-Length": str(100 * 2**20)} if declared else {}
+    answer = served.http.post("/studio/v1/jobs", content=chunks(), headers=headers)
+    assert answer.status_code == 413
+    assert answer.json()["error"] == "TooLarge" and "64 MB" in answer.json()["message"]
+    assert served.wait_until(served.submit(**SMALL), "finished")

@@ -1,0 +1,111 @@
+"""What may come in at all: hosts, origins, logins."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from studio.api import login
+
+PATHS = (
+    "/docs",
+    "/openapi.json",
+    "/metrics",
+    "/studio/v1/jobs",
+    "/studio/v1/models",
+    "/studio/v1/images/2026-01-01_00001-1",
+    "/anything/else",
+)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "localhost:7860",
+        "studio.localhost",
+        "127.0.0.1:1",
+        "192.168.1.20:7860",
+        "[::1]:7860",
+        socket.gethostname(),
+        f"{socket.gethostname()}.local:7860",
+        "pictures.example",
+    ],
+)
+def test_own_names_are_served(serve, host):
+    served = serve(allow_host=("pictures.example",))
+    assert served.http.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::1", "a b"]
+)
+def test_foreign_names_are_refused(serve, host):
+    answer = serve().http.get("/healthz", headers={"Host": host})
+    assert answer.status_code == 400
+
+
+def test_other_sites_pages_are_refused(serve):
+    served = serve()
+    own = served.url
+    for origin in ("http://evil.example", "null", f"{own}.evil.example", "http://localhost:1"):
+        for method, path in (("POST", "/studio/v1/jobs"), ("GET", "/studio/v1/jobs")):
+            answer = served.http.request(method, path, json={}, headers={"Origin": origin})
+            assert answer.status_code == 403, origin
+            assert "access-control-allow-origin" not in answer.headers
+    assert served.http.get("/studio/v1/jobs").json() == []  # nothing was started
+    assert served.http.post("/studio/v1/jobs", json={}, headers={"Origin": own}).status_code == 200
+
+
+def test_every_answer_carries_the_security_headers(serve):
+    served = serve(auth=("ann:secret",))
+    for path in ("/healthz", "/docs"):
+        headers = served.http.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "frame-ancestors 'self'" in headers["content-security-policy"]
+        assert "connect-src 'self'" in headers["content-security-policy"]
+
+
+def test_a_login_guards_everything_but_health(serve):
+    served = serve(auth=("ann:secret", "bo:p:w ü"))
+    assert served.http.get("/healthz").status_code == 200
+    for path in PATHS:
+        answer = served.http.get(path)
+        assert answer.status_code == 401, path
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+        assert served.http.get(path, auth=("ann", "secret")).status_code in (200, 404), path
+    assert served.http.get("/docs", auth=("bo", "p:w ü")).status_code == 200
+    assert served.http.post("/studio/v1/jobs", json={}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic !!!", "Basic YW5u", "Bearer YW5uOnNlY3JldA==", "Basic /w=="]
+)
+def test_a_broken_login_is_no_login(serve, header):
+    served = serve(auth=("ann:secret",))
+    assert served.http.get("/docs", headers={"Authorization": header}).status_code == 401
+
+
+def test_guessing_is_slow_and_ends(serve, monkeypatch):
+    monkeypatch.setattr(login, "FAILURE_DELAY_S", 0.05)
+    served = serve(auth=("ann:secret",))
+    assert served.http.get("/docs", auth=("ann", "secret")).status_code == 200
+    began_s = time.monotonic()
+    for guess in range(login.FAILURES_ALLOWED):
+        assert served.http.get("/docs", auth=("bo", str(guess))).status_code == 401
+    assert time.monotonic() - began_s >= login.FAILURES_ALLOWED * 0.05
+    answer = served.http.get("/docs", auth=("bo", "once more"))
+    assert answer.status_code == 429 and "retry-after" in answer.headers
+    # Who was in stays in.
+    assert served.http.get("/docs", auth=("ann", "secret")).status_code == 200
+
+
+def test_logins_from_a_file(serve, tmp_path):
+    path = tmp_path / "logins.txt"
+    path.write_text("# who may draw\n\nann:secret\n")
+    served = serve(auth_file=path)
+    assert served.http.get("/docs", auth=("ann", "secret")).status_code == 200
+    assert served.http.get("/docs", auth=("ann", "wrong")).status_code == 401

@@ -1,0 +1,89 @@
+"""What all tests share: a real server with the fake engine on a free port."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from studio.app import Studio, create_api
+from studio.engine.fake import FakeEngine
+from studio.settings import Settings
+
+
+@dataclass
+class Served:
+    """A studio that answers at `url`; `http` talks to it as a local script would."""
+
+    url: str
+    studio: Studio
+    engine: FakeEngine
+    http: httpx.Client
+
+    def submit(self, **fields: Any) -> str:
+        """Queue a request and return the job's id."""
+        answer = self.http.post("/studio/v1/jobs", json=fields)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["id"]
+
+    def job(self, id: str) -> dict[str, Any]:
+        return self.http.get(f"/studio/v1/jobs/{id}").raise_for_status().json()
+
+    def wait_until(self, id: str, *states: str) -> dict[str, Any]:
+        """Poll until the job is in one of `states`."""
+        until_s = time.monotonic() + 20
+        while time.monotonic() < until_s:
+            job = self.job(id)
+            if job["state"] in states:
+                return job
+            time.sleep(0.01)
+        raise AssertionError(f"job is {job['state']}, not {states}")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts servers: `serve(FakeEngine(step_s=0.1), auth=("ann:secret",))`."""
+    stop: list[Callable[[], None]] = []
+
+    def start(
+        engine: FakeEngine | None = None,
+        app: Callable[[Studio], FastAPI] = create_api,
+        **settings: Any,
+    ) -> Served:
+        engine = engine or FakeEngine()
+        studio = Studio(
+            Settings(**{"data_dir": tmp_path / "data"} | settings), build_engine=lambda: engine
+        )
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(
+            uvicorn.Config(app(studio), log_level="error", timeout_graceful_shutdown=1)
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        http = httpx.Client(base_url=url, trust_env=False, timeout=30)
+
+        def close() -> None:
+            http.close()
+            studio.close()
+            server.should_exit = True
+            thread.join(10)
+
+        stop.append(close)
+        until_s = time.monotonic() + 20
+        while not server.started and time.monotonic() < until_s:
+            time.sleep(0.005)
+        return Served(url, studio, engine, http)
+
+    yield start
+    for close in reversed(stop):
+        close()

@@ -1,0 +1,164 @@
+"""Pictures on disk: what is in them, how they are numbered, what happens when writing fails."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.domain import infotext
+from studio.domain.errors import NotFound
+from studio.domain.events import Picture
+from studio.domain.family import PICTUREBOOK
+from studio.domain.request import GenerationRequest
+from studio.gallery.files import KEPT_IN_MEMORY, Gallery
+
+
+def picture(seed=7, prompt="a red house", size=(64, 48), **fields):
+    request = GenerationRequest(prompt=prompt, seed=5, batch_size=4).settled("m", PICTUREBOOK)
+    noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return Picture(
+        image=Image.fromarray(noise),
+        seed=seed,
+        request=request,
+        infotext=infotext.write(request, seed),
+        **fields,
+    )
+
+
+def test_a_file_holds_the_picture_and_how_to_make_it_again(tmp_path):
+    gallery = Gallery(tmp_path)
+    kept = gallery.keep(picture(seed=7))
+    assert kept.path == tmp_path / date.today().isoformat() / "00001-7.png"
+    assert kept.warning is None
+
+    file = Image.open(io.BytesIO(gallery.png(kept.id)))
+    assert np.array_equal(np.asarray(file), np.asarray(kept.image))
+    assert file.text["parameters"] == kept.infotext
+    again = GenerationRequest.model_validate_json(file.text["studio"])
+    assert (again.seed, again.batch_size) == (7, 1)
+    assert again.prompt == kept.request.prompt
+    assert "studio-partial" not in file.text
+    assert gallery.path(kept.id) == kept.path
+
+
+def test_a_stopped_picture_is_marked(tmp_path):
+    kept = Gallery(tmp_path).keep(picture(partial=True))
+    assert Image.open(kept.path).text["studio-partial"] == "true"
+
+
+@pytest.mark.parametrize(
+    "prompt", ["naïve café", "日本の城 🏯", "two\nlines", "x" * 20_000, "'\"<>&\\,: ", "\x01\x7f"]
+)
+def test_any_prompt_survives_the_file(tmp_path, prompt):
+    kept = Gallery(tmp_path).keep(picture(prompt=prompt))
+    text = Image.open(kept.path).text
+    assert GenerationRequest.model_validate_json(text["studio"]).prompt == prompt
+    assert text["parameters"].startswith(prompt)
+
+
+def test_the_same_picture_gives_the_same_bytes(tmp_path):
+    first, second = (Gallery(tmp_path / name).keep(picture()) for name in "ab")
+    assert first.path.read_bytes() == second.path.read_bytes()
+
+
+def test_numbers_go_on_after_a_restart(tmp_path):
+    for expected in ("00001-1.png", "00002-2.png", "00003-3.png"):
+        gallery = Gallery(tmp_path, flat=True)
+        assert gallery.keep(picture(seed=int(expected[4]))).path.name == expected
+    (tmp_path / "99999-1.png").touch()
+    (tmp_path / "holiday.png").touch()
+    kept = Gallery(tmp_path, flat=True).keep(picture(seed=4))
+    assert kept.path.name == "100000-4.png"
+    assert Gallery(tmp_path, flat=True).png(kept.id)
+
+
+def _keep_many(folder, seeds):
+    gallery = Gallery(folder, flat=True)
+    return [gallery.keep(picture(seed=seed, size=(8, 8))).path.name for seed in seeds]
+
+
+def test_threads_and_processes_never_share_a_number(tmp_path):
+    processes = multiprocessing.get_context("spawn")
+    with processes.Pool(2) as pool, ThreadPoolExecutor(4) as threads:
+        parts = [range(start, start + 25) for start in range(0, 150, 25)]
+        others = pool.starmap_async(_keep_many, [(tmp_path, part) for part in parts[:2]])
+        own = list(threads.map(lambda part: _keep_many(tmp_path, part), parts[2:]))
+        names = [name for part in (*own, *others.get(60)) for name in part]
+    numbers = sorted(int(name.split("-")[0]) for name in names)
+    assert numbers == list(range(1, 151))
+    assert sorted(os.listdir(tmp_path)) == sorted(names)  # and no temporary file is left
+
+
+def test_a_folder_that_cannot_be_made_leaves_the_picture_in_memory(tmp_path):
+    (tmp_path / "outputs").write_text("a file where the folder should be")
+    gallery = Gallery(tmp_path / "outputs")
+    kept = gallery.keep(picture())
+    assert kept.path is None and gallery.path(kept.id) is None
+    assert "could not be saved" in kept.warning and "--data-dir" in kept.warning
+    assert Image.open(io.BytesIO(gallery.png(kept.id))).text["parameters"] == kept.infotext
+
+
+def test_memory_keeps_only_the_newest(tmp_path):
+    (tmp_path / "outputs").touch()
+    gallery = Gallery(tmp_path / "outputs")
+    ids = [gallery.keep(picture(size=(8, 8))).id for _ in range(KEPT_IN_MEMORY + 1)]
+    with pytest.raises(NotFound):
+        gallery.png(ids[0])
+    assert gallery.png(ids[1]) and gallery.png(ids[-1])
+
+
+_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from tests.gallery.test_files import picture
+from studio.gallery.files import Gallery
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+gallery = Gallery(Path(sys.argv[1]), flat=True)
+kept = gallery.keep(picture())
+assert kept.path is None, kept
+assert "disk space" in kept.warning, kept.warning
+assert len(gallery.png(kept.id)) > 4096
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert gallery.keep(picture()).path.is_file()
+"""
+
+
+def test_a_disk_that_fills_in_mid_file_leaves_no_half_file(tmp_path):
+    subprocess.run([sys.executable, "-c", _FULL_DISK, tmp_path], check=True)
+    [name] = os.listdir(tmp_path)
+    Image.open(tmp_path / name).load()
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "",
+        "..",
+        "../outputs/00001-7",
+        "00001-7",
+        "00001-7.png",
+        "/etc/passwd",
+        "2026-01-01_00001-7",
+        "2026-01-01/00001-7",
+        "2026-01-01_00001-7\0",
+        "2026-01-01_00001-7\n",
+        "٢٠٢٦-01-01_00001-7",
+        "unsaved-x",
+    ],
+)
+def test_only_its_own_ids_are_known(tmp_path, id):
+    gallery = Gallery(tmp_path / "outputs")
+    gallery.keep(picture())
+    (tmp_path / "outputs" / "00001-7.png").touch()
+    for look in (gallery.png, gallery.path):
+        with pytest.raises(NotFound):
+            look(id)

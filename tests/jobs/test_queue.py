@@ -1,0 +1,207 @@
+"""The queue: order, cancelling, failing, forgetting."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+
+import pytest
+
+from studio.domain.errors import CheckpointError, NotFound, QueueFull
+from studio.domain.events import Cancelled, Failed, Finished, Queued
+from studio.domain.family import PICTUREBOOK
+from studio.domain.request import GenerationRequest
+from studio.engine.fake import FakeEngine
+from studio.jobs import queue as module
+from studio.jobs.job import JobState
+from studio.jobs.queue import JobQueue
+
+
+@pytest.fixture
+def build():
+    """Makes queues and closes them."""
+    queues = []
+
+    def make(engine=None, build_engine=None, keep=lambda picture: picture):
+        engine = engine or FakeEngine()
+        queues.append(
+            JobQueue(
+                build_engine or (lambda: engine),
+                settle=lambda request: request.settled("fake", PICTUREBOOK),
+                keep=keep,
+            )
+        )
+        return queues[-1]
+
+    yield make
+    for each in queues:
+        each.close()
+
+
+def request(**fields):
+    return GenerationRequest(**{"width": 64, "height": 64, "steps": 2, "seed": 1} | fields)
+
+
+def final(job):
+    return [event for _, event in job.events.follow()][-1]
+
+
+def test_first_come_first_served(build):
+    order = []
+    queue = build(FakeEngine(0.01), keep=lambda p: order.append(p.seed) or p)
+    jobs = [queue.submit(request(seed=seed)) for seed in range(5)]
+    assert all(isinstance(final(job), Finished) for job in jobs)
+    assert order == [0, 1, 2, 3, 4]
+    assert queue.waiting == 0
+
+
+def test_one_thread_owns_the_device(build):
+    threads = set()
+    engine = FakeEngine()
+    engine.on_step = lambda: threads.add(threading.current_thread().name)
+    queue = build(engine)
+    for job in [queue.submit(request()) for _ in range(4)]:
+        final(job)
+    assert threads == {"device"}
+
+
+def test_results_are_kept_before_anybody_hears_of_them(build):
+    queue = build(keep=lambda picture: dataclasses.replace(picture, id=f"id-{picture.seed}"))
+    event = final(queue.submit(request(seed=3, batch_size=2)))
+    assert [picture.id for picture in event.pictures] == ["id-3", "id-4"]
+
+
+def test_same_request_same_pictures_and_batch_equals_singles(build):
+    queue = build()
+    batch = final(queue.submit(request(seed=8, batch_size=3))).pictures
+    singles = [final(queue.submit(request(seed=8 + k))).pictures[0] for k in range(3)]
+    assert [p.image.tobytes() for p in batch] == [p.image.tobytes() for p in singles]
+
+
+def test_cancelling_one_that_runs_takes_a_step_at_most(build):
+    engine = FakeEngine(0.05)
+    queue = build(engine)
+    job = queue.submit(request(steps=100))
+    while engine.steps_done < 3:
+        time.sleep(0.005)
+    done = engine.steps_done
+    queue.cancel(job.id)
+    event = final(job)
+    assert isinstance(event, Cancelled) and event.pictures[0].partial
+    assert engine.steps_done <= done + 1
+    queue.cancel(job.id)  # harmless
+    assert isinstance(final(queue.submit(request())), Finished)
+
+
+def test_cancelling_one_that_waits_is_immediate_and_moves_the_others_up(build):
+    queue = build(FakeEngine(0.05))
+    running, second, third = (queue.submit(request(steps=60)) for _ in range(3))
+    while running.state is not JobState.RUNNING:
+        time.sleep(0.005)
+    assert third.events.newest(Queued) == Queued(2)
+    queue.cancel(second.id)
+    assert final(second) == Cancelled(())
+    assert third.events.newest(Queued) == Queued(1)
+
+
+def test_a_deleted_job_is_gone_and_closing_still_works(build):
+    queue = build(FakeEngine(0.05))
+    job = queue.submit(request(steps=100))
+    while job.state is not JobState.RUNNING:
+        time.sleep(0.005)
+    queue.delete(job.id)
+    with pytest.raises(NotFound):
+        queue.get(job.id)
+    assert queue.close()
+    assert isinstance(final(job), Cancelled)
+
+
+def test_a_failed_run_and_a_broken_engine_leave_the_queue_going(build):
+    engine = FakeEngine(fail_on="dragon")
+    queue = build(engine)
+    assert isinstance(final(queue.submit(request(prompt="dragon"))), Failed)
+
+    def explode():
+        engine.on_step = lambda: None
+        raise ZeroDivisionError("boom")
+
+    engine.on_step = explode
+    event = final(queue.submit(request()))
+    assert event.error == "EngineError" and "boom" in event.message
+    assert isinstance(final(queue.submit(request())), Finished)
+
+
+def test_an_engine_that_does_not_start_fails_the_job_and_is_tried_again(build):
+    attempts = []
+
+    def build_engine():
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise CheckpointError("The model's file is broken. Copy it again.")
+        return FakeEngine()
+
+    queue = build(build_engine=build_engine)
+    event = final(queue.submit(request()))
+    assert event == Failed("CheckpointError", "The model's file is broken. Copy it again.")
+    assert isinstance(final(queue.submit(request())), Finished)
+
+
+def test_jobs_may_come_while_the_engine_is_being_built(build):
+    may_go = threading.Event()
+    queue = build(build_engine=lambda: may_go.wait(10) and FakeEngine())
+    jobs = [queue.submit(request()) for _ in range(2)]
+    assert [job.events.newest(Queued) for job in jobs] == [Queued(0), Queued(1)]
+    queue.cancel(jobs[0].id)
+    assert final(jobs[0]) == Cancelled(())
+    may_go.set()
+    assert isinstance(final(jobs[1]), Finished)
+
+
+def test_a_full_queue_refuses_with_the_reason(build, monkeypatch):
+    monkeypatch.setattr(module, "MAX_WAITING", 2)
+    queue = build(FakeEngine(0.05))
+    first = queue.submit(request(steps=60))
+    while first.state is not JobState.RUNNING:
+        time.sleep(0.005)
+    queue.submit(request())
+    queue.submit(request())
+    with pytest.raises(QueueFull, match="2 jobs are waiting"):
+        queue.submit(request())
+
+
+def test_only_so_many_jobs_and_pixels_are_remembered(build, monkeypatch):
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 6)
+    queue = build()
+    jobs = [queue.submit(request()) for _ in range(12)]
+    for job in jobs:
+        final(job)
+    last = queue.submit(request())
+    assert len(queue.jobs()) <= 7 and queue.get(last.id) is last
+
+    monkeypatch.setattr(module, "MAX_REMEMBERED_PIXELS", 64 * 64)
+    final(last)
+    newest = queue.submit(request())
+    assert len(queue.jobs()) == module.ALWAYS_REMEMBERED + 1
+    assert isinstance(final(newest), Finished)
+
+
+def test_closing_cancels_everything_and_takes_no_more(build):
+    queue = build(FakeEngine(0.02))
+    jobs = [queue.submit(request(steps=100)) for _ in range(3)]
+    assert queue.close()
+    assert all(isinstance(final(job), Cancelled) for job in jobs)
+    with pytest.raises(QueueFull, match="closing"):
+        queue.submit(request())
+
+
+def test_previews_only_while_somebody_watches(build):
+    engine = FakeEngine(0.03)
+    queue = build(engine)
+    unwatched = queue.submit(request(steps=6))
+    final(unwatched)
+    watched = queue.submit(request(steps=6))
+    watched.watched()
+    kinds = [type(event).__name__ for _, event in watched.events.follow()]
+    assert "Preview" in kinds
+    assert "Preview" not in [type(event).__name__ for _, event in unwatched.events.since()]
