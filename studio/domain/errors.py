@@ -70,8 +70,16 @@ def named(name: str, message: str) -> StudioError:
 
 
 def explain(error: ValidationError, allowed: Callable[[str], str] = lambda name: "") -> str:
-    """One line for people: every wrong field, its value, and what is `allowed(name)` for it."""
-    return " ".join(_explain_one(item, allowed) for item in error.errors(include_url=False))
+    """One line for people: every wrong field (of very many the first few), its value, and what is
+    `allowed(name)` for it."""
+    items = error.errors(include_url=False)
+    texts = [_explain_one(item, allowed) for item in items[:_MOST_EXPLAINED]]
+    if len(items) > _MOST_EXPLAINED:
+        texts.append(f"And {len(items) - _MOST_EXPLAINED} more.")
+    return " ".join(texts)
+
+
+_MOST_EXPLAINED = 20
 
 
 _REASONS = {
@@ -83,16 +91,17 @@ _REASONS = {
 
 
 def _explain_one(item: dict, allowed: Callable[[str], str]) -> str:
-    name = ".".join(str(part) for part in item["loc"]) or "request"
+    name = ".".join(str(part)[:80] for part in item["loc"]) or "request"
     if item["type"] in _REASONS:
         return f"{name}: " + _REASONS[item["type"]].format(**item.get("ctx", {}))
-    value = _shorten(item.get("input"))
+    value = shorten(item.get("input"))
     limits = allowed(name)
     if limits:
         return f"{name}: {value} is not allowed, it must be {limits}."
     return f"{name}: {value} is not allowed ({item['msg'].lower()})."
 
 
-def _shorten(value: object, limit: int = 40) -> str:
+def shorten(value: object, limit: int = 40) -> str:
+    """`value` as Python writes it, cut to `limit` characters: messages quote what callers sent."""
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"

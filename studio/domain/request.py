@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from studio.domain.errors import InvalidRequest, explain
+from studio.domain.errors import InvalidRequest, explain, shorten
 from studio.domain.family import ModelFamily
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
 
@@ -136,14 +136,18 @@ class GenerationRequest(_Frozen):
     @classmethod
     def _is_known_scheduler(cls, value: str) -> str:
         if value not in SCHEDULERS:
-            raise ValueError(f"{value!r} is unknown. Choose one of: {', '.join(SCHEDULERS)}.")
+            raise ValueError(
+                f"{shorten(value)} is unknown. Choose one of: {', '.join(SCHEDULERS)}."
+            )
         return value
 
     @field_validator("noise_schedule")
     @classmethod
     def _is_known_noise_schedule(cls, value: str) -> str:
         if value not in NOISE_SCHEDULES:
-            raise ValueError(f"{value!r} is unknown. Choose one of: {', '.join(NOISE_SCHEDULES)}.")
+            raise ValueError(
+                f"{shorten(value)} is unknown. Choose one of: {', '.join(NOISE_SCHEDULES)}."
+            )
         return value
 
     @model_validator(mode="after")

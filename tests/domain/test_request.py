@@ -1,0 +1,140 @@
+"""The request: ranges, messages, settling, and its file form."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from studio.domain.errors import EngineError, InvalidRequest, OutOfMemory, named
+from studio.domain.family import PICTUREBOOK, SD1
+from studio.domain.request import MAX_SEED, GenerationRequest
+from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+
+
+@pytest.mark.parametrize(
+    ("field", "least", "most"),
+    [
+        ("steps", 1, 150),
+        ("guidance_scale", 1.0, 30.0),
+        ("guidance_rescale", 0.0, 1.0),
+        ("width", 64, 2048),
+        ("height", 64, 2048),
+        ("seed", -1, MAX_SEED),
+        ("batch_size", 1, 16),
+        ("clip_skip", 1, 12),
+    ],
+)
+def test_ranges_hold_and_messages_name_field_value_and_range(field, least, most):
+    step = 8 if field in ("width", "height") else 1
+    for value in (least, most):
+        other = {"scheduler": "Euler"} if field == "steps" else {}
+        assert getattr(GenerationRequest(**{field: value} | other), field) == value
+    for value in (least - step, most + step):
+        with pytest.raises(InvalidRequest) as refused:
+            GenerationRequest.parse({field: value})
+        message = str(refused.value)
+        assert message.startswith(f"{field}: {value}")
+        assert f"{least:g}" in message or str(least) in message
+        assert f"{most:g}" in message or str(most) in message
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_guidance_is_a_number(value):
+    with pytest.raises(InvalidRequest, match="guidance_scale"):
+        GenerationRequest.parse({"guidance_scale": value})
+
+
+def test_sizes_are_multiples_of_8():
+    with pytest.raises(InvalidRequest, match="width: 100 .*8"):
+        GenerationRequest.parse({"width": 100})
+
+
+def test_every_wrong_field_is_named_at_once():
+    with pytest.raises(InvalidRequest) as refused:
+        GenerationRequest.parse({"steps": 0, "colour": "red", "seed": -2})
+    assert all(name in str(refused.value) for name in ("steps", "colour", "seed"))
+
+
+def test_messages_do_not_repeat_a_long_value():
+    with pytest.raises(InvalidRequest) as refused:
+        GenerationRequest.parse({"steps": "x" * 100_000, "scheduler": "y" * 50_000})
+    assert len(str(refused.value)) < 2000
+
+
+def test_messages_do_not_repeat_a_thousand_wrong_fields():
+    with pytest.raises(InvalidRequest, match="And 980 more.") as refused:
+        GenerationRequest.parse({f"{n} {'x' * 1000}": n for n in range(1000)})
+    assert len(str(refused.value)) < 5000
+
+
+def test_frozen():
+    request = GenerationRequest()
+    with pytest.raises(ValidationError):
+        request.steps = 3
+    with pytest.raises(ValidationError):
+        request.task.kind = "inpaint"
+
+
+def test_json_round_trip_keeps_everything():
+    request = GenerationRequest(
+        prompt='日本 "quoted" \\ \n 🏯',
+        negative_prompt="mountains",
+        checkpoint="m",
+        scheduler="Euler a",
+        steps=33,
+        guidance_scale=6.25,
+        guidance_rescale=0.35,
+        width=640,
+        height=72,
+        seed=MAX_SEED,
+        batch_size=3,
+        clip_skip=2,
+    )
+    assert GenerationRequest.model_validate_json(request.model_dump_json()) == request
+    assert GenerationRequest.parse(request.model_dump_json().encode()) == request
+    assert GenerationRequest.parse(json.loads(request.model_dump_json())) == request
+
+
+def test_settled_fixes_what_was_open_and_nothing_else():
+    request = GenerationRequest(prompt="a", width=320)
+    settled = request.settled("some model", SD1)
+    assert (settled.checkpoint, settled.width, settled.height) == ("some model", 320, 512)
+    assert 0 <= settled.seed < 2**32
+    assert (
+        settled.settled("other", PICTUREBOOK).model_copy(update={"checkpoint": "some model"})
+        == settled
+    )
+    assert request.seed == -1
+    assert len({request.settled("m", SD1).seed for _ in range(20)}) == 20
+    assert GenerationRequest(seed=0).settled("m", SD1).seed == 0
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_what_cannot_sample_is_refused_with_the_reason(name):
+    spec = SCHEDULERS[name]
+    for schedule in NOISE_SCHEDULES:
+        possible = spec.noise_schedule(schedule) in spec.noise_schedules
+        fields = {"scheduler": name, "noise_schedule": schedule, "steps": 50}
+        if possible:
+            assert GenerationRequest.parse(fields).scheduler == name
+        else:
+            with pytest.raises(InvalidRequest, match="noise schedule"):
+                GenerationRequest.parse(fields)
+    for steps in range(1, 20):
+        objection = spec.objection("automatic", steps)
+        fields = {"scheduler": name, "steps": steps}
+        if objection is None:
+            assert GenerationRequest.parse(fields).steps == steps
+        else:
+            with pytest.raises(InvalidRequest, match="at least"):
+                GenerationRequest.parse(fields)
+
+
+def test_errors_cross_threads_by_name():
+    assert type(named("OutOfMemory", "too large")) is OutOfMemory
+    assert str(named("OutOfMemory", "too large")) == "too large"
+    for foreign in ("ZeroDivisionError", "Path", "explain", ""):
+        assert type(named(foreign, "x")) is EngineError
