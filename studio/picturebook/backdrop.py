@@ -7,13 +7,24 @@ import numpy as np
 from studio.picturebook.canvas import mix
 from studio.picturebook.vocabulary import CLASSES
 
+# RGB at heights from the top (0) to the bottom (1) of the picture.
 SKY_STOPS = {
     "day": ((0, (88, 170, 236)), (0.65, (208, 236, 250)), (1, (208, 236, 250))),
-    "sunset": ((0, (92, 62, 140)), (0.32, (238, 112, 92)), (0.65, (255, 198, 104)), (1, (255, 198, 104))),
-    "dawn": ((0, (142, 164, 224)), (0.35, (244, 190, 214)), (0.65, (255, 234, 204)), (1, (255, 234, 204))),
+    "sunset": (
+        (0, (92, 62, 140)),
+        (0.32, (238, 112, 92)),
+        (0.65, (255, 198, 104)),
+        (1, (255, 198, 104)),
+    ),
+    "dawn": (
+        (0, (142, 164, 224)),
+        (0.35, (244, 190, 214)),
+        (0.65, (255, 234, 204)),
+        (1, (255, 234, 204)),
+    ),
     "night": ((0, (12, 18, 54)), (0.65, (50, 66, 130)), (1, (50, 66, 130))),
     "storm": ((0, (56, 62, 76)), (0.65, (136, 146, 154)), (1, (136, 146, 154))),
-}  # fmt: skip
+}
 # What the light of each sky does to the ground (factors of red, green, blue).
 LIGHT = {
     "day": (1.0, 1.0, 1.0),
@@ -204,7 +215,8 @@ class Backdrop:
             self.canvas.draw.polygon(points, fill=self.canvas.ink(cap))
 
     def _snow(self):
-        self.canvas.unit_polygon(self._ridge(self.horizon, 0.025, 2.4, 4), self.lit(GROUND["snow"][1]))
+        far = self._ridge(self.horizon, 0.025, 2.4, 4)
+        self.canvas.unit_polygon(far, self.lit(GROUND["snow"][1]))
         rng = self.rng(9)
         for k in range(5):
             x = ((k + rng.random()) / 5) * self.canvas.width

@@ -69,7 +69,7 @@ FILLERS = (
 
 
 def article(word):
-    """"a" or "an", as the word's first letter asks."""
+    """ "a" or "an", as the word's first letter asks."""
     return "an" if word[0] in "aeiou" else "a"
 
 
@@ -78,7 +78,7 @@ def _pick(rng, options):
 
 
 def _join(parts):
-    """"one", "one and two", "one, two and three"."""
+    """ "one", "one and two", "one, two and three"."""
     if len(parts) < 2:
         return "".join(parts)
     return ", ".join(parts[:-1]) + " and " + parts[-1]

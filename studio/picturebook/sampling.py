@@ -8,7 +8,7 @@ from studio.picturebook.training import autocast
 
 
 @torch.no_grad()
-def sample(parts, prompts, size=(128, 128), negative="", seeds=None, steps=20, guidance=5.0):  # noqa: PLR0913
+def sample(parts, prompts, size, *, negative="", seeds=None, steps=20, guidance=5.0):
     """Pictures for `prompts`: float32 tensor (prompts, 3, height, width) in -1..1.
 
     `parts` has "tokenizer", "text_encoder", "unet" and "vae"; `size` is (width, height) in

@@ -30,7 +30,8 @@ def _train_unet(settings):
     from studio.picturebook.train_unet import train_unet
 
     arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
-    train_unet(settings, arrays)
+    counts = data.bucket_counts(min(settings.encoded, settings.scenes))
+    train_unet(settings, [array[:n] for array, n in zip(arrays, counts, strict=True)])
 
 
 STAGES = {"vae": _train_vae, "unet": _train_unet}
@@ -44,7 +45,10 @@ def parser():
     arguments.add_argument("--minutes", type=float, default=30, help="time budget of a stage")
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments.add_argument("--native", type=int, default=128, help="side of a square picture, px")
-    arguments.add_argument("--scenes", type=int, default=48_000, help="scenes to draw and learn")
+    arguments.add_argument(
+        "--scenes", type=int, default=48_000, help="scenes to draw; the VAE learns all"
+    )
+    arguments.add_argument("--encoded", type=int, default=24_000, help="scenes the U-Net learns")
     arguments.add_argument("--resume", action="store_true", help="go on from the checkpoints")
     arguments.add_argument("--work-dir", type=Path, default=Path("picturebook-training"))
     arguments.add_argument("--out", type=Path, default=MODEL_DIR, help="where the model goes")
@@ -65,6 +69,7 @@ def main(argv=None):
         out_dir=options.out,
         native=options.native,
         scenes=options.scenes,
+        encoded=options.encoded,
         resume=options.resume,
         export_minutes=options.export_minutes,
     )

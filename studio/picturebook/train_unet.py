@@ -8,6 +8,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from studio.picturebook import captions, data, network, sampling, sheets
 from studio.picturebook.export import export_pipeline
 from studio.picturebook.latents import encode_training_set
+from studio.picturebook.optim import Optimizer
 from studio.picturebook.tokenizer import build_tokenizer, token_ids
 from studio.picturebook.training import (
     Average,
@@ -19,8 +20,10 @@ from studio.picturebook.training import (
     save_checkpoint,
 )
 
-BATCH = 32
-PEAK = 6e-4
+BATCH = 48
+RATE, MATRIX_RATE = 1e-3, 0.015
+# Layers at the ends, which learn with AdamW.
+PLAIN = ("conv_in", "conv_out", "embedding")
 DROPOUT = 0.10
 # How much more the loss counts where an object is; the optimum is the same, colours and
 # shapes are learnt sooner.
@@ -92,17 +95,14 @@ class Trainer:
         self.unet.to(self.device, memory_format=torch.channels_last)
         self.text_encoder.to(self.device)
         modules = {"unet": self.unet, "text_encoder": self.text_encoder}
-        self.weights = [p for module in modules.values() for p in module.parameters()]
         self.average = Average(modules, decay=0.998, every=4)
-        self.optimizer = torch.optim.AdamW(
-            self.weights, lr=PEAK, betas=(0.9, 0.99), weight_decay=1e-2, fused=True
-        )
-        self.schedule = DDPMScheduler(**{k: v for k, v in network.SCHEDULE.items()})
+        self.optimizer = Optimizer(modules.values(), RATE, MATRIX_RATE, PLAIN)
+        self.schedule = DDPMScheduler(**network.SCHEDULE)
         alphas = self.schedule.alphas_cumprod
         self.snr = alphas / (1 - alphas)
         self.step_count, self.spent_s = 0, 0.0
 
-    def step(self, latents, ids, weights, rate):
+    def step(self, latents, ids, weights, factor):
         """One update on scaled latents (n, 4, h, w); returns the loss."""
         count = len(latents)
         # Timesteps spread evenly over the batch: less noise in the gradient than by chance.
@@ -110,7 +110,6 @@ class Trainer:
         timesteps = (spread * 1000).long().clamp(max=999)
         noise = torch.randn_like(latents)
         noisy = self.schedule.add_noise(latents, noise, timesteps)
-        self.optimizer.param_groups[0]["lr"] = rate
         device = self.device
         with autocast(device):
             states = self.text_encoder(ids.to(device)).last_hidden_state
@@ -119,10 +118,8 @@ class Trainer:
         min_snr = (snr.clamp(max=5) / snr)[:, None, None, None]
         error = (predicted.float() - noise.to(device)).square()
         loss = (error * (min_snr * weights).to(device)).mean()
-        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
-        self.optimizer.step()
+        self.optimizer.step(factor)
         self.average.update()
         self.step_count += 1
         return loss.item()
@@ -197,11 +194,12 @@ def train_unet(settings, arrays):
         rows = rng.integers(counts[bucket], size=BATCH)
         batch = torch.from_numpy(latents[bucket][rows]).float()
         batch = batch.contiguous(memory_format=torch.channels_last)
-        ids = shortened(texts.ids(bucket, rows), budget.share(), rng, trainer.tokenizer.eos_token_id)
+        ids = texts.ids(bucket, rows)
+        ids = shortened(ids, budget.share(), rng, trainer.tokenizer.eos_token_id)
         weights = texts.weights(bucket, rows, batch.shape[2:])
-        rate = learning_rate(PEAK, trainer.step_count, budget.share())
-        loss = trainer.step(batch, ids, weights, rate)
-        log.add(trainer.step_count, loss, BATCH, rate=rate)
+        factor = learning_rate(1, trainer.step_count, budget.share(), warmup=100)
+        loss = trainer.step(batch, ids, weights, factor)
+        log.add(trainer.step_count, loss, BATCH)
         if budget.spent_s() - published_s > 60 * settings.export_minutes:
             published_s = budget.spent_s()
             _publish(settings, trainer, vae, published_s, round(published_s / 60))

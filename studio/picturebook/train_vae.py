@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 from studio.picturebook import data, sheets
+from studio.picturebook.optim import Optimizer
 from studio.picturebook.training import (
     Average,
     Budget,
@@ -18,7 +18,9 @@ from studio.picturebook.training import (
 
 CROP = 64
 BATCH = 16
-PEAK = 1.2e-3
+RATE, MATRIX_RATE = 2e-3, 0.02
+# Layers at the ends, which learn with AdamW.
+PLAIN = ("conv_in", "conv_out", "quant")
 KL_WEIGHT = 2e-4
 
 
@@ -31,7 +33,8 @@ def new_vae(native=128):
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(16, 32, 64, 128),
         layers_per_block=1,
-        norm_num_groups=8,
+        # Few groups: a group's mean carries the picture's colour, and normalising removes it.
+        norm_num_groups=2,
         latent_channels=4,
         sample_size=native,
         scaling_factor=1.0,
@@ -103,15 +106,13 @@ def set_scaling(vae, arrays, device):
     vae.register_to_config(scaling_factor=round(float(1 / torch.cat(latents).std()), 5))
 
 
-def _step(vae, optimizer, pictures, device):
+def _step(vae, optimizer, pictures, factor, device):
     with autocast(device):
         posterior = vae.encode(pictures).latent_dist
         decoded = vae.decode(posterior.sample()).sample
     loss = loss_of(decoded, posterior, pictures)
-    optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-    optimizer.step()
+    optimizer.step(factor)
     return loss.item()
 
 
@@ -123,8 +124,8 @@ def train_vae(settings, arrays):
     device, path = settings.device, settings.work_dir / "vae.pt"
     torch.manual_seed(0)
     vae = new_vae(settings.native).to(device, memory_format=torch.channels_last)
-    average = Average({"vae": vae})
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=PEAK, betas=(0.9, 0.99), weight_decay=1e-3)
+    average = Average({"vae": vae}, decay=0.997)
+    optimizer = Optimizer([vae], RATE, MATRIX_RATE, PLAIN)
     step, spent_s = 0, 0.0
     if settings.resume and (state := load_checkpoint(path)):
         vae.load_state_dict(state["vae"])
@@ -147,9 +148,9 @@ def train_vae(settings, arrays):
         print(f"vae: PSNR {score:.2f} dB on unseen scenes after {step} steps", flush=True)
 
     while budget.share() < 1:
-        optimizer.param_groups[0]["lr"] = learning_rate(PEAK, step, budget.share())
+        factor = learning_rate(1, step, budget.share(), warmup=50)
         pictures = to_tensor(random_crops(arrays, rng, BATCH)).to(device)
-        loss = _step(vae, optimizer, pictures, device)
+        loss = _step(vae, optimizer, pictures, factor, device)
         average.update()
         step += 1
         log.add(step, loss, BATCH, psnr=score)

@@ -12,7 +12,10 @@ import torch
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: `device`, minutes for each stage, folders, native size in pixels."""
+    """How to train: `device`, minutes for each stage, folders, native size in pixels.
+
+    The VAE learns from `scenes` drawn scenes, the U-Net from the first `encoded` of them.
+    """
 
     device: str
     minutes: float
@@ -20,6 +23,7 @@ class Settings:
     out_dir: Path
     native: int = 128
     scenes: int = 48_000
+    encoded: int = 24_000
     resume: bool = False
     export_minutes: float = 10.0
 

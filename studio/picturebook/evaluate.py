@@ -1,0 +1,209 @@
+"""Measures picturebook: `python -m studio.picturebook.evaluate [--count 300] [--json]`.
+
+Pictures are made for prompts of one object, and a small classifier (the judge) says whether
+colour, object, place, sky and ground are those of the prompt.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from studio.picturebook import sampling, sheets, train_vae
+from studio.picturebook.judge import JUDGE_DIR, Judge
+from studio.picturebook.train import MODEL_DIR
+from studio.picturebook.train_judge import held_out_accuracy, train_judge
+from studio.picturebook.world import HELD_OUT, TRAINED, Scene
+
+ASPECTS = ("colour", "object", "both", "place", "sky", "ground")
+NEUTRAL = (
+    "a meadow by day", "the sea at sunset", "a desert at dawn", "a snowy landscape at night",
+    "a forest by day", "a city at sunset",
+)  # fmt: skip
+
+
+def load_parts(folder=MODEL_DIR, device="cpu"):
+    """The modules in a diffusers folder, float32, as `sampling.sample` wants them."""
+    kinds = {"text_encoder": CLIPTextModel, "unet": UNet2DConditionModel, "vae": AutoencoderKL}
+    parts = {"tokenizer": CLIPTokenizer.from_pretrained(folder / "tokenizer")}
+    for name, kind in kinds.items():
+        module = kind.from_pretrained(folder / name, torch_dtype=torch.float32)
+        parts[name] = module.to(device).eval().requires_grad_(False)
+    parts["unet"].to(memory_format=torch.channels_last)
+    parts["vae"].to(memory_format=torch.channels_last)
+    return parts
+
+
+def prompt_cases(pairs, count, seed):
+    """`count` prompts of one object with all its facts: list of (prompt, Scene)."""
+    rng = np.random.default_rng((11, seed))
+    order = sorted(pairs)
+    cases = []
+    for k in range(count):
+        scene = Scene.random(rng, pairs=[order[k % len(order)]], count=1)
+        cases.append((full_prompt(scene), scene))
+    return cases
+
+
+def full_prompt(scene):
+    """What a person would write to get this scene: colour, object, place, ground, sky."""
+    item = scene.items[0]
+    article = "an" if item.colour[0] in "aeiou" else "a"
+    place = {"left": "on the left", "center": "in the center", "right": "on the right"}
+    ground = {
+        "meadow": "on a meadow", "desert": "in the desert", "snow": "in the snow",
+        "sea": "on the sea", "forest": "in the forest", "city": "in the city",
+    }  # fmt: skip
+    sky = {
+        "day": "by day", "sunset": "at sunset", "dawn": "at dawn", "night": "at night",
+        "storm": "under a stormy sky",
+    }  # fmt: skip
+    words = f"{article} {item.colour} {item.object} {place[item.place]}, {ground[scene.ground]}"
+    return f"{words} {sky[scene.sky]}"
+
+
+def pictures_of(parts, prompts, options, negative="", first_seed=0):
+    """float (prompts, 3, native, native) in -1..1, sampled in batches of `options.batch`."""
+    side = parts["unet"].config.sample_size * 8
+    found = []
+    for start in range(0, len(prompts), options.batch):
+        chunk = prompts[start : start + options.batch]
+        seeds = range(first_seed + start, first_seed + start + len(chunk))
+        found.append(
+            sampling.sample(
+                parts,
+                chunk,
+                size=(side, side),
+                negative=negative,
+                seeds=seeds,
+                steps=options.steps,
+                guidance=options.guidance,
+            )
+        )
+    return torch.cat(found)
+
+
+def judged(judge, pictures, scenes):
+    """One {aspect: bool} a picture: is it what the scene of its prompt says?"""
+    marks = []
+    for seen, scene in zip(judge.read(pictures), scenes, strict=True):
+        wanted, found = scene.items[0], seen["objects"][0]
+        colour = found["colour"] == wanted.colour
+        marks.append(
+            {
+                "colour": colour,
+                "object": found["object"] == wanted.object,
+                "both": colour and found["object"] == wanted.object,
+                "place": found["place"] == wanted.place,
+                "sky": seen["sky"] == scene.sky,
+                "ground": seen["ground"] == scene.ground,
+            }
+        )
+    return marks
+
+
+def semantic_table(parts, judge, options):
+    """{"trained" | "held out": {aspect: share}} over `options.count` prompts each."""
+    table = {}
+    for name, pairs, seed in (("trained", TRAINED, 1), ("held out", HELD_OUT, 2)):
+        cases = prompt_cases(pairs, options.count, seed)
+        pictures = pictures_of(parts, [p for p, _ in cases], options, first_seed=1000 * seed)
+        marks = judged(judge, pictures, [scene for _, scene in cases])
+        table[name] = {a: float(np.mean([m[a] for m in marks])) for a in ASPECTS}
+        if options.sheet:
+            path = Path(options.sheet) / f"evaluate-{name.replace(' ', '-')}.png"
+            sheets.save(path, pictures[:48], 8)
+    return table
+
+
+def negative_prompt(parts, judge, options):
+    """Share of pictures with mountains without and with "mountains" as negative prompt."""
+    count = max(24, options.count // 3)
+    prompts = [f"{NEUTRAL[k % len(NEUTRAL)]} with mountains" if k % 2 else NEUTRAL[k % len(NEUTRAL)]
+               for k in range(count)]  # fmt: skip
+    shares = {}
+    for name, negative in (("without", ""), ("with", "mountains")):
+        pictures = pictures_of(parts, prompts, options, negative=negative, first_seed=9000)
+        shares[name] = float(np.mean(["mountains" in s["extras"] for s in judge.read(pictures)]))
+    shares["lowered_by"] = 1 - shares["with"] / max(shares["without"], 1e-9)
+    return shares
+
+
+def vae_psnr(vae, native, count=64):
+    """PSNR in dB of encode and decode, the mean over `count` unseen scenes."""
+    device = next(vae.parameters()).device.type
+    pictures = train_vae.unseen_batch(native, count)
+    return train_vae.psnr(train_vae.reconstruct(vae, pictures, device), pictures)
+
+
+def parser():
+    """The command line."""
+    arguments = argparse.ArgumentParser(prog="python -m studio.picturebook.evaluate")
+    arguments.description = __doc__.partition("\n")[0]
+    arguments.add_argument("--model", type=Path, default=MODEL_DIR)
+    arguments.add_argument("--judge", type=Path, default=JUDGE_DIR)
+    arguments.add_argument("--retrain-judge", action="store_true", help="train the judge anew")
+    arguments.add_argument("--judge-minutes", type=float, default=4)
+    arguments.add_argument("--count", type=int, default=300, help="prompts of each kind")
+    arguments.add_argument("--steps", type=int, default=20)
+    arguments.add_argument("--guidance", type=float, default=5.0)
+    arguments.add_argument("--batch", type=int, default=25)
+    arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments.add_argument("--sheet", help="folder for sheets of the pictures judged")
+    arguments.add_argument("--json", action="store_true")
+    return arguments
+
+
+def measure(options):
+    """All figures in one dictionary; shares are 0..1, PSNR in dB."""
+    parts = load_parts(options.model, options.device)
+    native = parts["unet"].config.sample_size * 8
+    if options.retrain_judge:
+        judge, _ = train_judge(parts["vae"], native, options.judge_minutes)
+        judge.save(options.judge)
+    judge = Judge.load(options.judge)
+    own = held_out_accuracy(judge, native)
+    start = time.monotonic()
+    return {
+        "judge": own,
+        "vae_psnr_db": vae_psnr(parts["vae"], native),
+        "prompts": options.count,
+        **semantic_table(parts, judge, options),
+        "mountains": negative_prompt(parts, judge, options),
+        "elapsed_s": round(time.monotonic() - start, 1),
+    }
+
+
+def report(figures):
+    """The figures as a table."""
+    lines = ["judge's own accuracy on held-out drawn scenes:"]
+    lines += [f"  {name:<8} {share:6.1%}" for name, share in figures["judge"].items()]
+    lines.append(f"VAE on unseen scenes: {figures['vae_psnr_db']:.2f} dB")
+    lines.append(f"{figures['prompts']} prompts each" + "".join(f"{a:>9}" for a in ASPECTS))
+    for name in ("trained", "held out"):
+        shares = "".join(f"{figures[name][a]:9.1%}" for a in ASPECTS)
+        lines.append(f"{name + ' pairs':<{len(str(figures['prompts'])) + 13}}{shares}")
+    found = figures["mountains"]
+    lines.append(
+        f"mountains: {found['without']:.1%} of pictures, {found['with']:.1%} with the negative "
+        f'prompt "mountains" (lowered by {found["lowered_by"]:.0%})'
+    )
+    return "\n".join(lines)
+
+
+def main(argv=None):
+    """Measure and print; returns the exit status."""
+    options = parser().parse_args(argv)
+    figures = measure(options)
+    print(json.dumps(figures, indent=2) if options.json else report(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""The judge: a small classifier that says what is in a picture of the picture-book world.
+
+It is trained on drawn scenes, on their round trips through the VAE and on blurred ones, and
+ships with its weights, so that evaluations and tests need no training.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from studio.picturebook.vocabulary import (
+    COLOURS,
+    EXTRAS,
+    GROUNDS,
+    OBJECTS,
+    PLACES,
+    SKIES,
+    STYLES,
+)
+
+JUDGE_DIR = Path(__file__).resolve().parents[2] / "assets" / "models" / "picturebook-judge"
+SIDE = 64
+HEADS = {
+    "object": (len(OBJECTS),),
+    "colour": (len(OBJECTS), len(COLOURS)),
+    "place": (len(OBJECTS), len(PLACES)),
+    "sky": (len(SKIES),),
+    "ground": (len(GROUNDS),),
+    "style": (len(STYLES),),
+    "extras": (len(EXTRAS),),
+}
+
+
+def _block(inputs, outputs, stride):
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Judge(nn.Module):
+    """Pictures of any size in -1..1, float (n, 3, height, width), to logits by head."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            _block(3, 32, 2), _block(32, 32, 1), _block(32, 64, 2),
+            _block(64, 64, 1), _block(64, 128, 2), _block(128, 128, 1),
+        )  # fmt: skip
+        self.squeeze = _block(128, 40, 1)
+        self.mix = nn.Sequential(nn.Linear(40 * 64 + 256, 192), nn.ReLU(inplace=True))
+        sizes = {name: int(np.prod(shape)) for name, shape in HEADS.items()}
+        self.heads = nn.ModuleDict({name: nn.Linear(192, n) for name, n in sizes.items()})
+
+    def forward(self, pictures):
+        """Logits: {head: float (n, *HEADS[head])}."""
+        small = F.interpolate(pictures, (SIDE, SIDE), mode="bilinear", antialias=True)
+        features = self.body(small)
+        pooled = torch.cat([features.amax((2, 3)), features.mean((2, 3))], dim=1)
+        mixed = self.mix(torch.cat([self.squeeze(features).flatten(1), pooled], dim=1))
+        return {name: head(mixed).unflatten(1, HEADS[name]) for name, head in self.heads.items()}
+
+    @torch.no_grad()
+    def read(self, pictures):
+        """What each picture shows: list of {"sky", "ground", "style", "extras", "objects"}.
+
+        "objects" is sorted, surest first: {"object", "colour", "place", "sureness"} for those
+        at least as sure as 0.5, and always the surest; "extras" a set of words.
+        """
+        self.eval()
+        logits = {name: value.float() for name, value in self(pictures).items()}
+        sure, extras = logits["object"].sigmoid(), logits["extras"] > 0
+        best = {name: value.argmax(-1) for name, value in logits.items()}
+        found = []
+        for n in range(len(pictures)):
+            order = sure[n].argsort(descending=True).tolist()
+            objects = [
+                {
+                    "object": OBJECTS[k],
+                    "colour": COLOURS[best["colour"][n, k]],
+                    "place": PLACES[best["place"][n, k]],
+                    "sureness": float(sure[n, k]),
+                }
+                for rank, k in enumerate(order)
+                if rank == 0 or sure[n, k] >= 0.5
+            ]
+            found.append({
+                "sky": SKIES[best["sky"][n]],
+                "ground": GROUNDS[best["ground"][n]],
+                "style": STYLES[best["style"][n]],
+                "extras": {name for k, name in enumerate(EXTRAS) if extras[n, k]},
+                "objects": objects,
+            })  # fmt: skip
+        return found
+
+    def save(self, folder=JUDGE_DIR):
+        """Write model.safetensors (fp16) and config.json into `folder`."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {
+            name: value.half().contiguous() if value.is_floating_point() else value.contiguous()
+            for name, value in self.state_dict().items()
+        }
+        save_file(weights, folder / "model.safetensors.tmp", {"format": "pt"})
+        os.replace(folder / "model.safetensors.tmp", folder / "model.safetensors")
+        config = {"side": SIDE, "heads": HEADS, "objects": OBJECTS, "colours": COLOURS}
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder=JUDGE_DIR):
+        """The judge with the weights in `folder`, float32, ready to read pictures."""
+        judge = cls()
+        judge.load_state_dict(load_file(Path(folder) / "model.safetensors"))
+        return judge.float().eval()
+
+
+def targets_of(scenes):
+    """Labels of scenes as tensors; colour and place are -1 where there is nothing to say."""
+    count = len(scenes)
+    labels = {
+        "object": torch.zeros(count, len(OBJECTS)),
+        "colour": torch.full((count, len(OBJECTS)), -1),
+        "place": torch.full((count, len(OBJECTS)), -1),
+        "extras": torch.tensor([[float(name in s.extras) for name in EXTRAS] for s in scenes]),
+        "sky": torch.tensor([SKIES.index(s.sky) for s in scenes]),
+        "ground": torch.tensor([GROUNDS.index(s.ground) for s in scenes]),
+        "style": torch.tensor([STYLES.index(s.style) for s in scenes]),
+    }
+    for n, scene in enumerate(scenes):
+        names = [item.object for item in scene.items]
+        for item in scene.items:
+            k = OBJECTS.index(item.object)
+            labels["object"][n, k] = 1
+            if names.count(item.object) == 1:
+                labels["colour"][n, k] = COLOURS.index(item.colour)
+                labels["place"][n, k] = PLACES.index(item.place)
+    return labels
+
+
+def judge_loss(logits, labels):
+    """The sum of all heads' losses."""
+    loss = 0
+    for name, value in logits.items():
+        if name in ("object", "extras"):
+            heavier = 4.0 if name == "object" else 1.0
+            loss = loss + heavier * F.binary_cross_entropy_with_logits(value, labels[name])
+        else:
+            flat, wanted = value.flatten(0, -2), labels[name].flatten()
+            loss = loss + F.cross_entropy(flat, wanted, ignore_index=-1)
+    return loss
+
+
+def accuracy(logits, labels):
+    """Share of right answers per head, 0..1; colour and place only where labelled."""
+    right = {}
+    for name, value in logits.items():
+        if name in ("object", "extras"):
+            hits = (value > 0) == (labels[name] > 0.5)
+            right[name] = float(hits.all(1).float().mean())
+        else:
+            there = labels[name] >= 0
+            right[name] = float((value.argmax(-1) == labels[name])[there].float().mean())
+    return right

@@ -1,0 +1,101 @@
+"""Trains the judge of `judge.py` on drawn scenes, a part of them sent through the VAE."""
+
+import time
+from multiprocessing import get_context
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from studio.picturebook import data
+from studio.picturebook.judge import SIDE, Judge, accuracy, judge_loss, targets_of
+from studio.picturebook.optim import Optimizer
+from studio.picturebook.train_vae import reconstruct, to_tensor
+from studio.picturebook.training import learning_rate
+from studio.picturebook.world import Scene
+
+SEED = 77
+BATCH = 64
+
+
+def judge_scene(index):
+    """Scene number `index`; unlike the training set it may have any (colour, object) pair."""
+    return Scene.random(np.random.default_rng((SEED, index)))
+
+
+def _size_of(index, native):
+    sizes = data.bucket_sizes(native)
+    return sizes[0] if index % 3 else sizes[index // 3 % len(sizes)]
+
+
+def _drawn(job):
+    index, native = job
+    return np.asarray(judge_scene(index).draw(_size_of(index, native)))
+
+
+def _small(pictures):
+    """float (n, 3, h, w) in -1..1 to uint8 (n, 3, SIDE, SIDE)."""
+    small = F.interpolate(pictures, (SIDE, SIDE), mode="bilinear", antialias=True)
+    return ((small.clamp(-1, 1) + 1) * 127.5).round().byte()
+
+
+def judge_pictures(indices, vae, native, share, device):
+    """uint8 (n, 3, SIDE, SIDE) of these scenes; a `share` of them went through the VAE."""
+    with get_context("spawn").Pool() as pool:
+        drawn = pool.map(_drawn, [(k, native) for k in indices], chunksize=64)
+    small = torch.empty(len(drawn), 3, SIDE, SIDE, dtype=torch.uint8)
+    groups = {}
+    for n, picture in enumerate(drawn):
+        through = (n * 0.618) % 1 < share
+        groups.setdefault((picture.shape, through), []).append(n)
+    for (_, through), members in groups.items():
+        for start in range(0, len(members), 32):
+            rows = members[start : start + 32]
+            pictures = to_tensor(np.stack([drawn[n] for n in rows]))
+            if through:
+                pictures = reconstruct(vae, pictures, device)
+            small[rows] = _small(pictures)
+    return small
+
+
+def _augmented(pictures):
+    """Blur half of the batch and vary all brightness a little."""
+    half = len(pictures) // 2
+    side = int(torch.randint(36, SIDE, (1,)))
+    low = F.interpolate(pictures[:half], (side, side), mode="bilinear", antialias=True)
+    pictures[:half] = F.interpolate(low, (SIDE, SIDE), mode="bilinear")
+    return (pictures * (1 + 0.06 * torch.randn(len(pictures), 3, 1, 1))).clamp(-1, 1)
+
+
+def train_judge(vae, native=128, minutes=4.0, scenes=10_000, device="cpu"):
+    """A trained Judge, and its accuracy per head on 1000 held-out drawn scenes.
+
+    `minutes` is the budget of the training itself, the drawing comes on top.
+    """
+    torch.manual_seed(SEED)
+    pictures = judge_pictures(range(scenes), vae, native, 0.4, device)
+    labels = targets_of([judge_scene(k) for k in range(scenes)])
+    judge = Judge().to(memory_format=torch.channels_last).train()
+    optimizer = Optimizer([judge], 2e-3, 0.02, ("heads", "body.0"))
+    start, step = time.monotonic(), 0
+    while (share := (time.monotonic() - start) / (60 * minutes)) < 1:
+        rows = torch.randint(scenes, (BATCH,))
+        batch = _augmented(pictures[rows].float().div(127.5).sub(1))
+        wanted = {name: value[rows] for name, value in labels.items()}
+        loss = judge_loss(judge(batch), wanted)
+        loss.backward()
+        optimizer.step(learning_rate(1, step, share, warmup=50))
+        step += 1
+        if step % 100 == 0:
+            print(f"judge: step {step} loss {loss.item():.3f}", flush=True)
+    return judge.eval(), held_out_accuracy(judge, native)
+
+
+@torch.no_grad()
+def held_out_accuracy(judge, native=128, count=1000):
+    """The judge's accuracy per head, 0..1, on `count` drawn scenes that training never saw."""
+    judge.eval()
+    indices = range(10_000_000, 10_000_000 + count)
+    pictures = judge_pictures(indices, None, native, 0, "cpu")
+    logits = judge(pictures.float().div(127.5).sub(1))
+    return accuracy(logits, targets_of([judge_scene(k) for k in indices]))
