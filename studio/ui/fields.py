@@ -1,0 +1,101 @@
+"""Controls made from the declarations of the request's fields: one name from slider to tensor.
+
+Each is a `gr.HTML` with a constant template, so its DOM stays; `static/fields.js` brings it to
+life and sets `props.value`, which Gradio sends as the component's value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import gradio as gr
+
+from studio.domain.request import declaration
+from studio.ui.markup import help_bubble, icon, icon_button, text
+from studio.ui.theme import on_load
+
+
+def slider(name: str, logarithmic: bool = False) -> gr.HTML:
+    """A number as slider and box. `logarithmic` gives small values as much room as large ones."""
+    field = declaration(name)
+    scale = "log" if logarithmic else "linear"
+    bounds = f'min="{field.minimum:g}" max="{field.maximum:g}" step="{field.step:g}"'
+    track = 'min="0" max="1000" step="any"' if logarithmic else bounds
+    title = text(field.title)
+    return _control(
+        name,
+        "slider",
+        f'<input type="number" id="{name}" {bounds} aria-describedby="{name}-help">',
+        f'<input type="range" data-scale="{scale}" {track} aria-label="{title} slider">',
+    )
+
+
+def menu(name: str, choices: Mapping[str, str] | None = None) -> gr.HTML:
+    """A choice of `choices` (value -> label); None: a script fills them in."""
+    options = "".join(
+        f'<option value="{text(value)}">{text(label)}</option>'
+        for value, label in (choices or {}).items()
+    )
+    return _control(
+        name,
+        "menu",
+        f'<select id="{name}" aria-describedby="{name}-help">{options}</select>',
+        '<p class="objection" role="alert"></p>' if choices else "",
+    )
+
+
+def seed(name: str = "seed") -> gr.HTML:
+    """The seed's box with its two buttons."""
+    field = declaration(name)
+    box = (
+        f'<input type="number" id="{name}" min="{field.minimum}" max="{field.maximum}" step="1" '
+        f'aria-describedby="{name}-help">'
+    )
+    buttons = icon_button("dice", "A new seed each time", "dice")
+    buttons += icon_button("again", "Reuse the last seed", "reuse")
+    return _control(name, "seed", "", f'<div class="row">{box}{buttons}</div>')
+
+
+def prose(name: str, placeholder: str, foldable: bool = False) -> gr.HTML:
+    """Text of any length; the box grows with it. `foldable`: to one line that still shows it."""
+    field = declaration(name)
+    title = text(field.title)
+    label = f'<label for="{name}">{title}</label>'
+    if foldable:
+        label += (
+            f'<button type="button" class="fold" aria-expanded="false" aria-controls="{name}">'
+            f'{icon("chevron")}<span>{title}</span><span class="excerpt"></span></button>'
+        )
+    return _component(
+        name,
+        "prose",
+        f'<div class="prose" data-field="{name}">{label}'
+        f'<textarea id="{name}" rows="1" placeholder="{text(placeholder)}" '
+        f'title="{text(field.help)}" spellcheck="false"></textarea></div>',
+    )
+
+
+def _control(name: str, kind: str, beside_label: str, below: str) -> gr.HTML:
+    field = declaration(name)
+    return _component(
+        name,
+        kind,
+        f'<div class="field {kind}" data-field="{name}"><div class="field-head">'
+        f'<label for="{name}">{text(field.title)}</label>'
+        f"{help_bubble(name, field.title, field.help)}"
+        f"{icon_button('reset', f'Reset {field.title} to its default', 'reset')}"
+        f"{beside_label}</div>{below}</div>",
+    )
+
+
+def _component(name: str, kind: str, template: str) -> gr.HTML:
+    field = declaration(name)
+    bounds = {"minimum": field.minimum, "maximum": field.maximum, "step": field.step}
+    return gr.HTML(
+        value=field.default,
+        html_template=template,
+        js_on_load=on_load(kind),
+        apply_default_css=False,
+        field=name,
+        bounds=bounds,
+    )

@@ -1,0 +1,157 @@
+"""The page's fixed HTML. Nothing a user typed or named comes here: scripts set such text."""
+
+from __future__ import annotations
+
+import html
+
+_PATHS = {
+    "chevron": '<path d="m4 6 4 4 4-4"/>',
+    "dice": '<rect x="2.5" y="2.5" width="11" height="11" rx="2.5"/>'
+    '<path d="M5.5 5.5h.01M10.5 5.5h.01M8 8h.01M5.5 10.5h.01M10.5 10.5h.01" stroke-width="2"/>',
+    "again": '<path d="M13 8a5 5 0 1 1-1.6-3.7M13 2.5v2.8h-2.8"/>',
+    "reset": '<path d="M3 8a5 5 0 1 0 1.6-3.7M3 2.5v2.8h2.8"/>',
+    "swap": '<path d="M5 2.5v11M5 13.5l-2.2-2.2M5 13.5l2.2-2.2M11 13.5v-11M11 2.5 8.8 4.7'
+    'M11 2.5l2.2 2.2"/>',
+    "info": '<circle cx="8" cy="8" r="5.5"/><path d="M8 7.4v3.3M8 5.2h.01"/>',
+    "download": '<path d="M8 2.5v7.5M4.8 7 8 10.2 11.2 7M3 13.5h10"/>',
+    "copy": '<rect x="5.5" y="5.5" width="8" height="8" rx="1.5"/>'
+    '<path d="M10.5 5.5v-2a1 1 0 0 0-1-1h-6a1 1 0 0 0-1 1v6a1 1 0 0 0 1 1h2"/>',
+    "seed": '<path d="M8 13.5V8M8 8c0-3 1.8-4.7 5-5 0 3.2-2 5-5 5ZM8 10.5c0-2.3-1.6-3.7-4.7-4'
+    '0 2.6 1.8 4 4.7 4Z"/>',
+    "settings": '<path d="M2.5 4.5h6M12 4.5h1.5M2.5 11.5H4M7.5 11.5h6"/>'
+    '<circle cx="10.2" cy="4.5" r="1.7"/><circle cx="5.8" cy="11.5" r="1.7"/>',
+    "keyboard": '<rect x="1.5" y="4" width="13" height="8.5" rx="1.5"/>'
+    '<path d="M4.2 6.8h.01M6.7 6.8h.01M9.3 6.8h.01M11.8 6.8h.01M5 9.8h6"/>',
+    "close": '<path d="m4 4 8 8M12 4l-8 8"/>',
+    "stop": '<rect x="4" y="4" width="8" height="8" rx="1.2" fill="currentColor"/>',
+    "minus": '<path d="M3.5 8h9"/>',
+    "apply": '<path d="m3 8.5 3.3 3.3L13 5"/>',
+}
+
+
+def text(words: str) -> str:
+    """Our own words as HTML that Gradio's template engine takes literally."""
+    escaped = html.escape(words)
+    return escaped.replace("`", "&#96;").replace("$", "&#36;").replace("{", "&#123;")
+
+
+def icon(name: str) -> str:
+    """A line icon, 16 px, in the colour of the text around it."""
+    return (
+        '<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" '
+        'fill="none" stroke="currentColor" stroke-width="1.4" stroke-linecap="round" '
+        f'stroke-linejoin="round">{_PATHS[name]}</svg>'
+    )
+
+
+def icon_button(name: str, label: str, action: str) -> str:
+    """A button that shows only an icon; `label` is its name and its tool tip."""
+    words = text(label)
+    return (
+        f'<button type="button" class="icon-button" data-action="{action}" '
+        f'aria-label="{words}" title="{words}">{icon(name)}</button>'
+    )
+
+
+def help_bubble(field: str, title: str, words: str) -> str:
+    """An (i) whose bubble opens on hover, focus or touch; the control names it as description."""
+    return (
+        f'<span class="help"><button type="button" aria-label="About {text(title)}" '
+        f'aria-describedby="{field}-help">{icon("info")}</button>'
+        f'<span role="tooltip" id="{field}-help">{text(words)}</span></span>'
+    )
+
+
+def group_head(title: str) -> str:
+    """Header of a group of settings that folds; a script fills in the values."""
+    return (
+        '<button type="button" class="group-head" aria-expanded="true">'
+        f'<span>{text(title)}</span><span class="summary"></span>{icon("chevron")}</button>'
+    )
+
+
+NAME = "<h1>Latent Studio</h1>"
+
+STATUS_BAR = f"""
+<div class="status-bar">
+  <span class="state"><i></i><span></span></span>
+  <span class="device"></span>
+  <span class="queue"></span>
+  {icon_button("keyboard", "Keys", "keys")}
+  <dialog class="keys" aria-label="Keys">
+    <h2>Keys</h2>
+    <dl>
+      <div><dt><kbd>Ctrl</kbd> <kbd>Enter</kbd></dt><dd>Generate, or queue one more</dd></div>
+      <div><dt><kbd>Esc</kbd></dt><dd>Stop the running picture</dd></div>
+      <div><dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>Step through the pictures in a row</dd></div>
+      <div><dt>Double click</dt><dd>Set a slider to its default</dd></div>
+      <div><dt><kbd>?</kbd></dt><dd>Show these keys</dd></div>
+    </dl>
+    <button type="button" class="plain" data-action="close">Close</button>
+  </dialog>
+</div>
+"""
+
+GENERATE = f"""
+<div class="generate">
+  <button type="button" class="sheet-button" aria-expanded="false" aria-label="Settings">
+    {icon("settings")}<span>Settings</span>
+  </button>
+  <button type="button" class="primary" id="generate" title="Ctrl+Enter">
+    <span class="go">Generate</span><span class="halt">{icon("stop")}Stop</span>
+  </button>
+</div>
+"""
+
+SIZES = f"""
+<div class="sizes">
+  <div class="presets" role="group" aria-label="Size presets"></div>
+  {icon_button("swap", "Swap width and height", "swap")}
+</div>
+"""
+
+SETTINGS_FOOT = f"""
+<div class="settings-foot">
+  <button type="button" class="plain" data-action="reset-all">{icon("reset")}Reset all</button>
+</div>
+"""
+
+SHEET_HEAD = f"""
+<div class="sheet-head"><h2>Settings</h2>{icon_button("close", "Close the settings", "close")}</div>
+"""
+
+VIEWER = f"""
+<section class="viewer" aria-label="Picture" data-state="empty">
+  <div class="stage">
+    <div class="frame">
+      <div class="note"></div>
+      <div class="badge">Stopped early</div>
+      <div class="bar" role="progressbar" aria-label="Progress" aria-valuemin="0"
+        aria-valuemax="100"><i></i></div>
+    </div>
+    <div class="welcome">
+      <p>Describe a picture above, or start with one of these:</p>
+      <div class="examples"></div>
+    </div>
+  </div>
+  <div class="line">
+    <p class="status"></p>
+    <p class="facts"></p>
+    <button type="button" class="plain retry">{icon("again")}Retry</button>
+  </div>
+  <div class="tools">
+    <div class="batch" role="group" aria-label="Pictures of this batch"></div>
+    <div class="actions" role="group" aria-label="What to do with the picture">
+      <a class="plain" data-action="download" download>{icon("download")}<span>Download</span></a>
+      <button type="button" class="plain" data-action="copy">
+        {icon("copy")}<span>Copy settings</span></button>
+      <button type="button" class="plain" data-action="seed">{icon("seed")}<span>Reuse seed</span>
+      </button>
+      <button type="button" class="plain" data-action="apply">
+        {icon("apply")}<span>Use these settings</span></button>
+    </div>
+  </div>
+  <section class="recent" aria-label="Recent pictures"><div class="strip"></div></section>
+  <p class="live" role="status" aria-live="polite"></p>
+</section>
+"""

@@ -1,0 +1,185 @@
+"""The page: what stands where, and the one handler that sends a request on its way.
+
+What happens in the browser afterwards (following the job, showing previews and results) is in
+`static/*.js` and talks to the job API; Gradio's queue carries nothing of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from gradio.components import Component
+
+from studio.domain.errors import StudioError
+from studio.domain.refs import CheckpointRef
+from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from studio.jobs.queue import JobQueue
+from studio.models.catalog import Catalog
+from studio.ui import fields, markup, theme
+from studio.ui.form import Form
+
+
+def build_page(queue: JobQueue) -> gr.Blocks:
+    """The page whose Generate button submits to `queue`."""
+    form = Form()
+    with gr.Blocks(title="Latent Studio", fill_width=True, analytics_enabled=False) as blocks:
+        with gr.Column(elem_id="studio"):
+            with gr.Column(elem_id="top-bar"):
+                _part(None, markup.NAME)
+                form.add("checkpoint", fields.menu("checkpoint"))
+                _part("statusBar", markup.STATUS_BAR)
+            with gr.Column(elem_id="prompt-bar"):
+                form.add("prompt", fields.prose("prompt", "Describe the picture"))
+                negative = fields.prose(
+                    "negative_prompt", "What should not be in it", foldable=True
+                )
+                form.add("negative_prompt", negative)
+                generate = _part("generate", markup.GENERATE, event="generate")
+            with gr.Column(elem_id="settings"):
+                _settings(form)
+            viewer = _part("viewer", markup.VIEWER)
+
+        def submit(values: Mapping[Component, Any]) -> dict[str, Any]:
+            return _submit(queue, form, values)
+
+        generate.generate(
+            submit,
+            form.controls,
+            viewer,
+            queue=False,
+            api_visibility="private",
+            show_progress="hidden",
+            trigger_mode="multiple",
+        )
+    return blocks
+
+
+def mount(
+    app: FastAPI,
+    queue: JobQueue,
+    catalog: Catalog,
+    default_checkpoint: str | None,
+    status: Callable[[], dict[str, Any]],
+) -> FastAPI:
+    """Serve the page at `/` of `app`. `status()` is what `/healthz` says of the engine."""
+
+    def head() -> str:
+        return theme.head(_page_data(catalog, default_checkpoint, status))
+
+    theme.add_static(app)
+    app.add_middleware(theme.PageHead, head=head)
+    return gr.mount_gradio_app(
+        app,
+        build_page(queue).queue(api_open=False, max_size=64),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        app_kwargs={"openapi_url": None},
+        show_error=False,
+        max_file_size="64mb",
+        enable_monitoring=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        theme=theme.theme(),
+    )
+
+
+def _settings(form: Form) -> None:
+    _part("sheetHead", markup.SHEET_HEAD)
+    with _group("Size", "width height"):
+        _part("sizes", markup.SIZES)
+        form.add("width", fields.slider("width", logarithmic=True))
+        form.add("height", fields.slider("height", logarithmic=True))
+    with _group("Sampling", "scheduler steps guidance_scale"):
+        form.add("scheduler", fields.menu("scheduler", {name: name for name in SCHEDULERS}))
+        form.add("noise_schedule", fields.menu("noise_schedule", NOISE_SCHEDULES))
+        form.add("steps", fields.slider("steps"))
+        form.add("guidance_scale", fields.slider("guidance_scale"))
+    with _group("Seed and batch", "seed batch_size"):
+        form.add("seed", fields.seed())
+        form.add("batch_size", fields.slider("batch_size"))
+    with _group("Advanced", "guidance_rescale clip_skip", folded=True):
+        form.add("guidance_rescale", fields.slider("guidance_rescale"))
+        form.add("clip_skip", fields.slider("clip_skip"))
+    _part("settingsFoot", markup.SETTINGS_FOOT)
+
+
+def _group(title: str, names: str, folded: bool = False) -> gr.Column:
+    """A group of settings that folds; its header then shows the values of the fields `names`."""
+    column = gr.Column(elem_classes=["group", "folded"] if folded else ["group"])
+    with column:
+        gr.HTML(
+            html_template=markup.group_head(title),
+            js_on_load=theme.on_load("group"),
+            apply_default_css=False,
+            fields=names.split(),
+            title=title,
+        )
+    return column
+
+
+def _part(script: str | None, template: str, event: str | None = None) -> gr.HTML:
+    """Fixed HTML that the function `script` of `static/main.js` brings to life."""
+    return gr.HTML(
+        html_template=template,
+        js_on_load=theme.on_load(script, event) if script else None,
+        apply_default_css=False,
+    )
+
+
+def _submit(queue: JobQueue, form: Form, values: Mapping[Component, Any]) -> dict[str, Any]:
+    """Queue what the form asks for. The answer differs each time, so that the page sees it."""
+    answer: dict[str, Any] = {"answered_ns": time.time_ns()}
+    try:
+        job = queue.submit(form.request(values))
+    except StudioError as error:
+        return answer | {"error": type(error).__name__, "message": str(error)}
+    return answer | {"job": job.id, "request": job.request.model_dump(mode="json")}
+
+
+def _page_data(
+    catalog: Catalog, default_checkpoint: str | None, status: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """What the scripts must know before the first click."""
+    return {
+        "checkpoints": [_checkpoint(ref) for ref in catalog.refs()],
+        "default_checkpoint": default_checkpoint,
+        "objections": {name: _objections(name) for name in SCHEDULERS},
+        "automatic": {name: spec.automatic for name, spec in SCHEDULERS.items()},
+        "status": status(),
+        "welcome": (theme.STATIC / "welcome.png").is_file(),
+    }
+
+
+def _checkpoint(ref: CheckpointRef) -> dict[str, Any]:
+    family = ref.family
+    return {
+        "name": ref.name,
+        "family": family.name,
+        "sizes": family.sizes,
+        "examples": family.example_prompts,
+        "defaults": {
+            "width": family.native_size[0],
+            "height": family.native_size[1],
+            "steps": family.steps,
+            "guidance_scale": family.guidance_scale,
+        },
+    }
+
+
+def _objections(scheduler: str) -> dict[str, dict[str, Any]]:
+    """Per noise schedule: why the scheduler cannot follow it at any step count, or from how many
+    steps on it can, and the words for fewer."""
+    spec = SCHEDULERS[scheduler]
+    table = {}
+    for name in NOISE_SCHEDULES:
+        never = spec.objection(name, 10_000)
+        least = next((n for n in range(1, 151) if spec.objection(name, n) is None), None)
+        few = spec.objection(name, least - 1) if least and least > 1 else None
+        table[name] = {"never": never, "least": least, "few": few}
+    return table

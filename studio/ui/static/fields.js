@@ -1,0 +1,206 @@
+// The controls: slider with box, menu, seed, text.
+
+import { checkpointNamed, data } from "./data.js";
+import { field, onChange, register, value } from "./form.js";
+import { read } from "./store.js";
+
+export function slider({ element, props }) {
+  const box = element.querySelector("input[type=number]");
+  const track = element.querySelector("input[type=range]");
+  const range = new Range(props.bounds, track.dataset.scale === "log");
+  const one = register(element, props, (value) => {
+    if (document.activeElement !== box || Number(box.value) !== value) box.value = value;
+    track.value = range.toTrack(value);
+    track.style.setProperty("--fill", `${100 * range.share(value)}%`);
+    track.setAttribute("aria-valuetext", value);
+  });
+  track.addEventListener("input", () => one.set(range.snap(range.fromTrack(Number(track.value)))));
+  track.addEventListener("dblclick", () => one.reset());
+  track.addEventListener("keydown", (event) => {
+    const direction = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[event.key];
+    if (!range.isLogarithmic || !direction) return;
+    event.preventDefault();
+    one.set(range.snap(one.value + direction * range.step));
+  });
+  bindBox(box, one, (typed) => range.accept(typed));
+}
+
+/** A field's range and the way from values to positions on the track. */
+class Range {
+  constructor({ minimum, maximum, step }, isLogarithmic) {
+    Object.assign(this, { minimum, maximum, step, isLogarithmic });
+  }
+
+  share(value) {
+    const inside = this.clamp(value);
+    if (!this.isLogarithmic) return (inside - this.minimum) / (this.maximum - this.minimum);
+    return Math.log(inside / this.minimum) / Math.log(this.maximum / this.minimum);
+  }
+
+  toTrack(value) {
+    return this.isLogarithmic ? 1000 * this.share(value) : value;
+  }
+
+  fromTrack(position) {
+    if (!this.isLogarithmic) return position;
+    return this.minimum * (this.maximum / this.minimum) ** (position / 1000);
+  }
+
+  clamp(value) {
+    return Math.min(this.maximum, Math.max(this.minimum, value));
+  }
+
+  snap(value) {
+    const steps = Math.round((value - this.minimum) / this.step);
+    return Number(this.clamp(this.minimum + steps * this.step).toFixed(6));
+  }
+
+  /** What a typed number becomes: fractions may be finer than the slider's step. */
+  accept(value) {
+    return Number.isInteger(this.step) ? this.snap(value) : this.clamp(value);
+  }
+}
+
+/** While typing the number counts as it is; once left, as `accept` makes it. */
+function bindBox(box, one, accept) {
+  box.addEventListener("input", () => {
+    if (box.value !== "") one.set(Number(box.value));
+  });
+  box.addEventListener("change", () => {
+    one.set(box.value === "" ? one.default : accept(Number(box.value)));
+    box.value = one.value;
+  });
+}
+
+export function menu({ element, props }) {
+  const select = element.querySelector("select");
+  if (props.field === "checkpoint") fillCheckpoints(select);
+  const show = (value) => {
+    select.value = value;
+  };
+  const offers = (value) => [...select.options].some((option) => option.value === value);
+  const one = register(element, props, show, offers);
+  select.addEventListener("change", () => one.set(select.value));
+  if (props.field === "noise_schedule") watchObjections(element, select);
+}
+
+function fillCheckpoints(select) {
+  for (const ref of data.checkpoints) select.add(new Option(ref.name, ref.name));
+  if (data.checkpoints.length === 0) {
+    select.add(new Option("No checkpoint found", ""));
+    select.disabled = true;
+  }
+}
+
+/** Noise schedules the sampler cannot follow are greyed out; too few steps are objected to. */
+function watchObjections(element, select) {
+  const place = element.querySelector(".objection");
+  onChange((name) => {
+    const rules = data.objections[value("scheduler")];
+    if (!rules || !["scheduler", "noise_schedule", "steps"].includes(name)) return;
+    for (const option of select.options) option.disabled = rules[option.value].never !== null;
+    const rule = rules[value("noise_schedule")];
+    const few = rule?.least > value("steps") ? rule.few : null;
+    place.textContent = rule?.never ?? few ?? "";
+    nameAutomatic(select);
+  });
+}
+
+function nameAutomatic(select) {
+  const means = data.automatic[value("scheduler")];
+  const label = [...select.options].find((option) => option.value === means)?.text;
+  const automatic = [...select.options].find((option) => option.value === "automatic");
+  automatic.text = `Automatic (${label})`;
+}
+
+export function seed({ element, props }) {
+  const box = element.querySelector("input");
+  const one = register(element, props, (value) => {
+    if (document.activeElement !== box || Number(box.value) !== value) box.value = value;
+  });
+  const { minimum, maximum } = props.bounds;
+  bindBox(box, one, (typed) => Math.min(maximum, Math.max(minimum, Math.round(typed))));
+  element.querySelector("[data-action=dice]").addEventListener("click", () => one.reset());
+  element.querySelector("[data-action=reuse]").addEventListener("click", () => {
+    const last = read("last_seed", null);
+    if (last !== null) one.set(last);
+  });
+}
+
+export function prose({ element, props }) {
+  const area = element.querySelector("textarea");
+  const one = register(element, props, (value) => {
+    if (area.value !== value) area.value = value;
+    grow(area);
+  });
+  area.addEventListener("input", () => one.set(area.value));
+  if (props.field === "negative_prompt") foldable(element, area, one);
+}
+
+function grow(area) {
+  if (CSS.supports("field-sizing", "content")) return;
+  area.style.height = "auto";
+  area.style.height = `${area.scrollHeight + 2}px`;
+}
+
+/** The negative prompt folds to one line; what it holds stays in sight. */
+function foldable(element, area, one) {
+  const root = element.querySelector(".prose");
+  const toggle = element.querySelector("button");
+  const excerpt = element.querySelector(".excerpt");
+  const fold = (folded) => {
+    root.classList.toggle("folded", folded);
+    toggle.setAttribute("aria-expanded", String(!folded));
+  };
+  toggle.addEventListener("click", () => {
+    fold(!root.classList.contains("folded"));
+    if (!root.classList.contains("folded")) area.focus();
+  });
+  onChange((name) => {
+    if (name === "negative_prompt") excerpt.textContent = one.value;
+  });
+  excerpt.textContent = one.value;
+  fold(true);
+}
+
+export function sizes({ element }) {
+  const presets = element.querySelector(".presets");
+  const draw = () => {
+    const ref = checkpointNamed(value("checkpoint"));
+    presets.replaceChildren(...(ref?.sizes ?? []).map(([width, height]) => preset(width, height)));
+    mark();
+  };
+  const mark = () => {
+    for (const button of presets.children) {
+      const chosen = button.dataset.size === `${value("width")}x${value("height")}`;
+      button.setAttribute("aria-pressed", String(chosen));
+    }
+  };
+  element.querySelector("[data-action=swap]").addEventListener("click", () => {
+    const [width, height] = [value("width"), value("height")];
+    setSize(height, width);
+  });
+  onChange((name) => {
+    if (name === "checkpoint") draw();
+    if (name === "width" || name === "height") mark();
+  });
+  draw();
+}
+
+function preset(width, height) {
+  const button = document.createElement("button");
+  const shape = document.createElement("i");
+  const side = 16 / Math.max(width, height);
+  shape.style.width = `${width * side}px`;
+  shape.style.height = `${height * side}px`;
+  button.type = "button";
+  button.dataset.size = `${width}x${height}`;
+  button.append(shape, `${width} × ${height}`);
+  button.addEventListener("click", () => setSize(width, height));
+  return button;
+}
+
+function setSize(width, height) {
+  field("width").set(width);
+  field("height").set(height);
+}

@@ -1,0 +1,36 @@
+// Keys that work everywhere on the page.
+
+import { isSheetShown, showSheet } from "./groups.js";
+
+export function bindKeys(session, viewer) {
+  const dialog = document.querySelector("dialog.keys");
+  document.querySelector("[data-action=keys]").addEventListener("click", () => dialog.showModal());
+  dialog.querySelector("[data-action=close]").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.addEventListener("keydown", (event) => {
+    if (dialog.open) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      if (!event.repeat) session.generate();
+    } else if (event.key === "Escape") {
+      if (isSheetShown()) showSheet(false);
+      else session.stop();
+    } else if (!isTyping(event)) {
+      plainKey(event, viewer, dialog);
+    }
+  });
+}
+
+function plainKey(event, viewer, dialog) {
+  if (event.key === "?") dialog.showModal();
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const picture = step && viewer.recent.neighbour(step);
+  if (!picture) return;
+  event.preventDefault();
+  viewer.browse(picture);
+}
+
+function isTyping(event) {
+  const at = event.target;
+  return event.ctrlKey || event.metaKey || event.altKey || at.matches("input, textarea, select");
+}

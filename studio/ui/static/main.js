@@ -1,0 +1,41 @@
+// What each part of the page is brought to life by; `on_load` in theme.py names these functions.
+
+import { isSheetShown, showSheet } from "./groups.js";
+import { bindKeys } from "./keys.js";
+import { Session } from "./session.js";
+import { examples } from "./welcome.js";
+import { Viewer } from "./viewer.js";
+
+export { menu, prose, seed, sizes, slider } from "./fields.js";
+export { group, settingsFoot, sheetHead } from "./groups.js";
+export { statusBar } from "./status.js";
+
+const whenBoth = {};
+
+/** The button sends, the viewer shows: a session needs both. */
+function meet(part) {
+  Object.assign(whenBoth, part);
+  const { viewerElement, trigger, watchAnswer } = whenBoth;
+  if (!viewerElement || !trigger) return;
+  const viewer = new Viewer(viewerElement.querySelector(".viewer"));
+  const session = new Session(viewer, trigger);
+  watchAnswer((answer) => session.answered(answer));
+  viewerElement.querySelector(".retry").addEventListener("click", () => session.generate());
+  const button = document.getElementById("generate");
+  button.addEventListener("click", () => (session.busy ? session.stop() : session.generate()));
+  examples(viewer);
+  bindKeys(session, viewer);
+}
+
+export function viewer({ element, props, watch }) {
+  meet({
+    viewerElement: element,
+    watchAnswer: (tell) => watch("value", () => tell(props.value)),
+  });
+}
+
+export function generate({ element, trigger }) {
+  const sheet = element.querySelector(".sheet-button");
+  sheet.addEventListener("click", () => showSheet(!isSheetShown()));
+  meet({ trigger });
+}

@@ -1,0 +1,205 @@
+// From the click on Generate to the picture: submits, follows, stops, reports.
+
+import * as jobs from "./jobs.js";
+import { cancel, describe, follow, health } from "./follow.js";
+import { value } from "./form.js";
+import { duration, loadingWords, percent, runningWords, waitingWords } from "./words.js";
+
+const NO_ANSWER_MS = 6000;
+
+export class Session {
+  /** `trigger()` sends the form to the server, which answers through `answered`. */
+  constructor(viewer, trigger) {
+    this.viewer = viewer;
+    this.trigger = trigger;
+    this.following = null;
+    this.pending = 0;
+    this.stopWanted = false;
+    this.state = null;
+    viewer.onBrowse = () => {
+      if (this.following) viewer.recent.showLive(() => this.backToJob());
+    };
+    this.resume();
+  }
+
+  get busy() {
+    return this.pending > 0 || this.following !== null;
+  }
+
+  generate() {
+    document.activeElement?.dispatchEvent(new Event("change", { bubbles: true }));
+    this.pending += 1;
+    if (!this.following) {
+      this.viewer.begin({ width: value("width"), height: value("height") });
+      this.viewer.state("queued", "Sending");
+    }
+    this.showBusy();
+    this.trigger();
+    clearTimeout(this.noAnswer);
+    this.noAnswer = setTimeout(() => this.checkAnswer(), NO_ANSWER_MS);
+  }
+
+  /** The server took the request, or said why not. */
+  answered(answer) {
+    if (!answer) return;
+    this.pending = Math.max(0, this.pending - 1);
+    clearTimeout(this.noAnswer);
+    if (answer.error) {
+      this.refused(answer.message);
+    } else {
+      jobs.add(answer.job);
+      if (this.stopWanted) cancel(answer.job);
+      this.stopWanted = false;
+      this.next(answer.request);
+    }
+    this.showBusy();
+  }
+
+  refused(message) {
+    if (this.following) this.viewer.live.textContent = message;
+    else this.viewer.state("failed", message);
+    this.refusal = message;
+  }
+
+  async checkAnswer() {
+    if (this.pending === 0) return;
+    if (await health()) {
+      this.noAnswer = setTimeout(() => this.checkAnswer(), NO_ANSWER_MS);
+      return;
+    }
+    this.pending = 0;
+    this.refused("The studio does not answer. Is it still running? Your settings are kept.");
+    this.showBusy();
+  }
+
+  /** Stop the running picture at once. */
+  stop() {
+    if (this.following) {
+      this.viewer.status.textContent = "Stopping";
+      cancel(this.following).catch(() => {
+        this.viewer.status.textContent = "Stop did not reach the studio. Try again.";
+      });
+    } else if (this.pending > 0) this.stopWanted = true;
+  }
+
+  resume() {
+    jobs.adopt();
+    this.next();
+  }
+
+  /** Follow the oldest job that is still open. */
+  async next(request) {
+    const id = jobs.current();
+    if (this.following || id === null) {
+      this.showBusy();
+      return;
+    }
+    this.following = id;
+    this.showBusy();
+    const about = request ?? (await describe(id).catch(() => null))?.request;
+    if (!this.viewer.browsing) {
+      this.viewer.begin(about);
+      this.viewer.state("queued", "Waiting");
+    }
+    await follow(id, {
+      news: (state, jpeg) => this.news(id, state, jpeg),
+      still: () => jobs.touch(),
+      lost: () => this.lost(),
+      gone: () => this.gone(),
+    });
+    jobs.remove(id);
+    this.following = null;
+    this.viewer.recent.showLive(null);
+    this.next();
+  }
+
+  async news(id, state, jpeg) {
+    this.state = state;
+    jobs.touch();
+    document.body.classList.remove("lost");
+    if (state.state === "queued") this.show("queued", waitingWords(state.position));
+    else if (state.state === "loading") this.show("loading", loadingWords(state), "Loading");
+    else if (state.state === "running") await this.running(state, jpeg);
+    else await this.ended(id, state);
+  }
+
+  show(name, words, announced = words) {
+    if (this.viewer.browsing) {
+      document.body.dataset.state = name;
+      this.viewer.status.textContent = words;
+      return;
+    }
+    const more = jobs.waiting();
+    this.viewer.state(name, more ? `${words} · ${more} more waiting` : words, announced);
+    this.viewer.frame.note.textContent = words;
+  }
+
+  async running(state, jpeg) {
+    const share = state.total ? state.step / state.total : 0;
+    const words = runningWords(state);
+    this.show("running", words, "Drawing");
+    this.viewer.frame.progress(share, words);
+    document.title = `${percent(share)} · Latent Studio`;
+    if (jpeg && !this.viewer.browsing) {
+      await this.viewer.frame.showPreview(jpeg, `Preview after step ${state.step}`);
+      this.viewer.frame.element.dataset.step = state.step;
+    }
+  }
+
+  async ended(id, state) {
+    this.viewer.frame.progress(null);
+    document.title = document.hidden ? `Done · Latent Studio` : "Latent Studio";
+    if (state.state === "failed") {
+      this.show("failed", state.message);
+      return;
+    }
+    const images = state.images ?? [];
+    const about = images.length ? describe(id) : null;
+    const shown = images.length && !this.viewer.browsing ? this.early(images[0]) : null;
+    const job = await about?.catch(() => null);
+    await shown;
+    const pictures = (job?.images ?? []).map((one) => ({ ...one, request: job.request }));
+    await this.viewer.results(pictures);
+    const warning = images.find((one) => one.warning)?.warning;
+    if (state.state === "finished") {
+      this.show("finished", warning ?? `Finished in ${duration(state.elapsed_s ?? 0)}`);
+    } else this.show("cancelled", stoppedWords(state, images));
+  }
+
+  /** The first result is on screen before its settings are fetched. */
+  early(image) {
+    return this.viewer.frame.show(new URL(image.url.slice(1), document.baseURI).href, "Picture");
+  }
+
+  backToJob() {
+    this.viewer.begin(null);
+    describe(this.following)
+      .then((job) => job && this.viewer.frame.shape(job.request.width, job.request.height))
+      .catch(() => null);
+    if (this.state?.state === "running") this.running(this.state, null);
+  }
+
+  lost() {
+    document.body.classList.add("lost");
+    this.show("queued", "Connection lost. Trying again");
+  }
+
+  gone() {
+    this.viewer.frame.progress(null);
+    this.show("failed", "The studio was restarted and no longer knows this job.");
+  }
+
+  showBusy() {
+    dispatchEvent(new Event("studio-busy"));
+    document.body.classList.toggle("busy", this.busy);
+    const button = document.getElementById("generate");
+    if (!button) return;
+    button.title = this.busy ? "Esc" : "Ctrl+Enter";
+    button.setAttribute("aria-label", this.busy ? "Stop" : "Generate");
+  }
+}
+
+function stoppedWords(state, images) {
+  if (images.length === 0) return "Stopped before anything was drawn";
+  return state.total ? `Stopped at step ${state.step} of ${state.total}` : "Stopped";
+}

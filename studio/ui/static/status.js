@@ -1,0 +1,48 @@
+// The top bar's right end: is the checkpoint ready, where does it compute, who waits.
+
+import { data } from "./data.js";
+import { health } from "./follow.js";
+import { percent } from "./words.js";
+
+const WARM_MS = 10000;
+const COLD_MS = 1500;
+
+const WORDS = { starting: "starting", loading: "loading", warm: "ready", failed: "failed" };
+
+export function statusBar({ element }) {
+  const parts = {
+    state: element.querySelector(".state"),
+    words: element.querySelector(".state span"),
+    device: element.querySelector(".device"),
+    queue: element.querySelector(".queue"),
+  };
+  let timer = 0;
+  const look = async () => {
+    clearTimeout(timer);
+    if (document.hidden) return;
+    const now = await health();
+    show(parts, now);
+    const calm = now && !["starting", "loading"].includes(now.state);
+    timer = setTimeout(look, calm ? WARM_MS : COLD_MS);
+  };
+  show(parts, data.status);
+  document.addEventListener("visibilitychange", look);
+  addEventListener("studio-busy", look);
+  timer = setTimeout(look, COLD_MS);
+}
+
+function show(parts, now) {
+  const state = now ? now.state : "lost";
+  parts.state.dataset.state = state;
+  parts.state.title = now?.message ?? "";
+  parts.words.textContent = now ? stateWords(now) : "no connection";
+  document.body.classList.toggle("lost", !now);
+  if (!now) return;
+  parts.device.textContent = [now.device, now.dtype].filter(Boolean).join(" · ");
+  parts.queue.textContent = now.queue ? `${now.queue} in the queue` : "";
+}
+
+function stateWords({ state, fraction }) {
+  const share = state === "loading" && fraction ? ` ${percent(fraction)}` : "";
+  return `${WORDS[state] ?? "ready"}${share}`;
+}

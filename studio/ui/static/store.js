@@ -1,0 +1,18 @@
+// This browser's memory. It may be full or forbidden; the page works without it.
+
+export function read(key, fallback) {
+  try {
+    return JSON.parse(localStorage.getItem(`studio.${key}`)) ?? fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+export function write(key, value) {
+  try {
+    localStorage.setItem(`studio.${key}`, JSON.stringify(value));
+    return true;
+  } catch {
+    return false;
+  }
+}
