@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from studio.diffusion import schedulers
+from studio.diffusion.denoise import Step, denoise
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
-from tests.diffusion.analytic import SPREAD, sample
+from tests.diffusion.analytic import SPREAD, no_words, sample
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -81,3 +82,18 @@ def test_alphas_between_two_timesteps_lie_between():
     scheduler = schedulers.build("Euler", "normal", "epsilon", [0])
     low, between, high = schedulers.alphas_cumprod_at(scheduler, torch.tensor([10.0, 10.5, 11.0]))
     assert high < between < low
+
+
+@pytest.mark.parametrize("name", [n for n in SCHEDULERS if n != "DPM++ SDE"])
+def test_no_step_waits_for_the_device(name):
+    """On the meta device tensors have no values: whoever asks for one, as a synchronising
+    `.item()` or comparison does, raises. DPM++ SDE keeps its Brownian tree on the host."""
+    scheduler = schedulers.build(name, "automatic", "epsilon", seeds=[1])
+    noise = torch.zeros(1, 4, 16, 16, device="meta")
+    loop = denoise(noise, scheduler, 10, no_words(1), [torch.Generator()])
+    answer = None
+    with pytest.raises(StopIteration) as end:
+        while True:
+            item = loop.send(answer)
+            answer = None if isinstance(item, Step) else torch.empty_like(item.sample)
+    assert end.value.value.shape == (1, 4, 16, 16)

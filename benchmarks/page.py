@@ -1,0 +1,124 @@
+"""How long a person waits: from `studio` to ready, and from the click to the picture.
+
+    python benchmarks/page.py [--repeats N] [--json]
+
+Starts the studio as a user does and clicks Generate in a real Chromium (`STUDIO_CHROMIUM`,
+`chromium` or `google-chrome`; needs playwright). The overhead of a picture is the time from the
+click until the browser has decoded it, minus the seconds the engine itself reports for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+_CLICK_AND_WAIT = """
+async () => {
+  const viewer = document.querySelector(".viewer");
+  const shown = () => viewer.querySelector(".frame img")?.src ?? "";
+  const before = shown();
+  const started = performance.now();
+  document.querySelector("#generate").click();
+  const until = started + 120000;
+  while (performance.now() < until) {
+    if (shown() !== before && shown().includes("/studio/v1/images/")) break;
+    await new Promise(requestAnimationFrame);
+  }
+  return {waited_s: (performance.now() - started) / 1000, shown: shown()};
+}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        report = _measure(Path(folder), options.repeats)
+    if options.json:
+        print(json.dumps(report))
+        return
+    for name, value in report.items():
+        print(f"{name:28} {value}")
+
+
+def _measure(folder: Path, repeats: int) -> dict:
+    command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser"]
+    started_s = time.monotonic()
+    server = subprocess.Popen(
+        [*command, "--data-dir", str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        address = _ready(server)
+        ready_s = time.monotonic() - started_s
+        while _fetch(address, "healthz")["state"] != "warm":
+            time.sleep(0.05)
+        warm_s = time.monotonic() - started_s
+        overheads, first_paint_s = _in_chromium(address, repeats)
+    finally:
+        server.terminate()
+        server.wait(30)
+    return {
+        "studio_to_ready_s": round(ready_s, 2),
+        "studio_to_model_warm_s": round(warm_s, 2),
+        "first_contentful_paint_s": round(first_paint_s, 3),
+        "overhead_median_s": round(statistics.median(overheads), 3),
+        "overhead_max_s": round(max(overheads), 3),
+        "pictures": repeats,
+    }
+
+
+def _ready(server: subprocess.Popen) -> str:
+    for line in server.stdout:
+        if "ready at" in line:
+            return line.split("ready at")[1].strip().rstrip("/")
+    raise SystemExit("The studio ended before it was ready.")
+
+
+def _fetch(address: str, path: str) -> dict:
+    with urllib.request.urlopen(f"{address}/{path}") as answer:
+        return json.load(answer)
+
+
+def _in_chromium(address: str, repeats: int) -> tuple[list[float], float]:
+    chromium = os.environ.get("STUDIO_CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium or shutil.which("google-chrome"),
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(address)
+        page.locator("#generate").wait_for()
+        page.get_by_label("Prompt", exact=True).first.fill("a red house on a meadow at sunset")
+        paint_ms = page.evaluate(
+            "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1000"
+        )
+        _overhead_s(page, address)
+        overheads = [_overhead_s(page, address) for _ in range(repeats)]
+        browser.close()
+    return overheads, paint_ms / 1000
+
+
+def _overhead_s(page: Page, address: str) -> float:
+    seen = page.evaluate(_CLICK_AND_WAIT)
+    assert "/images/" in seen["shown"], "no picture came within two minutes"
+    newest = _fetch(address, "studio/v1/jobs")[-1]
+    page.locator(".viewer[data-state=finished]").wait_for()
+    return seen["waited_s"] - newest["elapsed_s"]
+
+
+if __name__ == "__main__":
+    main()
