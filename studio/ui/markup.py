@@ -17,7 +17,7 @@ _PATHS = {
     "copy": '<rect x="5.5" y="5.5" width="8" height="8" rx="1.5"/>'
     '<path d="M10.5 5.5v-2a1 1 0 0 0-1-1h-6a1 1 0 0 0-1 1v6a1 1 0 0 0 1 1h2"/>',
     "seed": '<path d="M8 13.5V8M8 8c0-3 1.8-4.7 5-5 0 3.2-2 5-5 5ZM8 10.5c0-2.3-1.6-3.7-4.7-4'
-    '0 2.6 1.8 4 4.7 4Z"/>',
+    ' 0 2.6 1.8 4 4.7 4Z"/>',
     "settings": '<path d="M2.5 4.5h6M12 4.5h1.5M2.5 11.5H4M7.5 11.5h6"/>'
     '<circle cx="10.2" cy="4.5" r="1.7"/><circle cx="5.8" cy="11.5" r="1.7"/>',
     "keyboard": '<rect x="1.5" y="4" width="13" height="8.5" rx="1.5"/>'
@@ -104,9 +104,9 @@ GENERATE = f"""
 """
 
 SIZES = f"""
-<div class="sizes">
-  <div class="presets" role="group" aria-label="Size presets"></div>
-  {icon_button("swap", "Swap width and height", "swap")}
+<div class="sizes" role="group" aria-label="Size presets">
+  <button type="button" data-action="swap" title="Swap width and height">
+    {icon("swap")}Swap</button>
 </div>
 """
 
@@ -129,11 +129,8 @@ VIEWER = f"""
       <div class="bar" role="progressbar" aria-label="Progress" aria-valuemin="0"
         aria-valuemax="100"><i></i></div>
     </div>
-    <div class="welcome">
-      <p>Describe a picture above, or start with one of these:</p>
-      <div class="examples"></div>
-    </div>
   </div>
+  <div class="welcome"><p>Try</p></div>
   <div class="line">
     <p class="status"></p>
     <p class="facts"></p>

@@ -164,22 +164,20 @@ function foldable(element, area, one) {
 }
 
 export function sizes({ element }) {
-  const presets = element.querySelector(".presets");
+  const root = element.querySelector(".sizes");
+  const swap = root.querySelector("[data-action=swap]");
   const draw = () => {
     const ref = checkpointNamed(value("checkpoint"));
-    presets.replaceChildren(...(ref?.sizes ?? []).map(([width, height]) => preset(width, height)));
+    root.replaceChildren(...(ref?.sizes ?? []).map(([width, height]) => preset(width, height)), swap);
     mark();
   };
   const mark = () => {
-    for (const button of presets.children) {
+    for (const button of root.querySelectorAll("[data-size]")) {
       const chosen = button.dataset.size === `${value("width")}x${value("height")}`;
       button.setAttribute("aria-pressed", String(chosen));
     }
   };
-  element.querySelector("[data-action=swap]").addEventListener("click", () => {
-    const [width, height] = [value("width"), value("height")];
-    setSize(height, width);
-  });
+  swap.addEventListener("click", () => setSize(value("height"), value("width")));
   onChange((name) => {
     if (name === "checkpoint") draw();
     if (name === "width" || name === "height") mark();
@@ -190,7 +188,7 @@ export function sizes({ element }) {
 function preset(width, height) {
   const button = document.createElement("button");
   const shape = document.createElement("i");
-  const side = 16 / Math.max(width, height);
+  const side = 14 / Math.max(width, height);
   shape.style.width = `${width * side}px`;
   shape.style.height = `${height * side}px`;
   button.type = "button";

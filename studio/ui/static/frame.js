@@ -20,6 +20,11 @@ export class Frame {
   /** Show what lies at `url` once it is decoded; until then what was there stays. */
   async show(url, alt) {
     const turn = ++this.turn;
+    if (this.image?.src === url) {
+      this.element.classList.remove("stale");
+      this.image.alt = alt;
+      return true;
+    }
     const image = new Image();
     image.src = url;
     image.alt = alt;

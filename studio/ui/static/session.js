@@ -1,6 +1,7 @@
 // From the click on Generate to the picture: submits, follows, stops, reports.
 
 import * as jobs from "./jobs.js";
+import { address } from "./data.js";
 import { cancel, describe, follow, health } from "./follow.js";
 import { value } from "./form.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "./words.js";
@@ -168,7 +169,7 @@ export class Session {
 
   /** The first result is on screen before its settings are fetched. */
   early(image) {
-    return this.viewer.frame.show(new URL(image.url.slice(1), document.baseURI).href, "Picture");
+    return this.viewer.frame.show(address(image.url), "Picture");
   }
 
   backToJob() {

@@ -38,7 +38,8 @@ function show(parts, now) {
   parts.words.textContent = now ? stateWords(now) : "no connection";
   document.body.classList.toggle("lost", !now);
   if (!now) return;
-  parts.device.textContent = [now.device, now.dtype].filter(Boolean).join(" · ");
+  const where = [now.device, now.dtype].filter((word) => word && word !== "auto");
+  parts.device.textContent = where.join(" · ");
   parts.queue.textContent = now.queue ? `${now.queue} in the queue` : "";
 }
 

@@ -45,7 +45,6 @@ export class Viewer {
 
   /** Results of a job: the first in the frame, a batch as thumbnails. */
   async results(pictures) {
-    for (const one of pictures) one.shape = [one.request.width, one.request.height];
     if (pictures.length === 0) return;
     write("last_seed", pictures[0].seed);
     if (this.browsing) {
@@ -69,10 +68,11 @@ export class Viewer {
   async display(picture, batch) {
     const [width, height] = [picture.request.width, picture.request.height];
     this.picture = picture;
-    this.frame.wait();
+    const url = address(picture.url);
+    if (this.frame.image?.src !== url) this.frame.wait();
     this.frame.shape(width, height);
     this.recent.mark(picture);
-    const shown = await this.frame.show(address(picture.url), picture.request.prompt || "Picture");
+    const shown = await this.frame.show(url, picture.request.prompt || "Picture");
     if (this.picture !== picture) return;
     if (!shown) this.status.textContent = "This picture cannot be loaded (any more).";
     this.facts.textContent = facts(picture);

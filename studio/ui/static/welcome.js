@@ -4,10 +4,11 @@ import { checkpointNamed } from "./data.js";
 import { field, onChange, value } from "./form.js";
 
 export function examples(viewer) {
-  const place = viewer.root.querySelector(".examples");
+  const place = viewer.root.querySelector(".welcome");
+  const words = place.firstElementChild;
   const draw = () => {
     const prompts = checkpointNamed(value("checkpoint"))?.examples ?? [];
-    place.replaceChildren(...prompts.map(button));
+    place.replaceChildren(words, ...prompts.map(button));
   };
   onChange((name) => name === "checkpoint" && draw());
   draw();
