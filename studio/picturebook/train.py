@@ -1,7 +1,8 @@
 """Trains picturebook from nothing: `python -m studio.picturebook.train --minutes 30`.
 
 Stages run one after the other, each for its time budget: "vae", then "unet" (with its text
-encoder). `--resume` goes on from the checkpoints in the work directory.
+encoder), then "decoder" (the VAE's, sharpened while the latents stay). `--resume` goes on from
+the checkpoints in the work directory.
 """
 
 import argparse
@@ -34,7 +35,32 @@ def _train_unet(settings):
     train_unet(settings, [array[:n] for array, n in zip(arrays, counts, strict=True)])
 
 
-STAGES = {"vae": _train_vae, "unet": _train_unet}
+def _train_decoder(settings):
+    from studio.picturebook.train_decoder import train_decoder
+
+    arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
+    train_decoder(settings, arrays)
+
+
+def _train_judge(settings):
+    from studio.picturebook.evaluate import load_vae
+    from studio.picturebook.judge import JUDGE_DIR
+    from studio.picturebook.train_judge import train_judge
+
+    vae = load_vae(settings.out_dir, settings.device)
+    judge, right = train_judge(vae, settings.native, settings.minutes, device=settings.device)
+    judge.save(JUDGE_DIR)
+    print("judge:", {name: round(share, 3) for name, share in right.items()})
+
+
+# The first three make a model; the judge is trained anew only on request.
+STAGES = {
+    "vae": _train_vae,
+    "unet": _train_unet,
+    "decoder": _train_decoder,
+    "judge": _train_judge,
+}
+ALL = ("vae", "unet", "decoder")
 
 
 def parser():
@@ -74,7 +100,7 @@ def main(argv=None):
         export_minutes=options.export_minutes,
     )
     for name, train in STAGES.items():
-        if options.stage in (name, "all"):
+        if options.stage == name or (options.stage == "all" and name in ALL):
             train(settings)
     return 0
 

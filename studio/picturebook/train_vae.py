@@ -45,7 +45,7 @@ def new_vae(native=128):
 
 def to_tensor(pictures):
     """uint8 (n, height, width, 3) to float32 (n, 3, height, width) in -1..1, channels last."""
-    pixels = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2)
     return pixels.float().div_(127.5).sub_(1)
 
 
@@ -56,11 +56,12 @@ def psnr(first, second):
 
 
 def random_crops(arrays, rng, count, crop=CROP):
-    """`count` crops as uint8 (count, crop, crop, 3).
+    """`count` crops as uint8 (count, crop, crop, 3), smaller where the pictures are.
 
     Offsets are multiples of 8 px, as whole pictures are always aligned to the latent grid.
     """
     sizes = np.array([len(array) for array in arrays])
+    crop = min(crop, *(side for array in arrays for side in array.shape[1:3]))
     crops = np.empty((count, crop, crop, 3), np.uint8)
     for k, bucket in enumerate(rng.choice(len(arrays), size=count, p=sizes / sizes.sum())):
         array = arrays[bucket]
@@ -100,7 +101,7 @@ def set_scaling(vae, arrays, device):
     rng = np.random.default_rng(1)
     latents = []
     for _ in range(8):
-        pictures = arrays[0][np.sort(rng.choice(len(arrays[0]), 32, replace=False))]
+        pictures = arrays[0][np.sort(rng.integers(len(arrays[0]), size=32))]
         with autocast(device):
             latents.append(vae.encode(to_tensor(pictures).to(device)).latent_dist.mean.float())
     vae.register_to_config(scaling_factor=round(float(1 / torch.cat(latents).std()), 5))

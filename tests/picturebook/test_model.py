@@ -1,0 +1,90 @@
+"""The shipped weights: they load, they decode sharply, and their pictures obey the prompt."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from studio.picturebook import evaluate, sampling, train_vae
+from studio.picturebook.judge import JUDGE_DIR, Judge
+from studio.picturebook.train import MODEL_DIR
+from studio.picturebook.train_judge import held_out_accuracy
+from studio.picturebook.world import TRAINED
+
+pytestmark = pytest.mark.usefixtures("two_threads")
+
+
+@pytest.fixture(scope="module")
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(2, before))
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return evaluate.load_parts()
+
+
+@pytest.fixture(scope="module")
+def judge():
+    return Judge.load()
+
+
+def options(**changes):
+    values = {"count": 12, "steps": 12, "guidance": 5.0, "batch": 12, "sheet": None}
+    return argparse.Namespace(**{**values, **changes})
+
+
+def test_files_are_small_and_are_a_stable_diffusion_pipeline():
+    files = [f for folder in (MODEL_DIR, JUDGE_DIR) for f in folder.rglob("*") if f.is_file()]
+    assert sum(f.stat().st_size for f in files) < 60e6
+    assert (JUDGE_DIR / "model.safetensors").stat().st_size < 3e6
+    assert not [f for f in files if f.suffix in (".bin", ".pt", ".ckpt")]
+    index = json.loads((MODEL_DIR / "model_index.json").read_text())
+    assert index["_class_name"] == "StableDiffusionPipeline"
+
+
+def test_diffusers_own_pipeline_loads_and_runs_it():
+    pipe = StableDiffusionPipeline.from_pretrained(MODEL_DIR, dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    generator = torch.Generator().manual_seed(1)
+    picture = pipe("a red house 🎈", num_inference_steps=4, generator=generator).images[0]
+    assert picture.size == (128, 128)
+    assert np.asarray(picture).std() > 10
+
+
+def test_latents_have_unit_scale(parts):
+    pictures = train_vae.unseen_batch(128, 16)
+    with torch.no_grad():
+        latents = parts["vae"].encode(pictures).latent_dist.mean
+    assert 0.8 < float(latents.std() * parts["vae"].config.scaling_factor) < 1.25
+
+
+def test_vae_reconstructs_unseen_scenes(parts):
+    assert evaluate.vae_psnr(parts["vae"], 128, 16) >= VAE_PSNR_DB
+
+
+def test_judge_is_right_about_drawn_scenes(judge):
+    right = held_out_accuracy(judge, count=150)
+    for head, least in JUDGE_AT_LEAST.items():
+        assert right[head] >= least, right
+
+
+def test_pictures_obey_the_prompt(parts, judge):
+    cases = evaluate.prompt_cases(TRAINED, 24, seed=5)
+    pictures = evaluate.pictures_of(parts, [p for p, _ in cases], options(), first_seed=50)
+    marks = evaluate.judged(judge, pictures, [scene for _, scene in cases])
+    shares = {a: np.mean([m[a] for m in marks]) for a in evaluate.ASPECTS}
+    for aspect, least in PROMPT_AT_LEAST.items():
+        assert shares[aspect] >= least, shares
+
+
+def test_same_seed_gives_the_same_picture(parts):
+    prompts = ["a red house on a meadow by day"]
+    pictures = [sampling.sample(parts, prompts, (128, 96), seeds=[3], steps=2) for _ in range(2)]
+    assert torch.equal(*pictures) and pictures[0].shape == (1, 3, 96, 128)
