@@ -191,26 +191,32 @@ def prepare_environment(settings: Settings) -> None:
 
 
 def create_app(studio: Studio) -> FastAPI:
-    """Page, API and files as one web application, behind one set of guards. Raises as
-    `create_api` does."""
+    """Page, API and files as one web application, behind one set of guards.
+
+    Raises `InvalidSettings` if the logins cannot be read.
+    """
     from studio.ui import page
 
-    return page.mount(
-        create_api(studio),
+    app = page.mount(
+        _routes(studio),
         queue=studio.queue,
         catalog=studio.catalog,
         default_checkpoint=studio.default_checkpoint,
         status=studio.status,
     )
+    return _guarded(app, studio.settings)
 
 
 def create_api(studio: Studio) -> FastAPI:
-    """The web application without the page. Raises `InvalidSettings` if the logins cannot be
-    read."""
+    """The web application without the page. Raises as `create_app` does."""
+    return _guarded(_routes(studio), studio.settings)
+
+
+def _routes(studio: Studio) -> FastAPI:
     from fastapi import FastAPI
 
     from studio import __version__
-    from studio.api import docs, guard, native, refusal
+    from studio.api import docs, native, refusal
 
     app = FastAPI(
         title="Latent Studio",
@@ -224,6 +230,12 @@ def create_api(studio: Studio) -> FastAPI:
         native.build_router(studio.queue, studio.gallery, studio.catalog, studio.status)
     )
     docs.add_docs(app)
-    names = {studio.settings.host, *studio.settings.allow_host}
-    guard.add_guards(app, names, studio.settings.logins())
+    return app
+
+
+def _guarded(app: FastAPI, settings: Settings) -> FastAPI:
+    """Last, so that nothing that others add to `app` comes before the guards."""
+    from studio.api import guard
+
+    guard.add_guards(app, {settings.host, *settings.allow_host}, settings.logins())
     return app

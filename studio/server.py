@@ -28,10 +28,13 @@ def serve(settings: Settings) -> None:
 
     Raises `InvalidSettings` if the address cannot be used, `KeyboardInterrupt` at Ctrl-C.
     """
+    needs_login = bool(settings.logins())
     listener = _listener(settings.bind_host, settings.port)
     url = _url(settings.bind_host, listener.getsockname()[1])
     studio = Studio(settings, load_later=True)
     _log_start(studio, url)
+    if settings.listen and not needs_login:
+        log.warning("Everybody on this network can use the studio. Give it a login with --auth.")
     try:
         app = create_app(studio)
 
@@ -107,8 +110,6 @@ def _log_start(studio: Studio, url: str) -> None:
     log.info("Pictures: %s", studio.settings.outputs_dir)
     for path, reason in studio.catalog.broken.items():
         log.warning("Left out %s: %s", path, reason)
-    if studio.settings.listen and not studio.settings.logins():
-        log.warning("Everybody on this network can use the studio. Give it a login with --auth.")
 
 
 def _has_display() -> bool:

@@ -168,8 +168,10 @@ def _from_file(folder: Path | None) -> tuple[str, dict[str, Any]]:
 def _logins_in(path: Path) -> list[str]:
     try:
         lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"auth_file: {path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise InvalidSettings(f"auth_file: {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise InvalidSettings(f"auth_file: {path} is not UTF-8 text. Save it as such.") from None
     logins = [line for line in lines if line and not line.startswith("#")]
     for number, line in enumerate(lines, 1):
         if line in logins and not all(line.partition(":")):

@@ -1,0 +1,110 @@
+"""The arrows of docs/architecture.md, read from the source: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import studio
+
+PACKAGE = Path(studio.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+ARROWS = {
+    "domain": {"domain"},
+    "engine.protocol": {"domain"},
+    "engine.fake": {"domain", "engine.protocol"},
+    "engine.stable_diffusion": {"domain", "engine.protocol", "models", "diffusion"},
+    "diffusion": {"domain", "diffusion"},
+    "models": {"domain", "models"},
+    "picturebook": {"domain", "models", "diffusion", "engine", "picturebook"},
+    "jobs": {"domain", "engine.protocol", "jobs"},
+    "gallery": {"domain", "gallery"},
+    "api": {"domain", "engine.protocol", "jobs", "gallery", "models.catalog", "api"},
+    "ui": {"domain", "engine.protocol", "jobs", "gallery", "models.catalog", "ui"},
+    "settings": {"domain"},
+    "progress": {"domain"},
+    "app": {"domain", "engine", "models", "jobs", "gallery", "api", "ui", "settings"},
+    "server": {"app", "settings"},
+    "cli": {"app", "domain", "jobs", "progress", "server", "settings"},
+}
+"""Part of the package -> the parts it may import. The longest prefix counts. The root, which holds
+the version and the public names, is open to all and imports for its callers alone."""
+
+ONLY_IN = {
+    "torch": {"diffusion", "models", "engine.stable_diffusion", "picturebook"},
+    "diffusers": {"diffusion", "models", "picturebook"},
+    "transformers": {"diffusion", "models", "picturebook"},
+    "gradio": {"ui"},
+    "fastapi": {"api", "app", "ui"},
+    "starlette": {"api", "ui"},
+    "uvicorn": {"server"},
+}
+"""Library -> the parts that may import it."""
+
+
+def name_of(path: Path) -> str:
+    """`jobs.queue` for studio/jobs/queue.py, `` for the root."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, module) of every import statement, wherever in the file it stands."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} is a relative import"
+            for alias in node.names:
+                submodule = PACKAGE.parent / (node.module + "." + alias.name).replace(".", "/")
+                is_module = submodule.with_suffix(".py").exists() or submodule.is_dir()
+                yield node.lineno, f"{node.module}.{alias.name}" if is_module else node.module
+
+
+def within(name: str, parts: set[str]) -> bool:
+    return any(name == part or name.startswith(part + ".") for part in parts)
+
+
+def allowed_for(name: str) -> set[str] | None:
+    fitting = [part for part in ARROWS if within(name, {part})]
+    return ARROWS[max(fitting, key=len)] if fitting else None
+
+
+def test_every_part_has_its_arrows():
+    unknown = [name for path in FILES if allowed_for(name := name_of(path)) is None]
+    assert unknown == ["", "__main__", "engine"], "add new parts to ARROWS"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "root")
+def test_imports_follow_the_arrows(path):
+    name = name_of(path)
+    if name in ("", "__main__", "engine"):
+        return
+    wrong = []
+    for line, module in imports(path):
+        top, _, inner = module.partition(".")
+        if top == "studio" and inner and not within(inner, allowed_for(name)):
+            wrong.append(f"{path}:{line} imports {module}")
+        if top in ONLY_IN and not within(name, ONLY_IN[top]):
+            wrong.append(f"{path}:{line} imports {module}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_catalog_needs_no_torch():
+    catalog = PACKAGE / "models" / "catalog.py"
+    assert not [module for _, module in imports(catalog) if module.startswith("torch")]
+
+
+def test_the_public_package_imports_nothing_heavy():
+    program = (
+        "import sys, studio, studio.cli\n"
+        "heavy = {'torch', 'diffusers', 'transformers', 'gradio', 'fastapi'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=PACKAGE.parent)

@@ -1,0 +1,210 @@
+"""The command line, as a process, with the real engine and the embedded model."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+import studio
+from studio.domain.request import GenerationRequest
+
+SMALL = ("--width", "64", "--height", "64", "--steps", "2")
+PROMPTLY_S = 5.0
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """A user with nothing but an empty data folder."""
+    root = str(Path(studio.__file__).parents[1])
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("STUDIO_")}
+    return kept | {"PYTHONPATH": root, "STUDIO_DATA_DIR": str(tmp_path / "data")}
+
+
+@pytest.fixture
+def cli(tmp_path, environment):
+    """Runs `studio …` to its end."""
+
+    def run(*arguments, stdin=b""):
+        return subprocess.run(
+            [sys.executable, "-m", "studio", *arguments],
+            input=stdin,
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path, environment):
+    """Starts `studio …` in the background."""
+    started = []
+
+    def start(*arguments):
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "studio", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=tmp_path,
+                env=environment,
+                # A shell starts background jobs with interrupts ignored, and children inherit it.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            )
+        )
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+def read_until(stream, text):
+    """What `stream` writes, up to `text`."""
+    seen = b""
+    while text not in seen:
+        piece = os.read(stream.fileno(), 4096)
+        assert piece, f"it ended without {text!r}: {seen!r}"
+        seen += piece
+    return seen.decode()
+
+
+def interrupt(running):
+    """Ctrl-C; gives back the exit status and the seconds it took."""
+    asked_s = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    return running.returncode, time.monotonic() - asked_s
+
+
+def test_generate_is_repeatable_to_the_byte(cli, tmp_path):
+    arguments = ("generate", "--prompt", "a red house", "--seed", "5", "--batch-size", "2", *SMALL)
+    first = json.loads(cli(*arguments, "--json", "--out", "one").stdout)
+    assert first["seeds"] == [5, 6] and first["elapsed_s"] > 0
+    assert all("Seed: " in text for text in first["infotext"])
+
+    # The second time from a file, and one picture of the batch alone.
+    stored = json.loads(Image.open(tmp_path / first["images"][1]).text["studio"])
+    (tmp_path / "request.json").write_text(json.dumps(stored))
+    second = cli("generate", "--request", "request.json", "--out", "two")
+    assert second.stdout.decode().splitlines() == ["two/00001-6.png"]
+
+    third = json.loads(cli(*arguments, "--json", "--out", "three").stdout)
+    for one, three in zip(first["images"], third["images"], strict=True):
+        assert (tmp_path / one).read_bytes() == (tmp_path / three).read_bytes()
+
+
+def test_a_request_from_standard_input_changed_by_flags(cli, tmp_path):
+    request = GenerationRequest(prompt="a blue boat", seed=3, steps=9, width=64, height=64)
+    done = cli(
+        "generate", "--request", "-", "--steps", "1", "--scheduler", "Euler", "--json",
+        stdin=request.model_dump_json().encode(),
+    )  # fmt: skip
+    result = json.loads(done.stdout)
+    [path] = result["images"]
+    assert Path(path).parent.parent == tmp_path / "data" / "outputs"
+    assert "a blue boat" in result["infotext"][0]
+    assert "Steps: 1, Sampler: Euler," in result["infotext"][0]
+    assert b"step 1/1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["generate", "--steps", "0"], "steps: "),
+        (["generate", "--steps", "many"], "steps: 'many'"),
+        (["generate", "--width", "63"], "width: "),
+        (["generate", "--guidance-scale", "nan"], "guidance_scale: "),
+        (["generate", "--seed", "-2"], "seed: "),
+        (["generate", "--seed", str(2**70)], "seed: "),
+        (["generate", "--scheduler", "Oiler"], "scheduler: "),
+        (["generate", "--checkpoint", "nope"], "checkpoint: 'nope' is unknown"),
+        (["generate", "--colour", "red"], "--colour"),
+        (["generate", "--request", "missing.json"], "missing.json cannot be read"),
+        (["generate", "--request", "-"], "valid JSON"),
+        (["generate", "--device", "cuda:99"], "device: this machine has no cuda:99"),
+        (["generate", "--device", "tpu"], "device: 'tpu'"),
+        (["--port", "http"], "port: 'http'"),
+        (["serve", "--auth", "ann"], "auth"),
+        (["serve", "--checkpoint", "nope"], "checkpoint: 'nope' is unknown"),
+        (["serve", "--auth-file", "missing"], "missing cannot be read"),
+        (["paint"], "paint"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(cli, arguments, says):
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    last_line = done.stderr.decode().split("\r")[-1]  # after the progress bar, if there was one
+    assert says in last_line
+    assert last_line.count("\n") == 1 and "Traceback" not in last_line
+
+
+def test_help_and_version_are_quick(cli):
+    began_s = time.monotonic()
+    assert "generate" in cli("--help").stdout.decode()
+    assert "--guidance-scale" in cli("generate", "--help").stdout.decode()
+    assert cli("--version").stdout.decode() == f"Latent Studio {studio.__version__}\n"
+    assert time.monotonic() - began_s < 10  # torch alone takes longer
+
+
+def test_a_picture_that_cannot_be_saved_is_an_error(cli, tmp_path):
+    (tmp_path / "out").write_text("a file where the folder should be")
+    done = cli("generate", *SMALL, "--out", "out")
+    assert done.returncode == 1
+    assert "could not be saved" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("moment", [b"starting", b"step 2/"])
+def test_ctrl_c_ends_a_run_promptly(process, tmp_path, moment):
+    running = process("generate", "--steps", "150", "--out", "out")
+    read_until(running.stderr, moment)
+    status, took_s = interrupt(running)
+    assert status == 130
+    assert took_s < PROMPTLY_S
+
+
+def test_serve_answers_when_it_says_so_and_ends_on_ctrl_c(process):
+    running = process("--port", "0", "--no-browser")
+    ready = read_until(running.stdout, b"\n")
+    [url] = re.findall(r"^Latent Studio ready at (http://127\.0\.0\.1:\d+)\n", ready)
+    with httpx.Client(base_url=url, trust_env=False, timeout=30) as http:
+        assert http.get("/").status_code == 200
+        assert http.get("/healthz").json()["status"] == "ok"
+        fields = {"width": 64, "height": 64, "steps": 1}
+        id = http.post("/studio/v1/jobs", json=fields).json()["id"]
+        with http.stream("GET", f"/studio/v1/jobs/{id}/events") as events:
+            assert '"finished"' in list(events.iter_lines())[-2]
+        status, took_s = interrupt(running)
+    assert status == 130
+    assert took_s < PROMPTLY_S
+
+
+def test_serve_ends_on_ctrl_c_while_it_loads(process):
+    running = process("--port", "0", "--no-browser")
+    read_until(running.stdout, b"ready")
+    status, took_s = interrupt(running)
+    assert status == 130
+    assert took_s < PROMPTLY_S
+
+
+def test_a_busy_port_is_explained(cli):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = cli("--port", str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    message = done.stderr.decode()
+    assert "in use" in message and "--port" in message and message.count("\n") == 1
