@@ -10,7 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from studio.domain.errors import NotFound, QueueFull, StudioError
-from studio.domain.events import Cancelled, Event, Failed, Finished, Picture, Queued
+from studio.domain.events import Cancelled, Event, Failed, Finished, Loading, Picture, Queued
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine
 from studio.jobs.job import Job
@@ -47,7 +47,7 @@ class JobQueue:
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
         self._changed = threading.Condition()
-        self._stopping = False
+        self._starting, self._stopping = True, False
         self._worker = threading.Thread(target=self._work, name="device", daemon=True)
         self._worker.start()
 
@@ -126,6 +126,7 @@ class JobQueue:
             engine = self._build_engine()
         except Exception:  # tried again with the next job, which then says why
             log.exception("the engine could not be started")
+        self._starting = False
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
@@ -166,6 +167,8 @@ class JobQueue:
             position = place + (self._running is not None)
             if job.events.newest(Queued) != Queued(position):
                 job.publish(Queued(position))
+        if self._starting and self._waiting and not self._waiting[0].events.newest(Loading):
+            self._waiting[0].publish(Loading("the engine", 0.0))
 
     def _forget_oldest(self) -> None:
         """Ended jobs go, oldest first, when there are too many or their pictures fill the memory.

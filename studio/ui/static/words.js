@@ -22,7 +22,7 @@ export function runningWords({ step = 0, total, eta_s: eta }) {
 
 export function loadingWords({ stage, fraction }) {
   const share = fraction === undefined ? "" : ` · ${percent(fraction)}`;
-  return `${stage || "Loading the model"}${share}`;
+  return `Loading ${stage || "the model"}${share}`;
 }
 
 /** Seed and settings of one picture. */
