@@ -5,8 +5,6 @@
 ...     pictures = studio.generate(GenerationRequest(prompt="a red house on a meadow"))
 """
 
-__version__ = "0.1.0"
-
 from studio.app import Studio
 from studio.domain.errors import StudioError
 from studio.domain.events import (
@@ -23,6 +21,7 @@ from studio.domain.events import (
 )
 from studio.domain.request import GenerationRequest, TextToImage
 from studio.settings import Settings
+from studio.version import __version__
 
 __all__ = [
     "Cancelled",
@@ -40,4 +39,5 @@ __all__ = [
     "Studio",
     "StudioError",
     "TextToImage",
+    "__version__",
 ]

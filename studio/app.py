@@ -215,8 +215,8 @@ def create_api(studio: Studio) -> FastAPI:
 def _routes(studio: Studio) -> FastAPI:
     from fastapi import FastAPI
 
-    from studio import __version__
     from studio.api import docs, native, refusal
+    from studio.version import __version__
 
     app = FastAPI(
         title="Latent Studio",

@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from studio import __version__
 from studio.app import Studio
 from studio.domain import events
 from studio.domain.errors import InvalidRequest, SaveError, StudioError, named
@@ -23,6 +22,7 @@ from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job
 from studio.progress import ProgressBar
 from studio.settings import Settings
+from studio.version import __version__
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -157,7 +157,7 @@ def _generate(options: argparse.Namespace) -> int:
     try:
         final = _follow(studio.submit(request))
     except KeyboardInterrupt:
-        if not studio.close(timeout_s=2):
+        if not studio.close(timeout_s=1):
             os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
         raise
     studio.close()

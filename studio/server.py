@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import uvicorn
 
-from studio import __version__
 from studio.app import Studio, create_app
 from studio.settings import InvalidSettings, Settings
+from studio.version import __version__
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def serve(settings: Settings) -> None:
         )
         _Server(config, on_ready).run(sockets=[listener])
     finally:
-        if not studio.close(timeout_s=2) and isinstance(sys.exc_info()[1], KeyboardInterrupt):
+        if not studio.close(timeout_s=1) and isinstance(sys.exc_info()[1], KeyboardInterrupt):
             os._exit(130)  # a load under way cannot be stopped otherwise
 
 

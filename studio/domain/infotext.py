@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 import re
 
-from studio import __version__
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from studio.version import __version__
 
 
 def write(request: GenerationRequest, seed: int) -> str:

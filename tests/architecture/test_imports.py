@@ -16,7 +16,8 @@ PACKAGE = Path(studio.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ARROWS = {
-    "domain": {"domain"},
+    "version": set(),
+    "domain": {"domain", "version"},
     "engine.protocol": {"domain"},
     "engine.fake": {"domain", "engine.protocol"},
     "engine.stable_diffusion": {"domain", "engine.protocol", "models", "diffusion"},
@@ -29,12 +30,12 @@ ARROWS = {
     "ui": {"domain", "engine.protocol", "jobs", "gallery", "models.catalog", "ui"},
     "settings": {"domain"},
     "progress": {"domain"},
-    "app": {"domain", "engine", "models", "jobs", "gallery", "api", "ui", "settings"},
-    "server": {"app", "settings"},
-    "cli": {"app", "domain", "jobs", "progress", "server", "settings"},
+    "app": {"domain", "engine", "models", "jobs", "gallery", "api", "ui", "settings", "version"},
+    "server": {"app", "settings", "version"},
+    "cli": {"app", "domain", "jobs", "progress", "server", "settings", "version"},
 }
 """Part of the package -> the parts it may import. The longest prefix counts. The root, which holds
-the version and the public names, is open to all and imports for its callers alone."""
+the public names, imports for its callers alone."""
 
 ONLY_IN = {
     "torch": {"diffusion", "models", "engine.stable_diffusion", "picturebook"},

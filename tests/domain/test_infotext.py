@@ -8,10 +8,10 @@ import re
 
 import pytest
 
-from studio import __version__
 from studio.domain import infotext
 from studio.domain.family import PICTUREBOOK
 from studio.domain.request import GenerationRequest
+from studio.version import __version__
 
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 
