@@ -30,8 +30,9 @@ def slider(name: str, logarithmic: bool = False) -> gr.HTML:
     )
 
 
-def menu(name: str, choices: Mapping[str, str] | None = None) -> gr.HTML:
-    """A choice of `choices` (value -> label); None: a script fills them in."""
+def menu(name: str, choices: Mapping[str, str] | None = None, may_object: bool = False) -> gr.HTML:
+    """A choice of `choices` (value -> label); None: a script fills them in. `may_object`: with a
+    line below for what speaks against the choice."""
     options = "".join(
         f'<option value="{text(value)}">{text(label)}</option>'
         for value, label in (choices or {}).items()
@@ -40,7 +41,7 @@ def menu(name: str, choices: Mapping[str, str] | None = None) -> gr.HTML:
         name,
         "menu",
         f'<select id="{name}" aria-describedby="{name}-help">{options}</select>',
-        '<p class="objection" role="alert"></p>' if choices else "",
+        '<p class="objection" role="alert"></p>' if may_object else "",
     )
 
 

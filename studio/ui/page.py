@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Any
 
 import gradio as gr
@@ -97,7 +98,7 @@ def _settings(form: Form) -> None:
         form.add("height", fields.slider("height", logarithmic=True))
     with _group("Sampling", "scheduler steps guidance_scale"):
         form.add("scheduler", fields.menu("scheduler", {name: name for name in SCHEDULERS}))
-        form.add("noise_schedule", fields.menu("noise_schedule", NOISE_SCHEDULES))
+        form.add("noise_schedule", fields.menu("noise_schedule", NOISE_SCHEDULES, True))
         form.add("steps", fields.slider("steps"))
         form.add("guidance_scale", fields.slider("guidance_scale"))
     with _group("Seed and batch", "seed batch_size"):
@@ -173,13 +174,12 @@ def _checkpoint(ref: CheckpointRef) -> dict[str, Any]:
 
 
 def _objections(scheduler: str) -> dict[str, dict[str, Any]]:
-    """Per noise schedule: why the scheduler cannot follow it at any step count, or from how many
-    steps on it can, and the words for fewer."""
+    """Per noise schedule: why the scheduler cannot follow it at any step count (`never`), or what
+    is said of 1, 2, … steps until there are enough (`few`)."""
     spec = SCHEDULERS[scheduler]
     table = {}
     for name in NOISE_SCHEDULES:
         never = spec.objection(name, 10_000)
-        least = next((n for n in range(1, 151) if spec.objection(name, n) is None), None)
-        few = spec.objection(name, least - 1) if least and least > 1 else None
-        table[name] = {"never": never, "least": least, "few": few}
+        few = list(takewhile(bool, (spec.objection(name, n) for n in range(1, 151))))
+        table[name] = {"never": never, "few": [] if never else few}
     return table

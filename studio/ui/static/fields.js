@@ -100,8 +100,7 @@ function watchObjections(element, select) {
     if (!rules || !["scheduler", "noise_schedule", "steps"].includes(name)) return;
     for (const option of select.options) option.disabled = rules[option.value].never !== null;
     const rule = rules[value("noise_schedule")];
-    const few = rule?.least > value("steps") ? rule.few : null;
-    place.textContent = rule?.never ?? few ?? "";
+    place.textContent = rule?.never ?? rule?.few[value("steps") - 1] ?? "";
     nameAutomatic(select);
   });
 }

@@ -6,6 +6,7 @@ import { read, write } from "./store.js";
 const ABANDONED_MS = 15000;
 
 let mine = [];
+let isLeaving = false;
 
 const all = () => read("jobs", {});
 
@@ -30,6 +31,7 @@ export function remove(id) {
 
 /** Say that this tab still follows its jobs. */
 export function touch() {
+  if (isLeaving) return;
   update((jobs) => {
     for (const id of mine) jobs[id] = Date.now();
   });
@@ -43,7 +45,13 @@ export function adopt() {
 }
 
 addEventListener("pagehide", () => {
+  isLeaving = true;
   update((jobs) => {
     for (const id of mine) jobs[id] = 0;
   });
+});
+
+addEventListener("pageshow", () => {
+  isLeaving = false;
+  touch();
 });

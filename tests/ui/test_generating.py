@@ -1,0 +1,270 @@
+"""From the click to the picture, and everything that may come between."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from studio.domain.schedulers import SCHEDULERS
+from tests.ui.using import (
+    facts,
+    generate,
+    set_number,
+    shown,
+    shown_id,
+    status,
+    wait_for,
+    wait_for_step,
+)
+
+_WATCH_PREVIEWS = """
+() => {
+  window.seen = new Set();
+  const frame = document.querySelector(".frame");
+  const look = () => {
+    const image = frame.querySelector("img");
+    if (image?.src.startsWith("blob:") && image.complete) window.seen.add(image.src);
+  };
+  new MutationObserver(look).observe(frame, {childList: true});
+}
+"""
+
+
+def test_prompt_previews_picture(visit, served):
+    page = visit()
+    page.evaluate(_WATCH_PREVIEWS)
+    frame = page.locator(".frame").bounding_box()
+    generate(page, "a red house on a meadow")
+    page.get_by_role("button", name="Stop").wait_for()
+    wait_for_step(page)
+    assert page.locator(".frame").bounding_box() == frame  # nothing jumps
+    wait_for(page, "finished")
+    assert page.evaluate("window.seen.size") >= 3
+    assert "Finished in" in status(page)
+    page.get_by_role("button", name="Generate", exact=True).wait_for()
+    [job] = served.studio.queue.jobs()
+    assert job.request.prompt == "a red house on a meadow"
+    assert shown_id(page) == job.pictures[0].id
+    assert facts(page)["seed"] == str(job.request.seed)
+    assert page.locator(".strip .tile").count() == 1
+
+
+def test_a_picture_takes_few_requests_to_gradio(visit):
+    page = visit()
+    posts = []
+    page.on("request", lambda r: posts.append(r.url) if "gradio_api" in r.url else None)
+    generate(page)
+    wait_for(page, "finished")
+    assert len(posts) == 1, posts
+
+
+def test_a_small_picture_is_shown_large_and_smooth(visit):
+    page = visit()
+    generate(page)
+    wait_for(page, "finished")
+    shown_id(page)
+    image = page.locator(".frame img")
+    assert image.evaluate("e => e.naturalWidth") <= 256
+    assert image.bounding_box()["width"] > 500
+    assert image.evaluate("e => getComputedStyle(e).imageRendering") == "auto"
+
+
+def test_reload_in_mid_run_attaches_again(visit, served):
+    page = visit()
+    set_number(page, "steps", 80)
+    generate(page)
+    wait_for_step(page, 3)
+    page.reload()
+    wait_for_step(page, 4)
+    assert served.studio.queue.jobs()[0].state.value == "running"
+    wait_for(page, "finished")
+    [job] = served.studio.queue.jobs()
+    assert shown_id(page) == job.pictures[0].id
+
+
+def test_stop_keeps_the_partial_picture_and_says_so(visit, served):
+    page = visit()
+    generate(page)
+    wait_for_step(page, 2)
+    page.get_by_role("button", name="Stop").click()
+    wait_for(page, "cancelled")
+    [job] = served.studio.queue.jobs()
+    assert job.pictures[0].partial
+    assert shown_id(page) == job.pictures[0].id
+    assert page.get_by_text("Stopped early").is_visible()
+    assert status(page).startswith("Stopped at step")
+    generate(page, "the next one")
+    wait_for(page, "finished")
+    assert not page.get_by_text("Stopped early").is_visible()
+
+
+def test_keys(visit, served):
+    page = visit()
+    page.get_by_label("Prompt", exact=True).fill("one")
+    page.keyboard.press("Control+Enter")
+    wait_for_step(page)
+    page.get_by_label("Prompt", exact=True).fill("two")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function("document.querySelector('.status').textContent.includes('1 more')")
+    page.keyboard.press("Escape")
+    wait_for(page, "finished")
+    states = [(job.request.prompt, job.state.value) for job in served.studio.queue.jobs()]
+    assert states == [("one", "cancelled"), ("two", "finished")]
+    page.locator("body").click()
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("dialog", name="Keys").is_visible()
+
+
+def test_two_visitors_see_their_own_results(visit, served):
+    ann, ben = visit(), visit()
+    set_number(ann, "steps", 40)
+    generate(ann, "ann's house")
+    wait_for_step(ann)
+    generate(ben, "ben's boat")
+    ben.get_by_text("1 before you").first.wait_for()
+    wait_for(ben, "finished")
+    wait_for(ann, "finished")
+    of = {job.request.prompt: job.pictures[0].id for job in served.studio.queue.jobs()}
+    assert shown_id(ann) == of["ann's house"]
+    assert shown_id(ben) == of["ben's boat"]
+    assert ann.locator(".strip .tile").count() == ben.locator(".strip .tile").count() == 1
+
+
+def test_a_closed_tab_does_not_stop_its_job_and_the_next_one_finds_it(visit, served):
+    page = visit()
+    set_number(page, "steps", 60)
+    generate(page)
+    wait_for_step(page)
+    context = page.context
+    page.close()
+    [job] = served.studio.queue.jobs()
+    again = visit(context=context)
+    wait_for(again, "finished")
+    assert shown_id(again) == job.pictures[0].id
+
+
+def test_failure_says_why_keeps_the_settings_and_offers_a_retry(visit, served):
+    page = visit()
+    generate(page, "break now")
+    wait_for(page, "failed")
+    assert "The fake engine was told to fail." in status(page)
+    prompt = page.get_by_label("Prompt", exact=True)
+    assert prompt.input_value() == "break now"
+    prompt.fill("better")
+    page.get_by_role("button", name="Retry").click()
+    wait_for(page, "finished")
+    assert not page.get_by_role("button", name="Retry").is_visible()
+
+
+def test_a_refused_request_is_explained(visit, served):
+    page = visit()
+    page.locator("#scheduler").select_option("SA-Solver")
+    page.locator("#noise_schedule").select_option("karras")
+    set_number(page, "steps", 6)
+    words = SCHEDULERS["SA-Solver"].objection("karras", 6)
+    assert page.locator(".objection").inner_text() == words
+    generate(page)
+    wait_for(page, "failed")
+    assert words in status(page)
+    assert served.studio.queue.jobs() == []
+    assert page.locator("#steps").input_value() == "6"
+
+
+def test_batch(visit, served):
+    page = visit()
+    set_number(page, "batch_size", 3)
+    generate(page)
+    wait_for(page, "finished")
+    page.locator(".batch .tile").nth(2).wait_for()
+    [job] = served.studio.queue.jobs()
+    page.locator(".batch .tile").nth(1).click()
+    page.wait_for_function(
+        "seed => document.querySelector('.facts').textContent.includes(seed)",
+        arg=f"Seed {job.request.seed + 1}",
+    )
+    assert shown(page).endswith(job.pictures[1].id)
+    assert page.locator(".strip .tile").count() == 3
+
+
+def test_lost_connection_is_said_and_mended(visit, served):
+    page = visit()
+    generate(page)
+    wait_for_step(page)
+    page.context.set_offline(True)
+    page.wait_for_function(
+        "document.querySelector('.status').textContent.includes('Connection lost')"
+    )
+    page.context.set_offline(False)
+    wait_for(page, "finished")
+
+
+def test_the_settings_of_a_result_are_at_hand(visit, served):
+    page = visit()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    generate(page, "first")
+    wait_for(page, "finished")
+    [job] = served.studio.queue.jobs()
+    page.get_by_role("button", name="Copy settings").click()
+    page.get_by_text("Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == job.pictures[0].infotext
+    page.get_by_role("button", name="Reuse seed").click()
+    assert page.locator("#seed").input_value() == str(job.request.seed)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.path().read_bytes() == served.studio.gallery.png(job.pictures[0].id)
+
+
+def test_recent_pictures_come_back_with_their_settings(visit, served):
+    page = visit()
+    page.locator("#steps").fill("4")
+    generate(page, "first")
+    wait_for(page, "finished")
+    page.locator("#steps").fill("5")
+    page.locator("#scheduler").select_option("Euler")
+    generate(page, "second")
+    wait_for(page, "finished")
+    page.reload()
+    page.locator(".strip .tile").nth(1).click()
+    first, _ = served.studio.queue.jobs()
+    assert shown_id(page) == first.pictures[0].id
+    page.get_by_role("button", name="Use these settings").click()
+    assert page.get_by_label("Prompt", exact=True).input_value() == "first"
+    assert page.locator("#steps").input_value() == "4"
+    assert page.locator("#scheduler").input_value() == "DPM++ 2M"
+    assert page.locator("#seed").input_value() == str(first.request.seed)
+
+
+def test_click_to_picture_takes_little_more_than_the_engine(visit, served):
+    page = visit()
+    page.locator("#steps").fill("5")
+    over = []
+    for turn in range(4):
+        page.get_by_label("Prompt", exact=True).fill(f"turn {turn}")
+        waited_s = page.evaluate(
+            """async () => {
+              const src = () => document.querySelector(".frame img")?.src ?? "";
+              const before = src(), began = performance.now();
+              document.querySelector("#generate").click();
+              while (src() === before || !src().includes("/images/")) {
+                await new Promise(requestAnimationFrame);
+              }
+              return (performance.now() - began) / 1000;
+            }"""
+        )
+        wait_for(page, "finished")
+        job = served.studio.queue.jobs()[-1]
+        over.append(waited_s - served.job(job.id)["elapsed_s"])
+    print("click to picture minus engine:", json.dumps([round(s, 3) for s in over]))
+    assert min(over) < 0.2
+
+
+def test_the_preview_is_latest_only_for_a_slow_reader(visit, served):
+    page = visit()
+    page.route("**/preview*", lambda route: (time.sleep(0.4), route.continue_()))
+    generate(page)
+    wait_for(page, "finished")
+    [job] = served.studio.queue.jobs()
+    assert shown_id(page) == job.pictures[0].id
