@@ -20,7 +20,7 @@ import studio
 from studio.domain.request import GenerationRequest
 
 SMALL = ("--width", "64", "--height", "64", "--steps", "2")
-PROMPTLY_S = 5.0
+PROMPTLY_S = 10.0
 
 
 @pytest.fixture
@@ -178,20 +178,26 @@ def test_ctrl_c_ends_a_run_promptly(process, tmp_path, moment):
     assert took_s < PROMPTLY_S
 
 
-def test_serve_answers_when_it_says_so_and_ends_on_ctrl_c(process):
+def test_serve_answers_draws_the_same_and_ends_on_ctrl_c(process, cli, tmp_path):
     running = process("--port", "0", "--no-browser")
     ready = read_until(running.stdout, b"\n")
     [url] = re.findall(r"^Latent Studio ready at (http://127\.0\.0\.1:\d+)\n", ready)
     with httpx.Client(base_url=url, trust_env=False, timeout=30) as http:
         assert http.get("/").status_code == 200
         assert http.get("/healthz").json()["status"] == "ok"
-        fields = {"width": 64, "height": 64, "steps": 1}
+        fields = {"prompt": "a cat", "seed": 9, "width": 64, "height": 64, "steps": 2}
         id = http.post("/studio/v1/jobs", json=fields).json()["id"]
         with http.stream("GET", f"/studio/v1/jobs/{id}/events") as events:
             assert '"finished"' in list(events.iter_lines())[-2]
+        [image] = http.get(f"/studio/v1/jobs/{id}").json()["images"]
+        served = http.get(image["url"]).content
         status, took_s = interrupt(running)
     assert status == 130
     assert took_s < PROMPTLY_S
+
+    arguments = ("--prompt", "a cat", "--seed", "9", *SMALL, "--out", "out")
+    cli("generate", *arguments)
+    assert (tmp_path / "out" / "00001-9.png").read_bytes() == served
 
 
 def test_serve_ends_on_ctrl_c_while_it_loads(process):
