@@ -30,6 +30,7 @@ def export_module(module, folder):
             saved = saved.half()
         saved.save_pretrained(temporary)
         for file in sorted(temporary.iterdir()):
+            file.chmod(0o644)
             os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

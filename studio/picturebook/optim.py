@@ -20,16 +20,16 @@ def orthogonalised(matrix, rounds=5):
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     x = x / (x.norm() + 1e-7)
-    half = x.bfloat16()
-    gram = (half @ half.T).float()
-    identity = torch.eye(len(gram), device=x.device)
+    identity = torch.eye(len(x), device=x.device)
+    # float32 and a small shift: an eigenvalue that rounding made negative would explode.
+    gram = x @ x.T + 1e-5 * identity
     total = identity
     for k in range(rounds):
         polynomial = _A * identity + _B * gram + _C * gram @ gram
         total = polynomial @ total
         if k < rounds - 1:
             gram = polynomial @ gram @ polynomial
-    x = (total.bfloat16() @ half).float()
+    x = (total.bfloat16() @ x.bfloat16()).float()
     return x.T if tall else x
 
 

@@ -73,7 +73,7 @@ def train_judge(vae, native=128, minutes=4.0, scenes=10_000, device="cpu"):
     `minutes` is the budget of the training itself, the drawing comes on top.
     """
     torch.manual_seed(SEED)
-    pictures = judge_pictures(range(scenes), vae, native, 0.4, device)
+    pictures = judge_pictures(range(scenes), vae, native, 0.25, device)
     labels = targets_of([judge_scene(k) for k in range(scenes)])
     judge = Judge().to(memory_format=torch.channels_last).train()
     optimizer = Optimizer([judge], 2e-3, 0.02, ("heads", "body.0"))
