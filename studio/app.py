@@ -237,5 +237,5 @@ def _guarded(app: FastAPI, settings: Settings) -> FastAPI:
     """Last, so that nothing that others add to `app` comes before the guards."""
     from studio.api import guard
 
-    guard.add_guards(app, {settings.host, *settings.allow_host}, settings.logins())
+    guard.add_guards(app, settings.host, settings.allow_host, settings.logins())
     return app

@@ -48,16 +48,22 @@ _HEADERS = {
 }
 
 
-def add_guards(app: FastAPI, hosts: Iterable[str], logins: Mapping[str, str]) -> None:
-    """Put all guards before `app`. `hosts` are the names it may be called by, besides localhost,
-    this machine's own and bare addresses; `logins` maps users to passwords, empty for no login.
+def add_guards(
+    app: FastAPI, host: str, proxy_names: Iterable[str], logins: Mapping[str, str]
+) -> None:
+    """Put all guards before `app`.
+
+    host         the name it listens on; localhost, this machine's name and bare addresses are
+                 accepted besides
+    proxy_names  names under which proxies serve it
+    logins       user -> password; empty for no login
     """
     # The last one added comes first.
     app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
     if logins:
         app.add_middleware(LoginGuard, logins=logins)
-    app.add_middleware(OriginGuard)
-    app.add_middleware(HostGuard, names=hosts)
+    app.add_middleware(OriginGuard, proxy_names=proxy_names)
+    app.add_middleware(HostGuard, names=(host, *proxy_names))
     app.add_middleware(SecurityHeaders)
 
 
@@ -100,33 +106,35 @@ class HostGuard:
         return await refuse(refusal(400, "WrongHost", message), scope, receive, send)
 
     def _is_ours(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-            if name in self._names or name.endswith(".localhost"):
-                return True
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True
+        name = _host_name(f"//{host}")
+        return name in self._names or name.endswith(".localhost") or _is_address(name)
 
 
 class OriginGuard:
-    """Refuses what another site's page sends: a browser always names the page's origin there."""
+    """Refuses what another site's page sends: a browser always names the page's origin there.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A proxy may change the Host header on the way; pages of its names are our own all the same.
+    """
+
+    def __init__(self, app: ASGIApp, proxy_names: Iterable[str]) -> None:
         self._app = app
+        self._proxy_names = {name.lower() for name in proxy_names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             headers = Headers(scope=scope)
             origin = headers.get("origin")
-            if origin is not None and origin.partition("://")[2] != headers.get("host"):
+            if origin is not None and not self._is_ours(origin, headers.get("host", "")):
                 message = (
-                    f"A page of {origin[:80]} may not use this studio. Open the studio's own page."
+                    f"A page of {origin[:80]} may not use this studio. Open the studio's own page; "
+                    "if a proxy serves it there, start it with --allow-host NAME."
                 )
                 answer = refusal(403, "WrongOrigin", message)
                 return await refuse(answer, scope, receive, send)
         return await self._app(scope, receive, send)
+
+    def _is_ours(self, origin: str, host: str) -> bool:
+        return origin.partition("://")[2] == host or _host_name(origin) in self._proxy_names
 
 
 class BodyLimit:
@@ -182,6 +190,22 @@ class BodyLimit:
             f"The request is larger than {self._limit_bytes // 2**20} MB. Send smaller pictures."
         )
         await refuse(refusal(413, "TooLarge", message), scope, receive, send)
+
+
+def _host_name(url: str) -> str:
+    """The name in `url` without its port, in lower case; empty where there is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 async def _discard(receive: Receive, most_bytes: int) -> None:

@@ -61,7 +61,8 @@ class Gallery:
         `warning` for the artist.
         """
         png = encode(picture)
-        self._kept += 1
+        with self._lock:
+            self._kept += 1
         try:
             id, path = self._write(png, picture.seed)
         except OSError as error:

@@ -40,7 +40,16 @@ def test_own_names_are_served(serve, host):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::1", "a b"]
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "localhost@evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "[::1",
+        "a b",
+    ],
 )
 def test_foreign_names_are_refused(serve, host):
     answer = serve().http.get("/healthz", headers={"Host": host})
@@ -57,6 +66,15 @@ def test_other_sites_pages_are_refused(serve):
             assert "access-control-allow-origin" not in answer.headers
     assert served.http.get("/studio/v1/jobs").json() == []  # nothing was started
     assert served.http.post("/studio/v1/jobs", json={}, headers={"Origin": own}).status_code == 200
+
+
+def test_pages_behind_a_named_proxy_are_our_own(serve):
+    served = serve(allow_host=("pictures.example",))
+    for host in ("127.0.0.1:7860", "pictures.example"):
+        headers = {"Host": host, "Origin": "https://Pictures.example:8443"}
+        assert served.http.get("/studio/v1/jobs", headers=headers).status_code == 200
+        headers["Origin"] = "https://other.example"
+        assert served.http.get("/studio/v1/jobs", headers=headers).status_code == 403
 
 
 def test_every_answer_carries_the_security_headers(serve):
