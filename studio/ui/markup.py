@@ -53,6 +53,15 @@ def icon_button(name: str, label: str, action: str) -> str:
     )
 
 
+def labelled_button(name: str, label: str, action: str) -> str:
+    """A button with icon and words, of which a narrow page shows only the icon."""
+    words = text(label)
+    return (
+        f'<button type="button" class="plain" data-action="{action}" '
+        f'aria-label="{words}" title="{words}">{icon(name)}<span>{words}</span></button>'
+    )
+
+
 def help_bubble(field: str, title: str, words: str) -> str:
     """An (i) whose bubble opens on hover, focus or touch; the control names it as description."""
     return (
@@ -139,13 +148,11 @@ VIEWER = f"""
   <div class="tools">
     <div class="batch" role="group" aria-label="Pictures of this batch"></div>
     <div class="actions" role="group" aria-label="What to do with the picture">
-      <a class="plain" data-action="download" download>{icon("download")}<span>Download</span></a>
-      <button type="button" class="plain" data-action="copy">
-        {icon("copy")}<span>Copy settings</span></button>
-      <button type="button" class="plain" data-action="seed">{icon("seed")}<span>Reuse seed</span>
-      </button>
-      <button type="button" class="plain" data-action="apply">
-        {icon("apply")}<span>Use these settings</span></button>
+      <a class="plain" data-action="download" download aria-label="Download"
+        title="Download">{icon("download")}<span>Download</span></a>
+      {labelled_button("copy", "Copy settings", "copy")}
+      {labelled_button("seed", "Reuse seed", "seed")}
+      {labelled_button("apply", "Use these settings", "apply")}
     </div>
   </div>
   <section class="recent" aria-label="Recent pictures"><div class="strip"></div></section>

@@ -207,7 +207,7 @@ def test_the_settings_of_a_result_are_at_hand(visit, served):
     wait_for(page, "finished")
     [job] = served.studio.queue.jobs()
     page.get_by_role("button", name="Copy settings").click()
-    page.get_by_text("Copied").wait_for()
+    page.get_by_role("button", name="Copy settings").get_by_text("Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == job.pictures[0].infotext
     page.get_by_role("button", name="Reuse seed").click()

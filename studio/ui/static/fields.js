@@ -120,10 +120,13 @@ export function seed({ element, props }) {
   const { minimum, maximum } = props.bounds;
   bindBox(box, one, (typed) => Math.min(maximum, Math.max(minimum, Math.round(typed))));
   element.querySelector("[data-action=dice]").addEventListener("click", () => one.reset());
-  element.querySelector("[data-action=reuse]").addEventListener("click", () => {
-    const last = read("last_seed", null);
-    if (last !== null) one.set(last);
-  });
+  const reuse = element.querySelector("[data-action=reuse]");
+  const enable = () => {
+    reuse.disabled = read("last_seed", null) === null;
+  };
+  reuse.addEventListener("click", () => one.set(read("last_seed", one.value)));
+  addEventListener("studio-result", enable);
+  enable();
 }
 
 export function prose({ element, props }) {

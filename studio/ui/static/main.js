@@ -22,7 +22,7 @@ function meet(part) {
   watchAnswer((answer) => session.answered(answer));
   viewerElement.querySelector(".retry").addEventListener("click", () => session.generate());
   const button = document.getElementById("generate");
-  button.addEventListener("click", () => (session.busy ? session.stop() : session.generate()));
+  button.addEventListener("click", () => session.press());
   examples(viewer);
   bindKeys(session, viewer);
 }

@@ -7,6 +7,7 @@ import { value } from "./form.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "./words.js";
 
 const NO_ANSWER_MS = 6000;
+const DOUBLE_CLICK_MS = 400;
 
 export class Session {
   /** `trigger()` sends the form to the server, which answers through `answered`. */
@@ -16,11 +17,16 @@ export class Session {
     this.following = null;
     this.pending = 0;
     this.stopWanted = false;
+    this.sentAt = -Infinity;
     this.state = null;
     viewer.onBrowse = () => {
       if (this.following) viewer.recent.showLive(() => this.backToJob());
     };
-    this.resume();
+    document.addEventListener("visibilitychange", () => {
+      if (!this.following) document.title = "Latent Studio";
+    });
+    jobs.adopt();
+    this.next();
   }
 
   get busy() {
@@ -30,6 +36,7 @@ export class Session {
   generate() {
     document.activeElement?.dispatchEvent(new Event("change", { bubbles: true }));
     this.pending += 1;
+    this.sentAt = performance.now();
     if (!this.following) {
       this.viewer.begin({ width: value("width"), height: value("height") });
       this.viewer.state("queued", "Sending");
@@ -57,9 +64,8 @@ export class Session {
   }
 
   refused(message) {
-    if (this.following) this.viewer.live.textContent = message;
-    else this.viewer.state("failed", message);
-    this.refusal = message;
+    if (this.following) this.viewer.say(message);
+    else this.show("failed", message);
   }
 
   async checkAnswer() {
@@ -73,6 +79,12 @@ export class Session {
     this.showBusy();
   }
 
+  /** The button: a second click of a double click on Generate is no Stop. */
+  press() {
+    if (!this.busy) this.generate();
+    else if (performance.now() - this.sentAt > DOUBLE_CLICK_MS) this.stop();
+  }
+
   /** Stop the running picture at once. */
   stop() {
     if (this.following) {
@@ -81,11 +93,6 @@ export class Session {
         this.viewer.status.textContent = "Stop did not reach the studio. Try again.";
       });
     } else if (this.pending > 0) this.stopWanted = true;
-  }
-
-  resume() {
-    jobs.adopt();
-    this.next();
   }
 
   /** Follow the oldest job that is still open. */
@@ -119,7 +126,7 @@ export class Session {
     jobs.touch();
     document.body.classList.remove("lost");
     if (state.state === "queued") this.show("queued", waitingWords(state.position));
-    else if (state.state === "loading") this.show("loading", loadingWords(state), "Loading");
+    else if (state.state === "loading") this.loading(state);
     else if (state.state === "running") await this.running(state, jpeg);
     else await this.ended(id, state);
   }
@@ -133,6 +140,12 @@ export class Session {
     const more = jobs.waiting();
     this.viewer.state(name, more ? `${words} · ${more} more waiting` : words, announced);
     this.viewer.frame.note.textContent = words;
+  }
+
+  loading(state) {
+    const words = loadingWords(state);
+    this.show("loading", words, "Loading");
+    this.viewer.frame.progress(state.fraction ?? 0, words);
   }
 
   async running(state, jpeg) {
@@ -149,7 +162,7 @@ export class Session {
 
   async ended(id, state) {
     this.viewer.frame.progress(null);
-    document.title = document.hidden ? `Done · Latent Studio` : "Latent Studio";
+    document.title = document.hidden ? "Done · Latent Studio" : "Latent Studio";
     if (state.state === "failed") {
       this.show("failed", state.message);
       return;

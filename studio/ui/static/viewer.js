@@ -30,6 +30,12 @@ export class Viewer {
     this.status.textContent = words;
   }
 
+  /** Words beside the state: shown until the next ones, and read out. */
+  say(words) {
+    this.status.textContent = words;
+    this.live.textContent = words;
+  }
+
   /** Make room for a new request: its shape, no tools. */
   begin(request) {
     this.browsing = false;
@@ -47,6 +53,7 @@ export class Viewer {
   async results(pictures) {
     if (pictures.length === 0) return;
     write("last_seed", pictures[0].seed);
+    dispatchEvent(new Event("studio-result"));
     if (this.browsing) {
       this.recent.add(pictures);
       this.recent.showLive(null);
@@ -111,16 +118,27 @@ export class Viewer {
     on("copy", async (event) => {
       const button = event.currentTarget;
       const done = await copy(this.picture.infotext);
-      flash(button, done ? "Copied" : "Not allowed by the browser");
+      this.flash(button, done ? "Copied" : "Not allowed by the browser");
     });
     on("seed", (event) => {
       field("seed").set(this.picture.seed);
-      flash(event.currentTarget, "Seed set");
+      this.flash(event.currentTarget, "Seed set");
     });
     on("apply", (event) => {
       restore({ ...this.picture.request, seed: this.picture.seed });
-      flash(event.currentTarget, "Settings set");
+      this.flash(event.currentTarget, "Settings set");
     });
+  }
+
+  /** Say for a moment what a button did. */
+  flash(button, words) {
+    const label = button.querySelector("span");
+    this.live.textContent = words;
+    label.textContent = words;
+    clearTimeout(label.timer);
+    label.timer = setTimeout(() => {
+      label.textContent = button.title;
+    }, 1500);
   }
 }
 
@@ -137,15 +155,4 @@ async function copy(text) {
   const done = document.execCommand("copy");
   area.remove();
   return done;
-}
-
-/** Say for a moment what a button did. */
-function flash(button, words) {
-  const label = button.querySelector("span");
-  label.dataset.words ??= label.textContent;
-  label.textContent = words;
-  clearTimeout(label.timer);
-  label.timer = setTimeout(() => {
-    label.textContent = label.dataset.words;
-  }, 1500);
 }
