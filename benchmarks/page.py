@@ -21,7 +21,10 @@ import time
 import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+try:
+    from playwright.sync_api import Page, sync_playwright
+except ModuleNotFoundError:
+    raise SystemExit("This needs playwright: pip install '.[test]'") from None
 
 _CLICK_AND_WAIT = """
 async () => {

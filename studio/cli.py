@@ -7,6 +7,7 @@ import argparse
 import json
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from studio.domain.errors import InvalidRequest, SaveError, StudioError, named
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job
 from studio.progress import ProgressBar
-from studio.settings import Settings
+from studio.settings import Settings, shipped
 from studio.version import __version__
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
@@ -72,9 +73,10 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="{serve,generate}")
+    commands = parser.add_subparsers(dest="command", metavar="{serve,generate,bench}")
     _add_serve(commands)
     _add_generate(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -109,6 +111,20 @@ def _add_generate(commands: Any) -> None:
     )
     generate.add_argument("--json", action="store_true", help="print one JSON object")
     generate.set_defaults(run=_generate)
+
+
+def _add_bench(commands: Any) -> None:
+    scripts = sorted(path.stem for path in shipped("benchmarks").glob("*.py"))
+    bench = commands.add_parser(
+        "bench",
+        help="run a benchmark",
+        description="Run a benchmark and print its table. All further flags are the benchmark's "
+        "own; 'studio bench NAME --help' lists them.",
+        allow_abbrev=False,
+    )
+    bench.add_argument("name", choices=scripts, metavar="NAME", help=", ".join(scripts))
+    bench.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    bench.set_defaults(run=_bench)
 
 
 def _add_flags(
@@ -166,6 +182,12 @@ def _generate(options: argparse.Namespace) -> int:
         raise SaveError(unsaved[0])
     _print_result(final, options.json)
     return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    """In a process of its own, so that nothing of ours is in what it measures."""
+    script = shipped("benchmarks") / f"{options.name}.py"
+    return subprocess.run([sys.executable, str(script), *options.rest], check=False).returncode
 
 
 def _request(options: argparse.Namespace) -> GenerationRequest:

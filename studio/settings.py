@@ -123,7 +123,7 @@ class Settings(BaseModel):
         return dict(line.split(":", 1) for line in lines)
 
 
-def shipped(name: Literal["assets", "presets"]) -> Path:
+def shipped(name: Literal["assets", "benchmarks"]) -> Path:
     """A folder that comes with the studio: beside the package in a checkout, inside it when
     installed."""
     package = Path(__file__).resolve().parent

@@ -162,6 +162,15 @@ def test_help_and_version_are_quick(cli):
     assert time.monotonic() - began_s < 10  # torch alone takes longer
 
 
+def test_bench_runs_the_benchmarks_that_come_with_the_studio(cli):
+    told = cli("bench", "text_to_image", "--help")
+    assert told.returncode == 0
+    assert "--model {picturebook,sd15}" in told.stdout.decode()
+    refused = cli("bench", "nonsense")
+    assert refused.returncode == 2
+    assert "text_to_image" in refused.stderr.decode()
+
+
 def test_a_picture_that_cannot_be_saved_is_an_error(cli, tmp_path):
     (tmp_path / "out").write_text("a file where the folder should be")
     done = cli("generate", *SMALL, "--out", "out")
