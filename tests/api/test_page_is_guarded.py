@@ -1,0 +1,59 @@
+"""The page and Gradio's own routes stand behind the same guards as the API."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.app import create_app
+
+PAGE_PATHS = ("/", "/config", "/gradio_api/info", "/gradio_api/upload", "/gradio_api/queue/join")
+
+
+@pytest.fixture
+def locked(serve):
+    """A page that needs a login."""
+    return serve(app=create_app, auth=("ann:secret",))
+
+
+def test_a_login_covers_the_page_and_its_routes(locked):
+    for path in PAGE_PATHS:
+        for method in ("GET", "POST"):
+            answer = locked.http.request(method, path)
+            assert answer.status_code == 401, path
+    page = locked.http.get("/", auth=("ann", "secret"))
+    assert page.status_code == 200 and "Latent Studio" in page.text
+    assert locked.http.get("/healthz").json()["status"] == "ok"
+
+
+def test_foreign_pages_and_names_get_nothing(locked):
+    login = ("ann", "secret")
+    for path in PAGE_PATHS:
+        foreign = {"Origin": "http://evil.example"}
+        answer = locked.http.post(path, json={}, headers=foreign, auth=login)
+        assert answer.status_code == 403, path
+        assert "access-control-allow-origin" not in answer.headers
+        rebound = {"Host": "evil.example"}
+        assert locked.http.get(path, headers=rebound, auth=login).status_code == 400, path
+
+
+def test_no_route_hands_out_files_or_takes_large_bodies(locked, tmp_path):
+    login = ("ann", "secret")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("nobody shall read this")
+    for path in (f"/gradio_api/file={secret}", f"/file={secret}", "/gradio_api/file=/etc/passwd"):
+        answer = locked.http.get(path, auth=login)
+        assert answer.status_code in (403, 404), path
+        assert "nobody" not in answer.text
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    start = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    body = iter([start] + [b" " * 2**20] * 70)
+    answer = locked.http.post("/gradio_api/upload", content=body, headers=headers, auth=login)
+    assert answer.status_code == 413
+
+
+def test_the_api_and_its_pages_are_not_hidden_by_the_page(locked):
+    login = ("ann", "secret")
+    assert "POST /studio/v1/jobs" in locked.http.get("/docs", auth=login).text
+    assert "/studio/v1/jobs" in locked.http.get("/openapi.json", auth=login).json()["paths"]
+    answer = locked.http.get("/studio/v1/nothing", auth=login)
+    assert answer.status_code == 404 and answer.json()["error"] == "NotFound"
