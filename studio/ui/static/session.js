@@ -6,7 +6,8 @@ import { cancel, describe, follow, health } from "./follow.js";
 import { value } from "./form.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "./words.js";
 
-const NO_ANSWER_MS = 6000;
+const NO_ANSWER_MS = 3000;
+const MOST_CHECKS = 5;
 const DOUBLE_CLICK_MS = 400;
 
 export class Session {
@@ -44,7 +45,7 @@ export class Session {
     this.showBusy();
     this.trigger();
     clearTimeout(this.noAnswer);
-    this.noAnswer = setTimeout(() => this.checkAnswer(), NO_ANSWER_MS);
+    this.noAnswer = setTimeout(() => this.checkAnswer(1), NO_ANSWER_MS);
   }
 
   /** The server took the request, or said why not. */
@@ -68,10 +69,11 @@ export class Session {
     else this.show("failed", message);
   }
 
-  async checkAnswer() {
+  /** No answer yet: is the server gone, only slow, or did it break over the request? */
+  async checkAnswer(count) {
     if (this.pending === 0) return;
-    if (await health()) {
-      this.noAnswer = setTimeout(() => this.checkAnswer(), NO_ANSWER_MS);
+    if (count < MOST_CHECKS && (await health())) {
+      this.noAnswer = setTimeout(() => this.checkAnswer(count + 1), NO_ANSWER_MS);
       return;
     }
     this.pending = 0;
@@ -164,6 +166,7 @@ export class Session {
     this.viewer.frame.progress(null);
     document.title = document.hidden ? "Done · Latent Studio" : "Latent Studio";
     if (state.state === "failed") {
+      if (!this.viewer.browsing) this.viewer.frame.wait();
       this.show("failed", state.message);
       return;
     }
@@ -200,6 +203,7 @@ export class Session {
 
   gone() {
     this.viewer.frame.progress(null);
+    if (!this.viewer.browsing) this.viewer.frame.wait();
     this.show("failed", "The studio was restarted and no longer knows this job.");
   }
 
