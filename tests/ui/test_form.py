@@ -1,0 +1,98 @@
+"""What the page sends becomes a request by name, or is refused; no browser needed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from studio.app import create_app
+from studio.domain.errors import InvalidRequest
+from studio.domain.family import PICTUREBOOK
+from studio.domain.refs import CheckpointRef
+from studio.domain.request import GenerationRequest
+from studio.engine.fake import FakeEngine
+from studio.ui import theme
+from studio.ui.form import Form
+from studio.ui.markup import text
+
+
+@pytest.fixture
+def form() -> tuple[Form, gr.HTML, gr.HTML]:
+    with gr.Blocks():
+        prompt, steps = gr.HTML(), gr.HTML()
+    form = Form()
+    form.add("prompt", prompt)
+    form.add("steps", steps)
+    return form, prompt, steps
+
+
+def test_request_by_name(form):
+    form, prompt, steps = form
+    assert form.controls == {prompt, steps}
+    request = form.request({steps: 7, prompt: "a boat"})
+    assert request == GenerationRequest(prompt="a boat", steps=7)
+
+
+def test_unknown_name(form):
+    with pytest.raises(KeyError, match="step_count"):
+        form[0].add("step_count", form[1])
+
+
+@pytest.mark.parametrize("steps", [0, "many", None, [7], {"path": "/etc/passwd"}])
+def test_wrong_value(form, steps):
+    form, prompt, control = form
+    with pytest.raises(InvalidRequest, match="steps"):
+        form.request({prompt: "", control: steps})
+
+
+def test_our_words_are_literal_to_the_template_engine():
+    assert text('a "<b>" ${x} {{y}} `z`') == (
+        "a &quot;&lt;b&gt;&quot; &#36;&#123;x} &#123;&#123;y}} &#96;z&#96;"
+    )
+
+
+def test_head_carries_names_as_data_only():
+    head = theme.head({"name": "</script><script>alert(1)</script>"})
+    data = re.search(r'id="studio-data">(.*?)</script>', head)[1]
+    assert json.loads(data)["name"] == "</script><script>alert(1)</script>"
+
+
+def test_page_over_http(serve):
+    served = serve(FakeEngine(), app=create_app)
+    nasty = CheckpointRef("</script><b>", Path("."), PICTUREBOOK, "epsilon")
+    served.studio.catalog._refs[nasty.name] = nasty
+    page = served.http.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    data = json.loads(re.search(r'id="studio-data">(.*?)</script>', page.text)[1])
+    assert nasty.name in [ref["name"] for ref in data["checkpoints"]]
+    script = re.search(r'href="(page/\w+/main\.js)"', page.text)[1]
+    answer = served.http.get(f"/{script}")
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+
+
+def test_nothing_of_gradio_is_open(serve):
+    served = serve(FakeEngine(), app=create_app)
+    assert served.http.get("/gradio_api/info").json()["named_endpoints"] == {}
+    for path in ("/gradio_api/runs", "/monitoring"):
+        assert served.http.get(path).status_code in (404, 403), path
+    assert served.http.get("/gradio_api/file=/etc/hostname").status_code in (403, 404)
+
+
+def test_a_hand_made_call_reads_no_file_and_queues_nothing(serve):
+    served = serve(FakeEngine(), app=create_app)
+    config = served.http.get("/config").json()
+    [handler] = [one for one in config["dependencies"] if one["inputs"]]
+    for path in ("/etc/hostname", "http://127.0.0.1/"):
+        file = {"path": path, "url": path, "meta": {"_type": "gradio.FileData"}}
+        for value in (file, {"path": path}, [file], "x" * 30_000):
+            answer = served.http.post(
+                "/gradio_api/run/predict",
+                json={"data": [value] * len(handler["inputs"]), "fn_index": handler["id"]},
+            )
+            assert answer.status_code >= 400 or "error" in answer.json()["data"][0]
+    assert served.studio.queue.jobs() == []
