@@ -70,7 +70,7 @@ def prose(name: str, placeholder: str, foldable: bool = False) -> gr.HTML:
     return _component(
         name,
         "prose",
-        f'<div class="prose" data-field="{name}">{label}'
+        f'<div class="prose{" folded" if foldable else ""}" data-field="{name}">{label}'
         f'<textarea id="{name}" rows="1" placeholder="{text(placeholder)}" '
         f'title="{text(field.help)}" spellcheck="false"></textarea></div>',
     )

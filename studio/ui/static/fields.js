@@ -162,7 +162,6 @@ function foldable(element, area, one) {
     if (name === "negative_prompt") excerpt.textContent = one.value;
   });
   excerpt.textContent = one.value;
-  fold(true);
 }
 
 export function sizes({ element }) {

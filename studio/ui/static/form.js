@@ -75,6 +75,8 @@ export function register(element, props, show, allows = () => true) {
   one.element.querySelector("label")?.addEventListener("dblclick", () => one.reset());
   const earlier = stored[one.name];
   one.set(earlier !== undefined && allows(earlier) ? earlier : one.default);
+  const all = document.querySelectorAll("[data-field]").length;
+  document.body.classList.toggle("ready", fields.size === all);
   return one;
 }
 
