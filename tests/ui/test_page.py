@@ -73,6 +73,17 @@ def test_sliders_reset_and_mark_what_changed(visit, served):
     assert page.get_by_role("button", name="Reset all").is_disabled()
 
 
+def test_typing_and_sliding_ask_nothing_of_the_server(visit):
+    page = visit()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_label("Prompt", exact=True).press_sequentially("a red house")
+    page.locator("[data-field=steps] input[type=range]").press("ArrowRight")
+    page.locator("#scheduler").select_option("Euler")
+    page.wait_for_timeout(300)
+    assert [url for url in asked if not url.endswith("/healthz")] == []
+
+
 def test_sizes_swap_and_arrow_keys(visit, served):
     page = visit()
     width, height = served.studio.catalog.find(None).family.sizes[1]

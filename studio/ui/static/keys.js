@@ -8,7 +8,7 @@ export function bindKeys(session, viewer) {
   dialog.querySelector("[data-action=close]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.addEventListener("keydown", (event) => {
-    if (dialog.open) return;
+    if (dialog.open || event.isComposing) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       if (!event.repeat) session.generate();

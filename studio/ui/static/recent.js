@@ -18,6 +18,9 @@ export class Recent {
       this.pictures = read("recent", []);
       this.draw();
     });
+    strip.addEventListener("wheel", (event) => {
+      if (!event.deltaX) strip.scrollLeft += event.deltaY;
+    }, { passive: true });
     this.draw();
   }
 
