@@ -98,7 +98,10 @@ function watchObjections(element, select) {
   onChange((name) => {
     const rules = data.objections[value("scheduler")];
     if (!rules || !["scheduler", "noise_schedule", "steps"].includes(name)) return;
-    for (const option of select.options) option.disabled = rules[option.value].never !== null;
+    for (const option of select.options) {
+      option.disabled = rules[option.value].never !== null;
+      option.title = rules[option.value].never ?? "";
+    }
     const rule = rules[value("noise_schedule")];
     place.textContent = rule?.never ?? rule?.few[value("steps") - 1] ?? "";
     nameAutomatic(select);
@@ -123,6 +126,7 @@ export function seed({ element, props }) {
   const reuse = element.querySelector("[data-action=reuse]");
   const enable = () => {
     reuse.disabled = read("last_seed", null) === null;
+    reuse.title = reuse.disabled ? "No picture yet whose seed to reuse" : "Reuse the last seed";
   };
   reuse.addEventListener("click", () => one.set(read("last_seed", one.value)));
   addEventListener("studio-result", enable);

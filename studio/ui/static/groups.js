@@ -42,6 +42,7 @@ export function settingsFoot({ element }) {
   const button = element.querySelector("button");
   const enable = () => {
     button.disabled = !anyChanged();
+    button.title = button.disabled ? "Nothing differs from the defaults" : "";
   };
   button.addEventListener("click", resetAll);
   onChange(enable);

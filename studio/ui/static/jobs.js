@@ -7,6 +7,7 @@ const ABANDONED_MS = 15000;
 
 let mine = [];
 let isLeaving = false;
+let touchedMs = 0;
 
 const all = () => read("jobs", {});
 
@@ -21,6 +22,7 @@ export const waiting = () => Math.max(0, mine.length - 1);
 
 export function add(id) {
   mine.push(id);
+  touchedMs = 0;
   touch();
 }
 
@@ -31,7 +33,8 @@ export function remove(id) {
 
 /** Say that this tab still follows its jobs. */
 export function touch() {
-  if (isLeaving) return;
+  if (isLeaving || Date.now() - touchedMs < 1000) return;
+  touchedMs = Date.now();
   update((jobs) => {
     for (const id of mine) jobs[id] = Date.now();
   });
@@ -41,6 +44,7 @@ export function touch() {
 export function adopt() {
   const orphans = Object.entries(all()).filter(([, seen]) => Date.now() - seen > ABANDONED_MS);
   mine = [...new Set([...mine, ...orphans.map(([id]) => id)])];
+  touchedMs = 0;
   touch();
 }
 
@@ -53,5 +57,6 @@ addEventListener("pagehide", () => {
 
 addEventListener("pageshow", () => {
   isLeaving = false;
+  touchedMs = 0;
   touch();
 });

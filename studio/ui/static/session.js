@@ -4,6 +4,7 @@ import * as jobs from "./jobs.js";
 import { address } from "./data.js";
 import { cancel, describe, follow, health } from "./follow.js";
 import { value } from "./form.js";
+import { engineState } from "./status.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "./words.js";
 
 const NO_ANSWER_MS = 3000;
@@ -25,6 +26,9 @@ export class Session {
     };
     document.addEventListener("visibilitychange", () => {
       if (!this.following) document.title = "Latent Studio";
+    });
+    addEventListener("studio-status", () => {
+      if (this.following && this.state?.state === "queued") this.waiting();
     });
     jobs.adopt();
     this.next();
@@ -111,23 +115,27 @@ export class Session {
       this.viewer.begin(about);
       this.viewer.state("queued", "Waiting");
     }
-    await follow(id, {
-      news: (state, jpeg) => this.news(id, state, jpeg),
-      still: () => jobs.touch(),
-      lost: () => this.lost(),
-      gone: () => this.gone(),
-    });
-    jobs.remove(id);
-    this.following = null;
-    this.viewer.recent.showLive(null);
-    this.next();
+    this.state = null;
+    try {
+      await follow(id, {
+        news: (state, jpeg) => this.news(id, state, jpeg),
+        still: () => jobs.touch(),
+        lost: () => this.lost(),
+        gone: () => this.gone(),
+      });
+    } finally {
+      jobs.remove(id);
+      this.following = null;
+      this.viewer.recent.showLive(null);
+      this.next();
+    }
   }
 
   async news(id, state, jpeg) {
     this.state = state;
     jobs.touch();
     document.body.classList.remove("lost");
-    if (state.state === "queued") this.show("queued", waitingWords(state.position));
+    if (state.state === "queued") this.waiting();
     else if (state.state === "loading") this.loading(state);
     else if (state.state === "running") await this.running(state, jpeg);
     else await this.ended(id, state);
@@ -142,6 +150,10 @@ export class Session {
     const more = jobs.waiting();
     this.viewer.state(name, more ? `${words} · ${more} more waiting` : words, announced);
     this.viewer.frame.note.textContent = words;
+  }
+
+  waiting() {
+    this.show("queued", waitingWords(this.state.position, engineState()));
   }
 
   loading(state) {
@@ -193,7 +205,7 @@ export class Session {
     describe(this.following)
       .then((job) => job && this.viewer.frame.shape(job.request.width, job.request.height))
       .catch(() => null);
-    if (this.state?.state === "running") this.running(this.state, null);
+    if (this.state) this.news(this.following, this.state, null);
   }
 
   lost() {

@@ -7,6 +7,10 @@ import { percent } from "./words.js";
 const WARM_MS = 10000;
 const COLD_MS = 1500;
 
+let latest = data.status;
+
+export const engineState = () => latest?.state;
+
 const WORDS = { starting: "starting", loading: "loading", warm: "ready", failed: "failed" };
 
 export function statusBar({ element }) {
@@ -21,7 +25,9 @@ export function statusBar({ element }) {
     clearTimeout(timer);
     if (document.hidden) return;
     const now = await health();
+    latest = now;
     show(parts, now);
+    dispatchEvent(new Event("studio-status"));
     const calm = now && !["starting", "loading"].includes(now.state);
     timer = setTimeout(look, calm ? WARM_MS : COLD_MS);
   };

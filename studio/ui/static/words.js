@@ -9,9 +9,12 @@ export function duration(s) {
 
 export const percent = (share) => `${Math.round(100 * share)} %`;
 
-export function waitingWords(position) {
-  if (!position) return "Next in line";
-  return `${position} before you`;
+/** `engine` is the state of the engine, which takes a while to start. */
+export function waitingWords(position, engine) {
+  if (position) return `${position} before you`;
+  if (engine === "starting") return "Next, as soon as the studio has started";
+  if (engine === "loading") return "Next, as soon as the model is loaded";
+  return "Next in line";
 }
 
 export function runningWords({ step = 0, total, eta_s: eta }) {
