@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ STATIC = Path(__file__).parent / "static"
 _STYLES = ("base.css", "layout.css", "fields.css", "viewer.css")
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _FONT_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+_FOREIGN_META = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*')
+"""Gradio's own words and picture for links to the page."""
 
 
 def _digest() -> str:
@@ -91,7 +94,8 @@ class PageHead:
         await self._app(scope | {"headers": headers}, receive, collect)
         kind = Headers(raw=start["headers"]).get("content-type", "")
         if start["status"] == 200 and kind.startswith("text/html"):
-            body[:] = body.replace(b"</head>", self._head().encode() + b"</head>", 1)
+            ours = _FOREIGN_META.sub(b"", bytes(body))
+            body[:] = ours.replace(b"</head>", self._head().encode() + b"</head>", 1)
         answer = MutableHeaders(raw=list(start["headers"]))
         answer["content-length"] = str(len(body))
         answer["cache-control"] = "no-store"

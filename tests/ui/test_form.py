@@ -69,6 +69,7 @@ def test_page_over_http(serve):
     assert page.headers["content-type"].startswith("text/html")
     data = json.loads(re.search(r'id="studio-data">(.*?)</script>', page.text)[1])
     assert nasty.name in [ref["name"] for ref in data["checkpoints"]]
+    assert "githubusercontent" not in page.text
     script = re.search(r'href="(page/\w+/main\.js)"', page.text)[1]
     answer = served.http.get(f"/{script}")
     assert answer.status_code == 200
