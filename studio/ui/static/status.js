@@ -4,8 +4,8 @@ import { data } from "./data.js";
 import { health } from "./follow.js";
 import { percent } from "./words.js";
 
-const WARM_MS = 10000;
-const COLD_MS = 1500;
+const CALM_MS = 10000;
+const BUSY_MS = 1500;
 
 let latest = data.status;
 
@@ -28,13 +28,13 @@ export function statusBar({ element }) {
     latest = now;
     show(parts, now);
     dispatchEvent(new Event("studio-status"));
-    const calm = now && !["starting", "loading"].includes(now.state);
-    timer = setTimeout(look, calm ? WARM_MS : COLD_MS);
+    const calm = now && !now.queue && !["starting", "loading"].includes(now.state);
+    timer = setTimeout(look, calm ? CALM_MS : BUSY_MS);
   };
   show(parts, data.status);
   document.addEventListener("visibilitychange", look);
   addEventListener("studio-busy", look);
-  timer = setTimeout(look, COLD_MS);
+  timer = setTimeout(look, BUSY_MS);
 }
 
 function show(parts, now) {

@@ -24,7 +24,7 @@ export function runningWords({ step = 0, total, eta_s: eta }) {
 }
 
 export function loadingWords({ stage, fraction }) {
-  const share = fraction === undefined ? "" : ` · ${percent(fraction)}`;
+  const share = fraction ? ` · ${percent(fraction)}` : "";
   return `Loading ${stage || "the model"}${share}`;
 }
 
