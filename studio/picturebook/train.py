@@ -1,8 +1,9 @@
 """Trains picturebook from nothing: `python -m studio.picturebook.train --minutes 30`.
 
 Stages run one after the other, each for its time budget: "vae", then "unet" (with its text
-encoder), then "decoder" (the VAE's, sharpened while the latents stay). `--resume` goes on from
-the checkpoints in the work directory.
+encoder), then "decoder" (the VAE's, sharpened while the latents stay), then "preview" (the small
+decoder that shows a forming picture). `--resume` goes on from the checkpoints in the work
+directory.
 """
 
 import argparse
@@ -30,9 +31,7 @@ def _train_vae(settings):
 def _train_unet(settings):
     from studio.picturebook.train_unet import train_unet
 
-    arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
-    counts = data.bucket_counts(min(settings.encoded, settings.scenes))
-    train_unet(settings, [array[:n] for array, n in zip(arrays, counts, strict=True)])
+    train_unet(settings, _encoded_arrays(settings))
 
 
 def _train_decoder(settings):
@@ -40,6 +39,21 @@ def _train_decoder(settings):
 
     arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
     train_decoder(settings, arrays)
+
+
+def _train_preview(settings):
+    from studio.picturebook.evaluate import load_vae
+    from studio.picturebook.train_preview import train_preview
+
+    vae = load_vae(settings.out_dir, settings.device)
+    train_preview(settings, vae, _encoded_arrays(settings))
+
+
+def _encoded_arrays(settings):
+    """The pictures of the scenes that are learnt as latents, one array per bucket."""
+    arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
+    counts = data.bucket_counts(min(settings.encoded, settings.scenes))
+    return [array[:n] for array, n in zip(arrays, counts, strict=True)]
 
 
 def _train_judge(settings):
@@ -53,14 +67,15 @@ def _train_judge(settings):
     print("judge:", {name: round(share, 3) for name, share in right.items()})
 
 
-# The first three make a model; the judge is trained anew only on request.
+# All but the judge make the model; the judge is trained anew only on request.
 STAGES = {
     "vae": _train_vae,
     "unet": _train_unet,
     "decoder": _train_decoder,
+    "preview": _train_preview,
     "judge": _train_judge,
 }
-ALL = ("vae", "unet", "decoder")
+ALL = ("vae", "unet", "decoder", "preview")
 
 
 def parser():
