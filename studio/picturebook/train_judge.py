@@ -87,7 +87,7 @@ def train_judge(vae, native=128, minutes=4.0, scenes=10_000, device="cpu"):
         optimizer.step(learning_rate(1, step, share, warmup=50))
         step += 1
         if step % 100 == 0:
-            print(f"judge: step {step} loss {loss.item():.3f}", flush=True)
+            print(f"judge: step {step} loss {loss.item():.3f}, {share:.0%}", flush=True)
     return judge.eval(), held_out_accuracy(judge, native)
 
 
