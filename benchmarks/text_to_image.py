@@ -1,6 +1,6 @@
 """Our engine against diffusers' own pipeline: same weights, scheduler, device and number format.
 
-    python benchmarks/text_to_image.py [--model picturebook|sd15] [--steps N] [--repeats N] [--json]
+    python benchmarks/text_to_image.py [--model picturebook|sd15] [--row engine|previews|dtype]
 
 Every ratio is the median over repeats of ours / baseline, the two timed in turn in one process.
 `sd15` builds a U-Net, text encoder and VAE of Stable Diffusion 1.5's size with random weights
@@ -36,6 +36,12 @@ from studio.settings import assets_dir
 
 PROMPT = "a red house on a meadow at sunset"
 
+ROWS = {
+    "engine": "engine / diffusers' pipeline",
+    "previews": "preview at every step / none",
+    "dtype": "default dtype / float32",
+}
+
 
 def main() -> None:
     options = _options()
@@ -43,11 +49,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         ref = _checkpoint(options.model, Path(folder))
         manager = ModelManager(options.device, options.dtype)
-        rows = _against_diffusers(ref, manager, options.steps, options.repeats)
-        rows += _previews(ref, manager, options.steps, options.repeats)
-        if options.model == "picturebook" and manager.dtype != torch.float32:
-            other = ModelManager(options.device, "float32")
-            rows += _dtypes(ref, (manager, other), options.steps, options.repeats)
+        rows = []
+        for name, (ours, baseline) in _pairs(ref, manager, options.steps).items():
+            if options.row in (None, name):
+                rows.append({"name": ROWS[name], **_compare(ours, baseline, options)})
     report = {
         "model": options.model,
         "device": devices.describe(manager.device),
@@ -67,6 +72,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, help="default: 9, or 3 for sd15 on a CPU")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--warmup", type=int, default=1, help="runs before the counted ones")
+    parser.add_argument("--row", choices=ROWS, help="only this one")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     slow = options.model == "sd15" and devices.choose_device(options.device).type == "cpu"
@@ -75,12 +82,26 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _against_diffusers(
-    ref: CheckpointRef, manager: ModelManager, steps: int, repeats: int
-) -> list[dict]:
+def _pairs(
+    ref: CheckpointRef, manager: ModelManager, steps: int
+) -> dict[str, tuple[Callable[[], None], Callable[[], None]]]:
+    """Row -> what is compared: ours and the baseline."""
     request = _request(ref, steps)
+    ours = _ours(manager, ref, request)
+    pairs = {
+        "engine": (ours, _diffusers(manager, ref, request)),
+        "previews": (_ours(manager, ref, request, lambda: True), ours),
+    }
+    if manager.dtype != torch.float32:
+        float32 = ModelManager(str(manager.device), "float32")
+        pairs["dtype"] = (ours, _ours(float32, ref, request))
+    return pairs
 
-    def diffusers_pipeline() -> None:
+
+def _diffusers(
+    manager: ModelManager, ref: CheckpointRef, request: GenerationRequest
+) -> Callable[[], None]:
+    def draw() -> None:
         with manager.lease(ref) as models:
             pipeline = StableDiffusionPipeline(
                 vae=models.vae,
@@ -96,29 +117,14 @@ def _against_diffusers(
             pipeline(
                 prompt=request.prompt,
                 negative_prompt=request.negative_prompt,
-                num_inference_steps=steps,
+                num_inference_steps=request.steps,
                 guidance_scale=request.guidance_scale,
                 width=request.width,
                 height=request.height,
                 generator=latents.generators([request.seed]),
             )
 
-    ours = _ours(manager, ref, request)
-    return [_compare("engine / diffusers' pipeline", ours, diffusers_pipeline, repeats)]
-
-
-def _previews(ref: CheckpointRef, manager: ModelManager, steps: int, repeats: int) -> list[dict]:
-    request = _request(ref, steps)
-    shown = _ours(manager, ref, request, lambda: True)
-    return [_compare("preview at every step / none", shown, _ours(manager, ref, request), repeats)]
-
-
-def _dtypes(
-    ref: CheckpointRef, managers: tuple[ModelManager, ModelManager], steps: int, repeats: int
-) -> list[dict]:
-    request = _request(ref, steps)
-    default, float32 = (_ours(manager, ref, request) for manager in managers)
-    return [_compare("default dtype / float32", default, float32, repeats)]
+    return draw
 
 
 def _ours(
@@ -145,21 +151,20 @@ def _request(ref: CheckpointRef, steps: int) -> GenerationRequest:
 
 
 def _compare(
-    name: str, ours: Callable[[], None], baseline: Callable[[], None], repeats: int
+    ours: Callable[[], None], baseline: Callable[[], None], options: argparse.Namespace
 ) -> dict:
-    """Both once to warm up, then in turn, the first place changing hands."""
+    """Both to warm up, then in turn, the first place changing hands."""
     pair = (ours, baseline)
-    for draw in pair:
+    for draw in pair * options.warmup:
         draw()
     times: tuple[list[float], list[float]] = ([], [])
-    for repeat in range(repeats):
+    for repeat in range(options.repeats):
         for which in (0, 1) if repeat % 2 else (1, 0):
             started_s = time.perf_counter()
             pair[which]()
             times[which].append(time.perf_counter() - started_s)
     ratios = [one / other for one, other in zip(*times, strict=True)]
     return {
-        "name": name,
         "ratio": round(statistics.median(ratios), 3),
         "ratio_min": round(min(ratios), 3),
         "ratio_max": round(max(ratios), 3),
