@@ -37,10 +37,13 @@ def export_module(module, folder):
 
 
 def export_pipeline(parts, folder):
-    """Save "tokenizer", "text_encoder", "unet" and "vae" as a StableDiffusionPipeline folder."""
+    """Save "tokenizer", "text_encoder", "unet" and "vae" as a StableDiffusionPipeline folder.
+
+    Parts that are not given stay as they are in the folder.
+    """
     folder = Path(folder)
-    for name in ("tokenizer", "text_encoder", "unet", "vae"):
-        export_module(parts[name], folder / name)
+    for name, part in parts.items():
+        export_module(part, folder / name)
     export_module(canonical_scheduler(), folder / "scheduler")
     index = {
         "_class_name": "StableDiffusionPipeline",

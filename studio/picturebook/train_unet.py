@@ -165,7 +165,8 @@ def _publish(settings, trainer, vae, spent_s, name):
     """Checkpoint, sheet and export of the averaged weights."""
     save_checkpoint(settings.work_dir / "unet.pt", trainer.state(spent_s))
     parts = trainer.parts(vae)
-    export_pipeline(parts, settings.out_dir)
+    # The VAE stays as it is: its decoder may have been trained further in the meantime.
+    export_pipeline({k: v for k, v in parts.items() if k != "vae"}, settings.out_dir)
     side = settings.native
     pictures = sampling.sample(parts, SHEET_PROMPTS, (side, side))
     sheets.save(settings.work_dir / f"samples-{name}.png", pictures, 4)

@@ -14,6 +14,11 @@ from studio.picturebook.train import MODEL_DIR
 from studio.picturebook.train_judge import held_out_accuracy
 from studio.picturebook.world import TRAINED
 
+# A little under the figures in the model card.
+VAE_PSNR_DB = 25.0
+JUDGE_AT_LEAST = {"lone object": 0.9, "colour": 0.85, "place": 0.95, "sky": 0.98, "ground": 0.98}
+PROMPT_AT_LEAST = {"colour": 0.8, "object": 0.5, "place": 0.8, "sky": 0.8, "ground": 0.8}
+
 pytestmark = pytest.mark.usefixtures("two_threads")
 
 
