@@ -55,8 +55,8 @@ def previewer(checkpoint: Path, factors: Sequence[Sequence[float]]) -> Previewer
     weights = checkpoint / PREVIEW_FILE
     if weights.exists():
         state = load_file(weights)
-        first = next(iter(state.values()))
-        decoder = PreviewDecoder(channels=first.shape[1], width=first.shape[0])
+        width, channels = state["layers.0.weight"].shape[:2]
+        decoder = PreviewDecoder(channels, width)
         decoder.load_state_dict(state)
         decoder.requires_grad_(False).eval()
         return lambda latents: [to_image(pixels) for pixels in decoder(latents.float().cpu())]

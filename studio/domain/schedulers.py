@@ -130,7 +130,7 @@ _SPECS = (
         "SA-Solver",
         "SASolverScheduler",
         noise_schedules=("normal", "karras", "exponential", "sgm_uniform"),
-        min_steps={"karras": 9, "exponential": 7},
+        min_steps={"karras": 9, "exponential": 6},
     ),
 )
 
