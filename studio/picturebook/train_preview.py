@@ -34,7 +34,7 @@ def train_preview(settings, vae, arrays):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(PEAK, step, budget.share())
         bucket = rng.choice(len(arrays), p=sizes / sizes.sum())
-        rows = np.sort(rng.choice(len(arrays[bucket]), BATCH, replace=False))
+        rows = np.sort(rng.integers(len(arrays[bucket]), size=BATCH))
         target = to_tensor(arrays[bucket][rows]).to(settings.device)
         clean = torch.from_numpy(latents[bucket][rows]).float().to(settings.device)
         loss = _loss(decoder(clean + 0.1 * torch.randn_like(clean)), target)
