@@ -22,7 +22,7 @@ function meet(part) {
   watchAnswer((answer) => session.answered(answer));
   viewerElement.querySelector(".retry").addEventListener("click", () => session.generate());
   const button = document.getElementById("generate");
-  button.addEventListener("click", () => session.press());
+  button.addEventListener("click", (event) => session.press(event.detail));
   examples(viewer);
   bindKeys(session, viewer);
 }
