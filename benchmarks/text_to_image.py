@@ -25,7 +25,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from studio.diffusion import latents, schedulers
 from studio.domain.events import Finished
-from studio.domain.refs import CheckpointRef
+from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import WantsPreview, never
 from studio.engine.stable_diffusion import StableDiffusionEngine
@@ -83,7 +83,7 @@ def _options() -> argparse.Namespace:
 
 
 def _pairs(
-    ref: CheckpointRef, manager: ModelManager, steps: int
+    ref: ModelRef, manager: ModelManager, steps: int
 ) -> dict[str, tuple[Callable[[], None], Callable[[], None]]]:
     """Row -> what is compared: ours and the baseline."""
     request = _request(ref, steps)
@@ -99,7 +99,7 @@ def _pairs(
 
 
 def _diffusers(
-    manager: ModelManager, ref: CheckpointRef, request: GenerationRequest
+    manager: ModelManager, ref: ModelRef, request: GenerationRequest
 ) -> Callable[[], None]:
     def draw() -> None:
         with manager.lease(ref) as models:
@@ -129,7 +129,7 @@ def _diffusers(
 
 def _ours(
     manager: ModelManager,
-    ref: CheckpointRef,
+    ref: ModelRef,
     request: GenerationRequest,
     wants_preview: WantsPreview = never,
 ) -> Callable[[], None]:
@@ -144,7 +144,7 @@ def _ours(
     return draw
 
 
-def _request(ref: CheckpointRef, steps: int) -> GenerationRequest:
+def _request(ref: ModelRef, steps: int) -> GenerationRequest:
     return GenerationRequest(
         prompt=PROMPT, negative_prompt="rain", steps=steps, guidance_scale=7.0, seed=1
     ).settled(ref.name, ref.family)
@@ -173,7 +173,7 @@ def _compare(
     }
 
 
-def _checkpoint(model: str, folder: Path) -> CheckpointRef:
+def _checkpoint(model: str, folder: Path) -> ModelRef:
     embedded = Catalog([assets_dir() / "models"]).find("picturebook")
     if model == "picturebook":
         return embedded

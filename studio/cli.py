@@ -134,6 +134,8 @@ def _add_flags(
     for name in names:
         field = model.model_fields[name]
         flag = "--" + name.replace("_", "-")
+        if field.default == ():
+            flag = flag.removesuffix("s")
         options: dict[str, Any] = {"help": _help(field), "default": None, "dest": name}
         if field.annotation is bool:
             options["action"] = "store_true"

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from studio.domain import events
-from studio.domain.refs import CheckpointRef
+from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job, JobState
 
@@ -77,7 +77,7 @@ class ModelBody(BaseModel):
     guidance_scale: float
 
 
-def model_body(ref: CheckpointRef) -> ModelBody:
+def model_body(ref: ModelRef) -> ModelBody:
     """A checkpoint, with what its family brings."""
     family = ref.family
     return ModelBody(

@@ -7,17 +7,58 @@ from pathlib import Path
 
 from studio.domain.family import ModelFamily
 
+KINDS = ("checkpoint", "lora", "embedding", "vae", "tiny_vae", "controlnet", "upscaler")
+"""What a model file can be. An embedding is a textual inversion, a tiny VAE a TAESD decoder."""
+
 
 @dataclass(frozen=True)
-class CheckpointRef:
-    """A checkpoint in diffusers layout.
+class ModelRef:
+    """A file or folder that the studio can use; all of it is known from headers alone.
 
-    name             unique in the catalog, as it stands in requests and menus
-    path             the folder that holds model_index.json
-    prediction_type  what the U-Net predicts: "epsilon" or "v_prediction"
+    name             unique among those of its kind, as it stands in requests and menus
+    kind             one of KINDS
+    path             the file, or the folder in diffusers layout
+    family           None where the header does not tell
+    layout           "diffusers" (a folder), "single" (one file in the original or diffusers keys);
+                     a LoRA's dialect: "kohya", "diffusers" or "peft"
+    task             what its U-Net is for: "base", "inpaint", "depth" or "pix2pix"
+    prediction_type  what the U-Net predicts: "epsilon" or "v_prediction"; None: cannot be told
+    zero_snr         trained with a schedule that ends in pure noise (arXiv:2305.08891)
+    dtype            of most of its weights, as in torch: "float16"
+    rank, vectors    of a LoRA, of an embedding
     """
 
     name: str
+    kind: str
     path: Path
-    family: ModelFamily
-    prediction_type: str
+    family: ModelFamily | None = None
+    layout: str = "diffusers"
+    task: str = "base"
+    prediction_type: str | None = None
+    zero_snr: bool = False
+    dtype: str = ""
+    size_bytes: int = 0
+    modified_ns: int = 0
+    rank: int | None = None
+    vectors: int | None = None
+    title: str = ""
+    trigger_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LoraUse:
+    """A LoRA and how much of it is added to the U-Net and to the text encoders."""
+
+    ref: ModelRef
+    weight: float = 1.0
+    text_encoder_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Selection:
+    """All that one request needs in memory. `vae` None is the checkpoint's own."""
+
+    checkpoint: ModelRef
+    vae: ModelRef | None = None
+    loras: tuple[LoraUse, ...] = ()
+    embeddings: tuple[ModelRef, ...] = ()

@@ -6,6 +6,7 @@ its control from the declaration, the command line its flag, the validation its 
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +30,29 @@ class TextToImage(_Frozen):
     """Draw a picture from words alone."""
 
     kind: Literal["text_to_image"] = "text_to_image"
+
+
+class LoraInput(_Frozen):
+    """A LoRA by its name in the catalog; may be written as text, "name:0.8" or "name:0.8:0.5".
+
+    `weight` scales what it adds to the U-Net, `text_encoder_weight` to the text encoders (None:
+    the same).
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=1000)]
+    weight: float = Field(1.0, ge=-10, le=10, allow_inf_nan=False)
+    text_encoder_weight: float | None = Field(None, ge=-10, le=10, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"(.+?)(?::([-+.\de]+))?(?::([-+.\de]+))?", value)
+        if match is None:
+            raise ValueError("a LoRA needs a name, as in name:0.8.")
+        parts = zip(("name", "weight", "text_encoder_weight"), match.groups(), strict=True)
+        return {key: part for key, part in parts if part is not None}
 
 
 Task = TextToImage
@@ -116,6 +140,63 @@ class GenerationRequest(_Frozen):
         title="Clip skip",
         description="1 reads the text encoder's last layer, 2 the one before. Anime models like 2.",
         json_schema_extra={"step": 1},
+    )
+    vae: str | None = Field(
+        None,
+        title="VAE",
+        max_length=1000,
+        description="What turns latents into pixels. Automatic takes the checkpoint's own.",
+    )
+    loras: tuple[LoraInput, ...] = Field(
+        (),
+        title="LoRAs",
+        max_length=32,
+        description="Small additions to the checkpoint, each with a weight, as in name:0.8.",
+    )
+    eta: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        title="Eta",
+        description="How much fresh noise each step adds, for samplers that can. Empty: their own.",
+        json_schema_extra={"step": 0.05},
+    )
+    s_churn: float = Field(
+        0.0,
+        ge=0.0,
+        le=100.0,
+        allow_inf_nan=False,
+        title="Sigma churn",
+        description="Noise stirred in on the way; Euler, Heun and DPM2 only.",
+        json_schema_extra={"step": 1.0},
+    )
+    s_tmin: float = Field(
+        0.0,
+        ge=0.0,
+        le=10.0,
+        allow_inf_nan=False,
+        title="Sigma tmin",
+        description="Churn only where the noise level is above this.",
+        json_schema_extra={"step": 0.05},
+    )
+    s_tmax: float | None = Field(
+        None,
+        ge=0.0,
+        le=1000.0,
+        allow_inf_nan=False,
+        title="Sigma tmax",
+        description="Churn only where the noise level is below this. Empty: no limit.",
+        json_schema_extra={"step": 0.5},
+    )
+    s_noise: float = Field(
+        1.0,
+        ge=0.0,
+        le=1.1,
+        allow_inf_nan=False,
+        title="Sigma noise",
+        description="Strength of the noise that churn and ancestral samplers add.",
+        json_schema_extra={"step": 0.001},
     )
 
     @field_validator("prompt", "negative_prompt")

@@ -17,7 +17,7 @@ from PIL import Image
 from studio.diffusion import conditioning, latents, predictors, preview, schedulers
 from studio.diffusion.denoise import Ask, Step, denoise
 from studio.domain import errors, events, infotext
-from studio.domain.refs import CheckpointRef
+from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import WantsPreview, never
 from studio.models.loader import Models
@@ -44,7 +44,7 @@ class StableDiffusionRun:
 class StableDiffusionEngine:
     """Runs requests on one device, with the checkpoints of `find` held by `manager`."""
 
-    def __init__(self, manager: ModelManager, find: Callable[[str], CheckpointRef]) -> None:
+    def __init__(self, manager: ModelManager, find: Callable[[str], ModelRef]) -> None:
         self._manager = manager
         self._find = find
 
@@ -130,7 +130,10 @@ class StableDiffusionEngine:
             request.width // family.vae_factor,
         )
         scheduler = schedulers.build(
-            request.scheduler, request.noise_schedule, models.ref.prediction_type, seeds
+            request.scheduler,
+            request.noise_schedule,
+            models.ref.prediction_type or "epsilon",
+            seeds,
         )
         words = _condition(request, models, device)
         run.predictor = predictors.ClassifierFreeGuidance(predictors.UNetPredictor(models.unet))

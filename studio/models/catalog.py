@@ -14,7 +14,7 @@ from pathlib import Path
 
 from studio.domain.errors import CheckpointError, UnknownCheckpoint
 from studio.domain.family import PICTUREBOOK, SD1, SD2, ModelFamily
-from studio.domain.refs import CheckpointRef
+from studio.domain.refs import ModelRef
 
 MAX_DEPTH = 5
 _PARTS = {
@@ -35,13 +35,13 @@ class Catalog:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(folders)
-        self._refs: dict[str, CheckpointRef] = {}
+        self._refs: dict[str, ModelRef] = {}
         self.broken: dict[Path, str] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Look again: new folders appear, deleted ones vanish."""
-        refs: dict[str, CheckpointRef] = {}
+        refs: dict[str, ModelRef] = {}
         broken: dict[Path, str] = {}
         for folder in self._folders:
             for path in _diffusers_folders(folder):
@@ -54,11 +54,11 @@ class Catalog:
                 refs[name] = replace(ref, name=name)
         self._refs, self.broken = refs, broken
 
-    def refs(self) -> list[CheckpointRef]:
+    def refs(self) -> list[ModelRef]:
         """All usable checkpoints, the embedded one first."""
         return list(self._refs.values())
 
-    def find(self, name: str | None) -> CheckpointRef:
+    def find(self, name: str | None) -> ModelRef:
         """By name; None is the first. Raises `UnknownCheckpoint`."""
         if name is None and self._refs:
             return next(iter(self._refs.values()))
@@ -68,7 +68,7 @@ class Catalog:
         raise UnknownCheckpoint(f"checkpoint: {name!r} is unknown. There are: {known}.")
 
 
-def inspect(path: Path) -> CheckpointRef:
+def inspect(path: Path) -> ModelRef:
     """What the diffusers folder `path` holds. Raises `CheckpointError` if we cannot run it."""
     index = _json(path / "model_index.json")
     for part, classes in _PARTS.items():
@@ -84,8 +84,9 @@ def inspect(path: Path) -> CheckpointRef:
             f"{path.name} is not a text-to-image model: its U-Net takes {channels} channels."
         )
     scheduler = _json(path / "scheduler" / "scheduler_config.json")
-    return CheckpointRef(
+    return ModelRef(
         name=path.name,
+        kind="checkpoint",
         path=path,
         family=_family(path, unet),
         prediction_type=scheduler.get("prediction_type", "epsilon"),
@@ -129,7 +130,7 @@ def _json(path: Path) -> dict:
     return found
 
 
-def _unused(name: str, taken: dict[str, CheckpointRef]) -> str:
+def _unused(name: str, taken: dict[str, ModelRef]) -> str:
     """`name`, or `name (2)`, … where two folders are called alike."""
     unused, count = name, 1
     while unused in taken:

@@ -14,7 +14,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from studio.domain.errors import CheckpointError, OutOfMemory
-from studio.domain.refs import CheckpointRef
+from studio.domain.refs import ModelRef
 
 transformers_logging.disable_progress_bar()  # its bar a file would tear ours apart
 
@@ -23,7 +23,7 @@ transformers_logging.disable_progress_bar()  # its bar a file would tear ours ap
 class Models:
     """A checkpoint in memory, ready to run; all modules on one device and of one dtype."""
 
-    ref: CheckpointRef
+    ref: ModelRef
     tokenizer: Any
     text_encoder: CLIPTextModel
     unet: UNet2DConditionModel
@@ -35,7 +35,7 @@ _SHARES = {"tokenizer": 0.02, "text_encoder": 0.15, "vae": 0.25, "unet": 1.0}
 
 
 def load(
-    ref: CheckpointRef, device: torch.device, dtype: torch.dtype
+    ref: ModelRef, device: torch.device, dtype: torch.dtype
 ) -> Iterator[tuple[str, float, Models | None]]:
     """Load part by part, yielding (stage, fraction done, None), at last ("ready", 1.0, models).
 

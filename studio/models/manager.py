@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from studio.domain.refs import CheckpointRef
+from studio.domain.refs import ModelRef
 from studio.models import device as devices
 from studio.models.loader import Models, load
 
@@ -34,7 +34,7 @@ class ModelManager:
             return loading[0], "loading", loading[1]
         return (models.ref.name, "warm", 1.0) if models else (None, "cold", 0.0)
 
-    def prepare(self, ref: CheckpointRef) -> Iterator[tuple[str, float]]:
+    def prepare(self, ref: ModelRef) -> Iterator[tuple[str, float]]:
         """Bring `ref` onto the device, yielding (stage, fraction) before each part.
 
         Yields nothing if it is there already. Raises as `loader.load` does; the checkpoint that
@@ -54,7 +54,7 @@ class ModelManager:
             self._loading = None
 
     @contextmanager
-    def lease(self, ref: CheckpointRef) -> Iterator[Models]:
+    def lease(self, ref: ModelRef) -> Iterator[Models]:
         """Borrow `ref`, loading it if need be."""
         for _ in self.prepare(ref):
             pass

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from gradio.components import Component
 
 from studio.domain.errors import StudioError
-from studio.domain.refs import CheckpointRef
+from studio.domain.refs import ModelRef
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
 from studio.jobs.queue import JobQueue
 from studio.models.catalog import Catalog
@@ -157,7 +157,7 @@ def _page_data(
     }
 
 
-def _checkpoint(ref: CheckpointRef) -> dict[str, Any]:
+def _checkpoint(ref: ModelRef) -> dict[str, Any]:
     family = ref.family
     return {
         "name": ref.name,

@@ -12,7 +12,7 @@ import pytest
 from studio.app import create_app
 from studio.domain.errors import InvalidRequest
 from studio.domain.family import PICTUREBOOK
-from studio.domain.refs import CheckpointRef
+from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
 from studio.ui import theme
@@ -63,7 +63,7 @@ def test_head_carries_names_as_data_only():
 
 def test_page_over_http(serve):
     served = serve(FakeEngine(), app=create_app)
-    nasty = CheckpointRef("</script><b>", Path("."), PICTUREBOOK, "epsilon")
+    nasty = ModelRef("</script><b>", "checkpoint", Path("."), PICTUREBOOK)
     served.studio.catalog._refs[nasty.name] = nasty
     page = served.http.get("/")
     assert page.headers["content-type"].startswith("text/html")
