@@ -4,6 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+END_OF_TEXT = "<|endoftext|>"
+
+
+@dataclass(frozen=True)
+class PromptEncoder:
+    """How one of a family's text encoders turns a prompt into embeddings.
+
+    part             the part of the checkpoint: "text_encoder" or "text_encoder_2"
+    layer            the layer the family was trained on, counted as artists count CLIP skip: 1 is
+                     the last, 2 the one before; a request can only go further down
+    left_out         so many last layers are never stored, as nothing uses them
+    final_norm       the encoder's last layer norm is applied to the layer taken
+    pooled           its projected end-of-text embedding conditions the U-Net too
+    pad_token        fills a chunk up
+    """
+
+    part: str = "text_encoder"
+    layer: int = 1
+    left_out: int = 0
+    final_norm: bool = True
+    pooled: bool = False
+    pad_token: str = END_OF_TEXT
+
 
 @dataclass(frozen=True)
 class ModelFamily:
@@ -16,6 +39,11 @@ class ModelFamily:
     example_prompts   four that suit it, for the empty page
     latent_channels   channels of the VAE's latents
     vae_factor        pixels a latent cell is wide
+    prompt_encoders   its text encoders; their embeddings are laid side by side
+    size_conditioning what is told to the U-Net beside the prompt, in this order: "original_size",
+                      "crop_top_left", "target_size" (height and width each) and "aesthetic_score"
+    aesthetic_scores  told for the prompt and for the negative prompt, where it is told at all
+    zero_negative     an empty negative prompt is all zeros instead of being encoded
     """
 
     name: str
@@ -27,6 +55,10 @@ class ModelFamily:
     preview_factors: tuple[tuple[float, float, float], ...]
     latent_channels: int = 4
     vae_factor: int = 8
+    prompt_encoders: tuple[PromptEncoder, ...] = (PromptEncoder(),)
+    size_conditioning: tuple[str, ...] = ()
+    aesthetic_scores: tuple[float, float] = (6.0, 2.5)
+    zero_negative: bool = False
 
 
 _PHOTO_PROMPTS = (
@@ -43,6 +75,30 @@ _SD_PREVIEW_FACTORS = (
     (-0.184, -0.271, -0.473),
 )
 """Published fit to the VAE that SD 1.x and 2.x share."""
+
+_SDXL_PREVIEW_FACTORS = (
+    (0.392, 0.405, 0.455),
+    (-0.263, -0.020, 0.065),
+    (0.057, 0.169, -0.076),
+    (-0.311, -0.236, -0.208),
+)
+"""Published fit to the VAE of SDXL."""
+
+_SDXL_SIZES = (
+    (1024, 1024),
+    (1152, 896),
+    (896, 1152),
+    (1216, 832),
+    (832, 1216),
+    (1344, 768),
+    (768, 1344),
+    (1536, 640),
+)
+"""The buckets it was trained in that artists use most."""
+
+_SDXL_SECOND_ENCODER = PromptEncoder(
+    "text_encoder_2", layer=2, final_norm=False, pooled=True, pad_token="!"
+)
 
 PICTUREBOOK = ModelFamily(
     name="picturebook",
@@ -75,4 +131,31 @@ SD2 = ModelFamily(
     guidance_scale=7.0,
     example_prompts=_PHOTO_PROMPTS,
     preview_factors=_SD_PREVIEW_FACTORS,
+    prompt_encoders=(PromptEncoder(layer=2, left_out=1, pad_token="!"),),
+)
+SDXL = ModelFamily(
+    name="SDXL",
+    native_size=(1024, 1024),
+    sizes=_SDXL_SIZES,
+    steps=25,
+    guidance_scale=6.0,
+    example_prompts=_PHOTO_PROMPTS,
+    preview_factors=_SDXL_PREVIEW_FACTORS,
+    prompt_encoders=(
+        PromptEncoder("text_encoder", layer=2, final_norm=False),
+        _SDXL_SECOND_ENCODER,
+    ),
+    size_conditioning=("original_size", "crop_top_left", "target_size"),
+    zero_negative=True,
+)
+SDXL_REFINER = ModelFamily(
+    name="SDXL refiner",
+    native_size=(1024, 1024),
+    sizes=_SDXL_SIZES,
+    steps=25,
+    guidance_scale=6.0,
+    example_prompts=_PHOTO_PROMPTS,
+    preview_factors=_SDXL_PREVIEW_FACTORS,
+    prompt_encoders=(_SDXL_SECOND_ENCODER,),
+    size_conditioning=("original_size", "crop_top_left", "aesthetic_score"),
 )
