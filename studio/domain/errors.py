@@ -7,6 +7,7 @@ StudioError
 ├── QueueFull             too many jobs wait already
 ├── CheckpointError       a model's files are missing, broken or of a kind we cannot run
 ├── OutOfMemory           the device is too small for this request
+├── DownloadError         a file could not be fetched; what came of it goes on with the next try
 ├── SaveError             the picture exists, but could not be written to disk
 └── EngineError           anything else that stopped one job; the studio goes on
 
@@ -49,6 +50,10 @@ class CheckpointError(StudioError):
 
 class OutOfMemory(StudioError):
     pass
+
+
+class DownloadError(StudioError):
+    status = 502
 
 
 class SaveError(StudioError):
