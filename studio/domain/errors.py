@@ -2,7 +2,8 @@
 
 StudioError
 ├── InvalidRequest        the caller asked for something that cannot be; nothing was started
-│   └── UnknownCheckpoint
+│   ├── UnknownCheckpoint
+│   └── UnknownModel      no LoRA, VAE, embedding, … of that name
 ├── NotFound              no such job or picture (any more)
 ├── QueueFull             too many jobs wait already
 ├── CheckpointError       a model's files are missing, broken or of a kind we cannot run
@@ -33,6 +34,10 @@ class InvalidRequest(StudioError):
 
 
 class UnknownCheckpoint(InvalidRequest):
+    pass
+
+
+class UnknownModel(InvalidRequest):
     pass
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from studio.domain.errors import CheckpointError, UnknownCheckpoint
+from studio.domain.errors import CheckpointError, UnknownCheckpoint, UnknownModel
 from studio.domain.family import PICTUREBOOK, SD1, SD2, ModelFamily
 from studio.domain.refs import ModelRef
 
@@ -33,8 +33,8 @@ _FAMILY_OF_TEXT_WIDTH = {768: SD1, 1024: SD2}
 class Catalog:
     """The checkpoints below some folders. The first folder is the embedded one."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._folders = tuple(folders)
+    def __init__(self, folders: Sequence[Path], data_dir: Path | None = None) -> None:
+        self._folders = (*folders, *([data_dir / "models"] if data_dir else []))
         self._refs: dict[str, ModelRef] = {}
         self.broken: dict[Path, str] = {}
         self.refresh()
@@ -54,18 +54,21 @@ class Catalog:
                 refs[name] = replace(ref, name=name)
         self._refs, self.broken = refs, broken
 
-    def refs(self) -> list[ModelRef]:
-        """All usable checkpoints, the embedded one first."""
-        return list(self._refs.values())
+    def refs(self, kind: str = "checkpoint") -> list[ModelRef]:
+        """All usable models of a kind, the embedded ones first."""
+        return [ref for ref in self._refs.values() if ref.kind == kind]
 
-    def find(self, name: str | None) -> ModelRef:
-        """By name; None is the first. Raises `UnknownCheckpoint`."""
-        if name is None and self._refs:
-            return next(iter(self._refs.values()))
-        if name in self._refs:
-            return self._refs[name]
-        known = ", ".join(self._refs) or "none; start the studio with --models-dir FOLDER"
-        raise UnknownCheckpoint(f"checkpoint: {name!r} is unknown. There are: {known}.")
+    def find(self, name: str | None, kind: str = "checkpoint") -> ModelRef:
+        """By name; None is the first. Raises `UnknownCheckpoint`, and for other kinds
+        `UnknownModel`, with the names there are."""
+        refs = self.refs(kind)
+        for ref in refs:
+            if name in (None, ref.name):
+                return ref
+        known = ", ".join(ref.name for ref in refs)
+        known = known or "none; start the studio with --models-dir FOLDER"
+        error = UnknownCheckpoint if kind == "checkpoint" else UnknownModel
+        raise error(f"{kind}: {name!r} is unknown. There are: {known}.")
 
 
 def inspect(path: Path) -> ModelRef:
