@@ -105,8 +105,8 @@ def _diffusers(
         with manager.lease(ref) as models:
             pipeline = StableDiffusionPipeline(
                 vae=models.vae,
-                text_encoder=models.text_encoder,
-                tokenizer=models.tokenizer,
+                text_encoder=models.text_encoders[0],
+                tokenizer=models.tokenizers[0],
                 unet=models.unet,
                 scheduler=schedulers.build(request.scheduler, "automatic", "epsilon", [0]),
                 safety_checker=None,

@@ -17,7 +17,7 @@ from PIL import Image
 from studio.diffusion import conditioning, latents, predictors, preview, schedulers
 from studio.diffusion.denoise import Ask, Step, denoise
 from studio.domain import errors, events, infotext
-from studio.domain.refs import ModelRef
+from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import WantsPreview, never
 from studio.models.loader import Models
@@ -34,6 +34,7 @@ class StableDiffusionRun:
         self.wants_preview = wants_preview
         self.done = False
         self.cancelled = False
+        self.retried = False
         self.predictor: predictors.Predictor | None = None
         self.work: Generator[events.Event | Ask, torch.Tensor | None, None] | None = None
 
@@ -42,15 +43,19 @@ class StableDiffusionRun:
 
 
 class StableDiffusionEngine:
-    """Runs requests on one device, with the checkpoints of `find` held by `manager`."""
+    """Runs requests on one device; `select` says which models a request needs, and `manager`
+    holds them."""
 
-    def __init__(self, manager: ModelManager, find: Callable[[str], ModelRef]) -> None:
+    def __init__(
+        self, manager: ModelManager, select: Callable[[GenerationRequest], Selection]
+    ) -> None:
         self._manager = manager
-        self._find = find
+        self._select = select
 
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""
-        with torch.inference_mode(), self._manager.lease(self._find(checkpoint)):
+        selection = self._select(GenerationRequest(checkpoint=checkpoint))
+        with torch.inference_mode(), self._manager.lease(selection):
             pass
 
     def open(
@@ -74,6 +79,7 @@ class StableDiffusionEngine:
         return happened
 
     def _next_event(self, run: StableDiffusionRun) -> events.Event:
+        ran_out = False
         try:
             item = next(run.work)
             while isinstance(item, Ask):
@@ -82,13 +88,17 @@ class StableDiffusionEngine:
         except errors.StudioError as error:
             failed = error
         except torch.OutOfMemoryError:
-            failed = _too_large(run.request, self._manager.device)
+            ran_out, failed = True, _too_large(run.request, self._manager.device)
         except Exception as error:
             log.exception("a run failed")
             failed = errors.EngineError(
                 f"The picture could not be drawn: {error or type(error).__name__}. "
                 "Nothing else is affected; change a setting or try again."
             )
+        if ran_out and not run.retried and self._manager.be_thriftier():
+            log.warning("out of memory on %s: once more, thriftily", self._manager.device)
+            run.retried, run.work = True, self._work(run)
+            return self._next_event(run)
         self._manager.free()
         return events.Failed(type(failed).__name__, str(failed))
 
@@ -96,12 +106,12 @@ class StableDiffusionEngine:
         self, run: StableDiffusionRun
     ) -> Generator[events.Event | Ask, torch.Tensor | None, None]:
         """The whole life of a run, in the order of its events."""
-        ref = self._find(run.request.checkpoint)
-        for stage, fraction in self._manager.prepare(ref):
+        selection = self._select(run.request)
+        for stage, fraction in self._manager.prepare(selection):
             yield events.Loading(stage, fraction)
             if run.cancelled:
                 yield events.Cancelled(())
-        with self._manager.lease(ref) as models:
+        with self._manager.lease(selection) as models:
             started_s = time.monotonic()
             yield events.Started()
             last = yield from self._denoise(run, models)
@@ -135,7 +145,9 @@ class StableDiffusionEngine:
             models.ref.prediction_type or "epsilon",
             seeds,
         )
+        self._manager.bring(*(encoder.part for encoder in family.prompt_encoders), "vae")
         words = _condition(request, models, device)
+        self._manager.bring("unet")
         run.predictor = predictors.ClassifierFreeGuidance(predictors.UNetPredictor(models.unet))
         show = preview.previewer(models.ref.path, family.preview_factors)
         loop = denoise(noise.to(device), scheduler, request.steps, words, sources)
@@ -161,6 +173,7 @@ class StableDiffusionEngine:
                 "The numbers overflowed and the picture is lost. Start the studio with "
                 "--dtype float32, or lower the guidance scale."
             )
+        self._manager.bring("vae")
         try:
             return latents.decode(models.vae, clean)
         except torch.OutOfMemoryError:
@@ -210,7 +223,9 @@ def _condition(
     rows = request.batch_size
     guided = request.guidance_scale > 1
     texts = [request.prompt, request.negative_prompt] if guided else [request.prompt]
-    embeds = conditioning.encode(texts, models.tokenizer, models.text_encoder, request.clip_skip)
+    embeds = conditioning.encode(
+        texts, models.tokenizers[0], models.text_encoders[0], request.clip_skip
+    )
     rescaled = guided and request.guidance_rescale > 0
 
     def each(value: float) -> torch.Tensor:

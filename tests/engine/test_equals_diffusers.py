@@ -22,8 +22,8 @@ def reference(**fields) -> list:
         seeds = range(request["seed"], request["seed"] + request["batch_size"])
         pipeline = StableDiffusionPipeline(
             vae=models.vae,
-            text_encoder=models.text_encoder,
-            tokenizer=models.tokenizer,
+            text_encoder=models.text_encoders[0],
+            tokenizer=models.tokenizers[0],
             unet=models.unet,
             scheduler=schedulers.build(
                 request.get("scheduler", "DPM++ 2M"),

@@ -1,0 +1,104 @@
+"""Checkpoints in diffusers layout: a folder for each part, its configuration beside its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from studio.domain.errors import CheckpointError
+from studio.domain.refs import ModelRef
+from studio.models import modules, tokenizers
+from studio.models.sources import Origin, PartSource, Source
+from studio.models.tensor_files import TensorFile, open_tensors
+
+_OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+"""What the VAE's attention was called before diffusers 0.17; most SD 1.x folders are older."""
+
+
+def open_folder(ref: ModelRef, dtype: torch.dtype, without: tuple[str, ...] = ()) -> Source:
+    """All parts of the folder that the family has, but those of `without`.
+
+    Raises `CheckpointError`; messages that start with "its" lack the checkpoint's name.
+    """
+    texts = [encoder.part for encoder in ref.family.prompt_encoders]
+    parts = {
+        part: open_part(ref.path / part, part, dtype)
+        for part in (*texts, "vae", "unet")
+        if part not in without
+    }
+    found = [
+        tokenizers.from_folder(ref.path / part.replace("text_encoder", "tokenizer"))
+        for part in texts
+    ]
+    return Source(parts, tuple(found))
+
+
+def open_part(folder: Path, part: str, dtype: torch.dtype) -> PartSource:
+    """The module in `folder`; `part` says what it is to be. Raises `CheckpointError`."""
+    config = modules.canonical(_config(folder, part))
+    stored = {
+        key: (file, key) for file in _weight_files(folder, part, dtype) for key in file.shapes
+    }
+    origins = {}
+    for name in modules.shapes(part, config):
+        old = next((key for key in _spellings(name, part) if key in stored), None)
+        if old:
+            origins[name] = (stored[old][0], Origin(old))
+    return PartSource(config, origins)
+
+
+def _config(folder: Path, part: str) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "config.json").read_text("utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"its {part} cannot be loaded ({error})") from None
+    except ValueError as error:
+        raise CheckpointError(f"its {part} cannot be loaded (config.json: {error})") from None
+    if not isinstance(found, dict):
+        raise CheckpointError(f"its {part} cannot be loaded (config.json holds no object)")
+    return found
+
+
+def _spellings(name: str, part: str) -> list[str]:
+    """Names that a weight has had in the course of time, the present one first."""
+    spellings = [name]
+    if part == "vae":
+        for new, old in _OLD_ATTENTION.items():
+            if f".{new}." in name and ".attentions." in name:
+                spellings.append(name.replace(f".{new}.", f".{old}."))
+    elif part.startswith("text_encoder") and not name.startswith("text_"):
+        spellings.append(f"text_model.{name}")
+    return spellings
+
+
+def _weight_files(folder: Path, part: str, dtype: torch.dtype) -> list[TensorFile]:
+    """The files that hold the weights: safetensors before pickles, whole before half precision
+    unless half is what is wanted, one file before shards."""
+    stem = "model" if part.startswith("text_encoder") else "diffusion_pytorch_model"
+    pickled = "pytorch_model" if part.startswith("text_encoder") else stem
+    variants = ("", ".fp16", ".bf16")
+    if dtype == torch.float16:
+        variants = (".fp16", "", ".bf16")
+    kinds = [(stem, variant, ".safetensors") for variant in variants]
+    kinds += [(pickled, variant, ".bin") for variant in variants]
+    for name, variant, suffix in kinds:
+        path = folder / f"{name}{variant}{suffix}"
+        if path.is_file():
+            return [open_tensors(path)]
+        for index in (f"{name}{suffix}.index{variant}.json", f"{name}{variant}{suffix}.index.json"):
+            if (folder / index).is_file():
+                return [open_tensors(path) for path in _shards(folder / index, part)]
+    raise CheckpointError(f"its {part} cannot be loaded (there are no weights in {folder})")
+
+
+def _shards(index: Path, part: str) -> list[Path]:
+    try:
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"its {part} cannot be loaded ({index.name}: {error})") from None
+    if not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise CheckpointError(f"its {part} cannot be loaded ({index.name} names other folders)")
+    return [index.parent / name for name in sorted(names)]
