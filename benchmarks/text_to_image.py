@@ -25,7 +25,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from studio.diffusion import latents, schedulers
 from studio.domain.events import Finished
-from studio.domain.refs import ModelRef
+from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import WantsPreview, never
 from studio.engine.stable_diffusion import StableDiffusionEngine
@@ -47,10 +47,10 @@ def main() -> None:
     options = _options()
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
-        ref = _checkpoint(options.model, Path(folder))
+        selection = Selection(_checkpoint(options.model, Path(folder)))
         manager = ModelManager(options.device, options.dtype)
         rows = []
-        for name, (ours, baseline) in _pairs(ref, manager, options.steps).items():
+        for name, (ours, baseline) in _pairs(selection, manager, options.steps).items():
             if options.row in (None, name):
                 rows.append({"name": ROWS[name], **_compare(ours, baseline, options)})
     report = {
@@ -83,26 +83,26 @@ def _options() -> argparse.Namespace:
 
 
 def _pairs(
-    ref: ModelRef, manager: ModelManager, steps: int
+    selection: Selection, manager: ModelManager, steps: int
 ) -> dict[str, tuple[Callable[[], None], Callable[[], None]]]:
     """Row -> what is compared: ours and the baseline."""
-    request = _request(ref, steps)
-    ours = _ours(manager, ref, request)
+    request = _request(selection, steps)
+    ours = _ours(manager, selection, request)
     pairs = {
-        "engine": (ours, _diffusers(manager, ref, request)),
-        "previews": (_ours(manager, ref, request, lambda: True), ours),
+        "engine": (ours, _diffusers(manager, selection, request)),
+        "previews": (_ours(manager, selection, request, lambda: True), ours),
     }
     if manager.dtype != torch.float32:
         float32 = ModelManager(str(manager.device), "float32")
-        pairs["dtype"] = (ours, _ours(float32, ref, request))
+        pairs["dtype"] = (ours, _ours(float32, selection, request))
     return pairs
 
 
 def _diffusers(
-    manager: ModelManager, ref: ModelRef, request: GenerationRequest
+    manager: ModelManager, selection: Selection, request: GenerationRequest
 ) -> Callable[[], None]:
     def draw() -> None:
-        with manager.lease(ref) as models:
+        with manager.lease(selection) as models:
             pipeline = StableDiffusionPipeline(
                 vae=models.vae,
                 text_encoder=models.text_encoders[0],
@@ -129,11 +129,11 @@ def _diffusers(
 
 def _ours(
     manager: ModelManager,
-    ref: ModelRef,
+    selection: Selection,
     request: GenerationRequest,
     wants_preview: WantsPreview = never,
 ) -> Callable[[], None]:
-    engine = StableDiffusionEngine(manager, lambda name: ref)
+    engine = StableDiffusionEngine(manager, lambda request: selection)
 
     def draw() -> None:
         run = engine.open(request, wants_preview)
@@ -144,10 +144,10 @@ def _ours(
     return draw
 
 
-def _request(ref: ModelRef, steps: int) -> GenerationRequest:
+def _request(selection: Selection, steps: int) -> GenerationRequest:
     return GenerationRequest(
         prompt=PROMPT, negative_prompt="rain", steps=steps, guidance_scale=7.0, seed=1
-    ).settled(ref.name, ref.family)
+    ).settled(selection.checkpoint.name, selection.checkpoint.family)
 
 
 def _compare(

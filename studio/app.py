@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from studio.gallery.files import Gallery
 from studio.jobs.job import Job
 from studio.jobs.queue import JobQueue
 from studio.models.catalog import Catalog
+from studio.models.select import select, settle
 from studio.settings import Settings, assets_dir
 
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
@@ -118,8 +120,8 @@ class Studio:
 
     def status(self) -> dict[str, Any]:
         """For people who watch: `checkpoint`, `state` (starting, loading, warm, failed), the
-        `fraction` loaded, `device`, `dtype`, `queue` (jobs that wait or run), `message` (why it
-        failed, else None).
+        `fraction` loaded, `device`, `dtype`, `queue` (jobs that wait or run), `warm` (the
+        checkpoints in memory), `message` (why it failed, else None).
         """
         checkpoint, state, fraction = self.default_checkpoint, self._state, 0.0
         device, dtype = self.settings.device, self.settings.dtype
@@ -135,12 +137,14 @@ class Studio:
             "device": device,
             "dtype": dtype,
             "queue": self.queue.waiting,
+            "warm": list(self._manager.warm) if self._manager else [],
             "message": self._failure if state == "failed" else None,
         }
 
     def _settled(self, request: GenerationRequest) -> GenerationRequest:
-        ref = self.catalog.find(request.checkpoint or self.settings.checkpoint)
-        return request.settled(ref.name, ref.family)
+        if request.checkpoint is None:
+            request = request.model_copy(update={"checkpoint": self.settings.checkpoint})
+        return settle(self.catalog, request)
 
     def _engine(self) -> Engine:
         """For the queue, in its worker thread; tried again with the next job if it raises."""
@@ -160,9 +164,12 @@ class Studio:
         from studio.models.device import describe
         from studio.models.manager import ModelManager
 
-        manager = ModelManager(self.settings.device, self.settings.dtype)
+        settings = self.settings
+        manager = ModelManager(
+            settings.device, settings.dtype, settings.memory_mode, settings.model_memory_bytes
+        )
         log.info("Device: %s, %s", describe(manager.device), _dtype_name(manager))
-        engine = StableDiffusionEngine(manager, self.catalog.find)
+        engine = StableDiffusionEngine(manager, partial(select, self.catalog))
         self._manager = manager
         if self._warm_up and self.default_checkpoint:
             try:

@@ -29,7 +29,7 @@ BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 _GLOBAL_FLAGS = ("-h", "--help", "--version")
 """What may stand without a command and does not mean `serve`."""
-_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype")
+_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
 """What `generate` takes of the settings; the rest is about serving."""
 
 _REQUEST_FLAGS = tuple(name for name in GenerationRequest.model_fields if name != "task")

@@ -64,6 +64,17 @@ class Settings(BaseModel):
     dtype: Literal["auto", "float16", "bfloat16", "float32"] = Field(
         "auto", description="auto, float16, bfloat16 or float32. auto suits the device."
     )
+    memory_mode: Literal["auto", "device", "offload", "sequential"] = Field(
+        "auto",
+        description="What stays on the device: device = all of a model, offload = the part at "
+        "work, sequential = the layer at work. auto suits the free memory.",
+    )
+    model_memory: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="GiB of host memory for checkpoints used before. Default: what is free.",
+    )
     checkpoint: str | None = Field(
         None, description="The model that draws where a request names none."
     )
@@ -110,6 +121,10 @@ class Settings(BaseModel):
     @property
     def outputs_dir(self) -> Path:
         return self.data_dir / "outputs"
+
+    @property
+    def model_memory_bytes(self) -> int | None:
+        return None if self.model_memory is None else int(self.model_memory * 2**30)
 
     def logins(self) -> dict[str, str]:
         """User -> password, from `auth` and `auth_file`; empty means that no login is needed.

@@ -1,10 +1,12 @@
 """The embedded model in memory, loaded once for all tests that only read it."""
 
-from functools import cache
+from functools import cache, partial
 
+from studio.domain.refs import Selection
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.models.catalog import Catalog
 from studio.models.manager import ModelManager
+from studio.models.select import select
 from studio.settings import assets_dir
 
 
@@ -18,5 +20,9 @@ def manager(dtype: str) -> ModelManager:
     return ModelManager("cpu", dtype)
 
 
+def picturebook() -> Selection:
+    return Selection(catalog().find("picturebook"))
+
+
 def engine(dtype: str = "float32") -> StableDiffusionEngine:
-    return StableDiffusionEngine(manager(dtype), catalog().find)
+    return StableDiffusionEngine(manager(dtype), partial(select, catalog()))

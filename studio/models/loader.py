@@ -39,6 +39,13 @@ class Weights:
     configs: dict[str, dict[str, Any]]
     tokenizers: tuple[Any, ...]
 
+    def part_bytes(self, part: str) -> int:
+        return sum(tensor.nbytes for tensor in self.parts[part].values())
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(map(self.part_bytes, self.parts))
+
 
 @dataclass(frozen=True)
 class Models:

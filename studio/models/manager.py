@@ -1,28 +1,53 @@
-"""What is in memory: checkpoints are borrowed here, never owned by those who use them."""
+"""What is in memory: models are borrowed here, never owned by those who use them.
+
+Two tiers. Host memory holds the weights of the checkpoints used last, as they were read
+(`cache.py`). The device holds one module of each shape (`slot.py`), into which weights are put
+when they are wanted; on a CPU both tiers are the same memory and nothing is copied.
+"""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import json
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 
-from studio.domain.refs import ModelRef
+from studio.domain.errors import OutOfMemory
+from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.models import device as devices
-from studio.models.loader import Models, load
+from studio.models import loader, lora, memory, modules
+from studio.models.cache import WeightCache
+from studio.models.loader import Models, Weights
+from studio.models.slot import Patch, Slot, laid_out
 
 
 class ModelManager:
-    """Keeps the checkpoint in use on the device. To be used by the device's one thread only;
-    `state` may be read from any.
+    """To be used by the device's one thread only; `state` and `warm` may be read from any.
 
-    `device` and `dtype` as on the command line; both may be "auto".
+    `device` and `dtype` as on the command line; both may be "auto". `mode` is one of
+    `memory.MODES`, or "auto". `host_bytes` is what checkpoints may take in host memory; None: what
+    is free when they are loaded, but for a reserve.
     """
 
-    def __init__(self, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(
+        self,
+        device: str = "auto",
+        dtype: str = "auto",
+        mode: str = "auto",
+        host_bytes: int | None = None,
+    ) -> None:
         self.device = devices.choose_device(device)
         self.dtype = devices.choose_dtype(dtype, self.device)
+        self.warm: tuple[str, ...] = ()
+        self._wanted_mode, self._mode = mode, "device"
+        self._host_bytes = host_bytes
+        self._cache = WeightCache(self._host_budget, self._forget)
+        self._loras: dict[Hashable, lora.Lora] = {}
+        self._slots: dict[Hashable, Slot] = {}
+        self._leased: dict[str, Slot] = {}
         self._models: Models | None = None
         self._loading: tuple[str, float] | None = None
 
@@ -34,35 +59,67 @@ class ModelManager:
             return loading[0], "loading", loading[1]
         return (models.ref.name, "warm", 1.0) if models else (None, "cold", 0.0)
 
-    def prepare(self, ref: ModelRef) -> Iterator[tuple[str, float]]:
-        """Bring `ref` onto the device, yielding (stage, fraction) before each part.
+    def prepare(self, selection: Selection) -> Iterator[tuple[str, float]]:
+        """Make `selection` ready, yielding (stage, fraction) while files are read.
 
-        Yields nothing if it is there already. Raises as `loader.load` does; the checkpoint that
-        was there before is given up first, so that two need never fit at once.
+        Yields nothing if all of it is in memory. Raises `CheckpointError` where files are missing
+        or broken, `InvalidRequest` where they don't fit together, `OutOfMemory` where they don't
+        fit in; then what was ready before still is, or is read again when asked for.
         """
-        if self._models and self._models.ref == ref:
+        if self._models and self._models.selection == selection:
             return
-        self.release()
         try:
-            for stage, fraction, models in load(ref, self.device, self.dtype):
-                self._loading = (ref.name, fraction)
-                if models:
-                    self._models = models
-                else:
-                    yield stage, fraction
+            for ref in filter(None, (selection.checkpoint, selection.vae)):
+                yield from self._read(ref, selection)
+            self._seat(selection)
+        except torch.OutOfMemoryError:
+            self.release()
+            raise OutOfMemory(
+                f"{selection.checkpoint.name} does not fit into the memory of {self.device}. Close "
+                "other programs that use it, or choose a smaller checkpoint."
+            ) from None
         finally:
             self._loading = None
+            self.warm = tuple(dict.fromkeys(weights.ref.name for weights in self._cache))
 
     @contextmanager
-    def lease(self, ref: ModelRef) -> Iterator[Models]:
-        """Borrow `ref`, loading it if need be."""
-        for _ in self.prepare(ref):
+    def lease(self, selection: Selection) -> Iterator[Models]:
+        """Borrow `selection`, loading what is missing. Raises as `prepare` does."""
+        for _ in self.prepare(selection):
             pass
         yield self._models
 
+    def bring(self, *parts: str) -> None:
+        """Have these parts of what is leased on the device, "unet" or others; those that the
+        checkpoint lacks are passed over. Where memory is short the other parts leave first."""
+        if self._mode == "device":
+            return
+        for part, slot in self._leased.items():
+            if part not in parts:
+                slot.send_away()
+        for part in parts:
+            if part in self._leased:
+                self._leased[part].bring()
+
+    def be_thriftier(self) -> bool:
+        """After running out of device memory: free what can be freed and use less from now on.
+
+        False if there is no thriftier mode left to try.
+        """
+        following = memory.thriftier(self._mode) if self.device.type != "cpu" else None
+        may_change = self._wanted_mode == "auto" and following is not None
+        if may_change:
+            self._wanted_mode = following
+        self._empty_slots()
+        self.free()
+        return may_change
+
     def release(self) -> None:
-        """Give the checkpoint's memory back."""
-        self._models = None
+        """Give all memory back."""
+        self._empty_slots()
+        self._cache.clear()
+        self._loras.clear()
+        self.warm = ()
         self.free()
 
     def free(self) -> None:
@@ -70,3 +127,113 @@ class ModelManager:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _read(self, ref: ModelRef, selection: Selection) -> Iterator[tuple[str, float]]:
+        """Bring the weights of `ref` into host memory, if they are not there."""
+        key = _key(ref)
+        if key in self._cache:
+            return
+        # Its bytes are kept in our dtype; what is in use now may have to go too.
+        size_bytes = ref.size_bytes * self.dtype.itemsize // _itemsize(ref.dtype)
+        self._cache.make_room(size_bytes, keep=frozenset({_key(selection.checkpoint)}))
+        for stage, fraction, weights in loader.read(ref, self.dtype):
+            self._loading = (ref.name, fraction)
+            if weights is None:
+                yield stage, fraction
+                continue
+            parts = {part: laid_out(t, self.device) for part, t in weights.parts.items()}
+            self._cache.add(key, replace(weights, parts=parts))
+
+    def _seat(self, selection: Selection) -> None:
+        """Put the weights into the modules. All that can be refused is refused before."""
+        own = self._cache.get(_key(selection.checkpoint))
+        vae = self._cache.get(_key(selection.vae)) if selection.vae else own
+        sources = {part: (vae if part == "vae" else own) for part in own.parts}
+        patches = self._patches(selection.loras, own)
+        family = selection.checkpoint.family
+        vectors = {}
+        self._models, self._leased = None, {}
+        self._choose_mode({part: weights.part_bytes(part) for part, weights in sources.items()})
+        slots = {part: self._slot(part, weights.configs[part]) for part, weights in sources.items()}
+        for part, slot in slots.items():
+            slot.fill(sources[part].parts[part], patches.get(part, ()))
+            if self._mode == "device" or slot.device.type == "cpu":
+                slot.bring()
+        self._leased = slots
+        self._models = Models(
+            ref=selection.checkpoint,
+            selection=selection,
+            tokenizers=own.tokenizers,
+            text_encoders=tuple(s.module for part, s in slots.items() if "text_encoder" in part),
+            unet=slots["unet"].module,
+            vae=slots["vae"].module,
+            embeddings=vectors,
+        )
+
+    def _patches(self, uses: tuple[LoraUse, ...], own: Weights) -> dict[str, list[Patch]]:
+        """What the LoRAs change in each part. A weight of 0 changes nothing at all."""
+        patches: dict[str, list[Patch]] = {}
+        for use in uses:
+            found = self._lora(use.ref, own)
+            for part in own.parts:
+                scale = use.weight if part == "unet" else use.text_encoder_weight
+                deltas = {key: d for (of, key), d in found.deltas.items() if of == part}
+                if deltas and scale:
+                    patches.setdefault(part, []).append((deltas, scale))
+        return patches
+
+    def _lora(self, ref: ModelRef, own: Weights) -> lora.Lora:
+        key = (_key(ref), own.ref.family.name)
+        if key not in self._loras:
+            self._loras[key] = lora.read(ref, own.ref.family, own.parts)
+        return self._loras[key]
+
+    def _slot(self, part: str, config: Mapping) -> Slot:
+        """The module for `config`, built if there is none of its shape."""
+        streamed = part == "unet" and self._mode == "sequential"
+        key = (part, json.dumps(modules.canonical(config), sort_keys=True), streamed)
+        if key not in self._slots:
+            self._slots[key] = Slot(part, config, self.device, streamed)
+        return self._slots[key]
+
+    def _choose_mode(self, sizes: Mapping[str, int]) -> None:
+        """Decide how parts of these sizes in bytes live on the device, and make room for them."""
+        if self.device.type == "cpu":
+            return
+        resident = sum(slot.size_bytes for slot in self._slots.values() if slot.resident)
+        free_bytes = memory.free_device_bytes(self.device) + resident
+        chosen = self._wanted_mode
+        self._mode = memory.mode_for(free_bytes, sizes) if chosen == "auto" else chosen
+        if memory.mode_for(free_bytes, {**sizes, "others": resident}) != "device":
+            self._empty_slots()
+
+    def _host_budget(self) -> int:
+        if self._host_bytes is not None:
+            return self._host_bytes
+        return self._cache.size_bytes + memory.free_host_bytes() - memory.host_reserve_bytes()
+
+    def _forget(self, weights: Weights) -> None:
+        """`weights` leave the cache: no module may keep them alive."""
+        gone = [
+            key
+            for key, slot in self._slots.items()
+            if any(slot.holds(tensors) for tensors in weights.parts.values())
+        ]
+        for key in gone:
+            slot = self._slots.pop(key)
+            if slot in self._leased.values():
+                self._models, self._leased = None, {}
+
+    def _empty_slots(self) -> None:
+        self._models, self._leased = None, {}
+        self._slots.clear()
+
+
+def _key(ref: ModelRef) -> Hashable:
+    """Another one as soon as the file is another."""
+    return ref.path, ref.size_bytes, ref.modified_ns
+
+
+def _itemsize(dtype: str) -> int:
+    found = getattr(torch, dtype, None) if dtype else None
+    return found.itemsize if isinstance(found, torch.dtype) else 2

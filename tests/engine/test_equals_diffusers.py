@@ -7,7 +7,7 @@ from diffusers import StableDiffusionPipeline
 from studio.diffusion import latents, schedulers
 from studio.domain.schedulers import SCHEDULERS
 from tests.engine.running import pictures
-from tests.models_in_memory import catalog, engine, manager
+from tests.models_in_memory import engine, manager, picturebook
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -17,7 +17,7 @@ TOLERANCE = 2
 
 def reference(**fields) -> list:
     """What diffusers draws for the fields of a request, in float32 on the CPU."""
-    with manager("float32").lease(catalog().find("picturebook")) as models:
+    with manager("float32").lease(picturebook()) as models:
         request = {"steps": 20, "guidance_scale": 7.0, "batch_size": 1, **fields}
         seeds = range(request["seed"], request["seed"] + request["batch_size"])
         pipeline = StableDiffusionPipeline(

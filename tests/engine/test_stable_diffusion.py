@@ -9,7 +9,7 @@ from PIL import Image
 from studio.domain import events
 from studio.domain.errors import UnknownCheckpoint
 from tests.engine.running import pictures, run, settled
-from tests.models_in_memory import catalog, engine, manager
+from tests.models_in_memory import engine, manager, picturebook
 
 FIELDS = {"prompt": "a red house", "seed": 11, "steps": 5}
 
@@ -19,7 +19,7 @@ def kinds(happened) -> list[str]:
 
 
 def unet():
-    with manager("float32").lease(catalog().find("picturebook")) as models:
+    with manager("float32").lease(picturebook()) as models:
         return models.unet
 
 
@@ -35,7 +35,7 @@ def test_a_cold_checkpoint_is_loaded_with_rising_fractions():
     manager("float32").release()
     happened = run(engine(), settled(**FIELDS, batch_size=1))
     fractions = [e.fraction for e in happened if isinstance(e, events.Loading)]
-    assert len(fractions) == 4
+    assert len(set(fractions)) > 3
     assert fractions == sorted(fractions)
     assert isinstance(happened[-1], events.Finished)
 
@@ -125,7 +125,7 @@ def test_out_of_memory_says_what_to_do():
 
 
 def test_a_decode_without_memory_is_tried_again_in_tiles():
-    with manager("float32").lease(catalog().find("picturebook")) as models:
+    with manager("float32").lease(picturebook()) as models:
         vae = models.vae
     failed = []
 

@@ -1,0 +1,70 @@
+"""How much memory there is, and how to live with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import torch
+
+GIB = 2**30
+
+MODES = ("device", "offload", "sequential")
+"""From fast to thrifty. device: all parts stay on the device. offload: only the part at work is
+there. sequential: of the U-Net only the layer at work is there."""
+
+_WORKING_BYTES = 2 * GIB
+"""What a run needs besides weights; a guess on the large side for 1024 × 1024 in float16."""
+
+
+def mode_for(free_bytes: int, sizes: Mapping[str, int]) -> str:
+    """The fastest of MODES whose parts, of `sizes` in bytes, fit into `free_bytes`."""
+    room = free_bytes - _WORKING_BYTES
+    if sum(sizes.values()) <= room:
+        return "device"
+    return "offload" if max(sizes.values()) <= room else "sequential"
+
+
+def thriftier(mode: str) -> str | None:
+    """The next of MODES, or None after the last."""
+    following = MODES.index(mode) + 1
+    return MODES[following] if following < len(MODES) else None
+
+
+def free_device_bytes(device: torch.device) -> int:
+    """What may still be had on `device`, what torch holds in reserve included."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return free + spare
+    return free_host_bytes()
+
+
+def free_host_bytes() -> int:
+    """What this process may still take without swapping, in a container too."""
+    free = psutil.virtual_memory().available
+    limit, used = _number("/sys/fs/cgroup/memory.max"), _number("/sys/fs/cgroup/memory.current")
+    if limit is None or used is None:
+        return free
+    return min(free, limit - used + (_number_in_stat("inactive_file") or 0))
+
+
+def host_reserve_bytes() -> int:
+    """What is left to everything else on the machine: a tenth of the memory, at least 2 GiB."""
+    return max(2 * GIB, psutil.virtual_memory().total // 10)
+
+
+def _number(path: str) -> int | None:
+    try:
+        return int(Path(path).read_text("ascii"))
+    except (OSError, ValueError):  # no such file, or "max"
+        return None
+
+
+def _number_in_stat(name: str) -> int | None:
+    try:
+        lines = Path("/sys/fs/cgroup/memory.stat").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith(name + " ")), None)

@@ -1,0 +1,65 @@
+"""From the names in a request to the files they stand for."""
+
+from __future__ import annotations
+
+from studio.domain.errors import InvalidRequest
+from studio.domain.refs import LoraUse, ModelRef, Selection
+from studio.domain.request import GenerationRequest
+from studio.models.catalog import Catalog
+
+_RUNNABLE_TASKS = ("base", "inpaint")
+
+
+def select(catalog: Catalog, request: GenerationRequest) -> Selection:
+    """All that `request` needs in memory.
+
+    Raises `UnknownCheckpoint` or `UnknownModel` where a name is not in the catalog, and
+    `InvalidRequest` where a model is of another family than the checkpoint or cannot be run.
+    """
+    checkpoint = catalog.find(request.checkpoint)
+    if checkpoint.family is None or checkpoint.task not in _RUNNABLE_TASKS:
+        what = "of a family" if checkpoint.family is None else f"for {checkpoint.task}, a task"
+        raise InvalidRequest(
+            f"checkpoint: {checkpoint.name} is {what} that cannot be run here. Choose another."
+        )
+    vae = catalog.find(request.vae, "vae") if request.vae else None
+    uses = tuple(
+        LoraUse(
+            catalog.find(lora.name, "lora"),
+            lora.weight,
+            lora.weight if lora.text_encoder_weight is None else lora.text_encoder_weight,
+        )
+        for lora in request.loras
+    )
+    for use in uses:
+        _check_family(use.ref, checkpoint)
+    text = f"{request.prompt}\n{request.negative_prompt}".lower()
+    embeddings = tuple(
+        ref
+        for ref in catalog.refs("embedding")
+        if ref.name.lower() in text and ref.family in (None, checkpoint.family)
+    )
+    return Selection(checkpoint, vae, uses, embeddings)
+
+
+def settle(catalog: Catalog, request: GenerationRequest) -> GenerationRequest:
+    """`request` with nothing left open, and with every model under the catalog's name for it.
+
+    Raises as `select` does.
+    """
+    selection = select(catalog, request)
+    loras = tuple(
+        lora.model_copy(update={"name": use.ref.name})
+        for lora, use in zip(request.loras, selection.loras, strict=True)
+    )
+    vae = selection.vae.name if selection.vae else None
+    settled = request.settled(selection.checkpoint.name, selection.checkpoint.family)
+    return settled.model_copy(update={"vae": vae, "loras": loras})
+
+
+def _check_family(ref: ModelRef, checkpoint: ModelRef) -> None:
+    if ref.family not in (None, checkpoint.family):
+        raise InvalidRequest(
+            f"{ref.kind}: {ref.name} is for {ref.family.name}, but {checkpoint.name} is "
+            f"{checkpoint.family.name}. Choose one that fits, or another checkpoint."
+        )
