@@ -7,6 +7,7 @@ Shapes: latents (B, C, h, w) float32, with h and w an eighth of the picture's.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,23 @@ from studio.diffusion.conditioning import Conditioning
 @dataclass(frozen=True)
 class Ask:
     """Wanted: the noise prediction for `sample` (B, C, h, w), scaled for the U-Net, at `timestep`
-    (B,) float32 on the device, under `conditioning`. Every row stands for itself."""
+    (B,) float32 on the device, under `conditioning`. Every row stands for itself.
+
+    With `wants_negative` the answer is a `Guided`, else the prediction alone.
+    """
 
     sample: torch.Tensor
     timestep: torch.Tensor
     conditioning: Conditioning
+    wants_negative: bool = False
+
+
+@dataclass(frozen=True)
+class Guided:
+    """The prediction, and that under the negative prompt alone; the same where guidance is off."""
+
+    noise_pred: torch.Tensor
+    negative_pred: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -47,29 +60,72 @@ def denoise(
     steps: int,
     conditioning: Conditioning,
     generators: Sequence[torch.Generator],
-) -> Generator[Ask | Step, torch.Tensor | None, torch.Tensor]:
+) -> Generator[Ask | Step, torch.Tensor | Guided | None, torch.Tensor]:
     """From `noise`, N(0, 1) on the device, to clean latents, which it returns.
 
     `scheduler` is a fresh one, `generators` (on the CPU, one a row) feed samplers that add noise.
     """
-    timesteps = schedulers.set_steps(scheduler, steps)
-    on_device = timesteps.to(noise.device, torch.float32)
-    alphas_cumprod = schedulers.alphas_cumprod_at(scheduler, timesteps).tolist()
+    schedulers.set_steps(scheduler, steps)
+    times = _Times(scheduler, noise)
     options = schedulers.step_options(scheduler, generators)
+    wants_negative = getattr(scheduler, "wants_negative", False)
+    factor = getattr(scheduler, "guidance_factor", 1)
+    if factor != 1:
+        scale = conditioning.guidance_scale * factor
+        conditioning = dataclasses.replace(conditioning, guidance_scale=scale)
     latents = noise * scheduler.init_noise_sigma
-    for index, timestep in enumerate(timesteps):
+    index = 0
+    while index < times.total:
+        timestep = scheduler.timesteps[index]
         sample = scheduler.scale_model_input(latents, timestep)
-        noise_pred = yield Ask(sample, on_device[index].expand(len(sample)), conditioning)
+        on_device, alpha_cumprod = times.at(index)
+        answer = yield Ask(sample, on_device, conditioning, wants_negative)
+        noise_pred = answer
+        if wants_negative:
+            noise_pred, options["negative_output"] = answer.noise_pred, answer.negative_pred
         latents = scheduler.step(noise_pred, timestep, latents, return_dict=False, **options)[0]
-        denoised = estimate(
-            sample, noise_pred, alphas_cumprod[index], scheduler.config.prediction_type
-        )
-        yield Step(index + 1, len(timesteps), latents, denoised)
+        denoised = estimate(sample, noise_pred, alpha_cumprod, scheduler.config.prediction_type)
+        index += 1
+        yield Step(index, times.total, latents, denoised)
     return latents
 
 
+class _Times:
+    """A scheduler's timesteps as the U-Net needs them, uploaded once.
+
+    An adaptive sampler replaces its timesteps as it goes, and has one for each row.
+    """
+
+    def __init__(self, scheduler: Any, like: torch.Tensor) -> None:
+        self._scheduler = scheduler
+        self._like = like
+        self._seen: torch.Tensor | None = None
+
+    @property
+    def total(self) -> int:
+        """U-Net calls of the run, as far as can be told now."""
+        return len(self._scheduler.timesteps)
+
+    def at(self, index: int) -> tuple[torch.Tensor, float | torch.Tensor]:
+        """(timestep (B,) on the device, ᾱ there: a number, or (B, 1, 1, 1))."""
+        timesteps = self._scheduler.timesteps
+        if timesteps is not self._seen:
+            self._seen = timesteps
+            self._on_device = timesteps.to(self._like.device, torch.float32)
+            self._alphas_cumprod = schedulers.alphas_cumprod_at(self._scheduler, timesteps)
+        alpha_cumprod = self._alphas_cumprod[index]
+        if alpha_cumprod.dim():
+            alpha_cumprod = alpha_cumprod.to(self._like.device).reshape(-1, 1, 1, 1)
+        else:
+            alpha_cumprod = float(alpha_cumprod)
+        return self._on_device[index].expand(len(self._like)), alpha_cumprod
+
+
 def estimate(
-    sample: torch.Tensor, noise_pred: torch.Tensor, alpha_cumprod: float, prediction_type: str
+    sample: torch.Tensor,
+    noise_pred: torch.Tensor,
+    alpha_cumprod: float | torch.Tensor,
+    prediction_type: str,
 ) -> torch.Tensor:
     """The clean latents that `noise_pred` implies.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from studio.diffusion.denoise import Ask
+from studio.diffusion.denoise import Ask, Guided
 
 Predictor = Callable[[Ask], torch.Tensor]
 """noise_pred (B, C, h, w) float32 for an Ask."""
@@ -40,19 +40,20 @@ class ClassifierFreeGuidance:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
 
-    def __call__(self, ask: Ask) -> torch.Tensor:
+    def __call__(self, ask: Ask) -> torch.Tensor | Guided:
         words = ask.conditioning
         if words.negative_prompt_embeds is None:
-            return self._predictor(ask)
+            positive = self._predictor(dataclasses.replace(ask, wants_negative=False))
+            return Guided(positive, positive) if ask.wants_negative else positive
         both = dataclasses.replace(
             words, prompt_embeds=torch.cat([words.negative_prompt_embeds, words.prompt_embeds])
         )
         doubled = Ask(torch.cat([ask.sample] * 2), torch.cat([ask.timestep] * 2), both)
         negative, positive = self._predictor(doubled).chunk(2)
         guided = negative + words.guidance_scale * (positive - negative)
-        if words.guidance_rescale is None:
-            return guided
-        return _rescaled(guided, positive, words.guidance_rescale)
+        if words.guidance_rescale is not None:
+            guided = _rescaled(guided, positive, words.guidance_rescale)
+        return Guided(guided, negative) if ask.wants_negative else guided
 
 
 def _rescaled(guided: torch.Tensor, positive: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A fresh diffusers scheduler for each request, from its name.
+"""A fresh scheduler for each request, from its name: diffusers' class or a sampler of our own.
 
 Schedulers keep state, so none is ever shared or reconfigured: options of one sampler would leak
 into the next. All are built from one canonical configuration, that of Stable Diffusion 1.x.
@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any
 
 import diffusers
 import torch
 
-from studio.domain.schedulers import SCHEDULERS
+from studio.diffusion.noise_schedules import BETA_END, BETA_START, TRAIN_TIMESTEPS, NoiseSchedule
+from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers.sde_multistep import SdeMultistep
+from studio.domain.errors import InvalidRequest
+from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, SamplerOptions, SchedulerSpec
 
 _BASE = {
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
+    "beta_start": BETA_START,
+    "beta_end": BETA_END,
     "beta_schedule": "scaled_linear",
-    "num_train_timesteps": 1000,
+    "num_train_timesteps": TRAIN_TIMESTEPS,
     "steps_offset": 1,
     "clip_sample": False,
     "set_alpha_to_one": False,
@@ -32,26 +37,52 @@ _NOISE_SCHEDULE_OPTIONS: dict[str, dict[str, Any]] = {
     "beta": {"use_beta_sigmas": True},
     "sgm_uniform": {"timestep_spacing": "trailing"},
 }
+"""Those that diffusers knows. The others are ours, see `_follow`."""
+
+_PLAIN = SamplerOptions()
 
 
-def build(name: str, noise_schedule: str, prediction_type: str, seeds: Sequence[int]) -> Any:
-    """A diffusers scheduler named as in `domain.schedulers`, not yet told its steps.
+def build(
+    name: str,
+    noise_schedule: str,
+    prediction_type: str,
+    seeds: Sequence[int],
+    options: SamplerOptions = _PLAIN,
+) -> Any:
+    """A scheduler named as in `domain.schedulers`, not yet told its steps.
 
     `noise_schedule` may be "automatic". `seeds`, one a picture, feed the one sampler that draws
-    its noise from a Brownian tree of its own instead of from the generators.
+    its noise from a Brownian tree of its own instead of from the generators. Raises InvalidRequest
+    where the sampler or the noise schedule cannot serve a zero-SNR model.
     """
     spec = SCHEDULERS[name]
-    cls = getattr(diffusers, spec.diffusers_class)
-    known = inspect.signature(cls.__init__).parameters
     resolved = spec.noise_schedule(noise_schedule)
-    options = {**_BASE, **spec.options, **_NOISE_SCHEDULE_OPTIONS[resolved]}
-    options["prediction_type"] = prediction_type
-    options["noise_sampler_seed"] = list(seeds)
-    return cls(**{key: value for key, value in options.items() if key in known})
+    if options.zero_snr and resolved not in spec.zero_snr:
+        raise InvalidRequest(_zero_snr_objection(spec, resolved))
+    schedule = NoiseSchedule(resolved, options.optimal_sigmas, options.zero_snr)
+    if spec.sampler in SAMPLERS:
+        return SAMPLERS[spec.sampler](schedule, prediction_type, options)
+    cls = SdeMultistep if spec.sampler else getattr(diffusers, spec.diffusers_class)
+    wanted = {
+        **_BASE,
+        **spec.options,
+        **_NOISE_SCHEDULE_OPTIONS.get(resolved, {"use_karras_sigmas": True}),
+        "prediction_type": prediction_type,
+        "noise_sampler_seed": list(seeds),
+        "rescale_betas_zero_snr": options.zero_snr,
+    }
+    if options.zero_snr and resolved == "normal":
+        wanted["timestep_spacing"] = "trailing"
+    known = _parameters(cls)
+    scheduler = cls(**{key: value for key, value in wanted.items() if key in known})
+    if resolved not in _NOISE_SCHEDULE_OPTIONS:
+        _follow(scheduler, schedule)
+    _set_options(scheduler, spec, options)
+    return scheduler
 
 
-def set_steps(scheduler: Any, steps: int) -> torch.Tensor:
-    """Fix the run's timesteps, on the host, and return them: one entry a U-Net call.
+def set_steps(scheduler: Any, steps: int) -> None:
+    """Fix the run's `timesteps`, on the host: one entry a U-Net call.
 
     On the host nothing in `step` waits for the device: with timesteps on a GPU several schedulers
     read them back at every step. Telling the first index also keeps a schedule with two equal
@@ -60,7 +91,6 @@ def set_steps(scheduler: Any, steps: int) -> torch.Tensor:
     scheduler.set_timesteps(steps, device="cpu")
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
-    return scheduler.timesteps
 
 
 def step_options(scheduler: Any, generators: Sequence[torch.Generator]) -> dict[str, Any]:
@@ -77,3 +107,46 @@ def alphas_cumprod_at(scheduler: Any, timesteps: torch.Tensor) -> torch.Tensor:
     low = exact.floor().long()
     high = (low + 1).clamp(max=len(table) - 1)
     return torch.lerp(table[low], table[high], exact - low)
+
+
+@cache
+def _parameters(cls: type) -> frozenset[str]:
+    return frozenset(inspect.signature(cls.__init__).parameters)
+
+
+def _follow(scheduler: Any, schedule: NoiseSchedule) -> None:
+    """Let a diffusers scheduler take its σ from `schedule`.
+
+    All of diffusers' classes that can follow Karras' schedule make it in a method of this name and
+    find the timesteps afterwards; no other way to give them σ is common to them.
+    """
+
+    def points(in_sigmas: Any, num_inference_steps: int | None = None) -> Any:
+        return schedule.points(num_inference_steps or scheduler.num_inference_steps)[0]
+
+    scheduler._convert_to_karras = points
+
+
+def _set_options(scheduler: Any, spec: SchedulerSpec, options: SamplerOptions) -> None:
+    """Give eta and s_noise to the diffusers classes that have them, in whichever way they do."""
+    wanted = {"eta": options.eta, "s_noise": options.s_noise}
+    wanted = {k: v for k, v in wanted.items() if k in spec.honours and v is not None}
+    if isinstance(scheduler, SdeMultistep):
+        vars(scheduler).update(wanted)
+    elif wanted:
+        scheduler.step = partial(scheduler.step, **wanted)
+
+
+def _zero_snr_objection(spec: SchedulerSpec, noise_schedule: str) -> str:
+    able = [other.name for other in SCHEDULERS.values() if other.zero_snr]
+    if not spec.zero_snr:
+        return (
+            "This checkpoint was trained down to pure noise (zero terminal SNR), where "
+            f"{spec.name} does not sample rightly. Choose one of: {', '.join(able)}."
+        )
+    labels = ", ".join(NOISE_SCHEDULES[name] for name in spec.zero_snr)
+    return (
+        "This checkpoint was trained down to pure noise (zero terminal SNR), where "
+        f"{spec.name} does not sample rightly with the {NOISE_SCHEDULES[noise_schedule]} noise "
+        f"schedule. Choose one of: {labels}."
+    )

@@ -4,13 +4,14 @@ A sampler that works brings pure noise to a spread of 0.5; one that leaves noise
 one that explodes goes far above.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
 from studio.diffusion import schedulers
 from studio.diffusion.conditioning import Conditioning
-from studio.diffusion.denoise import Ask, Step, denoise
+from studio.diffusion.denoise import Ask, Guided, Step, denoise
+from studio.domain.schedulers import SamplerOptions
 
 SPREAD = 0.5
 
@@ -22,7 +23,7 @@ def no_words(rows: int) -> Conditioning:
 
 def predict(scheduler, ask: Ask) -> torch.Tensor:
     """The exact E[ε | x] (or v) at ask.timestep, given E[x₀ | x] of a Gaussian."""
-    alpha_cumprod = float(schedulers.alphas_cumprod_at(scheduler, ask.timestep[:1])[0])
+    alpha_cumprod = schedulers.alphas_cumprod_at(scheduler, ask.timestep).reshape(-1, 1, 1, 1)
     signal, noise = alpha_cumprod**0.5, (1 - alpha_cumprod) ** 0.5
     clean = ask.sample * signal * SPREAD**2 / (alpha_cumprod * SPREAD**2 + noise**2)
     epsilon = (ask.sample - signal * clean) / noise
@@ -37,12 +38,27 @@ def sample(
     steps: int,
     prediction_type: str = "epsilon",
     on_step: Callable[[Step], None] = lambda step: None,
+    *,
+    seeds: Sequence[int] = (1,),
+    **options,
 ) -> torch.Tensor:
-    """Latents (1, 4, 64, 64) that our loop draws from the analytic model."""
-    scheduler = schedulers.build(name, noise_schedule, prediction_type, seeds=[1])
-    source = torch.Generator().manual_seed(0)
-    noise = torch.randn(1, 4, 64, 64, generator=source)
-    loop = denoise(noise, scheduler, steps, no_words(1), [source])
+    """Latents (len(seeds), 4, 64, 64) that our loop draws from the analytic model."""
+    scheduler = schedulers.build(
+        name, noise_schedule, prediction_type, seeds, SamplerOptions(**options)
+    )
+    return run(scheduler, steps, seeds, on_step)
+
+
+def run(
+    scheduler,
+    steps: int,
+    seeds: Sequence[int] = (1,),
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> torch.Tensor:
+    """The same with a scheduler of one's own."""
+    sources = [torch.Generator().manual_seed(seed) for seed in seeds]
+    noise = torch.cat([torch.randn(1, 4, 64, 64, generator=source) for source in sources])
+    loop = denoise(noise, scheduler, steps, no_words(len(seeds)), sources)
     answer = None
     while True:
         try:
@@ -54,3 +70,5 @@ def sample(
             answer = None
         else:
             answer = predict(scheduler, item)
+            if item.wants_negative:
+                answer = Guided(answer, answer)

@@ -1,0 +1,220 @@
+"""The base of our own samplers: an algorithm written as it is published, behind the interface of
+a diffusers scheduler.
+
+A sampler is a coroutine. `_step(x, i)` takes x from σᵢ to σᵢ₊₁ and yields a `Call` wherever it
+needs the model; it is sent an `Answer`. x is the clean picture plus σ times noise. The timesteps
+of all calls are found by running the same coroutine once on nothing, so they cannot disagree with
+what is run, and whoever drives the sampler knows all of them beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+
+from studio.diffusion.noise_schedules import NoiseSchedule
+from studio.domain.schedulers import SamplerOptions
+
+MAX_CHURN = 2**0.5 - 1
+"""Of a step: more would not leave the sum of noise independent (arXiv:2206.00364, algorithm 2)."""
+
+
+class Call(NamedTuple):
+    """Wanted: what the model makes of `x` (B, C, h, w) at noise level `sigma`, 0-dim float32."""
+
+    x: torch.Tensor
+    sigma: torch.Tensor
+
+
+class Answer(NamedTuple):
+    """x            the sample of the call, as whoever drives the loop left it
+    denoised     the model's estimate of the clean picture
+    negative     the same under the negative prompt alone, for those that `wants_negative`
+    """
+
+    x: torch.Tensor
+    denoised: torch.Tensor
+    negative: torch.Tensor
+
+
+Calls = Generator[Call, Answer, torch.Tensor]
+
+
+class Sampler:
+    """See the module. Public members are those of a diffusers scheduler.
+
+    order            U-Net calls in a step (those to σ = 0 may take fewer)
+    wants_negative   `step` needs the prediction under the negative prompt too
+    guidance_factor  what the guidance scale is multiplied by
+    """
+
+    order = 1
+    wants_negative = False
+    guidance_factor = 1.0
+    whole_timesteps: frozenset[str] = frozenset()
+    """Noise schedules whose timesteps are rounded, where diffusers does and pictures depend on
+    it."""
+
+    def __init__(
+        self, schedule: NoiseSchedule, prediction_type: str, options: SamplerOptions
+    ) -> None:
+        self.schedule = schedule
+        self.config = SimpleNamespace(prediction_type=prediction_type)
+        self.alphas_cumprod = schedule.alphas_cumprod
+        self._options = options
+        self.timesteps = torch.empty(0)
+        self._begin_step = 0
+        self._calls: Calls | None = None
+        self._generators: Sequence[torch.Generator] | torch.Generator | None = None
+
+    def set_timesteps(self, num_inference_steps: int, device: str = "cpu") -> None:
+        """Fix the run. Everything stays on the host whatever `device` says but `timesteps`."""
+        points, timesteps = self._points(num_inference_steps)
+        if self.schedule.name in self.whole_timesteps:
+            timesteps = timesteps.round()
+        self.sigmas = torch.from_numpy(np.append(points, 0.0).astype(np.float32))
+        self._begin_step, self._index, self._calls = 0, 0, None
+        self._called, self._first_calls = self._rehearse()
+        known = dict(zip(self.sigmas.tolist(), timesteps.tolist(), strict=False))
+        called = self.schedule.timesteps_of(self._called.numpy())
+        exact = [known.get(s, t) for s, t in zip(self._called.tolist(), called, strict=True)]
+        self.timesteps = torch.tensor(exact, dtype=torch.float32, device=device)
+
+    def set_begin_index(self, begin_index: int = 0) -> None:
+        """Begin at that U-Net call. Raises ValueError where it is not the first of a step."""
+        # Of several steps that begin there the last: those before it make no call.
+        last = len(self._first_calls) - 1
+        self._begin_step = last - self._first_calls[::-1].index(begin_index)
+        self._index, self._calls = begin_index, None
+
+    @property
+    def init_noise_sigma(self) -> torch.Tensor:
+        """What unit noise is multiplied by to begin with."""
+        return self._sigma
+
+    def scale_model_input(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        """√ᾱ times the sample: what the U-Net is to see."""
+        return sample / ((self._sigma**2 + 1) ** 0.5)
+
+    def step(
+        self,
+        model_output: torch.Tensor,
+        timestep: torch.Tensor,
+        sample: torch.Tensor,
+        generator: Sequence[torch.Generator] | torch.Generator | None = None,
+        *,
+        negative_output: torch.Tensor | None = None,
+        return_dict: bool = False,
+    ) -> tuple[torch.Tensor]:
+        """The sample of the next call, from the model's output on the one of this call."""
+        denoised = self._denoised(model_output, sample)
+        negative = denoised
+        if negative_output is not None:
+            negative = self._denoised(negative_output, sample)
+        return (self._advance(Answer(sample, denoised, negative), generator),)
+
+    def add_noise(
+        self, original_samples: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
+    ) -> torch.Tensor:
+        """Clean latents as they would be at `timesteps` (1,) or (B,), of `self.timesteps`."""
+        places = [self.timesteps.tolist().index(t) for t in timesteps.tolist()]
+        sigmas = self._called[places].to(original_samples.device)
+        return original_samples + noise * sigmas.reshape(-1, 1, 1, 1)
+
+    @property
+    def _sigma(self) -> torch.Tensor:
+        """The noise level of the present call."""
+        return self._called[self._index]
+
+    def _points(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """(σ, timesteps) of the steps, without the 0 at the end."""
+        return self.schedule.points(steps)
+
+    def _step(self, x: torch.Tensor, i: int) -> Calls:
+        """Take x from σᵢ to σᵢ₊₁."""
+        raise NotImplementedError
+
+    def _advance(
+        self, answer: Answer, generator: Sequence[torch.Generator] | torch.Generator | None
+    ) -> torch.Tensor:
+        """Go on until the next call, and return its x; at the end the clean latents."""
+        if self._calls is None:
+            self._generators = generator
+            self._calls = self._run(answer.x)
+            next(self._calls)
+        try:
+            following = self._calls.send(answer).x
+        except StopIteration as end:
+            following = end.value
+        self._index += 1
+        return following
+
+    def _run(self, x: torch.Tensor) -> Calls:
+        for i in range(self._begin_step, len(self.sigmas) - 1):
+            x = yield from self._step(x, i)
+        return x
+
+    def _rehearse(self) -> tuple[torch.Tensor, list[int]]:
+        """(σ of every call, the index of the first call of every step): a run on nothing."""
+        called, firsts, nothing = [], [], torch.zeros(())
+        for i in range(len(self.sigmas) - 1):
+            firsts.append(len(called))
+            calls, answer = self._step(nothing, i), None
+            while True:
+                try:
+                    call = calls.send(answer)
+                except StopIteration:
+                    break
+                called.append(call.sigma)
+                answer = Answer(nothing, nothing, nothing)
+        return torch.stack(called), firsts
+
+    def _denoised(self, model_output: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
+        """The clean picture that the model's output at the present call implies."""
+        sigma = self._sigma
+        if self.config.prediction_type == "v_prediction":
+            return model_output * (-sigma / (sigma**2 + 1) ** 0.5) + sample / (sigma**2 + 1)
+        return sample - sigma * model_output
+
+    def _noise(self, x: torch.Tensor) -> torch.Tensor:
+        """Fresh noise of the shape of x, from each picture's own generator, times s_noise."""
+        if x.dim() == 0:
+            return x
+        noise = randn_tensor(x.shape, generator=self._generators, device=x.device, dtype=x.dtype)
+        return noise if self._options.s_noise == 1 else noise * self._options.s_noise
+
+    def _churned(self, x: torch.Tensor, i: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """(x, σ) before step i, with noise stirred in if that is wished (algorithm 2 there).
+
+        The first step's x is made of noise by whoever begins, and already has the larger σ.
+        """
+        sigma, options = self.sigmas[i], self._options
+        highest = float("inf") if options.s_tmax is None else options.s_tmax
+        if options.s_churn == 0 or not options.s_tmin <= sigma <= highest:
+            return x, sigma
+        more = sigma * (1 + min(options.s_churn / (len(self.sigmas) - 1), MAX_CHURN))
+        if i > self._begin_step:
+            x = x + self._noise(x) * (more**2 - sigma**2) ** 0.5
+        return x, more
+
+    def _ancestral(
+        self, sigma: torch.Tensor, following: torch.Tensor, default_eta: float = 1.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(σ to go down to, σ of the noise to add then) for a step to noise level `following`."""
+        eta = default_eta if self._options.eta is None else self._options.eta
+        if eta == 0:
+            return following, torch.zeros(())
+        up = (following**2 * (sigma**2 - following**2) / sigma**2) ** 0.5
+        if eta != 1:
+            up = torch.minimum(following, up * eta)
+        return (following**2 - up**2) ** 0.5, up
+
+
+def slope(x: torch.Tensor, sigma: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
+    """dx/dσ of the probability flow (arXiv:2206.00364, eq. 3)."""
+    return (x - denoised) / sigma
