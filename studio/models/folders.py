@@ -11,11 +11,9 @@ import torch
 from studio.domain.errors import CheckpointError
 from studio.domain.refs import ModelRef
 from studio.models import modules, tokenizers
+from studio.models.layouts import vae
 from studio.models.sources import Origin, PartSource, Source
 from studio.models.tensor_files import TensorFile, open_tensors
-
-_OLD_ATTENTION = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
-"""What the VAE's attention was called before diffusers 0.17; most SD 1.x folders are older."""
 
 
 def open_folder(ref: ModelRef, dtype: torch.dtype, without: tuple[str, ...] = ()) -> Source:
@@ -40,14 +38,11 @@ def open_part(folder: Path, part: str, dtype: torch.dtype) -> PartSource:
     """The module in `folder`; `part` says what it is to be. Raises `CheckpointError`."""
     config = modules.canonical(_config(folder, part))
     stored = {
-        key: (file, key) for file in _weight_files(folder, part, dtype) for key in file.shapes
+        _present_name(key, part, config): (file, Origin(key))
+        for file in _weight_files(folder, part, dtype)
+        for key in file.shapes
     }
-    origins = {}
-    for name in modules.shapes(part, config):
-        old = next((key for key in _spellings(name, part) if key in stored), None)
-        if old:
-            origins[name] = (stored[old][0], Origin(old))
-    return PartSource(config, origins)
+    return PartSource(config, stored)
 
 
 def _config(folder: Path, part: str) -> dict[str, Any]:
@@ -62,16 +57,13 @@ def _config(folder: Path, part: str) -> dict[str, Any]:
     return found
 
 
-def _spellings(name: str, part: str) -> list[str]:
-    """Names that a weight has had in the course of time, the present one first."""
-    spellings = [name]
+def _present_name(key: str, part: str, config: dict[str, Any]) -> str:
+    """What the module calls a weight; names have changed in the course of time."""
     if part == "vae":
-        for new, old in _OLD_ATTENTION.items():
-            if f".{new}." in name and ".attentions." in name:
-                spellings.append(name.replace(f".{new}.", f".{old}."))
-    elif part.startswith("text_encoder") and not name.startswith("text_"):
-        spellings.append(f"text_model.{name}")
-    return spellings
+        return vae.newest_name(key)
+    if part.startswith("text_encoder") and not modules.projects(config):
+        return key.removeprefix("text_model.")
+    return key
 
 
 def _weight_files(folder: Path, part: str, dtype: torch.dtype) -> list[TensorFile]:

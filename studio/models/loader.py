@@ -16,11 +16,12 @@ from typing import Any
 import torch
 
 from studio.domain.errors import CheckpointError, OutOfMemory
+from studio.domain.family import SD1
 from studio.domain.refs import ModelRef, Selection
-from studio.models import folders, modules
+from studio.models import folders, modules, single_files
 from studio.models.modules import build
 from studio.models.sources import Origin, PartSource, Source
-from studio.models.tensor_files import TensorFile
+from studio.models.tensor_files import TensorFile, open_tensors
 
 __all__ = ["Models", "Weights", "architecture", "build", "read"]
 
@@ -68,7 +69,7 @@ def read(
     ref: ModelRef, dtype: torch.dtype, vae: ModelRef | None = None
 ) -> Iterator[tuple[str, float, Weights | None]]:
     """Read `ref`, with the VAE of `vae` instead of its own, yielding (stage, fraction done, None)
-    and at last ("ready", 1.0, weights).
+    and at last ("ready", 1.0, weights). A `ref` that is itself a VAE gives the part "vae" alone.
 
     Raises `CheckpointError` where files are missing, broken, or not of a kind we can run,
     `OutOfMemory` where they do not fit into the host's memory.
@@ -107,11 +108,42 @@ def _open(ref: ModelRef, dtype: torch.dtype, vae: ModelRef | None) -> Source:
             f"{ref.name} is no longer there ({ref.path}). "
             "Put it back, or choose another checkpoint."
         )
-    without = ("vae",) if vae else ()
-    source = folders.open_folder(ref, dtype, without)
-    return Source(
-        {name: part.checked(name) for name, part in source.parts.items()}, source.tokenizers
-    )
+    if ref.kind == "vae":
+        parts, found = {"vae": _vae(ref, dtype)}, ()
+    else:
+        without = ("vae",) if vae else ()
+        if ref.path.is_dir():
+            source = folders.open_folder(ref, dtype, without)
+        else:
+            source = single_files.open_single_file(ref, without)
+        parts, found = source.parts, source.tokenizers
+        _check_task(parts["unet"].config, ref.family.latent_channels)
+    if vae:
+        parts["vae"] = _vae(vae, dtype, ref.family.latent_scale)
+    return Source({name: part.checked(name) for name, part in parts.items()}, found)
+
+
+def _vae(ref: ModelRef, dtype: torch.dtype, latent_scale: float | None = None) -> PartSource:
+    """A VAE of its own. No file tells the scale of its latents: it goes with the family."""
+    if latent_scale is None:
+        latent_scale = (ref.family or SD1).latent_scale
+    if ref.path.is_dir():
+        return folders.open_part(ref.path, "vae", dtype)
+    return single_files.vae_part(open_tensors(ref.path), latent_scale)
+
+
+_NOT_YET = {4: "to edit a picture by instruction (pix2pix)", 1: "to follow a depth map"}
+"""Channels that a U-Net takes beside the latents -> what it was made for."""
+
+
+def _check_task(unet: dict[str, Any], latent_channels: int) -> None:
+    """Refuse a U-Net that wants what nothing here can give."""
+    more = unet["in_channels"] - latent_channels
+    if more not in (0, latent_channels + 1):
+        made = _NOT_YET.get(more, f"for {unet['in_channels']} channels")
+        raise CheckpointError(
+            f"this checkpoint was made {made}, which the studio cannot do yet. Choose another one."
+        )
 
 
 def _size(part: PartSource) -> int:
@@ -167,11 +199,11 @@ def _explained(ref: ModelRef, part: str = "") -> Iterator[None]:
         yield
     except CheckpointError as error:
         text = str(error)
-        if text.startswith("its "):
-            text = f"{text}. Copy or download it again."
-        raise CheckpointError(
-            f"{ref.name}: {part and f'its {part} cannot be loaded: '}{text}"
-        ) from error
+        if not text.endswith("."):
+            text = f"{text}. Copy or download the checkpoint again."
+        if part and not text.startswith("its "):
+            text = f"its {part} cannot be loaded: {text}"
+        raise CheckpointError(f"{ref.name}: {text}") from error
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "alloc" not in str(error):
             raise

@@ -16,7 +16,7 @@ from studio.domain.errors import CheckpointError
 
 transformers_logging.disable_progress_bar()  # its bar a file would tear ours apart
 
-WITH_PROJECTION = "CLIPTextModelWithProjection"
+_WITH_PROJECTION = "CLIPTextModelWithProjection"
 
 _IRRELEVANT = {
     "dtype", "torch_dtype", "sample_size", "transformers_version", "initializer_range",
@@ -38,8 +38,7 @@ def build(part: str, config: dict[str, Any]) -> nn.Module:
             elif part == "vae":
                 module = AutoencoderKL.from_config(config)
             else:
-                projects = WITH_PROJECTION in config.get("architectures", ())
-                cls = CLIPTextModelWithProjection if projects else CLIPTextModel
+                cls = CLIPTextModelWithProjection if projects(config) else CLIPTextModel
                 module = cls(CLIPTextConfig(**config))
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
         first = (str(error) or type(error).__name__).splitlines()[0][:200]
@@ -47,6 +46,11 @@ def build(part: str, config: dict[str, Any]) -> nn.Module:
             f"its {part} cannot be built from its configuration ({first})"
         ) from error
     return module.requires_grad_(False).eval()
+
+
+def projects(config: dict[str, Any]) -> bool:
+    """Whether a text encoder of `config` ends in a projection."""
+    return _WITH_PROJECTION in (config.get("architectures") or ())
 
 
 def canonical(config: dict[str, Any]) -> dict[str, Any]:

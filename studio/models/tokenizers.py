@@ -16,9 +16,6 @@ from studio.domain.errors import CheckpointError
 from studio.domain.family import END_OF_TEXT
 
 START_OF_TEXT = "<|startoftext|>"
-TOKENS = 49408
-"""Of CLIP's vocabulary, which all families but picturebook share."""
-
 _MERGES = 49152 - 256 - 2
 _PLAIN_BYTES = (*range(33, 127), *range(161, 173), *range(174, 256))
 """Bytes that stand for themselves in a vocabulary of bytes; the others are lifted above 255."""

@@ -1,0 +1,189 @@
+"""Configurations of modules, read off the shapes of their weights.
+
+A file in the original layout brings no configuration. Nearly all of it shows in the shapes; the
+rest is the same in every model of a family, or was left in the file's metadata by our exporter.
+Names are those of the original layout, without prefix.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from studio.domain.errors import CheckpointError
+from studio.domain.family import ModelFamily, PromptEncoder
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+METADATA_CONFIGS = "latent_studio.configs"
+METADATA_TOKENIZER = "latent_studio.tokenizer"
+"""Where our exporter leaves what shapes do not tell: JSON, part -> entries; a tokenizer.json."""
+
+UNTOLD = {
+    "unet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
+    "vae": ("norm_num_groups", "scaling_factor"),
+    "text_encoder": ("num_attention_heads", "hidden_act", "bos_token_id", "eos_token_id"),
+}
+"""Part -> entries of its configuration that no shape shows."""
+
+CLIP_VOCABULARY = 49408
+HEAD_WIDTH = 64
+SD1_HEADS = 8
+_CLIP_TOKENS = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}
+_SIZES_TOLD = {"original_size": 2, "crop_top_left": 2, "target_size": 2, "aesthetic_score": 1}
+
+
+def unet_config(shapes: Shapes, family: ModelFamily, pooled_width: int = 0) -> dict[str, Any]:
+    """Of the U-Net, or of the encoder half that a ControlNet is. `pooled_width` is that of the
+    text embedding that goes in beside the prompt. Raises `KeyError` for a missing weight."""
+    last = 1 + max(int(name.split(".")[1]) for name in shapes if name.startswith("input_blocks."))
+    downs = [k for k in range(last) if f"input_blocks.{k}.0.op.weight" in shapes]
+    layers = (downs[0] if downs else last) - 1
+    firsts = range(1, last, layers + 1)
+    widths = [shapes[f"input_blocks.{k}.0.in_layers.2.weight"][0] for k in firsts]
+    depths = [_depth(shapes, f"input_blocks.{k}.1") for k in firsts]
+    middle = _depth(shapes, "middle_block.1")
+    inner = f"{_first_transformer(shapes)}.transformer_blocks.0.attn2.to_k.weight"
+    linear = len(shapes["middle_block.1.proj_in.weight"]) == 2
+    # Without attention a block has no depth; the last one's entry also serves the middle.
+    depths_told = [depth or middle for depth in depths]
+    if depths[-1] and depths[-1] != middle:
+        raise CheckpointError("its U-Net has a shape that is not known here")
+    config = {
+        "in_channels": shapes["input_blocks.0.0.weight"][1],
+        "block_out_channels": widths,
+        "down_block_types": [_block("Down", depth) for depth in depths],
+        "layers_per_block": layers,
+        "cross_attention_dim": shapes[inner][1],
+        "transformer_layers_per_block": depths_told,
+        "use_linear_projection": linear,
+        "attention_head_dim": [max(w // HEAD_WIDTH, 1) for w in widths] if linear else SD1_HEADS,
+        "norm_num_groups": 32,
+    }
+    if "out.2.weight" in shapes:
+        config["out_channels"] = shapes["out.2.weight"][0]
+        config["up_block_types"] = [_block("Up", depth) for depth in reversed(depths)]
+    if "label_emb.0.0.weight" in shapes:
+        told = sum(_SIZES_TOLD[name] for name in family.size_conditioning)
+        width = shapes["label_emb.0.0.weight"][1]
+        if not told:
+            raise CheckpointError("its U-Net wants numbers that its family does not give")
+        config |= {
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": (width - pooled_width) // told,
+            "projection_class_embeddings_input_dim": width,
+        }
+    return config
+
+
+def _block(side: str, depth: int) -> str:
+    return f"CrossAttn{side}Block2D" if depth else f"{side}Block2D"
+
+
+def _depth(shapes: Shapes, block: str) -> int:
+    """How many transformer blocks lie on each other in `block`; 0: it has no attention."""
+    counts = itertools.count()
+    return next(k for k in counts if f"{block}.transformer_blocks.{k}.norm1.weight" not in shapes)
+
+
+def _first_transformer(shapes: Shapes) -> str:
+    return next(name for name in shapes if ".transformer_blocks.0." in name).split(
+        ".transformer_blocks."
+    )[0]
+
+
+def controlnet_config(shapes: Shapes, family: ModelFamily, pooled_width: int = 0) -> dict[str, Any]:
+    """Of a ControlNet: its half U-Net, and the convolutions that bring the hint to latent size."""
+    numbers = sorted(
+        int(name.split(".")[1])
+        for name in shapes
+        if name.startswith("input_hint_block.") and name.endswith(".weight")
+    )
+    widths = [shapes[f"input_hint_block.{k}.weight"][0] for k in (0, *numbers[2:-1:2])]
+    return unet_config(shapes, family, pooled_width) | {
+        "conditioning_channels": shapes["input_hint_block.0.weight"][1],
+        "conditioning_embedding_out_channels": widths,
+    }
+
+
+def vae_config(shapes: Shapes, latent_scale: float) -> dict[str, Any]:
+    """Of the VAE. Raises `KeyError` for a missing weight."""
+    count = _count(shapes, "encoder.down.{}.block.0.conv1.weight")
+    widths = [shapes[f"encoder.down.{k}.block.0.conv1.weight"][0] for k in range(count)]
+    return {
+        "in_channels": shapes["encoder.conv_in.weight"][1],
+        "out_channels": shapes["decoder.conv_out.weight"][0],
+        "block_out_channels": widths,
+        "down_block_types": ["DownEncoderBlock2D"] * count,
+        "up_block_types": ["UpDecoderBlock2D"] * count,
+        "layers_per_block": _count(shapes, "encoder.down.0.block.{}.conv1.weight"),
+        "latent_channels": shapes["decoder.conv_in.weight"][1],
+        "norm_num_groups": 32,
+        "mid_block_add_attention": "decoder.mid.attn_1.q.weight" in shapes,
+        "use_quant_conv": "quant_conv.weight" in shapes,
+        "use_post_quant_conv": "post_quant_conv.weight" in shapes,
+        "scaling_factor": latent_scale,
+    }
+
+
+def clip_config(shapes: Shapes, encoder: PromptEncoder) -> dict[str, Any]:
+    """Of a text encoder under CLIP's own names ("embeddings.token_embedding.weight")."""
+    return _text_config(
+        encoder,
+        shapes["embeddings.token_embedding.weight"],
+        shapes["embeddings.position_embedding.weight"][0],
+        shapes["encoder.layers.0.mlp.fc1.weight"][0],
+        _count(shapes, "encoder.layers.{}.layer_norm1.weight"),
+    ) | {"hidden_act": "quick_gelu"}
+
+
+def openclip_config(shapes: Shapes, encoder: PromptEncoder) -> dict[str, Any]:
+    """Of a text encoder under the names of OpenCLIP ("transformer.resblocks.0.ln_1.weight"). Its
+    last layers are left out where the family never uses them."""
+    config = _text_config(
+        encoder,
+        shapes["token_embedding.weight"],
+        shapes["positional_embedding"][0],
+        shapes["transformer.resblocks.0.mlp.c_fc.weight"][0],
+        _count(shapes, "transformer.resblocks.{}.ln_1.weight") - encoder.left_out,
+    )
+    if encoder.pooled:
+        name = "text_projection" if "text_projection" in shapes else "text_projection.weight"
+        config["projection_dim"] = shapes[name][1 if name == "text_projection" else 0]
+    return config | {"hidden_act": "gelu"}
+
+
+def _text_config(
+    encoder: PromptEncoder, tokens: tuple[int, ...], positions: int, inner: int, layers: int
+) -> dict[str, Any]:
+    width = tokens[1]
+    cls = "CLIPTextModelWithProjection" if encoder.pooled else "CLIPTextModel"
+    return {
+        "architectures": [cls],
+        "vocab_size": tokens[0],
+        "hidden_size": width,
+        "projection_dim": width,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": max(width // HEAD_WIDTH, 1),
+        "max_position_embeddings": positions,
+        **_CLIP_TOKENS,
+    }
+
+
+def _count(shapes: Shapes, pattern: str) -> int:
+    """How many names there are with 0, 1, … in place of the braces."""
+    return next(k for k in itertools.count() if pattern.format(k) not in shapes)
+
+
+def with_metadata(part: str, config: dict[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
+    """`config` with what our exporter left about `part`. Raises `CheckpointError` if that is no
+    JSON."""
+    try:
+        told = json.loads(metadata.get(METADATA_CONFIGS, "{}")).get(part, {})
+        allowed = UNTOLD["text_encoder" if part.startswith("text_encoder") else part]
+        return config | {key: told[key] for key in allowed if key in told}
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        raise CheckpointError(f"its metadata {METADATA_CONFIGS} are damaged ({error})") from None
