@@ -16,8 +16,9 @@ from studio.domain.errors import CheckpointError
 
 SUFFIXES = (".ckpt", ".pt", ".pth", ".bin")
 
-_NESTS = ("state_dict", "model_state_dict", "params_ema", "params", "model")
-"""Under which names training programs keep the tensors, beside their own books."""
+_NESTS = ("state_dict", "model_state_dict", "params_ema", "params", "model", "string_to_param")
+"""Under which names training programs keep the tensors, beside their own books; the last is that
+of textual inversions."""
 
 
 def read_pickle(path: Path) -> dict[str, torch.Tensor]:
