@@ -290,7 +290,7 @@ def declaration(name: str) -> Declaration:
         default=field.get_default(call_default_factory=True),
         minimum=number.get("minimum"),
         maximum=number.get("maximum"),
-        step=number.get("step"),
+        step=number.get("step", schema.get("step")),
     )
 
 
