@@ -1,142 +1,274 @@
-"""What checkpoints there are: found by looking at folders, recognised by their contents, no torch.
+"""What models there are: found by looking at folders, recognised by their contents, no torch.
 
-For now these are folders in diffusers layout with safetensors weights. A folder that looks like a
-checkpoint but cannot be used is kept with the reason, so that nobody has to wonder.
+Whatever cannot be used is kept with the reason, so that nobody has to wonder. What was found out
+is remembered in the data folder: models-index.json (what files are), models-hashes.json (their
+sha256), models.json (the artist's notes).
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from studio.domain.errors import CheckpointError, UnknownCheckpoint, UnknownModel
-from studio.domain.family import PICTUREBOOK, SD1, SD2, ModelFamily
-from studio.domain.refs import ModelRef
+from studio.domain.errors import CheckpointError, InvalidRequest, NotFound
+from studio.domain.refs import KINDS, ModelRef
+from studio.models.hashes import Hashes, HashWorker, sha256_of
+from studio.models.index import Index
+from studio.models.names import Names, display_name, unused
+from studio.models.notes import NoteBook, Notes
+from studio.models.probe import PICKLES, Probe
+from studio.models.scan import Found, Scan, scan
+from studio.models.trash import Trash
+from studio.models.watch import INTERVAL_S, Watcher, has_changed
 
-MAX_DEPTH = 5
-_PARTS = {
-    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
-    "text_encoder": ("CLIPTextModel",),
-    "unet": ("UNet2DConditionModel",),
-    "vae": ("AutoencoderKL",),
-    "scheduler": None,
-}
-"""What a checkpoint consists of and the classes we can run; None: any."""
+SETTLE_S = 3.0
+"""A file that cannot be understood and changed less than this ago may still be being written."""
 
-_FAMILY_OF_TEXT_WIDTH = {768: SD1, 1024: SD2}
-"""In-width of the U-Net's cross attention -> family; any narrower model is a picturebook."""
+SHORT_HASH = 10
+"""Digits of a sha256 that AUTOMATIC1111 and everyone after it show."""
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """All that one look found; replaced as a whole, so that readers need no lock."""
+
+    names: dict[str, Names] = field(default_factory=dict)
+    broken: dict[Path, str] = field(default_factory=dict)
+    pending: dict[Path, str] = field(default_factory=dict)
 
 
 class Catalog:
-    """The checkpoints below some folders. The first folder is the embedded one."""
+    """The models below some folders, in any tree. Safe in several threads.
+
+    folders   where to look; the first is the embedded one
+    data_dir  remembers what was found, and its `models` folder is looked into too; None: nothing
+              is remembered
+    """
 
     def __init__(self, folders: Sequence[Path], data_dir: Path | None = None) -> None:
-        self._folders = (*folders, *([data_dir / "models"] if data_dir else []))
-        self._refs: dict[str, ModelRef] = {}
-        self.broken: dict[Path, str] = {}
+        self._embedded = folders[0] if folders else None
+        self._roots = (*folders, *([data_dir / "models"] if data_dir else []))
+        self.trash = Trash(data_dir)
+        self._index = Index(data_dir and data_dir / "models-index.json")
+        self._hashes = Hashes(data_dir and data_dir / "models-hashes.json")
+        self._notes = NoteBook(data_dir and data_dir / "models.json")
+        self._lock = threading.RLock()
+        self._scan, self._scanned_ns = Scan(), 0
+        self._probed: list[tuple[Found, Probe]] = []
+        self._contents = _Contents()
+        self._on_change: Callable[[], None] = lambda: None
+        self._watcher: Watcher | None = None
+        self._hasher: HashWorker | None = None
+        self.changes = 0
+        """Grows whenever anything here has changed."""
         self.refresh()
 
+    @property
+    def broken(self) -> dict[Path, str]:
+        """What looks like a model and cannot be used -> why, and what to do."""
+        return self._contents.broken
+
+    @property
+    def pending(self) -> dict[Path, str]:
+        """What cannot be used and was changed a moment ago: probably it is being written."""
+        return self._contents.pending
+
     def refresh(self) -> None:
-        """Look again: new folders appear, deleted ones vanish."""
-        refs: dict[str, ModelRef] = {}
-        broken: dict[Path, str] = {}
-        for folder in self._folders:
-            for path in _diffusers_folders(folder):
+        """Look again: new files appear, deleted ones vanish, changed ones are what they are now."""
+        with self._lock:
+            self._scanned_ns = time.time_ns()
+            self._scan = scan(self._roots)
+            broken, pending = dict(self._scan.failed), {}
+            self._probed = []
+            for found in self._scan.found:
                 try:
-                    ref = inspect(path)
+                    told = self._index.probe(found)
                 except CheckpointError as error:
-                    broken[path] = str(error)
+                    (pending if self._is_new(found) else broken)[found.path] = str(error)
                     continue
-                name = _unused(ref.name, refs)
-                refs[name] = replace(ref, name=name)
-        self._refs, self.broken = refs, broken
+                if not told.problem:
+                    self._probed.append((found, told))
+                elif told.kind != "unknown" or found.root != self._embedded:
+                    broken[found.path] = told.problem
+            self._index.save(self._scan.found, self._roots)
+            changed = self._publish(broken, pending)
+        if changed:
+            self._tell()
+            if self._hasher:
+                self._hasher.look()
 
     def refs(self, kind: str = "checkpoint") -> list[ModelRef]:
-        """All usable models of a kind, the embedded ones first."""
-        return [ref for ref in self._refs.values() if ref.kind == kind]
+        """All usable models of one of `refs.KINDS`, the embedded ones first, then by name."""
+        names = self._contents.names.get(kind)
+        return names.refs() if names else []
 
     def find(self, name: str | None, kind: str = "checkpoint") -> ModelRef:
-        """By name; None is the first. Raises `UnknownCheckpoint`, and for other kinds
-        `UnknownModel`, with the names there are."""
-        refs = self.refs(kind)
-        for ref in refs:
-            if name in (None, ref.name):
-                return ref
-        known = ", ".join(ref.name for ref in refs)
-        known = known or "none; start the studio with --models-dir FOLDER"
-        error = UnknownCheckpoint if kind == "checkpoint" else UnknownModel
-        raise error(f"{kind}: {name!r} is unknown. There are: {known}.")
+        """By name; None is the first. Also by file name, by path below its folder, by sha256 or
+        its first 10 digits, and as AUTOMATIC1111 writes it: "name.safetensors [hash]".
+
+        Raises `UnknownCheckpoint`, or `UnknownModel` for other kinds, with the names there are.
+        """
+        names = self._contents.names.get(kind) or Names(kind)
+        return names.find(name, self.sha256)
+
+    def sha256(self, ref: ModelRef) -> str | None:
+        """In hexadecimal digits, if it is known already. See `hashes` for that of a folder."""
+        return self._hashes.get(ref)
+
+    def short_hash(self, ref: ModelRef) -> str | None:
+        """The first 10 digits of its sha256, as AUTOMATIC1111 shows it, if it is known already."""
+        digest = self.sha256(ref)
+        return digest and digest[:SHORT_HASH]
+
+    def compute_sha256(self, ref: ModelRef) -> str:
+        """Known, or read from the disk now, at some hundred MB a second. Raises
+        `CheckpointError`."""
+        digest = self.sha256(ref)
+        if digest is None:
+            try:
+                digest = sha256_of(ref.path)
+            except OSError as error:
+                cause = error.strerror or error
+                raise CheckpointError(f"{ref.name} cannot be read: {cause}.") from None
+            self._hashes.put(ref, digest)
+            self._hashes.save()
+            self._hash_is_known(ref)
+        return digest
+
+    def duplicates(self) -> list[tuple[ModelRef, ...]]:
+        """Groups of equal content, as far as hashes are known."""
+        groups: dict[str, list[ModelRef]] = defaultdict(list)
+        for ref in self._all():
+            digest = self.sha256(ref)
+            if digest:
+                groups[digest].append(ref)
+        return [tuple(group) for group in groups.values() if len(group) > 1]
+
+    def notes(self, ref: ModelRef) -> Notes:
+        """What the artist noted for it; they follow a renamed file once its hash is known."""
+        return self._notes.get(ref.path, self.sha256(ref))
+
+    def set_notes(self, ref: ModelRef, **changes: Any) -> Notes:
+        """Change some fields of `Notes`; None takes one back. A corrected `prediction_type` is in
+        the refs from now on. Raises `InvalidRequest`, or `SaveError` if they cannot be written."""
+        notes = self._notes.set(ref, self.sha256(ref), changes)
+        self._publish_again()
+        return notes
+
+    def delete(self, ref: ModelRef) -> Path:
+        """Move its file or folder to `trash`, and return where it lies now, for `restore`.
+
+        Raises `InvalidRequest` for an embedded model, `NotFound` if it is gone already,
+        `SaveError` if it cannot be moved.
+        """
+        if self._embedded and ref.path.is_relative_to(self._embedded):
+            raise InvalidRequest(f"{ref.name} comes with the studio and cannot be deleted.")
+        if not os.path.lexists(ref.path):
+            raise NotFound(f"{ref.name} is gone already.")
+        id = self.trash.put(ref.path)
+        self.refresh()
+        return self.trash.path(id)
+
+    def restore(self, trashed: Path) -> Path:
+        """Undo `delete`; returns where the file lies again. Raises as `Trash.restore` does."""
+        path = self.trash.restore(trashed.parent.name)
+        self.refresh()
+        return path
+
+    def watch(
+        self, on_change: Callable[[], None] = lambda: None, interval_s: float = INTERVAL_S
+    ) -> None:
+        """From now on, until `close`: look for changes every `interval_s`, compute missing hashes
+        in the background, and call `on_change` (in one of these threads) after every change.
+        What was deleted thirty days ago is erased."""
+        self._on_change = on_change
+        self.trash.erase_old()
+        self._watcher = Watcher(self._look, interval_s)
+        self._hasher = HashWorker(self._hashes, self._all, self._hash_is_known)
+
+    def close(self) -> None:
+        """End `watch`; does nothing where it was not begun."""
+        watcher, hasher = self._watcher, self._hasher
+        self._watcher = self._hasher = None
+        for each in filter(None, (watcher, hasher)):
+            each.close()
+
+    def _look(self) -> None:
+        if self.pending or has_changed(self._scan, self._scanned_ns):
+            self.refresh()
+
+    def _tell(self) -> None:
+        self.changes += 1
+        self._on_change()
+
+    def _hash_is_known(self, ref: ModelRef) -> None:
+        digest = self.sha256(ref)
+        if digest:
+            self._notes.learn(ref.path, digest)
+        self._publish_again()
+        self._tell()
+
+    def _all(self) -> Iterable[ModelRef]:
+        return [ref for kind in KINDS for ref in self.refs(kind)]
+
+    @staticmethod
+    def _is_new(found: Found) -> bool:
+        return abs(time.time_ns() - found.modified_ns) < SETTLE_S * 1e9
+
+    def _publish_again(self) -> None:
+        """The same files, with what is known or noted of them by now."""
+        with self._lock:
+            changed = self._publish(self.broken, self.pending)
+        if changed:
+            self._tell()
+
+    def _publish(self, broken: dict[Path, str], pending: dict[Path, str]) -> bool:
+        """Make refs of what was probed; whether anything differs from before."""
+        refs: dict[str, dict[str, tuple[Found, ModelRef]]] = {kind: {} for kind in KINDS}
+        for found, told in sorted(self._probed, key=lambda each: _is_pickle(each[0])):
+            named = refs[told.kind]
+            name = unused(display_name(found), named)
+            named[name] = (found, self._with_notes(_ref(name, found, told)))
+        names = {kind: Names(kind, named.values(), self._embedded) for kind, named in refs.items()}
+        before, self._contents = self._contents, _Contents(names, broken, pending)
+        return before != self._contents
+
+    def _with_notes(self, ref: ModelRef) -> ModelRef:
+        notes = self.notes(ref)
+        corrected = {
+            name: value
+            for name in ("prediction_type", "zero_snr")
+            if (value := getattr(notes, name)) is not None
+        }
+        return replace(ref, **corrected) if corrected else ref
 
 
-def inspect(path: Path) -> ModelRef:
-    """What the diffusers folder `path` holds. Raises `CheckpointError` if we cannot run it."""
-    index = _json(path / "model_index.json")
-    for part, classes in _PARTS.items():
-        library, cls = (index.get(part) or [None, None])[:2]
-        if cls is None:
-            raise CheckpointError(f"{path.name} has no {part}. Add the missing folder.")
-        if library not in ("diffusers", "transformers") or (classes and cls not in classes):
-            raise CheckpointError(f"{path.name}: a {part} of class {cls} cannot be run here.")
-    unet = _json(path / "unet" / "config.json")
-    if unet.get("in_channels") != 4:
-        channels = unet.get("in_channels")
-        raise CheckpointError(
-            f"{path.name} is not a text-to-image model: its U-Net takes {channels} channels."
-        )
-    scheduler = _json(path / "scheduler" / "scheduler_config.json")
+def _is_pickle(found: Found) -> bool:
+    """They come last, so that of two files of one name the safetensors one has the plain name."""
+    return found.path.suffix.lower() in PICKLES
+
+
+def _ref(name: str, found: Found, told: Probe) -> ModelRef:
     return ModelRef(
-        name=path.name,
-        kind="checkpoint",
-        path=path,
-        family=_family(path, unet),
-        prediction_type=scheduler.get("prediction_type", "epsilon"),
+        name=name,
+        kind=told.kind,
+        path=found.path,
+        family=told.family,
+        layout=told.layout,
+        task=told.task,
+        prediction_type=told.prediction_type,
+        zero_snr=told.zero_snr,
+        dtype=told.dtype,
+        size_bytes=found.size_bytes,
+        modified_ns=found.modified_ns,
+        rank=told.rank,
+        vectors=told.vectors,
+        title=told.title,
+        trigger_words=told.trigger_words,
     )
-
-
-def _family(path: Path, unet: dict) -> ModelFamily:
-    width = unet.get("cross_attention_dim")
-    if not isinstance(width, int):
-        raise CheckpointError(f"{path.name}: its U-Net takes no text, so it cannot be prompted.")
-    if width < min(_FAMILY_OF_TEXT_WIDTH):
-        return PICTUREBOOK
-    if width not in _FAMILY_OF_TEXT_WIDTH:
-        raise CheckpointError(
-            f"{path.name} is of a family that is not known here (text width {width})."
-        )
-    return _FAMILY_OF_TEXT_WIDTH[width]
-
-
-def _diffusers_folders(folder: Path) -> Iterator[Path]:
-    """Folders with a model_index.json, `folder` itself included, in alphabetical order."""
-    for root, names, files in os.walk(folder):
-        path = Path(root)
-        if "model_index.json" in files:
-            names.clear()
-            yield path
-        elif len(path.relative_to(folder).parts) >= MAX_DEPTH:
-            names.clear()
-        names.sort()
-
-
-def _json(path: Path) -> dict:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged: {error}.") from None
-    if not isinstance(found, dict):
-        raise CheckpointError(f"{path} is damaged: it holds no JSON object.")
-    return found
-
-
-def _unused(name: str, taken: dict[str, ModelRef]) -> str:
-    """`name`, or `name (2)`, … where two folders are called alike."""
-    unused, count = name, 1
-    while unused in taken:
-        count += 1
-        unused = f"{name} ({count})"
-    return unused

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import gradio as gr
 import pytest
 
 from studio.app import create_app
 from studio.domain.errors import InvalidRequest
-from studio.domain.family import PICTUREBOOK
-from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
 from studio.ui import theme
 from studio.ui.form import Form
 from studio.ui.markup import text
+from tests.models import files
 
 
 @pytest.fixture
@@ -61,14 +59,17 @@ def test_head_carries_names_as_data_only():
     assert json.loads(data)["name"] == "</script><script>alert(1)</script>"
 
 
-def test_page_over_http(serve):
-    served = serve(FakeEngine(), app=create_app)
-    nasty = ModelRef("</script><b>", "checkpoint", Path("."), PICTUREBOOK)
-    served.studio.catalog._refs[nasty.name] = nasty
+def test_page_over_http(serve, tmp_path):
+    nasty = files.write(
+        tmp_path / "models" / "<!--<script>.safetensors",
+        files.checkpoint(),
+        metadata={"modelspec.title": "</script><b>"},
+    )
+    served = serve(FakeEngine(), app=create_app, models_dir=(tmp_path / "models",))
     page = served.http.get("/")
     assert page.headers["content-type"].startswith("text/html")
     data = json.loads(re.search(r'id="studio-data">(.*?)</script>', page.text)[1])
-    assert nasty.name in [ref["name"] for ref in data["checkpoints"]]
+    assert nasty.stem in [ref["name"] for ref in data["checkpoints"]]
     assert "githubusercontent" not in page.text
     script = re.search(r'href="(page/\w+/main\.js)"', page.text)[1]
     answer = served.http.get(f"/{script}")

@@ -1,0 +1,156 @@
+"""Tensor names of a model file, searched quickly: which kind of model they are those of.
+
+All names are joined to one text, one a line, so that a question about thousands of names is one
+search in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
+
+FAMILY_OF_TEXT_WIDTH = {768: SD1, 1024: SD2, 1280: SDXL_REFINER, 2048: SDXL}
+"""In-width of the U-Net's cross attention -> family; any narrower model is a picturebook."""
+
+
+def family_of_text_width(width: int | None) -> ModelFamily | None:
+    """The family whose U-Net reads embeddings of this width; None: none that is known."""
+    if width is not None and 0 < width < min(FAMILY_OF_TEXT_WIDTH):
+        return PICTUREBOOK
+    return FAMILY_OF_TEXT_WIDTH.get(width)
+
+
+class Keys:
+    """The names, and the shapes where they are known (a pickle shows names only)."""
+
+    def __init__(
+        self, names: Iterable[str], shapes: Mapping[str, tuple[int, ...]] | None = None
+    ) -> None:
+        self._text = "\n" + "\n".join(names) + "\n"
+        self._shapes = shapes or {}
+
+    def start(self, *prefixes: str) -> bool:
+        """Whether some name begins with one of these."""
+        return any("\n" + prefix in self._text for prefix in prefixes)
+
+    def have(self, *parts: str) -> bool:
+        """Whether some name contains one of these."""
+        return any(part in self._text for part in parts)
+
+    def exist(self, *names: str) -> bool:
+        """Whether one of these is a name."""
+        return any(f"\n{name}\n" in self._text for name in names)
+
+    def match(self, pattern: str) -> bool:
+        """Whether the regular expression is found in some name."""
+        return re.search(pattern, self._text) is not None
+
+    def shape(self, pattern: str) -> tuple[int, ...] | None:
+        """Of the first name that this regular expression matches from somewhere to its end."""
+        for found in re.finditer(rf"(?:{pattern})(?=\n)", self._text):
+            begin = self._text.rfind("\n", 0, found.start()) + 1
+            shape = self._shapes.get(self._text[begin : found.end()])
+            if shape is not None:
+                return shape
+        return None
+
+    def width(self, pattern: str) -> int | None:
+        """The in-width (second dimension) of the weight of that name."""
+        shape = self.shape(pattern)
+        return shape[1] if shape and len(shape) > 1 else None
+
+    def ending(self, *suffixes: str) -> list[tuple[int, ...]]:
+        """The shapes of all tensors whose names end so."""
+        return [shape for name, shape in self._shapes.items() if name.endswith(suffixes)]
+
+
+_ADAPTER = (
+    "lora_down", "lora_up", ".lora_A.", ".lora_B.", ".lora.down.", ".lora.up.", "_lora.down.",
+    "lora_linear_layer", ".hada_w1_", ".lokr_w1", ".lokr_w2", ".oft_", ".dora_scale",
+    ".lora_magnitude_vector", ".on_input",
+)  # fmt: skip
+
+_RULES = (
+    ("controlnet_lllite", lambda keys: keys.start("lllite_")),
+    ("control_lora", lambda keys: keys.exist("lora_controlnet")),
+    ("ip_adapter", lambda keys: keys.start("image_proj.", "ip_adapter.")),
+    ("lora", lambda keys: keys.start("lora_unet_", "lora_te", "lycoris_") or keys.have(*_ADAPTER)),
+    (
+        "controlnet",
+        lambda keys: (
+            keys.start("control_model.", "controlnet_", "zero_convs.")
+            or keys.have(
+                "input_hint_block.", "controlnet_cond_embedding.", "controlnet_down_blocks."
+            )
+        ),
+    ),
+    (
+        "checkpoint",
+        lambda keys: (
+            keys.start("model.diffusion_model.")
+            or (keys.start("unet.") and keys.start("vae.") and keys.start("text_encoder"))
+        ),
+    ),
+    (
+        "t2i_adapter",
+        lambda keys: (
+            keys.start("adapter.body.", "adapter.conv_in.")
+            or (keys.start("body.0.block1.", "body.0.resnets.") and keys.exist("conv_in.weight"))
+        ),
+    ),
+    ("unet", lambda keys: keys.match(r"(input_blocks|down_blocks)\.[^\n]*attn2\.to_k")),
+    (
+        "upscaler",
+        lambda keys: (
+            keys.exist("conv_first.weight", "body.0.weight")
+            or keys.have(".sub.0.RDB1.")
+            or keys.start("layers.0.residual_group.")
+        ),
+    ),
+    (
+        "vae",
+        lambda keys: (
+            keys.have("decoder.up.0.", "decoder.up_blocks.0.") and keys.have("decoder.conv_in.")
+        ),
+    ),
+    (
+        "tiny_vae",
+        lambda keys: (
+            keys.have("decoder.layers.", "encoder.layers.0.conv", "encoder.layers.0.weight")
+            and not keys.have("self_attn")
+            or keys.match(r"\n\d+\.conv\.0\.weight\n")
+        ),
+    ),
+    (
+        "text_encoder",
+        lambda keys: (
+            keys.have("text_model.encoder.layers.", "token_embedding.weight", "resblocks.0.attn.")
+            or keys.match(r"\nencoder\.(layers|block)\.0\.")
+        ),
+    ),
+)
+"""Kind -> whether these are names of such a model; the first that fits."""
+
+
+def kind_of(keys: Keys) -> str:
+    """One of `refs.KINDS`, or one of "ip_adapter", "t2i_adapter", "control_lora",
+    "controlnet_lllite", "unet" and "text_encoder", or "unknown". Embeddings are told by their
+    shapes and not here."""
+    return next((kind for kind, fits in _RULES if fits(keys)), "unknown")
+
+
+def family_by_names(keys: Keys) -> ModelFamily | None:
+    """For files without shapes or without cross attention: told by names that one family has."""
+    if keys.start("conditioner.embedders.1.", "lora_te2_", "text_encoder_2.", "te2."):
+        return SDXL
+    if keys.start("conditioner.embedders.0.model."):
+        return SDXL_REFINER
+    if keys.match(r"lora_unet_[^\n]*_transformer_blocks_[1-9]_|\.transformer_blocks\.[1-9]\."):
+        return SDXL
+    if keys.start("cond_stage_model.model."):
+        return SD2
+    if keys.start("cond_stage_model.transformer.", "lora_te1_"):
+        return SD1 if keys.start("cond_stage_model.") else SDXL
+    return None
