@@ -85,7 +85,8 @@ class NoiseSchedule:
         below = below.clip(0, len(self._logs) - 2)
         low, high = self._logs[below], self._logs[below + 1]
         weight = np.clip((low - logs) / (low - high), 0, 1)
-        return (1 - weight) * below + weight * (below + 1)
+        whole = below.astype(sigmas.dtype)
+        return (1 - weight) * whole + weight * (whole + 1)
 
 
 def _evenly(steps: int) -> np.ndarray:

@@ -88,7 +88,11 @@ def set_steps(scheduler: Any, steps: int) -> None:
     read them back at every step. Telling the first index also keeps a schedule with two equal
     timesteps (beta, from 32 steps) from being misread.
     """
-    scheduler.set_timesteps(steps, device="cpu")
+    more = {}
+    distilled_in = getattr(scheduler.config, "original_inference_steps", steps)
+    if steps > distilled_in:  # LCM and TCD choose among the timesteps they were distilled at
+        more["original_inference_steps"] = steps
+    scheduler.set_timesteps(steps, device="cpu", **more)
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
 

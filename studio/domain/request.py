@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from studio.domain.errors import InvalidRequest, explain, shorten
 from studio.domain.family import ModelFamily
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, resolve
 
 MAX_SEED = 2**53 - 1
 """The largest whole number that JSON in a browser carries exactly."""
@@ -159,7 +159,8 @@ class GenerationRequest(_Frozen):
         le=1.0,
         allow_inf_nan=False,
         title="Eta",
-        description="How much fresh noise each step adds, for samplers that can. Empty: their own.",
+        description="How much of the noise is fresh: ancestral and SDE samplers, DPM fast and "
+        "adaptive, DDIM, TCD. Empty: the sampler's own.",
         json_schema_extra={"step": 0.05},
     )
     s_churn: float = Field(
@@ -168,7 +169,7 @@ class GenerationRequest(_Frozen):
         le=100.0,
         allow_inf_nan=False,
         title="Sigma churn",
-        description="Noise stirred in on the way; Euler, Heun and DPM2 only.",
+        description="Noise stirred in on the way; Euler, Heun, HeunPP2 and DPM2 only.",
         json_schema_extra={"step": 1.0},
     )
     s_tmin: float = Field(
@@ -195,7 +196,7 @@ class GenerationRequest(_Frozen):
         le=1.1,
         allow_inf_nan=False,
         title="Sigma noise",
-        description="Strength of the noise that churn and ancestral samplers add.",
+        description="Strength of the noise that churn, ancestral, SDE and Restart samplers add.",
         json_schema_extra={"step": 0.001},
     )
 
@@ -212,6 +213,17 @@ class GenerationRequest(_Frozen):
             position = error.start + 1
             raise ValueError(f"has half a character at position {position}. Delete it.") from None
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_other_names(cls, data: Any) -> Any:
+        """Samplers and schedules as other programs call them become the names of our tables."""
+        names = ("scheduler", "noise_schedule")
+        given = data if isinstance(data, dict) else {}
+        asked = [given.get(name, cls.model_fields[name].default) for name in names]
+        if given.keys().isdisjoint(names) or not all(isinstance(name, str) for name in asked):
+            return data
+        return {**given, **dict(zip(names, resolve(*asked), strict=True))}
 
     @field_validator("scheduler")
     @classmethod

@@ -38,6 +38,15 @@ NOISE_SCHEDULES: Mapping[str, str] = MappingProxyType(
 _SIGMAS = tuple(name for name in NOISE_SCHEDULES if name != "automatic")
 _TIMESTEPS = ("normal", "sgm_uniform")
 
+
+def _without(names: tuple[str, ...], *left_out: str) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in left_out)
+
+
+_TO_PURE_NOISE = _without(_SIGMAS, "align_your_steps", "ddim", "beta")
+"""Those that begin at the very last timestep and do not linger there, where σ is in the thousands
+for a zero-SNR model."""
+
 ALIGN_YOUR_STEPS = (
     14.6146412293,
     6.4745760956,
@@ -127,67 +136,139 @@ class SchedulerSpec:
 
 
 _SPECS = (
-    SchedulerSpec("DPM++ 2M", "DPMSolverMultistepScheduler", automatic="karras"),
     SchedulerSpec(
-        "DPM++ SDE",
-        "DPMSolverSDEScheduler",
+        "DPM++ 2M",
+        "DPMSolverMultistepScheduler",
         automatic="karras",
-        honours=frozenset({"s_noise"}),
+        min_steps={"ddim": 2},
+        zero_snr=_TO_PURE_NOISE,
+    ),
+    SchedulerSpec(
+        "DPM++ SDE", "DPMSolverSDEScheduler", automatic="karras", honours=frozenset({"s_noise"})
     ),
     SchedulerSpec(
         "DPM++ 2M SDE",
         "DPMSolverMultistepScheduler",
         "SdeMultistep",
         automatic="exponential",
+        noise_schedules=_without(_SIGMAS, "uniform"),
         options={"algorithm_type": "sde-dpmsolver++"},
+        min_steps={"ddim": 2},
         honours=ANCESTRAL,
+        zero_snr=_without(_TO_PURE_NOISE, "uniform"),
     ),
     SchedulerSpec(
         "DPM++ 2M SDE Heun",
         "DPMSolverMultistepScheduler",
         "SdeMultistep",
         automatic="exponential",
+        noise_schedules=_without(_SIGMAS, "uniform", "ddim", "beta"),
         options={"algorithm_type": "sde-dpmsolver++", "solver_type": "heun"},
+        min_steps={"kl_optimal": 13},
         honours=ANCESTRAL,
+        zero_snr=_without(_TO_PURE_NOISE, "uniform", "karras", "kl_optimal"),
     ),
-    SchedulerSpec("DPM++ 2S", "DPMSolverSinglestepScheduler", automatic="karras"),
+    SchedulerSpec(
+        "DPM++ 2S", "DPMSolverSinglestepScheduler", automatic="karras", min_steps={"ddim": 2}
+    ),
     SchedulerSpec(
         "DPM++ 2S a",
         sampler="DpmPlusPlus2SAncestral",
         automatic="karras",
         honours=ANCESTRAL,
+        zero_snr=_TO_PURE_NOISE,
     ),
     SchedulerSpec(
         "DPM++ 3M SDE",
         "DPMSolverMultistepScheduler",
         "SdeMultistep",
         automatic="exponential",
+        noise_schedules=_without(_SIGMAS, "uniform", "ddim", "beta"),
         options={"algorithm_type": "sde-dpmsolver++", "solver_order": 3},
+        min_steps={"karras": 9, "kl_optimal": 16},
         honours=ANCESTRAL,
+        zero_snr=_without(_TO_PURE_NOISE, "uniform", "karras", "kl_optimal"),
     ),
     SchedulerSpec(
-        "Euler a", "EulerAncestralDiscreteScheduler", "EulerAncestral", honours=ANCESTRAL
+        "Euler a",
+        "EulerAncestralDiscreteScheduler",
+        "EulerAncestral",
+        honours=ANCESTRAL,
+        zero_snr=_without(_TO_PURE_NOISE, "karras"),
     ),
-    SchedulerSpec("Euler", "EulerDiscreteScheduler", "Euler", honours=CHURN),
-    SchedulerSpec("Euler CFG++", sampler="EulerCfgPlusPlus", aliases=("euler_cfg_pp",)),
-    SchedulerSpec("Euler a CFG++", sampler="EulerAncestralCfgPlusPlus", honours=ANCESTRAL),
+    SchedulerSpec(
+        "Euler", "EulerDiscreteScheduler", "Euler", honours=CHURN, zero_snr=_TO_PURE_NOISE
+    ),
+    SchedulerSpec("Euler CFG++", sampler="EulerCfgPlusPlus", zero_snr=_TO_PURE_NOISE),
+    SchedulerSpec(
+        "Euler a CFG++",
+        sampler="EulerAncestralCfgPlusPlus",
+        honours=ANCESTRAL,
+        zero_snr=_without(_TO_PURE_NOISE, "karras"),
+    ),
     SchedulerSpec("LMS", "LMSDiscreteScheduler"),
-    SchedulerSpec("Heun", "HeunDiscreteScheduler", "Heun", honours=CHURN),
-    SchedulerSpec("HeunPP2", sampler="HeunPlusPlus", honours=CHURN),
-    SchedulerSpec("DPM2", "KDPM2DiscreteScheduler", "Dpm2", automatic="karras", honours=CHURN),
+    SchedulerSpec(
+        "Heun",
+        "HeunDiscreteScheduler",
+        "Heun",
+        min_steps={
+            "normal": 4,
+            "uniform": 4,
+            "karras": 5,
+            "exponential": 5,
+            "polyexponential": 5,
+            "kl_optimal": 5,
+            "ddim": 3,
+            "beta": 8,
+        },
+        honours=CHURN,
+        zero_snr=_without(_TO_PURE_NOISE, "karras", "kl_optimal"),
+    ),
+    SchedulerSpec("HeunPP2", sampler="HeunPlusPlus", honours=CHURN, zero_snr=_TO_PURE_NOISE),
+    SchedulerSpec(
+        "DPM2",
+        "KDPM2DiscreteScheduler",
+        "Dpm2",
+        automatic="karras",
+        min_steps={
+            "normal": 5,
+            "uniform": 5,
+            "karras": 4,
+            "exponential": 4,
+            "polyexponential": 4,
+            "kl_optimal": 4,
+            "ddim": 4,
+            "beta": 10,
+        },
+        honours=CHURN,
+        zero_snr=_TO_PURE_NOISE,
+    ),
     SchedulerSpec(
         "DPM2 a",
         "KDPM2AncestralDiscreteScheduler",
         "Dpm2Ancestral",
         automatic="karras",
+        min_steps={
+            "normal": 7,
+            "uniform": 7,
+            "karras": 7,
+            "exponential": 7,
+            "polyexponential": 7,
+            "kl_optimal": 5,
+            "ddim": 6,
+            "beta": 16,
+        },
         honours=ANCESTRAL,
+        zero_snr=_without(_TO_PURE_NOISE, "karras", "exponential", "polyexponential"),
     ),
     SchedulerSpec(
         "DPM fast",
         sampler="DpmFast",
         automatic="exponential",
         noise_schedules=("exponential",),
+        min_steps={"exponential": 3},
         honours=ANCESTRAL,
+        zero_snr=("exponential",),
     ),
     SchedulerSpec(
         "DPM adaptive",
@@ -201,29 +282,92 @@ _SPECS = (
         "Restart",
         sampler="Restart",
         automatic="karras",
+        min_steps={
+            "normal": 4,
+            "uniform": 4,
+            "karras": 5,
+            "exponential": 5,
+            "polyexponential": 5,
+            "kl_optimal": 5,
+            "ddim": 3,
+            "beta": 8,
+        },
         honours=frozenset({"s_noise"}),
+        zero_snr=_without(_TO_PURE_NOISE, "karras", "kl_optimal"),
     ),
-    SchedulerSpec("UniPC", "UniPCMultistepScheduler", aliases=("uni_pc_bh2",)),
-    SchedulerSpec("DEIS", "DEISMultistepScheduler"),
-    SchedulerSpec("IPNDM", sampler="Ipndm", automatic="karras"),
-    SchedulerSpec("IPNDM_V", sampler="IpndmVariable", automatic="karras"),
+    SchedulerSpec(
+        "UniPC",
+        "UniPCMultistepScheduler",
+        min_steps={"ddim": 2},
+        zero_snr=_TO_PURE_NOISE,
+        aliases=("uni_pc_bh2",),
+    ),
+    SchedulerSpec(
+        "DEIS",
+        "DEISMultistepScheduler",
+        min_steps={
+            "uniform": 2,
+            "karras": 2,
+            "exponential": 2,
+            "polyexponential": 2,
+            "kl_optimal": 2,
+            "align_your_steps": 3,
+            "simple": 3,
+            "ddim": 2,
+            "beta": 2,
+            "turbo": 3,
+        },
+    ),
+    SchedulerSpec("IPNDM", sampler="Ipndm", automatic="karras", zero_snr=_TO_PURE_NOISE),
+    SchedulerSpec("IPNDM_V", sampler="IpndmVariable", automatic="karras", zero_snr=_TO_PURE_NOISE),
     SchedulerSpec(
         "DDIM",
         "DDIMScheduler",
         noise_schedules=_TIMESTEPS,
+        min_steps={"normal": 2},
         honours=frozenset({"eta"}),
+        zero_snr=_TIMESTEPS,
     ),
-    SchedulerSpec("DDIM CFG++", sampler="EulerCfgPlusPlus", automatic="ddim"),
+    SchedulerSpec(
+        "DDIM CFG++", sampler="EulerCfgPlusPlus", automatic="ddim", zero_snr=_TO_PURE_NOISE
+    ),
     SchedulerSpec(
         "PLMS",
         "PNDMScheduler",
         noise_schedules=("normal",),
         options={"skip_prk_steps": True},
+        min_steps={"normal": 3},
     ),
-    SchedulerSpec("DDPM", "DDPMScheduler", noise_schedules=_TIMESTEPS),
-    SchedulerSpec("LCM", "LCMScheduler", noise_schedules=("normal",)),
-    SchedulerSpec("TCD", "TCDScheduler", noise_schedules=("normal",), honours=frozenset({"eta"})),
-    SchedulerSpec("SA-Solver", "SASolverScheduler"),
+    SchedulerSpec(
+        "DDPM",
+        "DDPMScheduler",
+        noise_schedules=_TIMESTEPS,
+        min_steps={"normal": 2},
+        zero_snr=_TIMESTEPS,
+    ),
+    SchedulerSpec("LCM", "LCMScheduler", noise_schedules=("normal",), zero_snr=("normal",)),
+    SchedulerSpec(
+        "TCD",
+        "TCDScheduler",
+        noise_schedules=("normal",),
+        honours=frozenset({"eta"}),
+        zero_snr=("normal",),
+    ),
+    SchedulerSpec(
+        "SA-Solver",
+        "SASolverScheduler",
+        noise_schedules=_without(_SIGMAS, "uniform", "beta"),
+        min_steps={
+            "karras": 9,
+            "exponential": 6,
+            "polyexponential": 6,
+            "kl_optimal": 11,
+            "align_your_steps": 4,
+            "simple": 5,
+            "ddim": 15,
+            "turbo": 5,
+        },
+    ),
 )
 
 SCHEDULERS: Mapping[str, SchedulerSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})

@@ -19,6 +19,7 @@ from studio.diffusion.denoise import Ask, Step, denoise
 from studio.domain import errors, events, infotext
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
+from studio.domain.schedulers import SamplerOptions
 from studio.engine.protocol import WantsPreview, never
 from studio.models.loader import Models
 from studio.models.manager import ModelManager
@@ -144,6 +145,7 @@ class StableDiffusionEngine:
             request.noise_schedule,
             models.ref.prediction_type or "epsilon",
             seeds,
+            _sampler_options(request, models.ref),
         )
         self._manager.bring(*(encoder.part for encoder in family.prompt_encoders), "vae")
         words = _condition(request, models, device)
@@ -236,6 +238,18 @@ def _condition(
         negative_prompt_embeds=embeds[1:].expand(rows, -1, -1) if guided else None,
         guidance_scale=each(request.guidance_scale),
         guidance_rescale=each(request.guidance_rescale) if rescaled else None,
+    )
+
+
+def _sampler_options(request: GenerationRequest, ref: ModelRef) -> SamplerOptions:
+    return SamplerOptions(
+        eta=request.eta,
+        s_churn=request.s_churn,
+        s_tmin=request.s_tmin,
+        s_tmax=request.s_tmax,
+        s_noise=request.s_noise,
+        zero_snr=ref.zero_snr,
+        optimal_sigmas=ref.family.optimal_sigmas,
     )
 
 

@@ -57,8 +57,9 @@ class Sampler:
     wants_negative = False
     guidance_factor = 1.0
     whole_timesteps: frozenset[str] = frozenset()
-    """Noise schedules whose timesteps are rounded, where diffusers does and pictures depend on
-    it."""
+    """Noise schedules whose timesteps are rounded, as diffusers does: pictures depend on it."""
+    lands_on_points = True
+    """All calls are at points of the noise schedule; else only the first of each step is."""
 
     def __init__(
         self, schedule: NoiseSchedule, prediction_type: str, options: SamplerOptions
@@ -80,10 +81,12 @@ class Sampler:
         self.sigmas = torch.from_numpy(np.append(points, 0.0).astype(np.float32))
         self._begin_step, self._index, self._calls = 0, 0, None
         self._called, self._first_calls = self._rehearse()
+        called = torch.from_numpy(self.schedule.timesteps_of(self._called.numpy()))
         known = dict(zip(self.sigmas.tolist(), timesteps.tolist(), strict=False))
-        called = self.schedule.timesteps_of(self._called.numpy())
-        exact = [known.get(s, t) for s, t in zip(self._called.tolist(), called, strict=True)]
-        self.timesteps = torch.tensor(exact, dtype=torch.float32, device=device)
+        exact = range(len(called)) if self.lands_on_points else self._first_calls
+        for call in exact:
+            called[call] = known.get(float(self._called[call]), called[call])
+        self.timesteps = called.to(device, torch.float32)
 
     def set_begin_index(self, begin_index: int = 0) -> None:
         """Begin at that U-Net call. Raises ValueError where it is not the first of a step."""

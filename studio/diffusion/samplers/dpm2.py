@@ -12,6 +12,7 @@ class Dpm2(Sampler):
 
     order = 2
     whole_timesteps = frozenset({"karras"})
+    lands_on_points = False
 
     def _step(self, x: torch.Tensor, i: int) -> Calls:
         x, sigma = self._churned(x, i)

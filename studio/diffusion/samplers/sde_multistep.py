@@ -22,6 +22,9 @@ class SdeMultistep(DPMSolverMultistepScheduler):
     def dpm_solver_first_order_update(
         self, model_output: torch.Tensor, *args: Any, **known: Any
     ) -> torch.Tensor:
+        if self.eta == 1:
+            known["noise"] = known["noise"] * self.s_noise
+            return super().dpm_solver_first_order_update(model_output, **known)
         return self._update([model_output], **known)
 
     def multistep_dpm_solver_second_order_update(
