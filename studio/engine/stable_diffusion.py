@@ -17,7 +17,7 @@ from PIL import Image
 from studio.diffusion import conditioning, latents, predictors, preview, schedulers
 from studio.diffusion.denoise import Ask, Step, denoise
 from studio.domain import errors, events, infotext
-from studio.domain.refs import Selection
+from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SamplerOptions
 from studio.engine.protocol import WantsPreview, never
