@@ -143,13 +143,13 @@ def write_single(
 def original(parts: dict[str, torch.nn.Module], family: ModelFamily) -> dict[str, torch.Tensor]:
     """The tensors of `parts` under the names of the original layout."""
     tensors = {}
-    _put(tensors, "model.diffusion_model", _original_unet(parts["unet"]))
-    _put(tensors, "first_stage_model", _original_vae(parts["vae"]))
+    _put(tensors, "model.diffusion_model", original_unet(parts["unet"]))
+    _put(tensors, "first_stage_model", original_vae(parts["vae"]))
     for place, encoder in enumerate(family.prompt_encoders):
         outer = f"conditioner.embedders.{place}" if family.size_conditioning else "cond_stage_model"
         module = parts[encoder.part]
         if encoder.pad_token == "!":
-            _put(tensors, f"{outer}.model", _original_openclip(module, encoder.left_out))
+            _put(tensors, f"{outer}.model", original_openclip(module, encoder.left_out))
         else:
             _put(tensors, f"{outer}.transformer.text_model", module.state_dict())
             ids = torch.arange(77)[None]
@@ -191,7 +191,7 @@ def _layers(into: dict, side: str, number: int, block: torch.nn.Module, resample
     return number
 
 
-def _original_unet(unet: UNet2DConditionModel) -> dict[str, torch.Tensor]:
+def original_unet(unet: UNet2DConditionModel) -> dict[str, torch.Tensor]:
     into: dict[str, torch.Tensor] = {}
     for ours, theirs in (("time_embedding", "time_embed"), ("add_embedding", "label_emb.0")):
         if getattr(unet, ours, None) is not None:
@@ -217,7 +217,7 @@ def _vae_resnet(into: dict, prefix: str, module: torch.nn.Module) -> None:
         into[f"{prefix}.{name.replace('conv_shortcut', 'nin_shortcut')}"] = tensor
 
 
-def _original_vae(vae: AutoencoderKL) -> dict[str, torch.Tensor]:
+def original_vae(vae: AutoencoderKL) -> dict[str, torch.Tensor]:
     into: dict[str, torch.Tensor] = {}
     for side, half in (("encoder", vae.encoder), ("decoder", vae.decoder)):
         _put(into, f"{side}.conv_in", half.conv_in.state_dict())
@@ -245,7 +245,7 @@ def _original_vae(vae: AutoencoderKL) -> dict[str, torch.Tensor]:
     return into
 
 
-def _original_openclip(module: torch.nn.Module, left_out: int) -> dict[str, torch.Tensor]:
+def original_openclip(module: torch.nn.Module, left_out: int) -> dict[str, torch.Tensor]:
     """With a random layer at the end that SD 2.x keeps and never uses."""
     core = getattr(module, "text_model", module)
     width = core.config.hidden_size

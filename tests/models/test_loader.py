@@ -1,0 +1,285 @@
+"""Checkpoints in the original layout: read exactly, whatever the family, format and dialect."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from accelerate import init_empty_weights
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+
+from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER
+from studio.domain.refs import ModelRef
+from studio.models import export, loader
+from studio.models.catalog import Catalog
+from studio.models.configs import unet_config, vae_config
+from studio.models.loader import Weights
+from studio.settings import assets_dir
+from tests.models import checkpoints
+from tests.models.checkpoints import FAMILIES
+
+each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+
+
+def read(ref: ModelRef, dtype: torch.dtype = torch.float32, vae: ModelRef | None = None) -> Weights:
+    return next(weights for *_, weights in loader.read(ref, dtype, vae) if weights)
+
+
+def assert_holds(weights: Weights, parts: dict[str, torch.nn.Module]) -> None:
+    """Every weight of `parts`, bit for bit, in modules of the same architecture."""
+    assert set(weights.parts) == set(parts)
+    for name, module in parts.items():
+        expected = module.state_dict()
+        assert set(weights.parts[name]) == set(expected)
+        for key, tensor in weights.parts[name].items():
+            assert tensor.is_contiguous()
+            assert torch.equal(tensor, expected[key].to(tensor.dtype)), (name, key)
+        built = loader.build(name, weights.configs[name])
+        assert str(built) == str(module)
+
+
+@each_family
+def test_the_original_layout_gives_the_same_weights_as_a_folder(family, tmp_path):
+    parts = checkpoints.parts_of(family)
+    folder = read(checkpoints.write_folder(parts, family, tmp_path / "folder"))
+    single = read(checkpoints.write_single(parts, family, tmp_path / "single.safetensors"))
+    assert_holds(folder, parts)
+    assert_holds(single, parts)
+    ids = [
+        [t(text).input_ids for t in w.tokenizers] for w in (folder, single) for text in ("a cat",)
+    ]
+    assert ids[0] == ids[1]
+    assert [t.pad_token_id for t in single.tokenizers] == [
+        t.pad_token_id for t in folder.tokenizers
+    ]
+
+
+@each_family
+def test_what_the_exporter_writes_is_what_was_read(family, tmp_path):
+    parts = checkpoints.parts_of(family)
+    original = checkpoints.write_single(parts, family, tmp_path / "single.safetensors")
+    export.write_single_file(read(original), tmp_path / "again.safetensors")
+    again = load_file(tmp_path / "again.safetensors")
+    needless = ("position_ids", "logit_scale", "alphas")
+    for key, tensor in load_file(original.path).items():
+        unused = family is SD2 and ("resblocks.3." in key or key.endswith("text_projection"))
+        if not key.endswith(needless) and not unused:
+            assert torch.equal(again[key], tensor), key
+    assert_holds(read(checkpoints.ref_of(family, tmp_path / "again.safetensors")), parts)
+
+
+def test_picturebook_survives_being_one_file(tmp_path):
+    ref = Catalog([assets_dir() / "models"]).find("picturebook")
+    path = tmp_path / "picturebook.safetensors"
+    export.export_checkpoint(ref, path)
+    folder, single = read(ref), read(replace(ref, path=path, layout="single"))
+    for part, tensors in folder.parts.items():
+        assert tensors.keys() == single.parts[part].keys()
+        assert all(torch.equal(tensors[key], single.parts[part][key]) for key in tensors)
+        built = [str(loader.build(part, weights.configs[part])) for weights in (folder, single)]
+        assert built[0] == built[1]
+    text = "a red house, ünïcode 🦊 at dawn"
+    assert folder.tokenizers[0](text).input_ids == single.tokenizers[0](text).input_ids
+    assert folder.configs["vae"]["scaling_factor"] == single.configs["vae"]["scaling_factor"]
+
+
+@pytest.mark.parametrize("channels", [9])
+def test_inpaint_unets_take_nine_channels(channels, tmp_path):
+    parts = checkpoints.parts_of(SD1, channels)
+    assert_holds(read(checkpoints.write_single(parts, SD1, tmp_path / "a.safetensors")), parts)
+
+
+@pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("wanted", [torch.float32, torch.float16, torch.bfloat16])
+def test_every_number_format_is_converted_as_torch_does(stored, wanted, tmp_path):
+    parts = checkpoints.parts_of(SD1)
+    for module in parts.values():
+        module.to(stored)
+    ref = checkpoints.write_single(parts, SD1, tmp_path / "a.safetensors")
+    weights = read(ref, wanted)
+    assert {t.dtype for part in weights.parts.values() for t in part.values()} == {wanted}
+    assert_holds(weights, parts)
+
+
+def change(ref: ModelRef, rename) -> ModelRef:
+    """The file with its tensors renamed; None drops one."""
+    tensors = {rename(name): tensor for name, tensor in load_file(ref.path).items()}
+    tensors.pop(None, None)
+    save_file(tensors, ref.path)
+    return ref
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("model.diffusion_model.", "diffusion_model."),
+        ("cond_stage_model.transformer.text_model.", "cond_stage_model.transformer."),
+        ("embeddings.position_ids", "embeddings.not_known"),
+    ],
+)
+def test_dialects_of_the_original_layout(old, new, tmp_path):
+    parts = checkpoints.parts_of(SD1)
+    ref = checkpoints.write_single(parts, SD1, tmp_path / "a.safetensors")
+    assert_holds(read(change(ref, lambda name: name.replace(old, new))), parts)
+
+
+def test_averaged_weights_beside_the_others_are_left_alone(tmp_path):
+    parts = checkpoints.parts_of(SD1)
+    ref = checkpoints.write_single(parts, SD1, tmp_path / "a.safetensors")
+    tensors = load_file(ref.path)
+    unet = "model.diffusion_model."
+    averaged = {
+        "model_ema." + name.removeprefix("model.").replace(".", ""): tensor + 1
+        for name, tensor in tensors.items()
+        if name.startswith(unet)
+    }
+    save_file({**tensors, **averaged, "model_ema.decay": torch.ones(())}, ref.path)
+    assert_holds(read(ref), parts)
+
+
+@each_family
+def test_one_file_under_our_own_names(family, tmp_path):
+    parts = checkpoints.parts_of(family)
+    path = tmp_path / "a.safetensors"
+    tensors = {
+        f"{part}.{name}": tensor.clone().contiguous()
+        for part, module in parts.items()
+        for name, tensor in module.state_dict().items()
+    }
+    save_file(tensors, path)
+    weights = read(checkpoints.ref_of(family, path))
+    if family is SD1:
+        assert_holds(weights, parts)
+    for part, module in parts.items():
+        assert all(torch.equal(t, weights.parts[part][k]) for k, t in module.state_dict().items())
+
+
+@pytest.mark.parametrize("how", [{"max_shard_size": "200KB"}, {"variant": "fp16"}])
+def test_folders_in_shards_and_variants(how, tmp_path):
+    parts = checkpoints.parts_of(SDXL)
+    ref = checkpoints.write_folder(parts, SDXL, tmp_path / "folder", **how)
+    files = list((ref.path / "unet").glob("*.safetensors"))
+    assert len(files) > 1 or ".fp16." in files[0].name
+    assert_holds(read(ref), parts)
+
+
+def test_old_folders_have_older_names(tmp_path):
+    parts = checkpoints.parts_of(SD1)
+    ref = checkpoints.write_folder(parts, SD1, tmp_path / "folder")
+    for file, old, new in (
+        ("vae/diffusion_pytorch_model", ".to_q.", ".query."),
+        ("vae/diffusion_pytorch_model", ".to_out.0.", ".proj_attn."),
+        ("text_encoder/model", "", "text_model."),
+    ):
+        path = ref.path / f"{file}.safetensors"
+        named = load_file(path)
+        save_file(
+            {name.replace(old, new) if old else new + name: t for name, t in named.items()}, path
+        )
+    assert_holds(read(ref), parts)
+
+
+def test_checkpoints_of_old_pickles(tmp_path):
+    parts = checkpoints.parts_of(SD1)
+    tensors = checkpoints.original(parts, SD1)
+    for zipped in (True, False):
+        path = tmp_path / f"{zipped}.ckpt"
+        books = {"state_dict": tensors, "global_step": 3}
+        torch.save(books, path, _use_new_zipfile_serialization=zipped)
+        assert_holds(read(checkpoints.ref_of(SD1, path)), parts)
+
+
+@pytest.mark.parametrize("form", ["original", "alone", "ours", "folder"])
+def test_another_vae_takes_the_place_of_the_own(form, tmp_path):
+    parts = checkpoints.parts_of(SDXL)
+    other = checkpoints.parts_of(SD1, seed=1)["vae"]
+    path = tmp_path / ("vae" if form == "folder" else "vae.safetensors")
+    named = {"vae": other, "unet": checkpoints.parts_of(SD1)["unet"]}
+    if form == "folder":
+        other.save_pretrained(path)
+    elif form == "ours":
+        save_file(other.state_dict(), path)
+    else:
+        tensors = checkpoints.original({**parts, **named}, SDXL)
+        prefix = "first_stage_model."
+        cut = len(prefix) if form == "alone" else 0
+        save_file({n[cut:]: t.clone() for n, t in tensors.items() if n.startswith(prefix)}, path)
+    ref = checkpoints.write_single(parts, SDXL, tmp_path / "a.safetensors")
+    vae = ModelRef("other", "vae", path)
+    with_it = read(ref, vae=vae)
+    assert_holds(with_it, parts | {"vae": other})
+    if form != "folder":  # its own configuration says the scale
+        assert with_it.configs["vae"]["scaling_factor"] == SDXL.latent_scale
+    assert_holds(read(vae), {"vae": other})
+
+
+def test_a_checkpoint_without_a_vae_needs_one_chosen(tmp_path):
+    parts = checkpoints.parts_of(SD1)
+    ref = checkpoints.write_single(parts, SD1, tmp_path / "a.safetensors")
+    drop = change(ref, lambda name: None if name.startswith("first_stage") else name)
+    with pytest.raises(Exception, match="no VAE in it"):
+        read(drop)
+    parts["vae"].save_pretrained(tmp_path / "vae")
+    assert_holds(read(drop, vae=ModelRef("v", "vae", tmp_path / "vae")), parts)
+
+
+def test_architecture_tells_which_checkpoints_share_modules(tmp_path):
+    found = {}
+    for name, family, channels in (("a", SD1, 4), ("b", SD1, 4), ("c", SD1, 9), ("d", SD2, 4)):
+        parts = checkpoints.parts_of(family, channels, seed=ord(name))
+        path = tmp_path / f"{name}.safetensors"
+        found[name] = loader.architecture(read(checkpoints.write_single(parts, family, path)))
+    folder = checkpoints.write_folder(checkpoints.parts_of(SD1), SD1, tmp_path / "folder")
+    assert found["a"] == found["b"]
+    assert len(set(found.values())) == 3
+    assert hash(loader.architecture(read(folder)))
+
+
+PUBLISHED = {
+    SD1: {"block_out_channels": [320, 640, 1280, 1280], "cross_attention_dim": 768,
+          "attention_head_dim": 8, "layers_per_block": 2},
+    SD2: {"block_out_channels": [320, 640, 1280, 1280], "cross_attention_dim": 1024,
+          "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": True},
+    SDXL: {"block_out_channels": [320, 640, 1280], "cross_attention_dim": 2048,
+           "attention_head_dim": [5, 10, 20], "transformer_layers_per_block": [1, 2, 10],
+           "use_linear_projection": True, "addition_embed_type": "text_time",
+           "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816,
+           "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+           "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]},
+    SDXL_REFINER: {"block_out_channels": [384, 768, 1536, 1536], "cross_attention_dim": 1280,
+                   "attention_head_dim": [6, 12, 24, 24], "transformer_layers_per_block": 4,
+                   "use_linear_projection": True, "addition_embed_type": "text_time",
+                   "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2560,
+                   "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D",
+                                        "CrossAttnDownBlock2D", "DownBlock2D"],
+                   "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D",
+                                      "CrossAttnUpBlock2D", "UpBlock2D"]},
+}  # fmt: skip
+"""What the families' makers published for the full-size U-Nets."""
+
+
+@each_family
+def test_full_size_configurations_are_read_off_the_shapes(family):
+    with init_empty_weights(include_buffers=False):
+        published = UNet2DConditionModel(**PUBLISHED[family])
+    shapes = {
+        name: tuple(tensor.shape) for name, tensor in checkpoints.original_unet(published).items()
+    }
+    derived = loader.build("unet", unet_config(shapes, family, pooled_width=1280))
+    assert str(derived) == str(published)
+    heads = [m.heads for m in derived.modules() if hasattr(m, "heads")]
+    assert heads == [m.heads for m in published.modules() if hasattr(m, "heads")]
+
+
+def test_the_vae_everybody_uses_is_read_off_the_shapes():
+    with init_empty_weights(include_buffers=False):
+        published = AutoencoderKL(
+            block_out_channels=[128, 256, 512, 512],
+            layers_per_block=2,
+            down_block_types=["DownEncoderBlock2D"] * 4,
+            up_block_types=["UpDecoderBlock2D"] * 4,
+        )
+    shapes = {
+        name: tuple(tensor.shape) for name, tensor in checkpoints.original_vae(published).items()
+    }
+    assert str(loader.build("vae", vae_config(shapes, 0.18215))) == str(published)
