@@ -18,7 +18,7 @@ import torch
 from studio.domain.errors import OutOfMemory
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.models import device as devices
-from studio.models import loader, lora, memory, modules
+from studio.models import embeddings, loader, lora, memory, modules
 from studio.models.cache import WeightCache
 from studio.models.loader import Models, Weights
 from studio.models.slot import Patch, Slot, laid_out
@@ -69,7 +69,7 @@ class ModelManager:
         if self._models and self._models.selection == selection:
             return
         try:
-            for ref in filter(None, (selection.checkpoint, selection.vae)):
+            for ref in filter(None, (selection.checkpoint, _vae_of(selection))):
                 yield from self._read(ref, selection)
             self._seat(selection)
         except torch.OutOfMemoryError:
@@ -147,11 +147,11 @@ class ModelManager:
     def _seat(self, selection: Selection) -> None:
         """Put the weights into the modules. All that can be refused is refused before."""
         own = self._cache.get(_key(selection.checkpoint))
-        vae = self._cache.get(_key(selection.vae)) if selection.vae else own
+        vae = self._cache.get(_key(_vae_of(selection) or selection.checkpoint))
         sources = {part: (vae if part == "vae" else own) for part in own.parts}
         patches = self._patches(selection.loras, own)
         family = selection.checkpoint.family
-        vectors = {}
+        vectors = {r.name: embeddings.read(r, family, own.parts) for r in selection.embeddings}
         self._models, self._leased = None, {}
         self._choose_mode({part: weights.part_bytes(part) for part, weights in sources.items()})
         slots = {part: self._slot(part, weights.configs[part]) for part, weights in sources.items()}
@@ -231,7 +231,14 @@ class ModelManager:
 
 def _key(ref: ModelRef) -> Hashable:
     """Another one as soon as the file is another."""
-    return ref.path, ref.size_bytes, ref.modified_ns
+    return ref.path, ref.family and ref.family.name, ref.size_bytes, ref.modified_ns
+
+
+def _vae_of(selection: Selection) -> ModelRef | None:
+    """The VAE asked for, if any. Its file does not tell the scale of its latents: it is that of
+    the checkpoint's family."""
+    family = selection.checkpoint.family
+    return selection.vae and replace(selection.vae, family=family)
 
 
 def _itemsize(dtype: str) -> int:

@@ -3,14 +3,17 @@
 import gc
 import shutil
 import weakref
+from dataclasses import replace
 
 import psutil
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 
 from studio.domain.errors import CheckpointError, InvalidRequest
-from studio.domain.refs import Selection
+from studio.domain.family import PICTUREBOOK
+from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.models import device
 from studio.models.catalog import Catalog
 from studio.models.manager import ModelManager
@@ -158,6 +161,120 @@ def test_a_checkpoint_deleted_while_in_memory_still_draws(of, manager):
     shutil.rmtree(selection.checkpoint.path)
     with manager.lease(selection) as models:
         assert torch.equal(first_weight(models), weights)
+
+
+def write_lora(path, seed=0, rank=4):
+    """A LoRA in the dialect of kohya for two layers of the U-Net and one of the text encoder."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(*shape):
+        return torch.randn(shape, generator=generator) * 0.1
+
+    tensors = {}
+    for layer, width, out in (
+        ("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k", 192, 256),
+        ("lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q", 256, 256),
+        ("lora_te_text_model_encoder_layers_0_self_attn_q_proj", 192, 192),
+    ):
+        tensors[f"{layer}.lora_down.weight"] = noise(rank, width)
+        tensors[f"{layer}.lora_up.weight"] = noise(out, rank)
+        tensors[f"{layer}.alpha"] = torch.tensor(float(rank))
+    save_file(tensors, path)
+    return ModelRef(path.stem, "lora", path, PICTUREBOOK, layout="kohya", rank=rank)
+
+
+def all_weights(models):
+    return [p.clone() for m in (models.unet, *models.text_encoders) for p in m.parameters()]
+
+
+def equal(before, after):
+    return all(map(torch.equal, before, after))
+
+
+def test_a_lora_taken_off_leaves_no_bit_changed(of, manager, tmp_path):
+    plain = of("a")
+    one, two = (
+        write_lora(tmp_path / "one.safetensors", 1),
+        write_lora(tmp_path / "two.safetensors", 2),
+    )
+    with manager.lease(plain) as models:
+        before, addresses = all_weights(models), [p.data_ptr() for p in models.unet.parameters()]
+    for uses in ([LoraUse(one)], [LoraUse(one, 0.5), LoraUse(two, -1.0, 0.3)], [LoraUse(two, 0.2)]):
+        with manager.lease(replace(plain, loras=tuple(uses))) as models:
+            changed = [
+                not torch.equal(a, b) for a, b in zip(before, all_weights(models), strict=True)
+            ]
+            assert sum(changed) == 3, "two of the U-Net, one of the text encoder, and no other"
+    with manager.lease(plain) as models:
+        assert equal(before, all_weights(models))
+        assert [p.data_ptr() for p in models.unet.parameters()] == addresses, "nothing was copied"
+    with manager.lease(replace(plain, loras=(LoraUse(one, 0.0, 0.0),))) as models:
+        assert equal(before, all_weights(models)), "weight 0 adds nothing"
+
+
+def test_two_loras_add_up_whatever_their_order(of, manager, tmp_path):
+    plain = of("a")
+    one, two = (
+        write_lora(tmp_path / "one.safetensors", 1),
+        write_lora(tmp_path / "two.safetensors", 2),
+    )
+    key = "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight"
+
+    def weight(*uses):
+        with manager.lease(replace(plain, loras=uses)) as models:
+            return dict(models.unet.named_parameters())[key].clone()
+
+    base = weight()
+    added = weight(LoraUse(one, 0.7)) + weight(LoraUse(two, 0.4)) - base
+    both = weight(LoraUse(one, 0.7), LoraUse(two, 0.4))
+    assert torch.allclose(both, added, atol=1e-6)
+    assert torch.allclose(both, weight(LoraUse(two, 0.4), LoraUse(one, 0.7)), atol=1e-6)
+    assert torch.allclose(weight(LoraUse(one, 0.7), LoraUse(one, -0.7)), base, atol=1e-6)
+
+
+def test_a_lora_follows_the_checkpoint_it_is_used_with(of, manager, tmp_path):
+    use = LoraUse(write_lora(tmp_path / "one.safetensors"))
+    with manager.lease(replace(of("a"), loras=(use,))) as models:
+        first = all_weights(models)
+    with manager.lease(replace(of("b"), loras=(use,))):
+        pass
+    with manager.lease(of("b")) as models:
+        plain_b = all_weights(models)
+    with manager.lease(replace(of("a"), loras=(use,))) as models:
+        assert equal(first, all_weights(models))
+    fresh = ModelManager("cpu", "float32")
+    with fresh.lease(of("b")) as models:
+        assert equal(plain_b, all_weights(models))
+
+
+def test_a_lora_that_cannot_be_used_leaves_all_as_it_was(of, manager, tmp_path):
+    plain = of("a")
+    with manager.lease(plain) as models:
+        before = all_weights(models)
+    broken = write_lora(tmp_path / "broken.safetensors")
+    save_file({"lora_unet_no_such_layer.lora_down.weight": torch.ones(1, 2)}, broken.path)
+    with pytest.raises((CheckpointError, InvalidRequest), match="broken"):
+        list(manager.prepare(replace(plain, loras=(LoraUse(broken),))))
+    with manager.lease(plain) as models:
+        assert equal(before, all_weights(models))
+
+
+def test_another_vae_is_put_in_the_place_of_the_checkpoints_own(of, manager, tmp_path):
+    state = load_file(next((EMBEDDED / "vae").glob("*.safetensors")))
+    path = tmp_path / "other.safetensors"
+    save_file({key: tensor * 1.01 for key, tensor in state.items()}, path)
+    other = ModelRef("other", "vae", path, layout="single")
+    plain = of("a")
+    with manager.lease(plain) as models:
+        own, unet = next(models.vae.parameters()).clone(), models.unet
+    with manager.lease(replace(plain, vae=other)) as models:
+        assert torch.allclose(next(models.vae.parameters()), own * 1.01, rtol=2e-3)
+        assert models.unet is unet
+        assert models.vae.config.scaling_factor == pytest.approx(
+            AutoencoderKL.load_config(EMBEDDED / "vae")["scaling_factor"]
+        )
+    with manager.lease(plain) as models:
+        assert torch.equal(next(models.vae.parameters()), own)
 
 
 def test_pickles_in_a_folder_are_not_read(of, manager):
