@@ -115,7 +115,7 @@ class Kronecker:
         one = _whole(weight, self.first)
         other = _whole(weight, self.second, self.core)
         one = one.reshape(*one.shape[:2], *(1,) * (other.ndim - 2))
-        return _added(weight, torch.kron(one, other), scale * self.factor)
+        return _added(weight, torch.kron(one, other.contiguous()), scale * self.factor)
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,8 @@ class Decomposed:
         before = weight.float()
         merged = self.inner.add_to(before, 1.0)
         dims = [dim for dim in range(weight.ndim) if dim != (0 if self.by_row else 1)]
-        length = merged.norm(dim=dims, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+        length = torch.linalg.vector_norm(merged, dim=dims, keepdim=True)
+        length = length.clamp_min(torch.finfo(torch.float32).tiny)
         wanted = _like(weight, self.magnitude).reshape(length.shape)
         return _laid_out(torch.lerp(before, merged * (wanted / length), scale), weight)
 

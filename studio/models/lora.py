@@ -17,7 +17,7 @@ from torch import Tensor
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelRef
-from studio.models.adapters import Delta, fits
+from studio.models.adapters import Delta, Scaled, fits
 from studio.models.lora_keys import Key, Names, split
 from studio.models.lora_layers import Alphas, build
 from studio.models.tensor_files import TensorFile, open_tensors
@@ -202,6 +202,8 @@ def _layer(
     for kind, delta in built.items():
         key = f"{module}.{kind}"
         target = parts[part].get(key)
+        if target is None and isinstance(delta, Scaled):
+            continue  # gains of what comes out of a layer without a bias
         if target is None or not fits(delta, tuple(target.shape)):
             theirs = _size(delta.shape) if delta.shape else "others"
             ours = _size(target.shape) if target is not None else "missing"

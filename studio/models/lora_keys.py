@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from studio.models.layouts.unet import original_name
 
 PARTS = ("unet", "text_encoder", "text_encoder_2")
 
@@ -54,28 +56,6 @@ _ROLES = {
 }
 """The last word of a key -> what the tensor is; a Kronecker product's begin with k."""
 
-_RESNET = {
-    "norm1": "in_layers.0",
-    "conv1": "in_layers.2",
-    "time_emb_proj": "emb_layers.1",
-    "norm2": "out_layers.0",
-    "conv2": "out_layers.3",
-    "conv_shortcut": "skip_connection",
-}
-_OUTER = {
-    "conv_in": "input_blocks.0.0",
-    "time_embedding.linear_1": "time_embed.0",
-    "time_embedding.linear_2": "time_embed.2",
-    "add_embedding.linear_1": "label_emb.0.0",
-    "add_embedding.linear_2": "label_emb.0.2",
-    "conv_norm_out": "out.0",
-    "conv_out": "out.2",
-}
-_BLOCK = re.compile(
-    r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)"
-)
-_MIDDLE = re.compile(r"mid_block\.(resnets|attentions)\.(\d+)\.(.+)")
-
 
 class Key(NamedTuple):
     """A key taken apart. `part` None: the key does not say; `module` is flattened."""
@@ -88,7 +68,7 @@ class Key(NamedTuple):
 def split(key: str) -> Key | None:
     """Take a key of a LoRA file apart; None if it is none that a LoRA has."""
     words = key.split(".")
-    if words[-1] == "weight" and len(words) > 2 and words[-2] not in _ROLES | {"default": None}:
+    if words[-1] == "weight" and len(words) > 1 and words[-2] not in _ROLES | {"default": None}:
         role, words = "gains", words[:-1]
     else:
         while words and words[-1] in ("weight", "default"):
@@ -135,9 +115,11 @@ class Names:
 
 def _aliases(keys: list[str]) -> Iterator[tuple[str, str]]:
     """(flattened name, module) for every module among `keys` that has a weight."""
-    modules = [key.removesuffix(".weight") for key in keys if key.endswith(".weight")]
-    levels = _layers_per_block(modules)
-    for module in modules:
+    config = _blocks(keys)
+    for key in keys:
+        module, _, leaf = key.rpartition(".")
+        if leaf != "weight":
+            continue
         # transformers 5 has two spellings itself: CLIPTextModel is flat, its sibling is not.
         name = module.removeprefix("text_model.")
         yield _flat(name), module
@@ -147,44 +129,21 @@ def _aliases(keys: list[str]) -> Iterator[tuple[str, str]]:
         if ".self_attn." in name:
             short = name.replace("_proj", "").replace("self_attn.", "self_attn.to_")
             yield _flat(short), module
-        for original in original_names(name, levels) if levels else ():
-            yield _flat(original), module
+        if config:
+            yield _flat(original_name(key, config).removesuffix(".weight")), module
 
 
-def _layers_per_block(modules: list[str]) -> int | None:
-    """How many resnets a down block has; None for what is not a U-Net."""
-    first = [m for m in modules if re.fullmatch(r"down_blocks\.0\.resnets\.\d+\.conv1", m)]
-    return len(first) or None
-
-
-def original_names(module: str, layers: int) -> tuple[str, ...]:
-    """What the original code may call a U-Net's `module` of diffusers; () if it has no such.
-
-    `layers` is the number of resnets in a down block; an up block has one more. An upsampler
-    stands behind the attention where the block has one, so there are two names for it, only one
-    of which the model has.
-    """
-    if module in _OUTER:
-        return (_OUTER[module],)
-    if found := _MIDDLE.fullmatch(module):
-        kind, place, rest = found.groups()
-        index = 1 if kind == "attentions" else 2 * int(place)
-        return (f"middle_block.{index}.{_inner(kind, rest)}",)
-    if not (found := _BLOCK.fullmatch(module)):
-        return ()
-    side, block, kind, place, rest = found.groups()
-    first = int(block) * (layers + 1)
-    if kind == "downsamplers":
-        return (f"input_blocks.{first + layers + 1}.0.op",)
-    if kind == "upsamplers":
-        return tuple(f"output_blocks.{first + layers}.{behind}.{rest}" for behind in (1, 2))
-    index = first + int(place)
-    at = f"input_blocks.{index + 1}" if side == "down" else f"output_blocks.{index}"
-    return (f"{at}.{1 if kind == 'attentions' else 0}.{_inner(kind, rest)}",)
-
-
-def _inner(kind: str, rest: str) -> str:
-    return _RESNET.get(rest, rest) if kind == "resnets" else rest
+def _blocks(keys: list[str]) -> dict[str, Any]:
+    """What `original_name` must know of a U-Net's configuration; {} for what is not a U-Net."""
+    layers = [
+        key for key in keys if re.fullmatch(r"down_blocks\.0\.resnets\.\d+\.conv1\.weight", key)
+    ]
+    if not layers:
+        return {}
+    attends = {key.split(".")[1] for key in keys if re.match(r"up_blocks\.\d+\.attentions\.", key)}
+    blocks = len({key.split(".")[1] for key in keys if key.startswith("up_blocks.")})
+    kinds = ["CrossAttnUpBlock2D" if str(n) in attends else "UpBlock2D" for n in range(blocks)]
+    return {"layers_per_block": len(layers), "up_block_types": kinds}
 
 
 def _flat(name: str) -> str:

@@ -9,8 +9,15 @@ from typing import Any
 
 from torch import Tensor
 
-from studio.models.adapters import Decomposed, Delta, Difference, Hadamard, Kronecker, LowRank
-from studio.models.adapters import Scaled
+from studio.models.adapters import (
+    Decomposed,
+    Delta,
+    Difference,
+    Hadamard,
+    Kronecker,
+    LowRank,
+    Scaled,
+)
 
 FactorOf = Callable[[int | None], float]
 """From a rank (None: the kind has none) to what the product is multiplied with."""
@@ -29,6 +36,8 @@ def build(tensors: Mapping[str, Tensor], factor_of: FactorOf) -> dict[str, Delta
     if magnitude is None and (magnitude := left.pop("dora_scale", None)) is not None:
         # (1, in) are lengths of columns, (out, 1) of rows.
         by_row = magnitude.ndim < 2 or magnitude.shape[0] > 1 or magnitude.numel() == 1
+    if "peft_gains" in left and not _of_columns(left["peft_gains"]):
+        built["bias"] = Scaled(left["peft_gains"].float() - 1, axis=0)
     delta = _kind(left, factor_of)
     if left:
         raise ValueError(f"has {', '.join(sorted(left))} without what belongs to it")
@@ -56,8 +65,14 @@ def _kind(left: dict[str, Tensor], factor_of: FactorOf) -> Delta | None:
     if "peft_gains" in left:
         gains = left.pop("peft_gains")
         # peft multiplies with them, where the others add the weight once more times the gains.
-        return Scaled(gains.float() - 1, axis=int(gains.ndim > 1 and gains.shape[0] == 1))
+        return Scaled(gains.float() - 1, axis=int(_of_columns(gains)))
     return None
+
+
+def _of_columns(gains: Tensor) -> bool:
+    """peft keeps gains of what goes in as (1, in), of what comes out as (out, 1); the latter's
+    hold for the bias too, where there is one."""
+    return gains.ndim > 1 and gains.shape[0] == 1
 
 
 def _low_rank(left: dict[str, Tensor], factor_of: FactorOf) -> LowRank:
@@ -117,7 +132,7 @@ def _chained(a: Tensor, b: Tensor) -> int:
 def _take(left: dict[str, Tensor], *roles: str) -> tuple[Tensor, ...]:
     missing = [role for role in roles if role not in left]
     if missing:
-        raise ValueError(f"has no {' and no '.join(missing)}")
+        raise ValueError(f"has no {' and no '.join(role.removeprefix('k_') for role in missing)}")
     return tuple(left.pop(role) for role in roles)
 
 
