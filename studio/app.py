@@ -25,6 +25,8 @@ from studio.settings import Settings, assets_dir
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
     from fastapi import FastAPI
 
+    from studio.api.models import ModelDesk
+    from studio.models.downloads import Downloads
     from studio.models.manager import ModelManager
 
 log = logging.getLogger(__name__)
@@ -52,9 +54,11 @@ class Studio:
     ) -> None:
         self.settings = settings or Settings.read()
         prepare_environment(self.settings)
-        self.catalog = Catalog((assets_dir() / "models", *self.settings.models_dir))
+        folders = (assets_dir() / "models", *self.settings.models_dir)
+        self.catalog = Catalog(folders, self.settings.data_dir)
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
+        self._downloads: Downloads | None = None
         self.gallery = Gallery(outputs or self.settings.outputs_dir, flat=outputs is not None)
         self._build_engine = build_engine or self._real_engine
         self._manager: ModelManager | None = None
@@ -79,6 +83,9 @@ class Studio:
         """Cancel all jobs and end the worker. False if it has not ended after `timeout_s`."""
         self._warm_up = False
         self._may_load.set()
+        if self._downloads:
+            self._downloads.close()
+        self.catalog.close()
         return self.queue.close(timeout_s)
 
     def submit(self, request: GenerationRequest) -> Job:
@@ -111,6 +118,18 @@ class Studio:
         if isinstance(final, Failed):
             raise errors.named(final.error, final.message)
         raise errors.EngineError("The run was cancelled: the studio was closed. Start it again.")
+
+    @property
+    def downloads(self) -> Downloads:
+        """Models on their way to the folder `downloads_dir` of the settings."""
+        if self._downloads is None:
+            # Here and not at the top: an HTTP client takes a moment to import.
+            from studio.models.downloads import Downloads
+
+            self._downloads = Downloads(
+                self.settings.downloads_dir, lambda _: self.catalog.refresh()
+            )
+        return self._downloads
 
     @property
     def default_checkpoint(self) -> str | None:
@@ -204,11 +223,12 @@ def create_app(studio: Studio) -> FastAPI:
     """
     from studio.ui import page
 
+    desk = _desk(studio)
     app = page.mount(
-        _routes(studio),
+        _routes(studio, desk),
         queue=studio.queue,
-        catalog=studio.catalog,
-        default_checkpoint=studio.default_checkpoint,
+        checkpoints=desk.checkpoints,
+        default_checkpoint=lambda: studio.default_checkpoint,
         status=studio.status,
     )
     return _guarded(app, studio.settings)
@@ -216,13 +236,21 @@ def create_app(studio: Studio) -> FastAPI:
 
 def create_api(studio: Studio) -> FastAPI:
     """The web application without the page. Raises as `create_app` does."""
-    return _guarded(_routes(studio), studio.settings)
+    return _guarded(_routes(studio, _desk(studio)), studio.settings)
 
 
-def _routes(studio: Studio) -> FastAPI:
+def _desk(studio: Studio) -> ModelDesk:
+    from studio.api.models import ModelDesk
+
+    return ModelDesk(
+        studio.catalog, warm=lambda: studio.status()["warm"], embedded=assets_dir() / "models"
+    )
+
+
+def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
     from fastapi import FastAPI
 
-    from studio.api import docs, native, refusal
+    from studio.api import docs, models, native, refusal
     from studio.version import __version__
 
     app = FastAPI(
@@ -233,10 +261,10 @@ def _routes(studio: Studio) -> FastAPI:
         separate_input_output_schemas=False,
     )
     refusal.add_refusals(app)
-    app.include_router(
-        native.build_router(studio.queue, studio.gallery, studio.catalog, studio.status)
-    )
+    app.include_router(models.build_models_router(desk, studio.downloads))
+    app.include_router(native.build_router(studio.queue, studio.gallery, studio.status))
     docs.add_docs(app)
+    studio.catalog.watch()
     return app
 
 

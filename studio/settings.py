@@ -126,6 +126,11 @@ class Settings(BaseModel):
     def model_memory_bytes(self) -> int | None:
         return None if self.model_memory is None else int(self.model_memory * 2**30)
 
+    @property
+    def downloads_dir(self) -> Path:
+        """Where downloaded models go; a models folder like the others."""
+        return self.data_dir / "models"
+
     def logins(self) -> dict[str, str]:
         """User -> password, from `auth` and `auth_file`; empty means that no login is needed.
 

@@ -17,10 +17,8 @@ from studio.api.wire import (
     CreatedBody,
     ErrorBody,
     JobBody,
-    ModelBody,
     event_body,
     job_body,
-    model_body,
     state_header,
 )
 from studio.domain.errors import NotFound
@@ -29,7 +27,6 @@ from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
 from studio.jobs.job import Job
 from studio.jobs.queue import JobQueue
-from studio.models.catalog import Catalog
 
 POLL_S = 5.0
 """How long a long poll, and the silence of an event stream, lasts at most. Shorter than the ten
@@ -54,7 +51,6 @@ _REQUEST_BODY = {
 def build_router(
     queue: JobQueue,
     gallery: Gallery,
-    catalog: Catalog,
     status: Callable[[], dict[str, Any]],
 ) -> APIRouter:
     """All routes. `status()` is what `/healthz` tells: `Studio.status`."""
@@ -62,11 +58,6 @@ def build_router(
     _add_job_routes(router, queue)
     _add_stream_routes(router, queue)
     _add_image_routes(router, gallery)
-
-    @router.get(f"{PREFIX}/models", tags=["models"])
-    def list_models() -> list[ModelBody]:
-        """The checkpoints that can draw."""
-        return [model_body(ref) for ref in catalog.refs()]
 
     @router.get("/healthz", tags=["studio"])
     def health() -> dict[str, Any]:
@@ -80,7 +71,9 @@ def build_router(
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     @router.api_route(
-        f"{PREFIX}/{{rest:path}}", methods=["GET", "POST", "PUT", "DELETE"], include_in_schema=False
+        f"{PREFIX}/{{rest:path}}",
+        methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        include_in_schema=False,
     )
     def unknown(rest: str) -> None:
         raise NotFound(f"There is no {PREFIX}/{rest[:80]}. What there is stands at /docs.")

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from studio.domain import events
-from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job, JobState
 
@@ -62,33 +61,6 @@ class JobBody(BaseModel):
     images: list[ImageBody] = []
     error: str | None = None
     message: str | None = None
-
-
-class ModelBody(BaseModel):
-    """A checkpoint; `steps` and `guidance_scale` suit it, sizes are [width, height] in pixels."""
-
-    name: str
-    kind: str = "checkpoint"
-    family: str
-    prediction_type: str
-    native_size: tuple[int, int]
-    sizes: list[tuple[int, int]]
-    steps: int
-    guidance_scale: float
-
-
-def model_body(ref: ModelRef) -> ModelBody:
-    """A checkpoint, with what its family brings."""
-    family = ref.family
-    return ModelBody(
-        name=ref.name,
-        family=family.name,
-        prediction_type=ref.prediction_type,
-        native_size=family.native_size,
-        sizes=list(family.sizes),
-        steps=family.steps,
-        guidance_scale=family.guidance_scale,
-    )
 
 
 def image_body(picture: events.Picture) -> ImageBody:

@@ -15,8 +15,15 @@ from studio.ui.markup import help_bubble, icon, icon_button, text
 from studio.ui.theme import on_load
 
 
-def slider(name: str, logarithmic: bool = False) -> gr.HTML:
-    """A number as slider and box. `logarithmic` gives small values as much room as large ones."""
+def slider(
+    name: str, logarithmic: bool = False, unset: str = "", unset_at: str = "minimum"
+) -> gr.HTML:
+    """A number as slider and box.
+
+    logarithmic  gives small values as much room as large ones
+    unset        what the empty box of a field says that may be left open (None)
+    unset_at     the end of the slider that this is like: "minimum" or "maximum"
+    """
     field = declaration(name)
     scale = "log" if logarithmic else "linear"
     bounds = f'min="{field.minimum:g}" max="{field.maximum:g}" step="{field.step:g}"'
@@ -25,17 +32,46 @@ def slider(name: str, logarithmic: bool = False) -> gr.HTML:
     return _control(
         name,
         "slider",
-        f'<input type="number" id="{name}" {bounds} aria-describedby="{name}-help">',
+        f'<input type="number" id="{name}" {bounds} placeholder="{text(unset)}" '
+        f'aria-describedby="{name}-help">',
         f'<input type="range" data-scale="{scale}" {track} aria-label="{title} slider">',
+        unset_at=unset_at,
     )
 
 
-def menu(name: str, choices: Mapping[str, str] | None = None, may_object: bool = False) -> gr.HTML:
-    """A choice of `choices` (value -> label); None: a script fills them in. `may_object`: with a
-    line below for what speaks against the choice."""
+def choice(name: str) -> gr.HTML:
+    """A model chosen from a list that searches; a script knows which there are."""
+    return _control(
+        name,
+        "choice",
+        f'<button type="button" id="{name}" class="choice" aria-describedby="{name}-help">'
+        f"<span></span>{icon('chevron')}</button>",
+        "",
+    )
+
+
+def loras(name: str = "loras") -> gr.HTML:
+    """The list of LoRAs in use, and the buttons that add one or an embedding."""
+    field = declaration(name)
+    return _component(
+        name,
+        "loras",
+        f'<div class="field loras" data-field="{name}"><div class="loras-list"></div>'
+        f'<div class="loras-foot"><label for="{name}" class="off-screen">{text(field.title)}'
+        "</label>"
+        f'<button type="button" id="{name}" class="plain" data-action="add-lora" '
+        f'title="{text(field.help)}">{icon("plus")}<span>Add LoRA</span></button>'
+        '<button type="button" class="plain" data-action="add-embedding" '
+        f'title="Puts its name into the prompt">{icon("plus")}<span>Embedding</span></button>'
+        "</div></div>",
+    )
+
+
+def menu(name: str, choices: Mapping[str, str], may_object: bool = False) -> gr.HTML:
+    """A choice of `choices` (value -> label). `may_object`: with a line below for what speaks
+    against the choice."""
     options = "".join(
-        f'<option value="{text(value)}">{text(label)}</option>'
-        for value, label in (choices or {}).items()
+        f'<option value="{text(value)}">{text(label)}</option>' for value, label in choices.items()
     )
     return _control(
         name,
@@ -76,7 +112,7 @@ def prose(name: str, placeholder: str, foldable: bool = False) -> gr.HTML:
     )
 
 
-def _control(name: str, kind: str, beside_label: str, below: str) -> gr.HTML:
+def _control(name: str, kind: str, beside_label: str, below: str, **props: str) -> gr.HTML:
     field = declaration(name)
     return _component(
         name,
@@ -86,17 +122,20 @@ def _control(name: str, kind: str, beside_label: str, below: str) -> gr.HTML:
         f"{help_bubble(name, field.title, field.help)}"
         f"{icon_button('reset', f'Reset {field.title} to its default', 'reset')}"
         f"{beside_label}</div>{below}</div>",
+        **props,
     )
 
 
-def _component(name: str, kind: str, template: str) -> gr.HTML:
+def _component(name: str, kind: str, template: str, **props: str) -> gr.HTML:
     field = declaration(name)
     bounds = {"minimum": field.minimum, "maximum": field.maximum, "step": field.step}
     return gr.HTML(
-        value=field.default,
+        value=list(field.default) if isinstance(field.default, tuple) else field.default,
         html_template=template,
         js_on_load=on_load(kind),
         apply_default_css=False,
         field=name,
         bounds=bounds,
+        optional=field.default is None,
+        **props,
     )

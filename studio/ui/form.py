@@ -7,7 +7,7 @@ from typing import Any
 
 from gradio.components import Component
 
-from studio.domain.request import GenerationRequest
+from studio.domain.request import GenerationRequest, declaration
 
 
 class Form:
@@ -30,5 +30,10 @@ class Form:
     def request(self, values: Mapping[Component, Any]) -> GenerationRequest:
         """What the page asks for. Raises `InvalidRequest`, with words for the artist."""
         return GenerationRequest.parse(
-            {name: values[control] for name, control in self._controls.items()}
+            {name: _given(name, values[control]) for name, control in self._controls.items()}
         )
+
+
+def _given(name: str, value: Any) -> Any:
+    """Gradio brings None as empty text."""
+    return None if value == "" and declaration(name).default is None else value

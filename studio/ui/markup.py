@@ -25,6 +25,11 @@ _PATHS = {
     "close": '<path d="m4 4 8 8M12 4l-8 8"/>',
     "stop": '<rect x="4" y="4" width="8" height="8" rx="1.2" fill="currentColor"/>',
     "minus": '<path d="M3.5 8h9"/>',
+    "search": '<circle cx="7" cy="7" r="4.2"/><path d="m10.2 10.2 3.3 3.3"/>',
+    "plus": '<path d="M8 3.5v9M3.5 8h9"/>',
+    "trash": '<path d="M3 4.5h10M6.5 4.5v-2h3v2M4.5 4.5l.6 9h5.8l.6-9M7 7v4M9 7v4"/>',
+    "link": '<path d="M6.8 9.2a2.6 2.6 0 0 0 3.7 0l2-2a2.6 2.6 0 0 0-3.7-3.7l-.8.8M9.2 6.8a2.6 2.6'
+    ' 0 0 0-3.7 0l-2 2a2.6 2.6 0 0 0 3.7 3.7l.8-.8"/>',
     "apply": '<path d="m3 8.5 3.3 3.3L13 5"/>',
 }
 
@@ -81,6 +86,15 @@ def group_head(title: str) -> str:
 
 NAME = "<h1>Latent Studio</h1>"
 
+TABS = """
+<nav class="tabs" aria-label="Parts of the studio">
+  <a href="#text-to-image">Text to image</a>
+  <a href="#models">Models</a>
+</nav>
+"""
+
+BADGES = '<div class="badges" role="group" aria-label="What acts on the picture"></div>'
+
 STATUS_BAR = f"""
 <div class="status-bar">
   <span class="state"><i></i><span></span></span>
@@ -93,6 +107,7 @@ STATUS_BAR = f"""
       <div><dt><kbd>Ctrl</kbd> <kbd>Enter</kbd></dt><dd>Generate, or queue one more</dd></div>
       <div><dt><kbd>Esc</kbd></dt><dd>Stop the running picture</dd></div>
       <div><dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>Step through the pictures in a row</dd></div>
+      <div><dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>Step through a list of models</dd></div>
       <div><dt>Double click</dt><dd>Set a slider to its default</dd></div>
       <div><dt><kbd>?</kbd></dt><dd>Show these keys</dd></div>
     </dl>

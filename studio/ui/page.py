@@ -16,11 +16,9 @@ from fastapi import FastAPI
 from gradio.components import Component
 
 from studio.domain.errors import StudioError
-from studio.domain.refs import ModelRef
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
 from studio.jobs.queue import JobQueue
-from studio.models.catalog import Catalog
-from studio.ui import fields, markup, theme
+from studio.ui import fields, markup, markup_models, theme
 from studio.ui.form import Form
 
 
@@ -31,7 +29,8 @@ def build_page(queue: JobQueue) -> gr.Blocks:
         with gr.Column(elem_id="studio"):
             with gr.Column(elem_id="top-bar"):
                 _part(None, markup.NAME)
-                form.add("checkpoint", fields.menu("checkpoint"))
+                _part("tabs", markup.TABS)
+                form.add("checkpoint", fields.choice("checkpoint"))
                 _part("statusBar", markup.STATUS_BAR)
             with gr.Column(elem_id="prompt-bar"):
                 form.add("prompt", fields.prose("prompt", "Describe the picture"))
@@ -39,10 +38,13 @@ def build_page(queue: JobQueue) -> gr.Blocks:
                     "negative_prompt", "What should not be in it", foldable=True
                 )
                 form.add("negative_prompt", negative)
+                _part("badges", markup.BADGES)
                 generate = _part("generate", markup.GENERATE, event="generate")
             with gr.Column(elem_id="settings"):
                 _settings(form)
             viewer = _part("viewer", markup.VIEWER)
+            _part("catalog", markup_models.CATALOG)
+            _part("picker", markup_models.PICKER)
 
         def submit(values: Mapping[Component, Any]) -> dict[str, Any]:
             return _submit(queue, form, values)
@@ -62,14 +64,19 @@ def build_page(queue: JobQueue) -> gr.Blocks:
 def mount(
     app: FastAPI,
     queue: JobQueue,
-    catalog: Catalog,
-    default_checkpoint: str | None,
+    checkpoints: Callable[[], list[dict[str, Any]]],
+    default_checkpoint: Callable[[], str | None],
     status: Callable[[], dict[str, Any]],
 ) -> FastAPI:
-    """Serve the page at `/` of `app`. `status()` is what `/healthz` says of the engine."""
+    """Serve the page at `/` of `app`.
+
+    checkpoints         those that there are, as `GET /studio/v1/models` describes them
+    default_checkpoint  the one to begin with
+    status              what `/healthz` says of the engine
+    """
 
     def head() -> str:
-        return theme.head(_page_data(catalog, default_checkpoint, status))
+        return theme.head(_page_data(checkpoints(), default_checkpoint(), status()))
 
     theme.add_static(app)
     app.add_middleware(theme.PageHead, head=head)
@@ -104,9 +111,17 @@ def _settings(form: Form) -> None:
     with _group("Seed and batch", "seed batch_size"):
         form.add("seed", fields.seed())
         form.add("batch_size", fields.slider("batch_size"))
-    with _group("Advanced", "guidance_rescale clip_skip", folded=True):
+    with _group("LoRA", "loras"):
+        form.add("loras", fields.loras())
+    with _group("Advanced", "vae guidance_rescale clip_skip eta s_churn", folded=True):
+        form.add("vae", fields.choice("vae"))
         form.add("guidance_rescale", fields.slider("guidance_rescale"))
         form.add("clip_skip", fields.slider("clip_skip"))
+        form.add("eta", fields.slider("eta", unset="Own"))
+        form.add("s_churn", fields.slider("s_churn"))
+        form.add("s_tmin", fields.slider("s_tmin"))
+        form.add("s_tmax", fields.slider("s_tmax", unset="None", unset_at="maximum"))
+        form.add("s_noise", fields.slider("s_noise"))
     _part("settingsFoot", markup.SETTINGS_FOOT)
 
 
@@ -144,32 +159,16 @@ def _submit(queue: JobQueue, form: Form, values: Mapping[Component, Any]) -> dic
 
 
 def _page_data(
-    catalog: Catalog, default_checkpoint: str | None, status: Callable[[], dict[str, Any]]
+    checkpoints: list[dict[str, Any]], default_checkpoint: str | None, status: dict[str, Any]
 ) -> dict[str, Any]:
     """What the scripts must know before the first click."""
     return {
-        "checkpoints": [_checkpoint(ref) for ref in catalog.refs()],
+        "checkpoints": checkpoints,
         "default_checkpoint": default_checkpoint,
         "objections": {name: _objections(name) for name in SCHEDULERS},
         "automatic": {name: spec.automatic for name, spec in SCHEDULERS.items()},
-        "status": status(),
+        "status": status,
         "welcome": (theme.STATIC / "welcome.png").is_file(),
-    }
-
-
-def _checkpoint(ref: ModelRef) -> dict[str, Any]:
-    family = ref.family
-    return {
-        "name": ref.name,
-        "family": family.name,
-        "sizes": family.sizes,
-        "examples": family.example_prompts,
-        "defaults": {
-            "width": family.native_size[0],
-            "height": family.native_size[1],
-            "steps": family.steps,
-            "guidance_scale": family.guidance_scale,
-        },
     }
 
 

@@ -213,7 +213,7 @@ def test_image_ids_lead_nowhere_else(serve, id):
 def test_models_health_metrics_and_docs(serve):
     served = serve()
     served.wait_until(served.submit(steps=1, batch_size=3, **SMALL), "finished")
-    names = [model["name"] for model in served.http.get("/studio/v1/models").json()]
+    names = [one["name"] for one in served.http.get("/studio/v1/models").json()["models"]]
     health = served.http.get("/healthz").json()
     expected = {"status": "ok", "checkpoint": names[0], "device": "auto", "queue": 0}
     assert health | expected == health

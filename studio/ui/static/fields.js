@@ -8,11 +8,16 @@ export function slider({ element, props }) {
   const box = element.querySelector("input[type=number]");
   const track = element.querySelector("input[type=range]");
   const range = new Range(props.bounds, track.dataset.scale === "log");
+  const unset = props.unset_at === "maximum" ? range.maximum : range.minimum;
   const one = register(element, props, (value) => {
-    if (document.activeElement !== box || Number(box.value) !== value) box.value = value;
-    track.value = range.toTrack(value);
-    track.style.setProperty("--fill", `${100 * range.share(value)}%`);
-    track.setAttribute("aria-valuetext", value);
+    const at = value ?? unset;
+    if (document.activeElement !== box || box.value === "" || Number(box.value) !== value) {
+      box.value = value ?? "";
+    }
+    track.value = range.toTrack(at);
+    track.classList.toggle("unset", value === null);
+    track.style.setProperty("--fill", `${100 * range.share(at)}%`);
+    track.setAttribute("aria-valuetext", value ?? box.placeholder);
   });
   track.addEventListener("input", () => one.set(range.snap(range.fromTrack(Number(track.value)))));
   track.addEventListener("dblclick", () => one.reset());
@@ -26,7 +31,7 @@ export function slider({ element, props }) {
 }
 
 /** A field's range and the way from values to positions on the track. */
-class Range {
+export class Range {
   constructor({ minimum, maximum, step }, isLogarithmic) {
     Object.assign(this, { minimum, maximum, step, isLogarithmic });
   }
@@ -74,7 +79,6 @@ function bindBox(box, one, accept) {
 
 export function menu({ element, props }) {
   const select = element.querySelector("select");
-  if (props.field === "checkpoint") fillCheckpoints(select);
   const show = (value) => {
     select.value = value;
   };
@@ -82,14 +86,6 @@ export function menu({ element, props }) {
   const one = register(element, props, show, offers);
   select.addEventListener("change", () => one.set(select.value));
   if (props.field === "noise_schedule") watchObjections(element, select);
-}
-
-function fillCheckpoints(select) {
-  for (const ref of data.checkpoints) select.add(new Option(ref.name, ref.name));
-  if (data.checkpoints.length === 0) {
-    select.add(new Option("No checkpoint found", ""));
-    select.disabled = true;
-  }
 }
 
 /** Noise schedules the sampler cannot follow are greyed out; too few steps are objected to. */

@@ -12,6 +12,8 @@ export const field = (name) => fields.get(name);
 export const value = (name) => fields.get(name)?.value;
 export const anyChanged = () => [...fields.values()].some((one) => one.isSetting && one.isChanged);
 
+const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+
 /** Call `listener(name)` after every change of a value or default. */
 export function onChange(listener) {
   listeners.add(listener);
@@ -21,11 +23,15 @@ export function resetAll() {
   for (const one of fields.values()) if (one.isSetting) one.reset();
 }
 
-/** Put a whole request back into the form. What it does not say keeps its value. */
+/** Put a whole request back into the form. What it does not say keeps its value; what it leaves
+ * open is left open, where a field can be. */
 export function restore(request) {
   const order = ["checkpoint", ...fields.keys()];
   for (const name of new Set(order)) {
-    if (request[name] !== undefined && request[name] !== null) fields.get(name)?.set(request[name]);
+    const one = fields.get(name);
+    const said = request[name];
+    if (!one || said === undefined || (said === null && one.declared !== null)) continue;
+    one.set(said);
   }
 }
 
@@ -37,7 +43,8 @@ class Field {
     this.props = props;
     this.show = show;
     this.isSetting = !["prompt", "negative_prompt", "checkpoint"].includes(this.name);
-    this.default = defaults()[this.name] ?? props.value;
+    this.declared = props.optional ? null : props.value; // Gradio makes "" of null
+    this.default = defaults()[this.name] ?? this.declared;
   }
 
   get value() {
@@ -45,7 +52,7 @@ class Field {
   }
 
   get isChanged() {
-    return this.value !== this.default;
+    return !same(this.value, this.default);
   }
 
   set(value) {
@@ -90,14 +97,19 @@ function defaults() {
 
 function announce(one) {
   one.element.classList.toggle("changed", one.isSetting && one.isChanged);
-  if (one.name === "checkpoint") {
-    for (const [name, value] of Object.entries(defaults())) {
-      if (name !== "checkpoint") fields.get(name)?.setDefault(value);
-    }
-  }
+  if (one.name === "checkpoint") takeDefaults();
   for (const listener of listeners) listener(one.name);
   clearTimeout(saving);
   saving = setTimeout(save, 200);
+}
+
+/** The checkpoint's defaults, in all fields that follow them; the declared ones where it has none. */
+function takeDefaults() {
+  const own = defaults();
+  for (const one of fields.values()) {
+    const value = own[one.name] ?? one.declared;
+    if (one.name !== "checkpoint" && !same(one.default, value)) one.setDefault(value);
+  }
 }
 
 function save() {

@@ -13,6 +13,10 @@ const SAY = {
   batch_size: (v) => (v === 1 ? "1 picture" : `${v} pictures`),
   guidance_rescale: (v) => (v ? `rescale ${v}` : null),
   clip_skip: (v) => `clip skip ${v}`,
+  vae: (v) => v,
+  eta: (v) => (v === null ? null : `eta ${v}`),
+  s_churn: (v) => (v ? `churn ${v}` : null),
+  loras: (v) => v.map(({ name, weight }) => `${name} ${weight}`).join(" · ") || "none",
 };
 
 export function group({ element, props }) {

@@ -1,6 +1,8 @@
 // Keys that work everywhere on the page.
 
 import { isSheetShown, showSheet } from "./groups.js";
+import { isPickerOpen } from "./picker.js";
+import { isShown } from "./tabs.js";
 
 export function bindKeys(session, viewer) {
   const dialog = document.querySelector("dialog.keys");
@@ -8,7 +10,11 @@ export function bindKeys(session, viewer) {
   dialog.querySelector("[data-action=close]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.addEventListener("keydown", (event) => {
-    if (dialog.open || event.isComposing) return;
+    if (dialog.open || event.isComposing || isPickerOpen()) return;
+    if (!isShown("text-to-image")) {
+      if (event.key === "?" && !isTyping(event)) dialog.showModal();
+      return;
+    }
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       if (!event.repeat) session.generate();

@@ -6,9 +6,15 @@ import { Session } from "./session.js";
 import { examples } from "./welcome.js";
 import { Viewer } from "./viewer.js";
 
+export { badges } from "./badges.js";
+export { catalog } from "./catalog.js";
+export { choice } from "./choices.js";
 export { menu, prose, seed, sizes, slider } from "./fields.js";
 export { group, settingsFoot, sheetHead } from "./groups.js";
+export { loras } from "./loras.js";
+export { picker } from "./picker.js";
 export { statusBar } from "./status.js";
+export { tabs } from "./tabs.js";
 
 const whenBoth = {};
 

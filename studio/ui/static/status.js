@@ -11,6 +11,9 @@ let latest = data.status;
 
 export const engineState = () => latest?.state;
 
+/** Names of the checkpoints in memory, which draw at once. */
+export const warmNames = () => latest?.warm ?? (latest?.state === "warm" ? [latest.checkpoint] : []);
+
 const WORDS = { starting: "starting", loading: "loading", warm: "ready", failed: "failed" };
 
 export function statusBar({ element }) {

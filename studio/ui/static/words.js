@@ -23,9 +23,10 @@ export function runningWords({ step = 0, total, eta_s: eta }) {
   return `Step ${step}/${total}${left}`;
 }
 
+/** "Loading dreamshaper-8 … 62 %": of a stage "dreamshaper-8: unet" the part before the colon. */
 export function loadingWords({ stage, fraction }) {
-  const share = fraction ? ` · ${percent(fraction)}` : "";
-  return `Loading ${stage || "the model"}${share}`;
+  const share = fraction ? ` … ${percent(fraction)}` : "";
+  return `Loading ${stage?.split(": ")[0] || "the model"}${share}`;
 }
 
 /** Seed and settings of one picture. */
@@ -37,4 +38,23 @@ export function facts({ seed, request }) {
     `${request.steps} steps`,
     `CFG ${request.guidance_scale}`,
   ].join(" · ");
+}
+
+/** Kinds of models, as many and as one. */
+export const KIND_NAMES = {
+  checkpoint: "Checkpoints",
+  lora: "LoRAs",
+  embedding: "Embeddings",
+  vae: "VAEs",
+  tiny_vae: "Preview VAEs",
+  controlnet: "ControlNets",
+  upscaler: "Upscalers",
+};
+
+export const kindName = (kind) => (KIND_NAMES[kind] ?? kind).replace(/s$/, "");
+
+export function size(bytes) {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(bytes >= 1e8 ? 0 : 1)} MB`;
+  return `${Math.ceil(bytes / 1e3)} kB`;
 }

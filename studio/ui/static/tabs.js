@@ -1,0 +1,34 @@
+// The tabs of the top bar. All of them are in the page; the address says which one shows.
+
+const listeners = new Set();
+let current = "";
+
+export const isShown = (name) => current === name;
+
+/** Call `listener(name)` whenever another tab shows. */
+export function onTab(listener) {
+  listeners.add(listener);
+}
+
+export function showTab(name) {
+  if (location.hash !== `#${name}`) location.hash = name;
+}
+
+export function tabs({ element }) {
+  const links = [...element.querySelectorAll("a")];
+  const names = links.map((link) => link.hash.slice(1));
+  const show = () => {
+    const asked = location.hash.slice(1);
+    const name = names.includes(asked) ? asked : names[0];
+    if (name === current) return;
+    current = name;
+    document.body.dataset.tab = name;
+    for (const link of links) {
+      if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    for (const listener of listeners) listener(name);
+  };
+  addEventListener("hashchange", show);
+  show();
+}
