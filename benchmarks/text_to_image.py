@@ -12,16 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import shutil
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel
+from common import models, pairs
+from diffusers import StableDiffusionPipeline
 
 from studio.diffusion import latents, schedulers
 from studio.domain.events import Finished
@@ -32,7 +30,6 @@ from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.models import device as devices
 from studio.models.catalog import Catalog
 from studio.models.manager import ModelManager
-from studio.settings import assets_dir
 
 PROMPT = "a red house on a meadow at sunset"
 
@@ -52,7 +49,9 @@ def main() -> None:
         rows = []
         for name, (ours, baseline) in _pairs(selection, manager, options.steps).items():
             if options.row in (None, name):
-                rows.append({"name": ROWS[name], **_compare(ours, baseline, options)})
+                ours, baseline = (partial(pairs.seconds, draw) for draw in (ours, baseline))
+                times = pairs.compare(ours, baseline, options.repeats, options.warmup)
+                rows.append({"name": ROWS[name], **times})
     report = {
         "model": options.model,
         "device": devices.describe(manager.device),
@@ -62,7 +61,9 @@ def main() -> None:
         "repeats": options.repeats,
         "rows": rows,
     }
-    print(json.dumps(report) if options.json else _table(report))
+    head = f"{report['model']} · {report['device']} · {report['dtype']} · torch {report['torch']}"
+    head += f" · {report['steps']} steps · {report['repeats']} repeats"
+    print(json.dumps(report) if options.json else pairs.table(head, rows))
 
 
 def _options() -> argparse.Namespace:
@@ -102,12 +103,12 @@ def _diffusers(
     manager: ModelManager, selection: Selection, request: GenerationRequest
 ) -> Callable[[], None]:
     def draw() -> None:
-        with manager.lease(selection) as models:
+        with manager.lease(selection) as held:
             pipeline = StableDiffusionPipeline(
-                vae=models.vae,
-                text_encoder=models.text_encoders[0],
-                tokenizer=models.tokenizers[0],
-                unet=models.unet,
+                vae=held.vae,
+                text_encoder=held.text_encoders[0],
+                tokenizer=held.tokenizers[0],
+                unet=held.unet,
                 scheduler=schedulers.build(request.scheduler, "automatic", "epsilon", [0]),
                 safety_checker=None,
                 feature_extractor=None,
@@ -150,80 +151,11 @@ def _request(selection: Selection, steps: int) -> GenerationRequest:
     ).settled(selection.checkpoint.name, selection.checkpoint.family)
 
 
-def _compare(
-    ours: Callable[[], None], baseline: Callable[[], None], options: argparse.Namespace
-) -> dict:
-    """Both to warm up, then in turn, the first place changing hands."""
-    pair = (ours, baseline)
-    for draw in pair * options.warmup:
-        draw()
-    times: tuple[list[float], list[float]] = ([], [])
-    for repeat in range(options.repeats):
-        for which in (0, 1) if repeat % 2 else (1, 0):
-            started_s = time.perf_counter()
-            pair[which]()
-            times[which].append(time.perf_counter() - started_s)
-    ratios = [one / other for one, other in zip(*times, strict=True)]
-    return {
-        "ratio": round(statistics.median(ratios), 3),
-        "ratio_min": round(min(ratios), 3),
-        "ratio_max": round(max(ratios), 3),
-        "ours_s": round(statistics.median(times[0]), 3),
-        "baseline_s": round(statistics.median(times[1]), 3),
-    }
-
-
 def _checkpoint(model: str, folder: Path) -> ModelRef:
-    embedded = Catalog([assets_dir() / "models"]).find("picturebook")
     if model == "picturebook":
-        return embedded
-    _write_sd15(folder / "sd15-random", embedded.path)
+        return models.embedded()
+    models.write_sd15(folder / "sd15-random")
     return Catalog([folder]).find("sd15-random")
-
-
-def _write_sd15(target: Path, embedded: Path) -> None:
-    """Random weights of SD 1.5's size; tokenizer and scheduler are the embedded model's."""
-    for part in ("tokenizer", "scheduler", "model_index.json"):
-        copy = shutil.copytree if (embedded / part).is_dir() else shutil.copy
-        target.mkdir(parents=True, exist_ok=True)
-        copy(embedded / part, target / part)
-    unet = {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8}
-    vae = {
-        "block_out_channels": (128, 256, 512, 512),
-        "layers_per_block": 2,
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
-    }
-    text = CLIPTextConfig(
-        hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12
-    )
-    parts = {
-        "unet": lambda: UNet2DConditionModel(**unet),
-        "vae": lambda: AutoencoderKL(**vae),
-        "text_encoder": lambda: CLIPTextModel(text),
-    }
-    for part, build in parts.items():
-        with torch.device("meta"):
-            module = build()
-        module = module.to_empty(device="cpu").to(torch.bfloat16)
-        for parameter in module.parameters():
-            parameter.data.normal_(std=0.02)
-        for name, buffer in module.named_buffers():
-            if name.endswith("position_ids"):
-                buffer.copy_(torch.arange(buffer.shape[-1]).expand_as(buffer))
-        module.save_pretrained(target / part)
-
-
-def _table(report: dict) -> str:
-    head = f"{report['model']} · {report['device']} · {report['dtype']} · torch {report['torch']}"
-    lines = [f"{head} · {report['steps']} steps · {report['repeats']} repeats", ""]
-    lines.append(f"{'':32} {'ratio':>6} {'min':>6} {'max':>6} {'ours s':>8} {'baseline s':>11}")
-    for row in report["rows"]:
-        lines.append(
-            f"{row['name']:32} {row['ratio']:6.3f} {row['ratio_min']:6.3f} "
-            f"{row['ratio_max']:6.3f} {row['ours_s']:8.3f} {row['baseline_s']:11.3f}"
-        )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

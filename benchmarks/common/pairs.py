@@ -1,0 +1,51 @@
+"""Two ways to do the same, timed in turn, and their ratio."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Timed = Callable[[], float]
+"""Does some work and returns the seconds that count."""
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """How long `work` takes."""
+    start_s = time.perf_counter()
+    work()
+    return time.perf_counter() - start_s
+
+
+def compare(ours: Timed, baseline: Timed, repeats: int, warmup: int = 1) -> dict[str, float]:
+    """Ratio and medians. In turn, the first place changing hands, so that whatever else the machine
+    does falls on both alike."""
+    pair = (ours, baseline)
+    for work in pair * warmup:
+        work()
+    times: tuple[list[float], list[float]] = ([], [])
+    for repeat in range(repeats):
+        for which in (0, 1) if repeat % 2 else (1, 0):
+            times[which].append(pair[which]())
+    ratios = [one / other for one, other in zip(*times, strict=True)]
+    return {
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_min": round(min(ratios), 3),
+        "ratio_max": round(max(ratios), 3),
+        "ours_s": round(statistics.median(times[0]), 4),
+        "baseline_s": round(statistics.median(times[1]), 4),
+    }
+
+
+def table(head: str, rows: Sequence[dict[str, Any]]) -> str:
+    """Rows of `compare` with a "name" each, below a line that says where they come from."""
+    wide = max(len(row["name"]) for row in rows)
+    lines = [head, ""]
+    lines.append(f"{'':{wide}} {'ratio':>6} {'min':>6} {'max':>6} {'ours s':>8} {'baseline s':>11}")
+    for row in rows:
+        lines.append(
+            f"{row['name']:{wide}} {row['ratio']:6.3f} {row['ratio_min']:6.3f} "
+            f"{row['ratio_max']:6.3f} {row['ours_s']:8.3f} {row['baseline_s']:11.3f}"
+        )
+    return "\n".join(lines)

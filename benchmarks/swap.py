@@ -1,0 +1,148 @@
+"""How long changing the checkpoint takes: ours beside the bare copying or reading of the same
+bytes, and beside diffusers, in one run. Random weights of Stable Diffusion 1.5's size."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import tempfile
+from pathlib import Path
+
+import torch
+from common import models, pairs
+from diffusers import StableDiffusionPipeline
+
+from studio.domain.refs import Selection
+from studio.models import device as devices
+from studio.models.catalog import Catalog
+from studio.models.export import export_checkpoint
+from studio.models.manager import ModelManager
+
+DTYPE = "bfloat16"
+"""As the files are: what is measured is the way from disk to modules, not a conversion."""
+
+
+def main() -> None:
+    options = _options()
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = _measure(Path(folder), options)
+    report = {
+        "device": devices.describe(devices.choose_device(options.device)),
+        "dtype": DTYPE,
+        "torch": torch.__version__,
+        "repeats": options.repeats,
+        "rows": rows,
+    }
+    head = f"{report['device']} · {DTYPE} · torch {torch.__version__} · {options.repeats} repeats"
+    print(json.dumps(report) if options.json else pairs.table(head, rows))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def _measure(folder: Path, options: argparse.Namespace) -> list[dict]:
+    (folder / "files").mkdir()
+    for name in ("a", "b"):
+        models.write_sd15(folder / "folders" / name)
+        ref = Catalog([folder / "folders"]).find(name)
+        export_checkpoint(ref, folder / "files" / f"{name}.safetensors", torch.bfloat16)
+    rows = []
+    for layout, place in (("folder", "folders"), ("single file", "files")):
+        catalog = Catalog([folder / place])
+        pair = [Selection(catalog.find(name)) for name in ("a", "b")]
+        rows += _swaps(layout, pair, options)
+    return rows
+
+
+def _swaps(layout: str, pair: list[Selection], options: argparse.Namespace) -> list[dict]:
+    manager = ModelManager(options.device, DTYPE)
+
+    def warm() -> float:
+        return max(pairs.seconds(partial(_lease, manager, selection)) for selection in pair)
+
+    def cold() -> float:
+        manager.release()
+        return pairs.seconds(lambda: _lease(manager, pair[0]))
+
+    def copy() -> float:
+        """A plain copy of a U-Net's bytes to the device, into memory that is there already."""
+        with manager.lease(pair[0]) as held:
+            target = [p.data for p in held.unet.parameters()]
+        source = [torch.empty_like(t, device="cpu").fill_(0) for t in target]
+        target = [t.clone() for t in target]
+        return pairs.seconds(lambda: torch._foreach_copy_(target, source))
+
+    def read() -> float:
+        return pairs.seconds(lambda: _read_all(pair[0].checkpoint.path))
+
+    def diffusers() -> float:
+        manager.release()
+        return pairs.seconds(lambda: _diffusers(pair[0], manager))
+
+    for selection in pair:
+        _lease(manager, selection)
+    table = {
+        "warm swap / copy of a U-Net's bytes": (warm, copy),
+        "cold swap / reading the file": (cold, read),
+        "cold swap / diffusers": (cold, diffusers),
+    }
+    return [
+        {"name": f"{layout}: {name}", **pairs.compare(ours, baseline, options.repeats)}
+        for name, (ours, baseline) in table.items()
+    ]
+
+
+def _lease(manager: ModelManager, selection: Selection) -> None:
+    with manager.lease(selection):
+        pass
+    _wait(manager.device)
+
+
+def _read_all(path: Path) -> list[bytearray]:
+    """Every weight file's bytes into fresh memory: the least that a cold swap can cost."""
+    files = [path] if path.is_file() else sorted(path.rglob("*.safetensors"))
+    found = []
+    for file in files:
+        space = bytearray(file.stat().st_size)
+        with file.open("rb", buffering=0) as stream:
+            view = memoryview(space)
+            while view:
+                view = view[stream.readinto(view) :]
+        found.append(space)
+    return found
+
+
+def _diffusers(selection: Selection, manager: ModelManager) -> None:
+    ref = selection.checkpoint
+    options = {"dtype": manager.dtype, "safety_checker": None}
+    if ref.path.is_dir():
+        pipeline = StableDiffusionPipeline.from_pretrained(
+            ref.path, requires_safety_checker=False, **options
+        )
+    else:
+        config = ref.path.parents[1] / "folders" / ref.path.stem
+        pipeline = StableDiffusionPipeline.from_single_file(
+            str(ref.path), config=str(config), **options
+        )
+    pipeline.to(manager.device)
+    if manager.device.type == "cpu":  # what it maps is not read yet
+        for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+            for parameter in part.parameters():
+                parameter.data = parameter.data.clone()
+    _wait(manager.device)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+if __name__ == "__main__":
+    main()
