@@ -1,18 +1,23 @@
 """Words to what the U-Net is conditioned on.
 
 A prompt of any length is cut into chunks of 75 tokens, each encoded by itself between its own
-start and end marks (77 in all) and laid end to end, as the other studios do.
+start and end marks (77 in all) and laid end to end, as the other studios do. What differs between
+families (which encoders, which of their layers, what is told beside the prompt) is read from
+their description.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-CHUNK_TOKENS = 75
+from studio.diffusion.tokens import Chunk, chunks
+from studio.domain.family import ModelFamily, PromptEncoder
+from studio.domain.request import GenerationRequest
 
 
 @dataclass(frozen=True)
@@ -23,43 +28,160 @@ class Conditioning:
     negative_prompt_embeds  (B, 77·n, C), or None where guidance is off (scale 1)
     guidance_scale          (B, 1, 1, 1), 1 to 30
     guidance_rescale        (B, 1, 1, 1), 0 to 1; None if off for all rows
+    pooled_embeds           (B, P), the prompt as one vector; None where the family has none
+    time_ids                (B, k), sizes and scores told beside the prompt; None as above
+    negative_pooled_embeds, negative_time_ids  the same for the negative prompt
+    extra_channels          (B, c, h, w), what an inpaint U-Net takes beside the latents: the mask
+                            (1 = repaint) and the latents of what is kept; None for other U-Nets
     """
 
     prompt_embeds: torch.Tensor
     negative_prompt_embeds: torch.Tensor | None
     guidance_scale: torch.Tensor
     guidance_rescale: torch.Tensor | None
+    pooled_embeds: torch.Tensor | None = None
+    negative_pooled_embeds: torch.Tensor | None = None
+    time_ids: torch.Tensor | None = None
+    negative_time_ids: torch.Tensor | None = None
+    extra_channels: torch.Tensor | None = None
 
 
-def encode(
-    texts: Sequence[str], tokenizer: Any, text_encoder: torch.nn.Module, clip_skip: int = 1
-) -> torch.Tensor:
-    """Embeddings (len(texts), 77·n, C), n the chunks of the longest text.
+@dataclass(frozen=True)
+class TextModels:
+    """A checkpoint's text encoders and what they need, each in the order of `family`'s prompt
+    encoders; `embeddings`: name -> vectors (n, width) for each encoder."""
 
-    `clip_skip` counts layers as artists do: 1 is the last, 2 the one before. The final layer norm
-    is applied to whichever is taken. Shorter texts are filled up with empty chunks.
+    family: ModelFamily
+    tokenizers: Sequence[Any]
+    text_encoders: Sequence[torch.nn.Module]
+    embeddings: Mapping[str, Sequence[torch.Tensor]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Texts as embeddings (texts, 77·n, C) and, where the family has them, pooled (texts, P)."""
+
+    embeds: torch.Tensor
+    pooled: torch.Tensor | None
+
+
+def condition(
+    request: GenerationRequest,
+    models: TextModels,
+    device: torch.device,
+    extra_channels: torch.Tensor | None = None,
+) -> Conditioning:
+    """What `request` asks for, the same for every row of its batch; `extra_channels` (1, c, h, w)
+    as in `Conditioning`."""
+    rows, family = request.batch_size, models.family
+    guided = request.guidance_scale > 1
+    texts = [request.prompt, request.negative_prompt] if guided else [request.prompt]
+    encoded = encode(texts, models, request.clip_skip)
+    embeds, pooled = encoded.embeds.to(device), encoded.pooled
+    if guided and family.zero_negative and not request.negative_prompt.strip():
+        embeds = torch.cat([embeds[:1], torch.zeros_like(embeds[1:])])
+        pooled = None if pooled is None else torch.cat([pooled[:1], torch.zeros_like(pooled[1:])])
+    sizes = [_told(family, request, score).to(device) for score in family.aesthetic_scores]
+
+    def each(value: float) -> torch.Tensor:
+        return torch.full((rows, 1, 1, 1), value, device=device)
+
+    def all_rows(tensor: torch.Tensor | None, place: int) -> torch.Tensor | None:
+        """Row `place` of `tensor` for the whole batch."""
+        if tensor is None or place >= len(tensor):
+            return None
+        return tensor[place : place + 1].to(device).expand(rows, *tensor.shape[1:])
+
+    told = None if not family.size_conditioning else torch.cat(sizes[: len(texts)])
+    return Conditioning(
+        prompt_embeds=all_rows(embeds, 0),
+        negative_prompt_embeds=all_rows(embeds, 1),
+        guidance_scale=each(request.guidance_scale),
+        guidance_rescale=(
+            each(request.guidance_rescale) if guided and request.guidance_rescale > 0 else None
+        ),
+        pooled_embeds=all_rows(pooled, 0),
+        negative_pooled_embeds=all_rows(pooled, 1),
+        time_ids=all_rows(told, 0),
+        negative_time_ids=all_rows(told, 1),
+        extra_channels=all_rows(extra_channels, 0),
+    )
+
+
+def _told(family: ModelFamily, request: GenerationRequest, score: float) -> torch.Tensor:
+    """(1, k): the picture as if cut from nothing, at the size that is asked for."""
+    size = (request.height, request.width)
+    values = {
+        "original_size": size,
+        "crop_top_left": (0, 0),
+        "target_size": size,
+        "aesthetic_score": (score,),
+    }
+    told = [number for name in family.size_conditioning for number in values[name]]
+    return torch.tensor([told], dtype=torch.float32)
+
+
+def encode(texts: Sequence[str], models: TextModels, clip_skip: int = 1) -> Encoded:
+    """Embeddings of `texts` under all encoders, laid side by side.
+
+    `clip_skip` counts layers as artists do: 1 is the last, 2 the one before; never a later one
+    than the family was trained on. Shorter texts are filled up with empty chunks; the pooled
+    embedding is that of the first chunk.
     """
-    chunked = [_chunks(text, tokenizer) for text in texts]
-    most = max(len(chunks) for chunks in chunked)
-    empty = _chunks("", tokenizer)
-    rows = [row for chunks in chunked for row in chunks + empty * (most - len(chunks))]
-    ids = torch.tensor(rows, device=next(text_encoder.parameters()).device)
-    if clip_skip == 1:
-        embeds = text_encoder(ids).last_hidden_state
-    else:
-        layers = text_encoder(ids, output_hidden_states=True).hidden_states
-        layer = layers[-min(clip_skip, len(layers) - 1)]
-        # SD 1.x's CLIPTextModel is flat in transformers 5; its projection sibling is not.
-        embeds = getattr(text_encoder, "text_model", text_encoder).final_layer_norm(layer)
-    return embeds.reshape(len(texts), most * ids.shape[1], -1)
+    sides, pooled = [], None
+    for place, encoder in enumerate(models.family.prompt_encoders):
+        vectors = {name: each[place] for name, each in models.embeddings.items()}
+        tokenizer = models.tokenizers[place]
+        cut = [chunks(text, tokenizer, vectors) for text in texts]
+        most = max(len(rows) for rows in cut)
+        empty = chunks("", tokenizer)
+        rows = [row for rows in cut for row in rows + empty * (most - len(rows))]
+        embeds, ends = _run(rows, encoder, models.text_encoders[place], clip_skip)
+        sides.append(embeds.reshape(len(texts), -1, embeds.shape[-1]))
+        if encoder.pooled:
+            pooled = ends[::most]
+    return Encoded(sides[0] if len(sides) == 1 else torch.cat(sides, dim=-1), pooled)
 
 
-def _chunks(text: str, tokenizer: Any) -> list[list[int]]:
-    """Token ids of `text` in rows of start + 75 + end, padded; at least one row."""
-    tokens = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-    rows = []
-    for start in range(0, max(len(tokens), 1), CHUNK_TOKENS):
-        piece = tokens[start : start + CHUNK_TOKENS]
-        padding = [tokenizer.pad_token_id] * (CHUNK_TOKENS - len(piece))
-        rows.append([tokenizer.bos_token_id, *piece, tokenizer.eos_token_id, *padding])
-    return rows
+def _run(
+    rows: Sequence[Chunk], encoder: PromptEncoder, text_encoder: torch.nn.Module, clip_skip: int
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """(rows, 77, C), and the projected end of each row (rows, P) where the encoder has one."""
+    # SD 1.x's CLIPTextModel is flat in transformers 5; its projection sibling is not.
+    core = getattr(text_encoder, "text_model", text_encoder)
+    ids = torch.tensor([row.ids for row in rows], device=next(text_encoder.parameters()).device)
+    layer = max(clip_skip, encoder.layer) - encoder.left_out
+    as_is = layer == 1 and encoder.final_norm
+    with _vectors_in_place(core.embeddings.token_embedding, rows):
+        out = text_encoder(ids, output_hidden_states=not as_is)
+    pooled = out.text_embeds if encoder.pooled else None
+    if as_is:
+        return out.last_hidden_state, pooled
+    taken = out.hidden_states[-min(layer, len(out.hidden_states) - 1)]
+    return core.final_layer_norm(taken) if encoder.final_norm else taken, pooled
+
+
+@contextmanager
+def _vectors_in_place(table: torch.nn.Module, rows: Sequence[Chunk]) -> Iterator[None]:
+    """While this lasts the vectors of `rows` come out of the embedding `table` at their places;
+    the table itself stays as it is, since others use it too."""
+    places = [
+        (row, place, vector)
+        for row, chunk in enumerate(rows)
+        for place, vector in chunk.vectors.items()
+    ]
+    if not places:
+        yield
+        return
+
+    def put(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        output = output.clone()
+        for row, place, vector in places:
+            output[row, place] = vector.to(output)
+        return output
+
+    hook = table.register_forward_hook(put)
+    try:
+        yield
+    finally:
+        hook.remove()

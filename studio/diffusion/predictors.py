@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 
+from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoise import Ask, Guided
 
 Predictor = Callable[[Ask], torch.Tensor]
@@ -24,10 +25,20 @@ class UNetPredictor:
         self._dtype = next(unet.parameters()).dtype
 
     def __call__(self, ask: Ask) -> torch.Tensor:
+        words, sample = ask.conditioning, ask.sample
+        if words.extra_channels is not None:
+            sample = torch.cat([sample, words.extra_channels], dim=1)
+        added = None
+        if words.pooled_embeds is not None:
+            added = {
+                "text_embeds": words.pooled_embeds.to(self._dtype),
+                "time_ids": words.time_ids.to(self._dtype),
+            }
         noise_pred = self._unet(
-            ask.sample.to(self._dtype),
+            sample.to(self._dtype),
             ask.timestep,
-            encoder_hidden_states=ask.conditioning.prompt_embeds.to(self._dtype),
+            encoder_hidden_states=words.prompt_embeds.to(self._dtype),
+            added_cond_kwargs=added,
             return_dict=False,
         )[0]
         return noise_pred.float()
@@ -45,15 +56,27 @@ class ClassifierFreeGuidance:
         if words.negative_prompt_embeds is None:
             positive = self._predictor(dataclasses.replace(ask, wants_negative=False))
             return Guided(positive, positive) if ask.wants_negative else positive
-        both = dataclasses.replace(
-            words, prompt_embeds=torch.cat([words.negative_prompt_embeds, words.prompt_embeds])
-        )
-        doubled = Ask(torch.cat([ask.sample] * 2), torch.cat([ask.timestep] * 2), both)
+        doubled = Ask(torch.cat([ask.sample] * 2), torch.cat([ask.timestep] * 2), _both(words))
         negative, positive = self._predictor(doubled).chunk(2)
         guided = negative + words.guidance_scale * (positive - negative)
         if words.guidance_rescale is not None:
             guided = _rescaled(guided, positive, words.guidance_rescale)
         return Guided(guided, negative) if ask.wants_negative else guided
+
+
+def _both(words: Conditioning) -> Conditioning:
+    """The negative rows, then the positive ones, as one batch under the prompt alone."""
+
+    def after(first: torch.Tensor | None, second: torch.Tensor | None) -> torch.Tensor | None:
+        return None if second is None else torch.cat([first, second])
+
+    return dataclasses.replace(
+        words,
+        prompt_embeds=after(words.negative_prompt_embeds, words.prompt_embeds),
+        pooled_embeds=after(words.negative_pooled_embeds, words.pooled_embeds),
+        time_ids=after(words.negative_time_ids, words.time_ids),
+        extra_channels=after(words.extra_channels, words.extra_channels),
+    )
 
 
 def _rescaled(guided: torch.Tensor, positive: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Sequence
 import torch
 from PIL import Image
 
-from studio.diffusion import conditioning, latents, predictors, preview, schedulers
+from studio.diffusion import conditioning, inpainting, latents, predictors, preview, schedulers
 from studio.diffusion.denoise import Ask, Step, denoise
 from studio.domain import errors, events, infotext
 from studio.domain.refs import ModelRef, Selection
@@ -221,24 +221,15 @@ class _Clock:
 def _condition(
     request: GenerationRequest, models: Models, device: torch.device
 ) -> conditioning.Conditioning:
-    """The same words for every row of the batch."""
-    rows = request.batch_size
-    guided = request.guidance_scale > 1
-    texts = [request.prompt, request.negative_prompt] if guided else [request.prompt]
-    embeds = conditioning.encode(
-        texts, models.tokenizers[0], models.text_encoders[0], request.clip_skip
+    """The same words for every row of the batch; nothing is kept where the U-Net could keep it."""
+    family = models.ref.family
+    words = conditioning.TextModels(
+        family, models.tokenizers, models.text_encoders, models.embeddings
     )
-    rescaled = guided and request.guidance_rescale > 0
-
-    def each(value: float) -> torch.Tensor:
-        return torch.full((rows, 1, 1, 1), value, device=device)
-
-    return conditioning.Conditioning(
-        prompt_embeds=embeds[:1].expand(rows, -1, -1),
-        negative_prompt_embeds=embeds[1:].expand(rows, -1, -1) if guided else None,
-        guidance_scale=each(request.guidance_scale),
-        guidance_rescale=each(request.guidance_rescale) if rescaled else None,
-    )
+    extra = None
+    if models.unet.config.in_channels > family.latent_channels:
+        extra = inpainting.nothing_kept(models.vae, request.height, request.width).to(device)
+    return conditioning.condition(request, words, device, extra)
 
 
 def _sampler_options(request: GenerationRequest, ref: ModelRef) -> SamplerOptions:

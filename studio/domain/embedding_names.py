@@ -1,0 +1,30 @@
+"""Which embeddings a prompt names: a word that is the name of one stands for its vectors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def split(text: str, names: Iterable[str]) -> list[tuple[str, str | None]]:
+    """`text` cut at every name that stands in it as a word of its own, in any case.
+
+    Each piece is (text, None) or (text, the name it is). A name is no word of its own inside a
+    longer word or between hyphens; of two that begin alike the longer counts.
+    """
+    known = {name.lower(): name for name in names if name}
+    if not known:
+        return [(text, None)]
+    either = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
+    pieces: list[tuple[str, str | None]] = []
+    at = 0
+    for found in re.finditer(rf"(?<![\w-])(?:{either})(?![\w-])", text, re.IGNORECASE):
+        if name := known.get(found[0].lower()):
+            pieces += [(text[at : found.start()], None), (found[0], name)]
+            at = found.end()
+    return [*pieces, (text[at:], None)]
+
+
+def named_in(text: str, names: Iterable[str]) -> set[str]:
+    """Those of `names` that `text` names."""
+    return {name for _, name in split(text, names) if name}
