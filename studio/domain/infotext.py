@@ -5,14 +5,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 
-from studio.domain.request import GenerationRequest
+from studio.domain.request import GenerationRequest, LoraInput
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
 from studio.version import __version__
 
+Hashes = Mapping[tuple[str, str], str]
+"""(kind of model, its name) -> the first ten digits of its file's sha256, where it is known."""
 
-def write(request: GenerationRequest, seed: int) -> str:
-    """The infotext of the picture that `seed` gave. `request` is settled."""
+
+def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -> str:
+    """The infotext of the picture that `seed` gave. `request` is settled.
+
+    Of the models in use only those stand in it with a hash that `hashes` has; embeddings are
+    named there alone, as the prompt has them anyway.
+    """
+    hashes = hashes or {}
     schedule = SCHEDULERS[request.scheduler].noise_schedule(request.noise_schedule)
     settings = {
         "Steps": request.steps,
@@ -21,18 +30,43 @@ def write(request: GenerationRequest, seed: int) -> str:
         "CFG scale": f"{request.guidance_scale:g}",
         "Seed": seed,
         "Size": f"{request.width}x{request.height}",
+        "Model hash": hashes.get(("checkpoint", request.checkpoint)),
         "Model": request.checkpoint,
+        "VAE hash": hashes.get(("vae", request.vae)),
+        "VAE": request.vae,
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
         **_noise_settings(request),
         "CFG Rescale": f"{request.guidance_rescale:g}" if request.guidance_rescale else None,
         "RNG": "CPU",
+        "Lora hashes": _listed({n: h for n, h in hashes.items() if n in _loras(request)}),
+        "TI hashes": _listed({n: h for n, h in hashes.items() if n[0] == "embedding"}),
         "Version": f"Latent Studio {__version__}",
     }
-    lines = [request.prompt] if request.prompt else []
+    prompt = " ".join(filter(None, (request.prompt, *map(_tag, request.loras))))
+    lines = [prompt] if prompt else []
     if request.negative_prompt:
         lines.append(f"Negative prompt: {request.negative_prompt}")
     lines.append(", ".join(f"{k}: {_quoted(k, v)}" for k, v in settings.items() if v is not None))
     return "\n".join(lines)
+
+
+def _tag(lora: LoraInput) -> str:
+    """A LoRA as other studios write it into the prompt; "" for a name that this cannot carry."""
+    if re.search(r"[<>:,\n]", lora.name):
+        return ""
+    weights = [f"{lora.weight:g}"]
+    if lora.text_encoder_weight not in (None, lora.weight):
+        weights.insert(0, f"{lora.text_encoder_weight:g}")
+    return f"<lora:{lora.name}:{':'.join(weights)}>"
+
+
+def _loras(request: GenerationRequest) -> set[tuple[str, str]]:
+    return {("lora", lora.name) for lora in request.loras}
+
+
+def _listed(hashes: Hashes) -> str | None:
+    pairs = {name: digits for (_, name), digits in hashes.items() if not re.search("[,:]", name)}
+    return ", ".join(f"{name}: {digits}" for name, digits in pairs.items()) or None
 
 
 _ETA_LABELS = {"DDIM": "Eta DDIM"}

@@ -48,11 +48,22 @@ class LoraInput(_Frozen):
     def _from_text(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        match = re.fullmatch(r"(.+?)(?::([-+.\de]+))?(?::([-+.\de]+))?", value)
-        if match is None:
+        name, *weights = value.split(":")
+        while len(weights) > 2 or (weights and not _is_number(weights[0]) and weights[1:]):
+            name = f"{name}:{weights.pop(0)}"  # a file's name may have colons in it
+        if not name.strip():
             raise ValueError("a LoRA needs a name, as in name:0.8.")
-        parts = zip(("name", "weight", "text_encoder_weight"), match.groups(), strict=True)
-        return {key: part for key, part in parts if part is not None}
+        if wrong := next((weight for weight in weights if not _is_number(weight)), None):
+            raise ValueError(f"{shorten(wrong)} is not a weight. Write a number, as in name:0.8.")
+        if "" in weights:
+            raise ValueError(f"after {shorten(name + ':')} a weight is missing, as in name:0.8.")
+        return dict(zip(("name", "weight", "text_encoder_weight"), (name, *weights), strict=False))
+
+
+def _is_number(text: str) -> bool:
+    return (
+        re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", text, re.IGNORECASE) is not None
+    )
 
 
 Task = TextToImage

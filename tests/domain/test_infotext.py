@@ -82,3 +82,30 @@ def test_the_settings_are_the_last_line_whatever_the_prompt(prompt):
     text = written(prompt=prompt)
     assert read(text)[0] == prompt
     assert text.split("\n")[-1].startswith("Steps: 20, ")
+
+
+def test_models_beside_the_checkpoint_stand_in_it():
+    request = GenerationRequest(
+        prompt="a cat", vae="soft", loras=["ink:0.8", "wash:0.5:1", "odd: name>:1"]
+    ).settled("model", PICTUREBOOK)
+    hashes = {
+        ("checkpoint", "model"): "0123456789",
+        ("vae", "soft"): "aaaaaaaaaa",
+        ("lora", "ink"): "bbbbbbbbbb",
+        ("lora", "not in use"): "cccccccccc",
+        ("embedding", "style"): "dddddddddd",
+    }
+    prompt, _, settings = read(infotext.write(request, 5, hashes))
+    assert prompt == "a cat <lora:ink:0.8> <lora:wash:1:0.5>"
+    assert settings["Model hash"] == "0123456789"
+    assert (settings["VAE hash"], settings["VAE"]) == ("aaaaaaaaaa", "soft")
+    assert settings["Lora hashes"] == "ink: bbbbbbbbbb"
+    assert settings["TI hashes"] == "style: dddddddddd"
+
+
+def test_a_hash_that_is_not_known_is_left_out():
+    """A made-up one would let a reader pick a wrong model."""
+    text = written(vae="soft", loras=["ink"])
+    assert read(text)[2]["VAE"] == "soft"
+    assert "hash" not in text
+    assert text.startswith("<lora:ink:1>\n")

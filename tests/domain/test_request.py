@@ -138,3 +138,62 @@ def test_errors_cross_threads_by_name():
     assert str(named("OutOfMemory", "too large")) == "too large"
     for foreign in ("ZeroDivisionError", "Path", "explain", ""):
         assert type(named(foreign, "x")) is EngineError
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "weight", "text_encoder_weight"),
+    [
+        ("blueprint", "blueprint", 1.0, None),
+        ("blueprint:0.8", "blueprint", 0.8, None),
+        ("blueprint:.5:1", "blueprint", 0.5, 1.0),
+        ("blueprint:-1", "blueprint", -1.0, None),
+        ("blueprint:+1e-1", "blueprint", 0.1, None),
+        ("with space v1.5:2", "with space v1.5", 2.0, None),
+        ("a:b:0.5", "a:b", 0.5, None),
+        ("a:b:c:0.5:2", "a:b:c", 0.5, 2.0),
+        ("0.5", "0.5", 1.0, None),
+        ("日本:0.5", "日本", 0.5, None),
+    ],
+)
+def test_a_lora_as_text(text, name, weight, text_encoder_weight):
+    (lora,) = GenerationRequest.parse({"loras": [text]}).loras
+    assert (lora.name, lora.weight, lora.text_encoder_weight) == (name, weight, text_encoder_weight)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "needs a name"),
+        (":0.5", "needs a name"),
+        (" :1", "needs a name"),
+        ("blueprint:", "after 'blueprint:' a weight is missing"),
+        ("blueprint:0.5:", "a weight is missing"),
+        ("blueprint:abc", "'abc' is not a weight"),
+        ("blueprint:nan", "'nan' is not a weight"),
+        ("blueprint:inf", "'inf' is not a weight"),
+        ("blueprint:0.5:abc", "'abc' is not a weight"),
+        ("blueprint:1e999", "weight"),
+        ("blueprint:11", "weight"),
+        ("blueprint:0.5:-11", "text_encoder_weight"),
+        ("x" * 2000, "name"),
+    ],
+)
+def test_a_lora_as_text_that_is_no_lora(text, words):
+    with pytest.raises(InvalidRequest, match="loras") as refused:
+        GenerationRequest.parse({"loras": [text]})
+    message = str(refused.value)
+    assert words in message and "\n" not in message and len(message) < 300
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, -10.5, "much", None])
+def test_a_loras_weight_is_a_number_in_range(weight):
+    for field in ("weight", "text_encoder_weight"):
+        if field == "weight" or weight is not None:
+            with pytest.raises(InvalidRequest, match=f"loras.0.{field}"):
+                GenerationRequest.parse({"loras": [{"name": "x", field: weight}]})
+
+
+def test_forty_loras_are_too_many():
+    with pytest.raises(InvalidRequest, match="loras.*32") as refused:
+        GenerationRequest.parse({"loras": [f"look-{n}" for n in range(40)]})
+    assert len(str(refused.value)) < 300
