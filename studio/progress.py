@@ -1,4 +1,4 @@
-"""A job's progress as one line of text that redraws itself."""
+"""Progress of a job or a download, as one line of text that redraws itself."""
 
 from __future__ import annotations
 
@@ -35,6 +35,21 @@ class ProgressBar:
                 left = f" · {eta_s:.1f} s left" if eta_s is not None else ""
                 self._draw(f"{_bar(step / total)} step {step}/{total}{left}")
 
+    def show_bytes(
+        self, name: str, done_bytes: int, total_bytes: int | None, rate_bytes_s: float
+    ) -> None:
+        """Redraw: of the file `name` so much is here; `total_bytes` None: how much is not known."""
+        rate = f" · {_size(rate_bytes_s)}/s" if rate_bytes_s else ""
+        if not total_bytes:
+            self._draw(f"{name} · {_size(done_bytes)}{rate}")
+            return
+        left = ""
+        if rate_bytes_s:
+            left_s = round((total_bytes - done_bytes) / rate_bytes_s)
+            left = f" · {left_s // 60}:{left_s % 60:02d} left"
+        bar = _bar(min(done_bytes / total_bytes, 1))
+        self._draw(f"{bar} {name} · {_size(done_bytes)} of {_size(total_bytes)}{rate}{left}")
+
     def _draw(self, text: str) -> None:
         self._stream.write("\r" + text.ljust(self._width))
         self._stream.flush()
@@ -44,3 +59,9 @@ class ProgressBar:
 def _bar(fraction: float) -> str:
     full = round(_CELLS * fraction)
     return f"[{'#' * full}{'.' * (_CELLS - full)}]"
+
+
+def _size(size_bytes: float) -> str:
+    if size_bytes < 1e9:
+        return f"{size_bytes / 1e6:.1f} MB"
+    return f"{size_bytes / 1e9:.2f} GB"

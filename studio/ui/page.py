@@ -166,6 +166,7 @@ def _page_data(
         "checkpoints": checkpoints,
         "default_checkpoint": default_checkpoint,
         "objections": {name: _objections(name) for name in SCHEDULERS},
+        "honours": {name: sorted(spec.honours) for name, spec in SCHEDULERS.items()},
         "automatic": {name: spec.automatic for name, spec in SCHEDULERS.items()},
         "status": status,
         "welcome": (theme.STATIC / "welcome.png").is_file(),

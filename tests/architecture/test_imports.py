@@ -36,6 +36,7 @@ ARROWS = {
         "api",
     },
     "ui": {"domain", "engine.protocol", "jobs", "gallery", "models.catalog", "ui"},
+    "cli_download": {"domain", "models.hub", "models.probe", "progress"},
     "settings": {"domain"},
     "progress": {"domain"},
     "app": {"domain", "engine", "models", "jobs", "gallery", "api", "ui", "settings", "version"},

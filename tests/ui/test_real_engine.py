@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from studio.app import create_app
+from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.models.catalog import Catalog
+from studio.models.manager import ModelManager
+from studio.models.select import select
+from studio.settings import assets_dir
 from tests import models_in_memory
+from tests.models import files
 from tests.ui.using import set_number, shown_id
 
 _COUNT_PREVIEWS = """
@@ -34,4 +42,45 @@ def test_type_press_picture(browser, serve):
     assert (job.request.prompt, job.request.steps, job.request.seed) == (prompt, 12, 5)
     [again] = served.studio.generate(job.request)
     assert again.image.tobytes() == job.pictures[0].image.tobytes()
+    context.close()
+
+
+_REMEMBER_STATUS = """
+() => {
+  window.said = [];
+  const status = document.querySelector(".status");
+  new MutationObserver(() => window.said.push(status.textContent)).observe(
+    status, {childList: true, characterData: true, subtree: true});
+}
+"""
+
+
+def test_another_checkpoint_is_loaded_in_words_and_the_first_comes_back_the_same(
+    browser, serve, tmp_path
+):
+    folder = tmp_path / "own"
+    files.copy_embedded(folder / "night book")
+    catalog = Catalog((assets_dir() / "models", folder))
+    engine = StableDiffusionEngine(ModelManager("cpu", "float32"), partial(select, catalog))
+    served = serve(engine, app=create_app, models_dir=(folder,))
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(served.url)
+    page.locator(".welcome button").first.click()
+    set_number(page, "steps", 2)
+    set_number(page, "seed", 5)
+    page.evaluate(_REMEMBER_STATUS)
+    for count, name in enumerate(("picturebook", "night book", "picturebook"), 1):
+        page.locator("#checkpoint").click()
+        page.get_by_role("combobox", name="Search").fill(name)
+        page.keyboard.press("Enter")
+        page.locator("#generate").click()
+        page.wait_for_function(
+            "count => document.querySelectorAll('.strip .tile').length === count", arg=count
+        )
+    assert any(words.startswith("Loading night book") for words in page.evaluate("window.said"))
+    first, second, third = (job.pictures[0] for job in served.studio.queue.jobs())
+    assert second.request.checkpoint == "night book"
+    assert first.image.tobytes() == third.image.tobytes()
     context.close()

@@ -167,6 +167,7 @@ class Catalog {
       const isSorted = head.classList.contains(`col-${this.view.sort}`);
       head.ariaSort = isSorted ? (this.view.down ? "descending" : "ascending") : "none";
     }
+    this.body.parentElement.dataset.kind = this.view.kind;
     this.rows.set(items);
     this.body.setAttribute("aria-rowcount", items.length);
     this.empty.textContent = items.length ? "" : this.whyEmpty();

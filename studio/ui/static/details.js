@@ -21,6 +21,7 @@ export class Details {
     this.root = root;
     this.on = on;
     this.shown = null;
+    this.saving = Promise.resolve();
   }
 
   show(model) {
@@ -143,13 +144,19 @@ export class Details {
     return line("Prediction type", select);
   }
 
-  async save(model, fields) {
-    try {
-      await change(model, fields);
-      this.saved.textContent = "Saved";
-    } catch (error) {
-      this.saved.textContent = error.message;
-    }
+  /** One change after the other, so that the last one made is the one that stays. */
+  save(model, fields) {
+    const { saved } = this;
+    saved.textContent = "Saving";
+    this.saving = this.saving
+      .then(() => change(model, fields))
+      .then(
+        () => "Saved",
+        (error) => error.message,
+      )
+      .then((words) => {
+        saved.textContent = words;
+      });
   }
 }
 

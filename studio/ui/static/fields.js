@@ -28,6 +28,25 @@ export function slider({ element, props }) {
     one.set(range.snap(one.value + direction * range.step));
   });
   bindBox(box, one, (typed) => range.accept(typed));
+  if (SAMPLER_FIELDS.has(props.field)) enableWhereHonoured(one, box, track);
+}
+
+const SAMPLER_FIELDS = new Set(Object.values(data.honours).flat());
+
+/** What the sampler makes no use of is greyed out, and says so. */
+function enableWhereHonoured(one, box, track) {
+  const enable = () => {
+    const sampler = value("scheduler");
+    const isOff = sampler !== undefined && !(data.honours[sampler] ?? []).includes(one.name);
+    const why = isOff ? `${sampler} makes no use of this.` : "";
+    for (const control of [box, track]) {
+      control.disabled = isOff;
+      control.title = why;
+    }
+    one.element.classList.toggle("off", isOff);
+  };
+  onChange((name) => name === "scheduler" && enable());
+  enable();
 }
 
 /** A field's range and the way from values to positions on the track. */

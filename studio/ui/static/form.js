@@ -43,12 +43,13 @@ class Field {
     this.props = props;
     this.show = show;
     this.isSetting = !["prompt", "negative_prompt", "checkpoint"].includes(this.name);
-    this.declared = props.optional ? null : props.value; // Gradio makes "" of null
+    this.declared = this.value;
     this.default = defaults()[this.name] ?? this.declared;
   }
 
   get value() {
-    return this.props.value;
+    const { value, optional } = this.props;
+    return optional && value === "" ? null : value; // Gradio makes "" of null
   }
 
   get isChanged() {

@@ -1,0 +1,290 @@
+"""The Models tab, the checkpoint menu and LoRAs, in a real browser on real files."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from studio.app import create_app
+from studio.engine.fake import FakeEngine
+from tests.models import files
+from tests.models.model_server import model_server
+from tests.ui.conftest import STEP_S
+from tests.ui.using import generate, set_number, wait_for, wait_for_step
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two LoRAs, one of which fits, an embedding, a second checkpoint and a broken file."""
+    folder = tmp_path / "own"
+    files.copy_embedded(folder / "second one")
+    words = {"ss_tag_frequency": '{"a": {"paper cutout": 9}}'}
+    files.write(folder / "cutout.safetensors", files.lora(192), metadata=words)
+    files.write(folder / "foreign.safetensors", files.lora(768))
+    files.write(folder / "calm.safetensors", {"emb_params": (4, 192)}, "F32")
+    (folder / "broken.safetensors").write_bytes(b"nothing")
+    files.settled(folder / "broken.safetensors")
+    return folder
+
+
+@pytest.fixture
+def served(serve, folder):
+    return serve(FakeEngine(step_s=STEP_S), app=create_app, models_dir=(folder,))
+
+
+def rows(page) -> list[str]:
+    return page.locator(".model-row .model-name").all_inner_texts()
+
+
+def open_models(page) -> None:
+    page.get_by_role("link", name="Models").click()
+    page.locator(".model-row").first.wait_for()
+
+
+def choose(page, name: str) -> None:
+    """Open the details of a model."""
+    page.locator(".model-row", has_text=name).click()
+    page.locator(".details h2", has_text=name).wait_for()
+
+
+def pick(page, button, name: str) -> None:
+    """Choose `name` from the list that `button` opens."""
+    button.click()
+    page.get_by_role("option", name=name).first.wait_for()
+    page.get_by_role("combobox", name="Search").fill(name)
+    page.keyboard.press("Enter")
+
+
+_OPEN_MODELS = """
+async () => {
+  const until = async (selector) => {
+    while (!document.querySelector(selector)?.checkVisibility())
+      await new Promise(requestAnimationFrame);
+  };
+  const begun = performance.now();
+  document.querySelector(".tabs a[href='#models']").click();
+  await until(".model-row");
+  const took = performance.now() - begun;
+  document.querySelector(".tabs a[href='#text-to-image']").click();
+  await until(".frame");
+  return took;
+}
+"""
+
+
+def test_tabs_open_at_once_and_leave_the_running_picture_alone(visit):
+    page = visit()
+    page.wait_for_function("document.querySelector('.kinds').children.length > 1")
+    set_number(page, "steps", 60)
+    generate(page)
+    wait_for_step(page)
+    shown_ms = min(page.evaluate(_OPEN_MODELS) for _ in range(5))
+    assert shown_ms < 100
+    page.get_by_role("link", name="Models").click()
+    assert not page.locator(".frame").is_visible()
+    page.go_back()
+    page.locator(".frame").wait_for()
+    step = int(page.locator(".frame").get_attribute("data-step"))
+    assert page.locator(".frame img").is_visible()
+    wait_for_step(page, step + 1)
+
+
+def test_a_tab_has_its_own_address(visit, served):
+    page = visit()
+    page.goto(f"{served.url}/#models")
+    page.reload()
+    page.locator(".model-row").first.wait_for()
+    current = page.locator(".tabs a[aria-current]")
+    assert current.inner_text() == "Models"
+
+
+def test_a_thousand_models_search_sort_and_filter_without_delay(visit, folder, served):
+    for number in range(1000):
+        width = 768 if number % 2 else 192
+        files.write(folder / "many" / f"lora-{number:04d}.safetensors", files.lora(width))
+    served.studio.catalog.refresh()
+    page = visit()
+    open_models(page)
+    page.wait_for_function("document.querySelector('.kinds').textContent.includes('1005')")
+    assert page.locator(".model-row").count() < 60  # only those in sight are in the page
+    took_ms = page.evaluate(
+        """() => {
+          const search = document.querySelector(".catalog-bar input");
+          const begun = performance.now();
+          for (const words of ["l", "lo", "lora-07", "lora-0777"]) {
+            search.value = words;
+            search.dispatchEvent(new Event("input"));
+          }
+          return (performance.now() - begun) / 4;
+        }"""
+    )
+    assert took_ms < 50
+    assert rows(page) == ["lora-0777"]
+    page.get_by_label("Search models").fill("")
+    page.get_by_role("button", name="LoRAs").click()
+    page.get_by_role("combobox", name="Family").select_option("picturebook")
+    assert "501 models" in page.locator(".catalog-foot").inner_text()
+    page.get_by_role("columnheader", name="Name").click()
+    assert rows(page)[0] == "lora-0998"
+    page.locator(".table-body").evaluate("e => e.scrollTo(0, e.scrollHeight)")
+    page.locator(".model-row", has_text="cutout").wait_for()
+
+
+def test_details_notes_and_settings_that_a_checkpoint_brings(visit, served, folder):
+    page = visit()
+    open_models(page)
+    choose(page, "second one")
+    details = page.locator(".details")
+    details.get_by_text("0123456789").or_(details.get_by_text(str(folder))).first.wait_for()
+    details.get_by_label("Notes").fill("for the night")
+    details.get_by_label("Steps").fill("31")
+    details.get_by_label("Guidance scale (CFG)").fill("9")
+    details.get_by_label("Clip skip").fill("2")
+    details.get_by_label("Prediction type").select_option("v-prediction")
+    details.get_by_text("Saved").wait_for()
+    ref = served.studio.catalog.find("second one")
+    until_s = time.monotonic() + 10
+    while ref.prediction_type != "v_prediction" and time.monotonic() < until_s:
+        ref = served.studio.catalog.find("second one")
+    notes = served.studio.catalog.notes(ref)
+    assert (notes.text, notes.steps, notes.clip_skip) == ("for the night", 31, 2)
+    page.get_by_role("link", name="Text to image").click()
+    set_number(page, "guidance_scale", 3)  # the user's own choice stays
+    pick(page, page.locator("#checkpoint"), "second one")
+    assert page.locator("#checkpoint").inner_text() == "second one"
+    assert page.locator("#steps").input_value() == "31"
+    assert page.locator("#guidance_scale").input_value() == "3"
+    pick(page, page.locator("#checkpoint"), "picturebook")
+    assert page.locator("#steps").input_value() == "20"
+
+
+def test_the_checkpoint_menu_tells_family_hash_and_what_is_warm(visit, served):
+    page = visit()
+    page.locator("#checkpoint").click()
+    option = page.get_by_role("option", name="picturebook").first
+    option.wait_for()
+    page.wait_for_function(
+        "/picturebook · [0-9a-f]{10}/.test(document.querySelector('.picker-list').textContent)"
+    )
+    page.get_by_role("combobox", name="Search").fill("second")
+    assert page.get_by_role("option").count() == 1
+    page.keyboard.press("Enter")
+    generate(page)
+    wait_for(page, "finished")
+    [job] = served.studio.queue.jobs()
+    assert job.request.checkpoint == "second one"
+    page.reload()
+    page.locator("#checkpoint", has_text="second one").wait_for()
+
+
+def test_loras_are_added_weighed_shown_and_taken_off(visit, served):
+    page = visit()
+    add = page.get_by_role("button", name="Add LoRA")
+    add.click()
+    foreign = page.get_by_role("option", name="foreign")
+    foreign.wait_for()
+    assert foreign.get_attribute("aria-disabled") == "true"
+    assert "made for SD 1.x" in foreign.inner_text()
+    foreign.click()
+    assert page.locator(".lora").count() == 0
+    page.get_by_role("option", name="cutout").click()
+    lora = page.locator(".lora")
+    lora.get_by_label("Weight", exact=True).fill("2.5")
+    badge = page.locator(".active-badge")
+    assert badge.inner_text().split() == ["cutout", "2.5"]
+    lora.get_by_role("button", name="paper cutout").click()
+    assert page.get_by_label("Prompt", exact=True).input_value() == "paper cutout"
+    pick(page, page.get_by_role("button", name="Embedding"), "calm")
+    prompt = page.get_by_label("Prompt", exact=True).input_value()
+    assert prompt == "paper cutout, calm"
+    page.reload()
+    badge.wait_for()
+    page.get_by_role("button", name="Generate", exact=True).click()
+    wait_for(page, "finished")
+    [job] = served.studio.queue.jobs()
+    [use] = job.request.loras
+    assert (use.name, use.weight, use.text_encoder_weight) == ("cutout", 2.5, None)
+    lora.get_by_role("button", name="Set the text encoder's weight by itself").click()
+    lora.get_by_label("Text encoder", exact=True).fill("0.5")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    page.wait_for_function("document.querySelectorAll('.strip .tile').length === 2")
+    assert served.studio.queue.jobs()[1].request.loras[0].text_encoder_weight == 0.5
+    badge.get_by_role("button", name="Take off cutout").click()
+    assert page.locator(".lora").count() == 0 and badge.count() == 0
+
+
+def test_fields_left_open_stay_open(visit, served):
+    page = visit()
+    page.get_by_role("button", name="Advanced").click()
+    assert page.locator("#eta").is_disabled()
+    assert "makes no use" in page.locator("#eta").get_attribute("title")
+    page.locator("#scheduler").select_option("Euler")
+    assert page.locator("#eta").is_disabled() and page.locator("#s_churn").is_enabled()
+    page.locator("#scheduler").select_option("Euler a")
+    assert page.locator("#eta").input_value() == ""
+    set_number(page, "eta", 0.5)
+    set_number(page, "s_noise", 1.01)
+    page.locator("#eta").fill("")
+    page.locator("#eta").press("Tab")
+    generate(page)
+    wait_for(page, "finished")
+    [job] = served.studio.queue.jobs()
+    assert (job.request.eta, job.request.s_noise, job.request.vae) == (None, 1.01, None)
+
+
+def test_new_files_appear_without_a_reload(visit, folder):
+    page = visit()
+    open_models(page)
+    files.write(folder / "newcomer.safetensors", files.lora(192))
+    page.locator(".model-row", has_text="newcomer").wait_for()
+    (folder / "newcomer.safetensors").unlink()
+    page.locator(".model-row", has_text="newcomer").wait_for(state="detached")
+
+
+def test_broken_files_say_why_and_deleting_can_be_undone(visit, folder):
+    page = visit()
+    open_models(page)
+    page.get_by_role("button", name="Broken").click()
+    choose(page, "broken.safetensors")
+    assert "bytes" in page.locator(".details .objection").inner_text()
+    page.get_by_role("button", name="All").click()
+    choose(page, "cutout")
+    page.get_by_role("button", name="Delete").click()
+    page.locator(".catalog-foot", has_text="cutout was moved to the trash.").wait_for()
+    assert not (folder / "cutout.safetensors").exists()
+    page.get_by_role("button", name="Undo").click()
+    page.locator(".model-row", has_text="cutout").wait_for()
+    assert (folder / "cutout.safetensors").exists()
+    choose(page, "picturebook")
+    assert page.get_by_role("button", name="Delete").is_disabled()
+
+
+def test_a_download_shows_its_progress_and_arrives(visit, monkeypatch, tmp_path):
+    with model_server() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        hub.slow_s = 0.05
+        new = files.write(tmp_path / "new.safetensors", {"a.lora_down.weight": (1000, 1500)})
+        hub.files["o/n/fetched.safetensors"] = new.read_bytes()
+        page = visit()
+        open_models(page)
+        page.get_by_role("button", name="Download").click()
+        page.get_by_label("From").fill("nothing")
+        page.get_by_role("button", name="Start download").click()
+        page.get_by_text("owner/name or").wait_for()
+        page.get_by_label("From").fill("o/n/fetched.safetensors")
+        page.get_by_role("button", name="Start download").click()
+        page.locator(".download-words", has_text=" MB of 3.0 MB").wait_for()
+        page.locator(".download-row[data-state=finished]").wait_for()
+        page.get_by_role("button", name="Take off the list").click()
+        page.locator(".download-row").wait_for(state="detached")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_models_tab_fits(visit, width):
+    page = visit(width)
+    open_models(page)
+    choose(page, "second one")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = page.locator(".details").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= width
