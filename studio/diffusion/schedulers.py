@@ -61,14 +61,13 @@ def build(
         raise InvalidRequest(_zero_snr_objection(spec, resolved))
     schedule = NoiseSchedule(resolved, options.optimal_sigmas, options.zero_snr)
     if spec.sampler in SAMPLERS:
-        return SAMPLERS[spec.sampler](schedule, prediction_type, options)
+        return SAMPLERS[spec.sampler](schedule, prediction_type, seeds, options)
     cls = SdeMultistep if spec.sampler else getattr(diffusers, spec.diffusers_class)
     wanted = {
         **_BASE,
         **spec.options,
         **_NOISE_SCHEDULE_OPTIONS.get(resolved, {"use_karras_sigmas": True}),
         "prediction_type": prediction_type,
-        "noise_sampler_seed": list(seeds),
         "rescale_betas_zero_snr": options.zero_snr,
     }
     if options.zero_snr and resolved == "normal":
@@ -132,7 +131,7 @@ def _follow(scheduler: Any, schedule: NoiseSchedule) -> None:
 
 
 def _set_options(scheduler: Any, spec: SchedulerSpec, options: SamplerOptions) -> None:
-    """Give eta and s_noise to the diffusers classes that have them, in whichever way they do."""
+    """Give eta and s_noise to the classes that have them, in whichever way they do."""
     wanted = {"eta": options.eta, "s_noise": options.s_noise}
     wanted = {k: v for k, v in wanted.items() if k in spec.honours and v is not None}
     if isinstance(scheduler, SdeMultistep):

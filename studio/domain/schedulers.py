@@ -144,7 +144,12 @@ _SPECS = (
         zero_snr=_TO_PURE_NOISE,
     ),
     SchedulerSpec(
-        "DPM++ SDE", "DPMSolverSDEScheduler", automatic="karras", honours=frozenset({"s_noise"})
+        "DPM++ SDE",
+        "DPMSolverSDEScheduler",
+        "DpmPlusPlusSde",
+        automatic="karras",
+        honours=ANCESTRAL,
+        zero_snr=_TO_PURE_NOISE,
     ),
     SchedulerSpec(
         "DPM++ 2M SDE",

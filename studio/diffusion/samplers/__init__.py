@@ -10,6 +10,7 @@ from studio.diffusion.samplers.dpm2 import Dpm2, Dpm2Ancestral
 from studio.diffusion.samplers.dpm_adaptive import DpmAdaptive
 from studio.diffusion.samplers.dpm_solver import DpmFast
 from studio.diffusion.samplers.dpmpp_2s import DpmPlusPlus2SAncestral
+from studio.diffusion.samplers.dpmpp_sde import DpmPlusPlusSde
 from studio.diffusion.samplers.euler import Euler, EulerAncestral
 from studio.diffusion.samplers.heun import Heun, HeunPlusPlus, Restart
 
@@ -22,6 +23,7 @@ SAMPLERS: Mapping[str, type[Sampler]] = MappingProxyType(
             DpmAdaptive,
             DpmFast,
             DpmPlusPlus2SAncestral,
+            DpmPlusPlusSde,
             Euler,
             EulerAncestral,
             EulerAncestralCfgPlusPlus,

@@ -62,9 +62,14 @@ class Sampler:
     """All calls are at points of the noise schedule; else only the first of each step is."""
 
     def __init__(
-        self, schedule: NoiseSchedule, prediction_type: str, options: SamplerOptions
+        self,
+        schedule: NoiseSchedule,
+        prediction_type: str,
+        seeds: Sequence[int],
+        options: SamplerOptions,
     ) -> None:
         self.schedule = schedule
+        self._seeds = list(seeds)
         self.config = SimpleNamespace(prediction_type=prediction_type)
         self.alphas_cumprod = schedule.alphas_cumprod
         self._options = options
