@@ -22,17 +22,24 @@ def initial_noise(
     return torch.cat([torch.randn(shape, generator=source) for source in sources])
 
 
+class Overflow(ArithmeticError):
+    """The VAE's numbers have left the range of its number format; there is no picture."""
+
+
 def decode(vae: torch.nn.Module, latents: torch.Tensor) -> list[Image.Image]:
     """Latents (B, C, h, w) to B RGB pictures of (8·w, 8·h) pixels.
 
-    One picture at a time: the decoder needs by far the most memory of a run.
+    One picture at a time: the decoder needs by far the most memory of a run. Raises `Overflow`.
     """
     return [_picture(vae, row) for row in latents.split(1)]
 
 
 def _picture(vae: torch.nn.Module, latents: torch.Tensor) -> Image.Image:
     scaled = (latents / vae.config.scaling_factor).to(vae.dtype)
-    return to_image(vae.decode(scaled, return_dict=False)[0][0])
+    pixels = vae.decode(scaled, return_dict=False)[0][0]
+    if not torch.isfinite(pixels).all():
+        raise Overflow
+    return to_image(pixels)
 
 
 def to_image(pixels: torch.Tensor) -> Image.Image:

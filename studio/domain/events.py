@@ -22,7 +22,7 @@ class Picture:
     infotext settings as A1111 writes them, for this picture
     partial  True if the run was stopped before the last step
     id, path where it is kept; None until it was
-    warning  why it could not be written to disk, if so
+    warning  what to know about it: that it could not be written to disk, or was hard to decode
     """
 
     image: Image.Image

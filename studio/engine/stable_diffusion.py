@@ -7,6 +7,7 @@ by one U-Net call.
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -25,6 +26,11 @@ from studio.models.loader import Models
 from studio.models.manager import ModelManager
 
 log = logging.getLogger(__name__)
+
+_OVERFLOWED = (
+    "This VAE overflows in half precision, so the picture was decoded again in float32, which takes "
+    "longer. Another VAE of the family may not need it."
+)
 
 
 class StableDiffusionRun:
@@ -119,8 +125,8 @@ class StableDiffusionEngine:
             if last is None:
                 yield events.Cancelled(())
                 return
-            images = self._decode(models, last.denoised if run.cancelled else last.latents)
-            pictures = self._pictures(run, images, partial=run.cancelled)
+            images, warning = self._decode(models, last.denoised if run.cancelled else last.latents)
+            pictures = self._pictures(run, images, run.cancelled, warning)
             if run.cancelled:
                 yield events.Cancelled(pictures)
             else:
@@ -169,7 +175,8 @@ class StableDiffusionEngine:
                 yield events.Preview(last.index, preview.as_jpeg(show(last.denoised)))
         return last
 
-    def _decode(self, models: Models, clean: torch.Tensor) -> list[Image.Image]:
+    def _decode(self, models: Models, clean: torch.Tensor) -> tuple[list[Image.Image], str | None]:
+        """The pictures, and a word of warning to go with them, if any."""
         if not torch.isfinite(clean).all():
             raise errors.EngineError(
                 "The numbers overflowed and the picture is lost. Start the studio with "
@@ -177,18 +184,41 @@ class StableDiffusionEngine:
             )
         self._manager.bring("vae")
         try:
-            return latents.decode(models.vae, clean)
+            return self._decode_at_once_or_tiled(models.vae, clean), None
+        except latents.Overflow:
+            return self._decode_exactly(models.vae, clean), _OVERFLOWED
+
+    def _decode_exactly(self, vae: torch.nn.Module, clean: torch.Tensor) -> list[Image.Image]:
+        """In float32, with a copy: the VAE itself stays as others know it."""
+        log.warning("the VAE's numbers overflowed in %s: decoding again in float32", vae.dtype)
+        try:
+            return self._decode_at_once_or_tiled(copy.deepcopy(vae).float(), clean)
+        except latents.Overflow:
+            raise errors.EngineError(
+                "The VAE makes no picture of these latents, in float32 neither: its weights are "
+                "broken or those of another family. Choose another VAE."
+            ) from None
+
+    def _decode_at_once_or_tiled(
+        self, vae: torch.nn.Module, clean: torch.Tensor
+    ) -> list[Image.Image]:
+        try:
+            return latents.decode(vae, clean)
         except torch.OutOfMemoryError:
             self._manager.free()
             log.warning("not enough memory to decode at once, decoding in tiles")
-            models.vae.enable_tiling()
+            vae.enable_tiling()
             try:
-                return latents.decode(models.vae, clean)
+                return latents.decode(vae, clean)
             finally:
-                models.vae.disable_tiling()
+                vae.disable_tiling()
 
     def _pictures(
-        self, run: StableDiffusionRun, images: Sequence[Image.Image], partial: bool
+        self,
+        run: StableDiffusionRun,
+        images: Sequence[Image.Image],
+        partial: bool,
+        warning: str | None,
     ) -> tuple[events.Picture, ...]:
         request = run.request
         return tuple(
@@ -198,6 +228,7 @@ class StableDiffusionEngine:
                 request=request,
                 infotext=infotext.write(request, request.seed + place),
                 partial=partial,
+                warning=warning,
             )
             for place, image in enumerate(images)
         )
