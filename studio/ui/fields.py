@@ -44,8 +44,9 @@ def choice(name: str) -> gr.HTML:
     return _control(
         name,
         "choice",
-        f'<button type="button" id="{name}" class="choice" aria-describedby="{name}-help">'
-        f"<span></span>{icon('chevron')}</button>",
+        f'<button type="button" id="{name}" class="choice" aria-describedby="{name}-help" '
+        f'aria-labelledby="{name}-label {name}-value">'
+        f'<span id="{name}-value"></span>{icon("chevron")}</button>',
         "",
     )
 
@@ -60,6 +61,7 @@ def loras(name: str = "loras") -> gr.HTML:
         f'<div class="loras-foot"><label for="{name}" class="off-screen">{text(field.title)}'
         "</label>"
         f'<button type="button" id="{name}" class="plain" data-action="add-lora" '
+        'aria-label="Add LoRA" '
         f'title="{text(field.help)}">{icon("plus")}<span>Add LoRA</span></button>'
         '<button type="button" class="plain" data-action="add-embedding" '
         f'title="Puts its name into the prompt">{icon("plus")}<span>Embedding</span></button>'
@@ -118,7 +120,7 @@ def _control(name: str, kind: str, beside_label: str, below: str, **props: str) 
         name,
         kind,
         f'<div class="field {kind}" data-field="{name}"><div class="field-head">'
-        f'<label for="{name}">{text(field.title)}</label>'
+        f'<label for="{name}" id="{name}-label">{text(field.title)}</label>'
         f"{help_bubble(name, field.title, field.help)}"
         f"{icon_button('reset', f'Reset {field.title} to its default', 'reset')}"
         f"{beside_label}</div>{below}</div>",

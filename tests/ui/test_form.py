@@ -35,6 +35,14 @@ def test_request_by_name(form):
     assert request == GenerationRequest(prompt="a boat", steps=7)
 
 
+def test_empty_text_leaves_a_field_open_that_may_be():
+    with gr.Blocks():
+        form, eta, prompt = Form(), gr.HTML(), gr.HTML()
+    form.add("eta", eta)
+    form.add("prompt", prompt)
+    assert form.request({eta: "", prompt: ""}) == GenerationRequest()
+
+
 def test_unknown_name(form):
     with pytest.raises(KeyError, match="step_count"):
         form[0].add("step_count", form[1])

@@ -17,7 +17,9 @@ def test_every_field_of_the_request_has_its_control(visit):
         assert control.count() == 1, name
         label = page.locator(f"label[for={name}]").first
         assert label.text_content() == declaration(name).title
-        help_text = control.get_attribute("title") or page.locator(f"#{name}-help").text_content()
+        bubble = page.locator(f"#{name}-help")
+        has_bubble = control.get_attribute("aria-describedby") == f"{name}-help"
+        help_text = bubble.text_content() if has_bubble else control.get_attribute("title")
         assert help_text == declaration(name).help
 
 

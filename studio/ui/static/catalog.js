@@ -28,8 +28,8 @@ export function catalog({ element }) {
   known.onModels(() => one.update());
   onTab((name) => name === "models" && one.opened());
   if (isShown("models")) one.opened();
+  else known.look();
   known.watchModels(() => isShown("models"));
-  if (!isShown("models")) requestIdleCallback?.(() => known.look()) ?? setTimeout(known.look, 500);
 }
 
 class Catalog {

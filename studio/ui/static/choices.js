@@ -27,7 +27,7 @@ export function choice({ element, props }) {
   const kind = KINDS[props.field];
   const one = register(element, props, (value) => {
     words.textContent = value ?? (props.field === "vae" ? AUTOMATIC : "No checkpoint");
-    button.title = value ?? "";
+    words.title = words.textContent;
   });
   opens(button, {
     ...kind,

@@ -25,7 +25,7 @@ export function onModels(listener) {
   listeners.add(listener);
 }
 
-/** Ask for the list; the answer is empty and cheap where nothing changed. */
+/** Ask for the list; the answer is empty and cheap where nothing changed. True if it did. */
 export function look() {
   looking ??= ask().finally(() => {
     looking = null;
@@ -38,9 +38,10 @@ async function ask() {
   const answer = await fetch(address("studio/v1/models"), { headers, cache: "no-store" }).catch(
     () => null,
   );
-  if (!answer?.ok) return;
+  if (!answer?.ok) return false;
   take(await answer.json());
   tag = answer.headers.get("ETag") ?? "";
+  return true;
 }
 
 function take(body) {

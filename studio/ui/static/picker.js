@@ -17,7 +17,7 @@ export function picker({ element }) {
  * of.options()  what there is: {value, label, detail, mark, why}; `why` says what speaks against
  *               it, which then cannot be chosen; `mark` is a word at its right end
  * of.choose(value), of.current() and of.empty (words where there is nothing)
- * of.before()   awaited news, after which the options are drawn again
+ * of.before()   asks for news; if it comes true, the options are drawn again
  */
 export function opens(button, of) {
   button.setAttribute("aria-haspopup", "listbox");
@@ -59,7 +59,7 @@ class List {
     this.place();
     this.fill();
     this.search.focus();
-    of.before?.().then(() => this.of === of && this.fill());
+    of.before?.().then((isNews) => isNews && this.of === of && this.fill());
   }
 
   /** Under the button, or above it where there is more room; as wide as its names need. */
