@@ -28,8 +28,8 @@ from studio.models.manager import ModelManager
 log = logging.getLogger(__name__)
 
 _OVERFLOWED = (
-    "This VAE overflows in half precision, so the picture was decoded again in float32, which takes "
-    "longer. Another VAE of the family may not need it."
+    "This VAE overflows in half precision, so the picture was decoded again in float32, which "
+    "takes longer. Another VAE of the family may not need it."
 )
 
 

@@ -23,6 +23,7 @@ METADATA_TOKENIZER = "latent_studio.tokenizer"
 
 UNTOLD = {
     "unet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
+    "controlnet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "vae": ("norm_num_groups", "scaling_factor"),
     "text_encoder": ("num_attention_heads", "hidden_act", "bos_token_id", "eos_token_id"),
 }
@@ -30,14 +31,18 @@ UNTOLD = {
 
 CLIP_VOCABULARY = 49408
 HEAD_WIDTH = 64
+SIZE_WIDTH = 256
 SD1_HEADS = 8
 _CLIP_TOKENS = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}
 _SIZES_TOLD = {"original_size": 2, "crop_top_left": 2, "target_size": 2, "aesthetic_score": 1}
 
 
-def unet_config(shapes: Shapes, family: ModelFamily, pooled_width: int = 0) -> dict[str, Any]:
+def unet_config(
+    shapes: Shapes, family: ModelFamily, pooled_width: int | None = None
+) -> dict[str, Any]:
     """Of the U-Net, or of the encoder half that a ControlNet is. `pooled_width` is that of the
-    text embedding that goes in beside the prompt. Raises `KeyError` for a missing weight."""
+    text embedding that goes in beside the prompt; None where no text encoder is at hand to tell.
+    Raises `KeyError` for a missing weight."""
     last = 1 + max(int(name.split(".")[1]) for name in shapes if name.startswith("input_blocks."))
     downs = [k for k in range(last) if f"input_blocks.{k}.0.op.weight" in shapes]
     layers = (downs[0] if downs else last) - 1
@@ -72,7 +77,9 @@ def unet_config(shapes: Shapes, family: ModelFamily, pooled_width: int = 0) -> d
             raise CheckpointError("its U-Net wants numbers that its family does not give")
         config |= {
             "addition_embed_type": "text_time",
-            "addition_time_embed_dim": (width - pooled_width) // told,
+            "addition_time_embed_dim": (
+                SIZE_WIDTH if pooled_width is None else (width - pooled_width) // told
+            ),
             "projection_class_embeddings_input_dim": width,
         }
     return config
@@ -94,7 +101,7 @@ def _first_transformer(shapes: Shapes) -> str:
     )[0]
 
 
-def controlnet_config(shapes: Shapes, family: ModelFamily, pooled_width: int = 0) -> dict[str, Any]:
+def controlnet_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
     """Of a ControlNet: its half U-Net, and the convolutions that bring the hint to latent size."""
     numbers = sorted(
         int(name.split(".")[1])
@@ -102,7 +109,7 @@ def controlnet_config(shapes: Shapes, family: ModelFamily, pooled_width: int = 0
         if name.startswith("input_hint_block.") and name.endswith(".weight")
     )
     widths = [shapes[f"input_hint_block.{k}.weight"][0] for k in (0, *numbers[2:-1:2])]
-    return unet_config(shapes, family, pooled_width) | {
+    return unet_config(shapes, family) | {
         "conditioning_channels": shapes["input_hint_block.0.weight"][1],
         "conditioning_embedding_out_channels": widths,
     }

@@ -23,7 +23,7 @@ from studio.models.modules import build
 from studio.models.sources import Origin, PartSource, Source
 from studio.models.tensor_files import TensorFile, open_tensors
 
-__all__ = ["Models", "Weights", "architecture", "build", "read"]
+__all__ = ["Models", "Weights", "architecture", "build", "explained", "read", "read_part"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def read(
     `OutOfMemory` where they do not fit into the host's memory.
     """
     yield f"{ref.name}: opening", 0.0, None
-    with _explained(ref):
+    with explained(ref):
         source = _open(ref, dtype, vae)
         total = sum(_size(part) for part in source.parts.values()) or 1
     parts: dict[str, dict[str, torch.Tensor]] = {}
@@ -84,7 +84,7 @@ def read(
         stage = f"{ref.name}: {name.replace('_', ' ')}"
         yield stage, done / total, None
         parts[name] = {}
-        reading = _read_part(ref, name, part, dtype)
+        reading = read_part(ref, name, part, dtype)
         for size, tensors in reading:
             done += size
             parts[name].update(tensors)
@@ -158,15 +158,15 @@ def _by_file(part: PartSource) -> dict[TensorFile, dict[str, list[tuple[str, Ori
     return wanted
 
 
-def _read_part(
+def read_part(
     ref: ModelRef, name: str, part: PartSource, dtype: torch.dtype
 ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
-    """(bytes read, weights) group by group."""
+    """The weights of one part, as (bytes read, weights) group by group. Raises as `read`."""
     shapes = modules.shapes(name, part.config)
     for file, wanted in _by_file(part).items():
         groups = file.read(wanted, dtype)
         while True:
-            with _explained(ref, name):
+            with explained(ref, name):
                 group = next(groups, None)
             if group is None:
                 break
@@ -193,7 +193,7 @@ def _finite(tensor: torch.Tensor) -> bool:
 
 
 @contextmanager
-def _explained(ref: ModelRef, part: str = "") -> Iterator[None]:
+def explained(ref: ModelRef, part: str = "") -> Iterator[None]:
     """Errors get the name of the checkpoint, and the next step where they have none."""
     try:
         yield

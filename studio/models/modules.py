@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from accelerate import init_empty_weights
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 from transformers.utils import logging as transformers_logging
@@ -25,18 +25,24 @@ _IRRELEVANT = {
 """Entries of a configuration that change neither the modules nor what they compute."""
 
 
+_DIFFUSERS_CLASSES = {
+    "unet": UNet2DConditionModel,
+    "vae": AutoencoderKL,
+    "controlnet": ControlNetModel,
+    "tiny_vae": AutoencoderTiny,
+}
+
+
 def build(part: str, config: dict[str, Any]) -> nn.Module:
-    """The module of `part` ("unet", "vae", "text_encoder", "text_encoder_2"), its parameters on
-    the meta device, without gradients, in evaluation mode.
+    """The module of `part` ("unet", "vae", "text_encoder", "text_encoder_2", "controlnet",
+    "tiny_vae"), its parameters on the meta device, without gradients, in evaluation mode.
 
     Raises `CheckpointError` if the configuration makes no sense.
     """
     try:
         with init_empty_weights(include_buffers=False):
-            if part == "unet":
-                module = UNet2DConditionModel.from_config(config)
-            elif part == "vae":
-                module = AutoencoderKL.from_config(config)
+            if part in _DIFFUSERS_CLASSES:
+                module = _DIFFUSERS_CLASSES[part].from_config(config)
             else:
                 cls = CLIPTextModelWithProjection if projects(config) else CLIPTextModel
                 module = cls(CLIPTextConfig(**config))

@@ -91,6 +91,21 @@ def _unet_keys(file: TensorFile) -> Keys:
     raise CheckpointError("there is no U-Net in it. It is no checkpoint: choose another file")
 
 
+def controlnet_part(file: TensorFile, family: ModelFamily) -> PartSource:
+    """The ControlNet in `file`, in either layout. Raises `CheckpointError`."""
+    for prefix in ("control_model.", ""):
+        keys = _below(file, prefix)
+        if "controlnet_cond_embedding.conv_in.weight" in keys:
+            keys = original_unet_keys(keys)
+        if "input_hint_block.0.weight" in keys:
+            break
+    else:
+        raise CheckpointError("there is no ControlNet in it. Choose another file")
+    shapes = _shapes(file, keys)
+    config = _derived("controlnet", file, lambda: configs.controlnet_config(shapes, family))
+    return _part("controlnet", file, config, keys, lambda name: unet.original_name(name, config))
+
+
 def original_unet_keys(ours: Keys) -> Keys:
     """`ours`, under our names, under the names of the original layout."""
     layers = {name.split(".")[3] for name in ours if name.startswith("down_blocks.0.resnets.")}

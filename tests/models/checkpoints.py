@@ -143,21 +143,21 @@ def write_single(
 def original(parts: dict[str, torch.nn.Module], family: ModelFamily) -> dict[str, torch.Tensor]:
     """The tensors of `parts` under the names of the original layout."""
     tensors = {}
-    _put(tensors, "model.diffusion_model", original_unet(parts["unet"]))
-    _put(tensors, "first_stage_model", original_vae(parts["vae"]))
+    put(tensors, "model.diffusion_model", original_unet(parts["unet"]))
+    put(tensors, "first_stage_model", original_vae(parts["vae"]))
     for place, encoder in enumerate(family.prompt_encoders):
         outer = f"conditioner.embedders.{place}" if family.size_conditioning else "cond_stage_model"
         module = parts[encoder.part]
         if encoder.pad_token == "!":
-            _put(tensors, f"{outer}.model", original_openclip(module, encoder.left_out))
+            put(tensors, f"{outer}.model", original_openclip(module, encoder.left_out))
         else:
-            _put(tensors, f"{outer}.transformer.text_model", module.state_dict())
+            put(tensors, f"{outer}.transformer.text_model", module.state_dict())
             ids = torch.arange(77)[None]
             tensors[f"{outer}.transformer.text_model.embeddings.position_ids"] = ids
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
-def _put(into: dict, prefix: str, tensors: dict[str, torch.Tensor]) -> None:
+def put(into: dict, prefix: str, tensors: dict[str, torch.Tensor]) -> None:
     into.update({f"{prefix}.{name}": tensor for name, tensor in tensors.items()})
 
 
@@ -170,7 +170,7 @@ def _resnet(into: dict, prefix: str, module: torch.nn.Module) -> None:
         ours, theirs = pair.split(":")
         child = getattr(module, ours, None)
         if child is not None:
-            _put(into, f"{prefix}.{theirs}", child.state_dict())
+            put(into, f"{prefix}.{theirs}", child.state_dict())
 
 
 def _layers(into: dict, side: str, number: int, block: torch.nn.Module, resample: str) -> int:
@@ -180,35 +180,41 @@ def _layers(into: dict, side: str, number: int, block: torch.nn.Module, resample
     for index, resnet in enumerate(block.resnets):
         _resnet(into, f"{side}.{number}.0", resnet)
         if attentions:
-            _put(into, f"{side}.{number}.1", attentions[index].state_dict())
+            put(into, f"{side}.{number}.1", attentions[index].state_dict())
         number += 1
     if samplers and resample == "op":
-        _put(into, f"{side}.{number}.0.op", samplers[0].conv.state_dict())
+        put(into, f"{side}.{number}.0.op", samplers[0].conv.state_dict())
         number += 1
     elif samplers:
         place = 2 if attentions else 1
-        _put(into, f"{side}.{number - 1}.{place}.conv", samplers[0].conv.state_dict())
+        put(into, f"{side}.{number - 1}.{place}.conv", samplers[0].conv.state_dict())
     return number
 
 
 def original_unet(unet: UNet2DConditionModel) -> dict[str, torch.Tensor]:
-    into: dict[str, torch.Tensor] = {}
-    for ours, theirs in (("time_embedding", "time_embed"), ("add_embedding", "label_emb.0")):
-        if getattr(unet, ours, None) is not None:
-            _put(into, f"{theirs}.0", getattr(unet, ours).linear_1.state_dict())
-            _put(into, f"{theirs}.2", getattr(unet, ours).linear_2.state_dict())
-    _put(into, "input_blocks.0.0", unet.conv_in.state_dict())
-    number = 1
-    for block in unet.down_blocks:
-        number = _layers(into, "input_blocks", number, block, "op")
-    _resnet(into, "middle_block.0", unet.mid_block.resnets[0])
-    _put(into, "middle_block.1", unet.mid_block.attentions[0].state_dict())
-    _resnet(into, "middle_block.2", unet.mid_block.resnets[1])
+    into = original_encoder_half(unet)
     number = 0
     for block in unet.up_blocks:
         number = _layers(into, "output_blocks", number, block, "conv")
-    _put(into, "out.0", unet.conv_norm_out.state_dict())
-    _put(into, "out.2", unet.conv_out.state_dict())
+    put(into, "out.0", unet.conv_norm_out.state_dict())
+    put(into, "out.2", unet.conv_out.state_dict())
+    return into
+
+
+def original_encoder_half(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What a U-Net and a ControlNet have in common."""
+    into: dict[str, torch.Tensor] = {}
+    for ours, theirs in (("time_embedding", "time_embed"), ("add_embedding", "label_emb.0")):
+        if getattr(net, ours, None) is not None:
+            put(into, f"{theirs}.0", getattr(net, ours).linear_1.state_dict())
+            put(into, f"{theirs}.2", getattr(net, ours).linear_2.state_dict())
+    put(into, "input_blocks.0.0", net.conv_in.state_dict())
+    number = 1
+    for block in net.down_blocks:
+        number = _layers(into, "input_blocks", number, block, "op")
+    _resnet(into, "middle_block.0", net.mid_block.resnets[0])
+    put(into, "middle_block.1", net.mid_block.attentions[0].state_dict())
+    _resnet(into, "middle_block.2", net.mid_block.resnets[1])
     return into
 
 
@@ -220,13 +226,13 @@ def _vae_resnet(into: dict, prefix: str, module: torch.nn.Module) -> None:
 def original_vae(vae: AutoencoderKL) -> dict[str, torch.Tensor]:
     into: dict[str, torch.Tensor] = {}
     for side, half in (("encoder", vae.encoder), ("decoder", vae.decoder)):
-        _put(into, f"{side}.conv_in", half.conv_in.state_dict())
-        _put(into, f"{side}.norm_out", half.conv_norm_out.state_dict())
-        _put(into, f"{side}.conv_out", half.conv_out.state_dict())
+        put(into, f"{side}.conv_in", half.conv_in.state_dict())
+        put(into, f"{side}.norm_out", half.conv_norm_out.state_dict())
+        put(into, f"{side}.conv_out", half.conv_out.state_dict())
         _vae_resnet(into, f"{side}.mid.block_1", half.mid_block.resnets[0])
         _vae_resnet(into, f"{side}.mid.block_2", half.mid_block.resnets[1])
         for attention in half.mid_block.attentions:
-            _put(into, f"{side}.mid.attn_1.norm", attention.group_norm.state_dict())
+            put(into, f"{side}.mid.attn_1.norm", attention.group_norm.state_dict())
             linears = {"q": attention.to_q, "k": attention.to_k, "v": attention.to_v}
             for name, linear in (linears | {"proj_out": attention.to_out[0]}).items():
                 into[f"{side}.mid.attn_1.{name}.weight"] = linear.weight[:, :, None, None]
@@ -239,9 +245,9 @@ def original_vae(vae: AutoencoderKL) -> dict[str, torch.Tensor]:
             sampler = getattr(block, f"{way}samplers", None)
             if sampler:
                 name = f"{side}.{way}.{level}.{way}sample.conv"
-                _put(into, name, sampler[0].conv.state_dict())
-    _put(into, "quant_conv", vae.quant_conv.state_dict())
-    _put(into, "post_quant_conv", vae.post_quant_conv.state_dict())
+                put(into, name, sampler[0].conv.state_dict())
+    put(into, "quant_conv", vae.quant_conv.state_dict())
+    put(into, "post_quant_conv", vae.post_quant_conv.state_dict())
     return into
 
 
@@ -257,18 +263,18 @@ def original_openclip(module: torch.nn.Module, left_out: int) -> dict[str, torch
     }
     if hasattr(module, "text_projection"):
         into["text_projection"] = module.text_projection.weight.T
-    _put(into, "ln_final", core.final_layer_norm.state_dict())
+    put(into, "ln_final", core.final_layer_norm.state_dict())
     layers = list(core.encoder.layers)
     for index, layer in enumerate(layers + layers[:1] * left_out):
         at, block = layer.self_attn, f"transformer.resblocks.{index}"
         three = (at.q_proj, at.k_proj, at.v_proj)
         into[f"{block}.attn.in_proj_weight"] = torch.cat([linear.weight for linear in three])
         into[f"{block}.attn.in_proj_bias"] = torch.cat([linear.bias for linear in three])
-        _put(into, f"{block}.attn.out_proj", at.out_proj.state_dict())
-        _put(into, f"{block}.ln_1", layer.layer_norm1.state_dict())
-        _put(into, f"{block}.ln_2", layer.layer_norm2.state_dict())
-        _put(into, f"{block}.mlp.c_fc", layer.mlp.fc1.state_dict())
-        _put(into, f"{block}.mlp.c_proj", layer.mlp.fc2.state_dict())
+        put(into, f"{block}.attn.out_proj", at.out_proj.state_dict())
+        put(into, f"{block}.ln_1", layer.layer_norm1.state_dict())
+        put(into, f"{block}.ln_2", layer.layer_norm2.state_dict())
+        put(into, f"{block}.mlp.c_fc", layer.mlp.fc1.state_dict())
+        put(into, f"{block}.mlp.c_proj", layer.mlp.fc2.state_dict())
     return into
 
 
