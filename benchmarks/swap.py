@@ -48,53 +48,54 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(folder: Path, options: argparse.Namespace) -> list[dict]:
-    (folder / "files").mkdir()
-    for name in ("a", "b"):
-        models.write_sd15(folder / "folders" / name)
-        ref = Catalog([folder / "folders"]).find(name)
-        export_checkpoint(ref, folder / "files" / f"{name}.safetensors", torch.bfloat16)
-    rows = []
-    for layout, place in (("folder", "folders"), ("single file", "files")):
-        catalog = Catalog([folder / place])
-        pair = [Selection(catalog.find(name)) for name in ("a", "b")]
-        rows += _swaps(layout, pair, options)
-    return rows
+    """The same weights twice, as a folder and as a single file: two checkpoints to swap between."""
+    models.write_sd15(folder / "folder")
+    catalog = Catalog([folder])
+    export_checkpoint(catalog.find("folder"), folder / "file.safetensors", torch.bfloat16)
+    catalog.refresh()
+    pair = [Selection(catalog.find(name)) for name in ("folder", "file")]
+    return [row for selection in pair for row in _swaps(selection, pair, options)]
 
 
-def _swaps(layout: str, pair: list[Selection], options: argparse.Namespace) -> list[dict]:
+def _swaps(selection: Selection, pair: list[Selection], options: argparse.Namespace) -> list[dict]:
+    """Swaps to `selection`; `pair` has it and the other one."""
+    other = next(one for one in pair if one != selection)
     manager = ModelManager(options.device, DTYPE)
 
     def warm() -> float:
-        return max(pairs.seconds(partial(_lease, manager, selection)) for selection in pair)
+        _lease(manager, selection)
+        _lease(manager, other)
+        return pairs.seconds(lambda: _lease(manager, selection))
 
     def cold() -> float:
         manager.release()
-        return pairs.seconds(lambda: _lease(manager, pair[0]))
+        return pairs.seconds(lambda: _lease(manager, selection))
 
     def copy() -> float:
         """A plain copy of a U-Net's bytes to the device, into memory that is there already."""
-        with manager.lease(pair[0]) as held:
+        with manager.lease(selection) as held:
             target = [p.data for p in held.unet.parameters()]
         source = [torch.empty_like(t, device="cpu").fill_(0) for t in target]
         target = [t.clone() for t in target]
         return pairs.seconds(lambda: torch._foreach_copy_(target, source))
 
     def read() -> float:
-        return pairs.seconds(lambda: _read_all(pair[0].checkpoint.path))
+        return pairs.seconds(lambda: _read_all(selection.checkpoint.path))
 
     def diffusers() -> float:
         manager.release()
-        return pairs.seconds(lambda: _diffusers(pair[0], manager))
+        return pairs.seconds(lambda: _diffusers(selection, manager))
 
-    for selection in pair:
-        _lease(manager, selection)
     table = {
         "warm swap / copy of a U-Net's bytes": (warm, copy),
         "cold swap / reading the file": (cold, read),
         "cold swap / diffusers": (cold, diffusers),
     }
     return [
-        {"name": f"{layout}: {name}", **pairs.compare(ours, baseline, options.repeats)}
+        {
+            "name": f"{selection.checkpoint.name}: {name}",
+            **pairs.compare(ours, baseline, options.repeats),
+        }
         for name, (ours, baseline) in table.items()
     ]
 
@@ -127,7 +128,7 @@ def _diffusers(selection: Selection, manager: ModelManager) -> None:
             ref.path, requires_safety_checker=False, **options
         )
     else:
-        config = ref.path.parents[1] / "folders" / ref.path.stem
+        config = ref.path.parent / "folder"
         pipeline = StableDiffusionPipeline.from_single_file(
             str(ref.path), config=str(config), **options
         )
