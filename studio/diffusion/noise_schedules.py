@@ -41,7 +41,7 @@ def alphas_cumprod(zero_snr: bool) -> torch.Tensor:
 @cache
 def _sigma_table(zero_snr: bool) -> np.ndarray:
     table = alphas_cumprod(zero_snr)
-    return np.array(((1 - table) / table) ** 0.5)
+    return (((1 - table) / table) ** 0.5).numpy()
 
 
 class NoiseSchedule:

@@ -81,8 +81,9 @@ class DpmAdaptive(Sampler):
             self.timesteps = torch.from_numpy(np.stack(taken[:-1]))
             return
         start, end = self._ends
+        # The first steps are small whatever the model is, and say nothing of the others.
         way = min((-math.log(row.sigma) - start) / (end - start) for row in self._rows)
-        total = max(done + 1, round(done / way) if way > 0.02 else self._guess)
+        total = max(done + 1, round(done / way) if way > 0.25 else self._guess)
         self.timesteps = torch.from_numpy(np.stack(taken + taken[-1:] * (total - done - 1)))
 
     def _run_row(self, x: torch.Tensor, generator: torch.Generator | None) -> Calls:

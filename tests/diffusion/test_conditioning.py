@@ -1,0 +1,145 @@
+"""Prompts: chunks, and words that stand for the vectors of an embedding."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from studio.diffusion import conditioning
+from studio.diffusion.conditioning import TextModels, encode
+from studio.diffusion.tokens import CHUNK_TOKENS, chunks
+from studio.domain import embedding_names
+from studio.domain.family import PICTUREBOOK, SD2, SDXL
+from studio.domain.request import GenerationRequest
+from studio.models import tokenizers
+from tests.models import checkpoints
+from tests.models_in_memory import manager, picturebook
+
+
+@pytest.fixture(scope="module")
+def words() -> TextModels:
+    with manager("float32").lease(picturebook()) as models:
+        return TextModels(PICTUREBOOK, models.tokenizers, models.text_encoders)
+
+
+def with_embeddings(words: TextModels, **vectors: torch.Tensor) -> TextModels:
+    named = {name: (tensor,) for name, tensor in vectors.items()}
+    return TextModels(words.family, words.tokenizers, words.text_encoders, named)
+
+
+def table_of(words: TextModels) -> torch.Tensor:
+    return words.text_encoders[0].embeddings.token_embedding.weight
+
+
+def ids_of(words: TextModels, text: str) -> list[int]:
+    return words.tokenizers[0](text, add_special_tokens=False).input_ids
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("a photo, easyneg", {"easyneg"}),
+        ("EasyNeg", {"easyneg"}),
+        ("(easyneg:1.2), [style-x]", {"easyneg", "style-x"}),
+        ("veryeasyneg easynegs easyneg-v2 easyneg_v2", set()),
+        ("my style-x.", {"style-x"}),
+        ("style", set()),
+        ("C++ (art)!", {"C++ (art)"}),
+        ("", set()),
+    ],
+)
+def test_which_embeddings_a_prompt_names(text, found):
+    names = ["easyneg", "style-x", "C++ (art)"]
+    assert embedding_names.named_in(text, names) == found
+    pieces = embedding_names.split(text, names)
+    assert "".join(piece for piece, _ in pieces) == text
+
+
+def test_the_longer_of_two_names_counts():
+    names = ["bad hand", "bad hand five", "bad"]
+    assert embedding_names.named_in("bad hand five", names) == {"bad hand five"}
+
+
+@torch.inference_mode()
+def test_vectors_that_are_those_of_a_word_change_nothing(words):
+    """A textual inversion that has learnt 'red house' is the words 'red house'."""
+    ids = ids_of(words, "red house")
+    copied = with_embeddings(words, mystyle=table_of(words)[ids].clone())
+    plain = encode(["a red house at dawn"], words).embeds
+    assert torch.equal(encode(["a mystyle at dawn"], copied).embeds, plain)
+    assert torch.equal(encode(["a MyStyle at dawn"], copied).embeds, plain)
+
+
+@torch.inference_mode()
+def test_neither_the_text_encoder_nor_later_prompts_notice(words):
+    before, table = encode(["a mystyle"], words).embeds, table_of(words).clone()
+    learnt = with_embeddings(words, mystyle=torch.randn(3, table.shape[1]))
+    assert not torch.equal(encode(["a mystyle"], learnt).embeds, before)
+    assert torch.equal(encode(["a mystyle"], words).embeds, before)
+    assert torch.equal(table_of(words), table)
+    assert not words.text_encoders[0].embeddings.token_embedding._forward_hooks
+
+
+@torch.inference_mode()
+def test_only_the_text_that_names_it_is_changed(words):
+    learnt = with_embeddings(words, mystyle=torch.randn(3, table_of(words).shape[1]))
+    both = encode(["a cat", "a mystyle"], learnt).embeds
+    assert torch.allclose(both[:1], encode(["a cat"], words).embeds, atol=1e-5)
+
+
+def test_vectors_are_counted_and_stay_together(words):
+    tokenizer, vectors = words.tokenizers[0], torch.randn(10, 192)
+    filled = "red " * (CHUNK_TOKENS - 4)
+    rows = chunks(filled + "mystyle blue", tokenizer, {"mystyle": vectors})
+    assert len(rows) == 2
+    assert [len(row.vectors) for row in rows] == [0, 10]
+    assert list(rows[1].vectors) == list(range(1, 11))
+    assert all(len(row.ids) == 77 for row in rows)
+    fitting = chunks("red " * (CHUNK_TOKENS - 10) + "mystyle", tokenizer, {"mystyle": vectors})
+    assert len(fitting) == 1
+
+
+def test_more_vectors_than_a_chunk_has_room_for_are_split(words):
+    rows = chunks("a x", words.tokenizers[0], {"x": torch.randn(80, 192)})
+    assert [len(row.vectors) for row in rows] == [CHUNK_TOKENS - 1, 6]
+
+
+@torch.inference_mode()
+def test_both_encoders_of_sdxl_get_their_own_vectors():
+    parts = checkpoints.text_encoders_of(SDXL)
+    tokens = [tokenizers.clip(encoder.pad_token) for encoder in SDXL.prompt_encoders]
+    encoders = [parts[encoder.part].eval() for encoder in SDXL.prompt_encoders]
+    ids = tokens[0]("fox", add_special_tokens=False).input_ids
+    tables = [encoders[0].embeddings, encoders[1].text_model.embeddings]
+    vectors = tuple(table.token_embedding.weight[ids].detach().clone() for table in tables)
+    plain = encode(["a fox runs"], TextModels(SDXL, tokens, encoders))
+    named = encode(["a xyz runs"], TextModels(SDXL, tokens, encoders, {"xyz": vectors}))
+    assert torch.equal(plain.embeds, named.embeds)
+    assert torch.equal(plain.pooled, named.pooled)
+    other = encode(["a xyz runs"], TextModels(SDXL, tokens, encoders, {"xyz": (vectors[0] * 2,
+                   vectors[1] * 2)}))  # fmt: skip
+    width = parts["text_encoder"].config.hidden_size
+    assert not torch.allclose(other.embeds[..., :width], plain.embeds[..., :width])
+    assert not torch.allclose(other.embeds[..., width:], plain.embeds[..., width:])
+    assert not torch.allclose(other.pooled, plain.pooled)
+
+
+def test_each_family_pads_as_it_was_trained():
+    assert [row.ids[-1] for row in chunks("a", tokenizers.clip())] == [49407]
+    assert [row.ids[-1] for row in chunks("a", tokenizers.clip("!"))] == [0]
+    assert SD2.prompt_encoders[0].pad_token == "!"
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("negative, zero", [("", True), ("  ", True), ("blurry", False)])
+def test_an_empty_negative_prompt_of_sdxl_is_zeros(negative, zero):
+    parts = checkpoints.text_encoders_of(SDXL)
+    tokens = [tokenizers.clip(encoder.pad_token) for encoder in SDXL.prompt_encoders]
+    encoders = [parts[encoder.part].eval() for encoder in SDXL.prompt_encoders]
+    request = GenerationRequest(prompt="a fox", negative_prompt=negative, batch_size=2)
+    request = request.settled("x", SDXL)
+    found = conditioning.condition(request, TextModels(SDXL, tokens, encoders), torch.device("cpu"))
+    assert bool(found.negative_prompt_embeds.any()) is not zero
+    assert bool(found.negative_pooled_embeds.any()) is not zero
+    assert found.time_ids.tolist() == [[1024, 1024, 0, 0, 1024, 1024]] * 2
+    assert found.pooled_embeds.shape[0] == 2
