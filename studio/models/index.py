@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class Index:
 
 def _to_json(told: Probe) -> dict[str, Any]:
     """Only what differs from the defaults: most of it does not."""
-    values = asdict(told) | {"family": told.family and told.family.name}
+    values = vars(told) | {"family": told.family and told.family.name}
     return {name: value for name, value in values.items() if value != _DEFAULTS[name]}
 
 

@@ -22,6 +22,10 @@ def family_of_text_width(width: int | None) -> ModelFamily | None:
     return FAMILY_OF_TEXT_WIDTH.get(width)
 
 
+_BEGIN = 12_000
+"""Characters; some hundred names."""
+
+
 class Keys:
     """The names, and the shapes where they are known (a pickle shows names only)."""
 
@@ -29,6 +33,7 @@ class Keys:
         self, names: Iterable[str], shapes: Mapping[str, tuple[int, ...]] | None = None
     ) -> None:
         self._text = "\n" + "\n".join(names) + "\n"
+        self._begin = self._text[:_BEGIN]
         self._shapes = shapes or {}
 
     def start(self, *prefixes: str) -> bool:
@@ -38,6 +43,10 @@ class Keys:
     def have(self, *parts: str) -> bool:
         """Whether some name contains one of these."""
         return any(part in self._text for part in parts)
+
+    def soon_have(self, *parts: str) -> bool:
+        """The same for the first hundred names, where each is like the next."""
+        return any(part in self._begin for part in parts)
 
     def exist(self, *names: str) -> bool:
         """Whether one of these is a name."""
@@ -61,9 +70,12 @@ class Keys:
         shape = self.shape(pattern)
         return shape[1] if shape and len(shape) > 1 else None
 
-    def ending(self, *suffixes: str) -> list[tuple[int, ...]]:
-        """The shapes of all tensors whose names end so."""
-        return [shape for name, shape in self._shapes.items() if name.endswith(suffixes)]
+    def soon_ending(self, *suffixes: str) -> list[tuple[int, ...]]:
+        """The shapes of those of the first hundred names that end so."""
+        names = self._begin.split("\n")
+        return [
+            self._shapes[name] for name in names if name.endswith(suffixes) and name in self._shapes
+        ]
 
 
 _ADAPTER = (
@@ -73,10 +85,11 @@ _ADAPTER = (
 )  # fmt: skip
 
 _RULES = (
+    ("lora", lambda keys: keys.start("lora_unet_", "lora_te")),  # the commonest, told at once
     ("controlnet_lllite", lambda keys: keys.start("lllite_")),
     ("control_lora", lambda keys: keys.exist("lora_controlnet")),
     ("ip_adapter", lambda keys: keys.start("image_proj.", "ip_adapter.")),
-    ("lora", lambda keys: keys.start("lora_unet_", "lora_te", "lycoris_") or keys.have(*_ADAPTER)),
+    ("lora", lambda keys: keys.start("lycoris_") or keys.have(*_ADAPTER)),
     (
         "controlnet",
         lambda keys: (

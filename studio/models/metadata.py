@@ -45,12 +45,11 @@ def _commonest_tags(text: str) -> list[str]:
     try:
         for tags in dict(pydantic_core.from_json(text)).values():
             for tag, count in tags.items():
-                tag = clean(tag, MAX_WORD)
                 counts[tag] = counts.get(tag, 0) + int(count)
     except (ValueError, TypeError, AttributeError, OverflowError):
         return []
     often = sorted(counts, key=counts.__getitem__, reverse=True)[:MAX_WORDS]
-    return [tag for tag in often if 2 * counts[tag] >= counts[often[0]]]
+    return [clean(tag, MAX_WORD) for tag in often if 2 * counts[tag] >= counts[often[0]]]
 
 
 _PREDICTIONS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction"}
@@ -100,8 +99,10 @@ def family(metadata: Mapping[str, str]) -> ModelFamily | None:
 
 def clean(text: str, length: int) -> str:
     """One line of printable text, at most `length` characters."""
-    printable = "".join(
-        " " if unicodedata.category(character)[0] == "C" else character
-        for character in text[: 4 * length]
-    )
+    printable = text[: 4 * length]
+    if not printable.isprintable():
+        printable = "".join(
+            " " if unicodedata.category(character)[0] == "C" else character
+            for character in printable
+        )
     return " ".join(printable.split())[:length].strip()

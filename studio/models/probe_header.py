@@ -59,8 +59,7 @@ _USELESS = {
 
 def probe_header(name: str, header: Header) -> Probe:
     """What the file with this header is; `name` is for messages."""
-    shapes = {key: info.shape for key, info in header.tensors.items()}
-    keys = Keys(shapes, shapes)
+    keys = Keys(header.shapes, header.shapes)
     kind = kind_of(keys)
     if kind == "unknown" and _embedding_rows(header):
         kind = "embedding"
@@ -72,7 +71,7 @@ def probe_header(name: str, header: Header) -> Probe:
         dtype=header.dtype,
         title=notes.title(header.metadata),
         trigger_words=notes.trigger_words(header.metadata),
-        tensors=len(shapes),
+        tensors=len(header.shapes),
         problem=_USELESS.get(kind, ""),
     )
     return examined(found, name, keys, header)
@@ -176,12 +175,14 @@ _FOREIGN = ("double_blocks", "single_blocks", "single_transformer_blocks", "join
 
 
 def _lora(found: Probe, keys: Keys) -> Probe:
-    layout = next((name for name, parts in _DIALECTS if keys.have(*parts)), "kohya")
-    ranks = Counter(shape[0] for shape in keys.ending(*_RANKED) if shape)
+    layout = next((name for name, parts in _DIALECTS if keys.soon_have(*parts)), "kohya")
+    ranks = Counter(shape[0] for shape in keys.soon_ending(*_RANKED) if shape)
     found = replace(found, layout=layout, rank=ranks.most_common(1)[0][0] if ranks else None)
-    if keys.have(*_FOREIGN, "transformer_blocks.0.attn.add_"):
+    if found.family is None and keys.have(*_FOREIGN, "transformer_blocks.0.attn.add_"):
         problem = "is a LoRA for a family that the studio cannot run, as SD 3 or Flux."
-        return replace(found, family=None, problem=problem)
+        return replace(found, problem=problem)
+    if layout == "oft":
+        return replace(found, problem="is an OFT adapter, which the studio cannot use yet.")
     return found
 
 
@@ -224,9 +225,9 @@ _EMBEDDING_NAMES = ("emb_params", "clip_l", "clip_g")
 
 def _embedding_rows(header: Header) -> int | None:
     """How many vectors a textual inversion has; None: it is none."""
-    tensors = header.tensors
-    if not 1 <= len(tensors) <= 4 or header.data_bytes > MAX_EMBEDDING_BYTES:
+    if not 1 <= len(header.shapes) <= 4 or header.data_bytes > MAX_EMBEDDING_BYTES:
         return None
+    tensors = header.tensors
     named = any(name in tensors for name in _EMBEDDING_NAMES)
     rows = []
     for info in tensors.values():

@@ -81,6 +81,7 @@ def test_what_is_predicted_where_it_can_be_told(tmp_path, more, metadata, predic
         ({"text_model.encoder.layers.0.self_attn.q_proj.weight": (3, 3)}, "text encoder alone"),
         (files.vae(channels=16), "16 latent channels"),
         ({"lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": (4, 9)}, "LoRA for a family"),
+        ({"lora_unet_x_attn2_to_k.oft_blocks": (4, 80, 80)}, "OFT"),
         ({"some.other.weight": (3, 3)}, "no kind of model"),
         ({}, "no kind of model"),
     ],
@@ -114,7 +115,6 @@ KOHYA = "lora_unet_" + ATTENTION.replace(".", "_") + "_to_k"
         ({f"{KOHYA}.hada_w1_a": (320, 6), f"{KOHYA}.hada_w1_b": (6, 768)}, "loha", SD1, 6),
         ({f"{KOHYA}.lokr_w1": (8, 16), f"{KOHYA}.lokr_w2": (40, 48)}, "lokr", SD1, None),
         ({f"{KOHYA}.lokr_w1": (8, 16), f"{KOHYA}.lokr_w2_b": (7, 128)}, "lokr", SDXL, 7),
-        ({f"{KOHYA}.oft_blocks": (4, 80, 80)}, "oft", None, None),
         ({f"{KOHYA}.lora_down.weight": (4, 768), f"{KOHYA}.dora_scale": (320, 1)}, "dora", SD1, 4),
     ],
 )  # fmt: skip
