@@ -155,11 +155,7 @@ class Catalog {
     const family = this.family.value;
     const fits = (one) => {
       if (family && one.family !== family) return false;
-      const text = [one.name, one.title, one.path, one.notes, one.reason, one.short_hash]
-        .concat(one.trigger_words)
-        .join(" ")
-        .toLowerCase();
-      return words.every((word) => text.includes(word));
+      return words.every((word) => textOf(one).includes(word));
     };
     const items = this.ofKind().filter(fits);
     if (this.view.kind !== "duplicate") this.order(items);
@@ -273,6 +269,17 @@ const brokenRow = ({ path, reason }) => ({
   size_bytes: 0,
   trigger_words: [],
 });
+
+const texts = new WeakMap();
+
+/** All that a search looks through. */
+function textOf(one) {
+  if (!texts.has(one)) {
+    const parts = [one.name, one.title, one.path, one.notes, one.reason, one.short_hash];
+    texts.set(one, parts.concat(one.trigger_words).join(" ").toLowerCase());
+  }
+  return texts.get(one);
+}
 
 const cell = (name, ...inside) =>
   make("span", { role: "cell", className: `col-${name}` }, ...inside);

@@ -9,6 +9,7 @@ import { opens } from "./picker.js";
 
 const WEIGHTS = new Range({ minimum: -2, maximum: 2, step: 0.05 }, false);
 const LIMIT = 10;
+const MOST_WORDS = 8;
 
 export function loras({ element, props }) {
   const list = element.querySelector(".loras-list");
@@ -120,7 +121,10 @@ class Use {
     const gone = isKnown() && !ref ? "It is not in the models folders any more. Remove it." : "";
     const foreign = ref ? unfit(ref, familyOf(value("checkpoint"))) : "";
     this.problem.textContent = gone || (foreign && `Does not fit: ${foreign}.`);
-    this.words.replaceChildren(...(ref?.trigger_words ?? []).slice(0, 8).map(wordButton));
+    const words = (ref?.trigger_words ?? []).slice(0, MOST_WORDS);
+    if (words.join() === this.shownWords) return; // a button under a finger must not be replaced
+    this.shownWords = words.join();
+    this.words.replaceChildren(...words.map(wordButton));
   }
 
   toggle() {

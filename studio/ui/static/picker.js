@@ -80,7 +80,7 @@ class List {
 
   fill() {
     this.options = this.of.options();
-    this.filter(true);
+    this.filter(this.search.value === "");
   }
 
   filter(isFirst = false) {

@@ -17,8 +17,7 @@ export function showTab(name) {
 export function tabs({ element }) {
   const links = [...element.querySelectorAll("a")];
   const names = links.map((link) => link.hash.slice(1));
-  const show = () => {
-    const asked = location.hash.slice(1);
+  const show = (asked) => {
     const name = names.includes(asked) ? asked : names[0];
     if (name === current) return;
     current = name;
@@ -29,6 +28,8 @@ export function tabs({ element }) {
     }
     for (const listener of listeners) listener(name);
   };
-  addEventListener("hashchange", show);
-  show();
+  // At the click: the browser's own event for a new address comes some frames later.
+  for (const link of links) link.addEventListener("click", () => show(link.hash.slice(1)));
+  addEventListener("hashchange", () => show(location.hash.slice(1)));
+  show(location.hash.slice(1));
 }
