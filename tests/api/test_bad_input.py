@@ -26,6 +26,11 @@ REFUSED = {
     "too few steps": ({"scheduler": "PLMS", "steps": 1}, "steps"),
     "unknown checkpoint": ({"checkpoint": "nope"}, "nope"),
     "unknown task": ({"task": {"kind": "sculpture"}}, "task"),
+    "LoRA without its weight": ({"loras": ["x:"]}, "loras.0: after 'x:' a weight is missing"),
+    "LoRA with a word for a weight": ({"loras": ["x:abc"]}, "loras.0: 'abc' is not a weight"),
+    "LoRA with too much weight": ({"loras": [{"name": "x", "weight": 11}]}, "loras.0.weight"),
+    "LoRA that is no LoRA": ({"loras": [3]}, "loras.0"),
+    "forty LoRAs": ({"loras": ["x"] * 40}, "loras"),
 }
 
 
