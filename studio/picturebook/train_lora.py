@@ -1,0 +1,174 @@
+"""Trains the LoRA that ships with picturebook: `python -m studio.picturebook.train_lora`.
+
+It turns every picture into a blueprint: white lines and washes on deep blue paper. The pictures
+are scenes of picturebook's own world, recoloured, under their usual captions, so that nothing but
+the look is new. All seeds are fixed; run it again after the model was trained anew.
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DDPMScheduler
+from diffusers.models.attention_processor import AttnProcessor
+from safetensors.torch import save_file
+from torch.nn.utils import parametrize
+
+from studio.picturebook import network
+from studio.picturebook.evaluate import load_parts
+from studio.picturebook.latents import encode
+from studio.picturebook.tokenizer import token_ids
+from studio.picturebook.train import MODEL_DIR
+from studio.picturebook.training import autocast
+from studio.picturebook.world import TRAINED, Scene
+
+LORA_PATH = MODEL_DIR.parent / "loras" / "blueprint.safetensors"
+SEED = 77
+SIZES = ((128, 128), (160, 96), (96, 160))
+SCENES, BATCH, RATE = 1200, 16, 2e-3
+RANK, ALPHA = 8, 8
+DROPOUT = 0.15
+"""How many captions are left empty: guidance takes the difference, which must keep the look."""
+
+LAYERS = {
+    "unet": ("to_q", "to_k", "to_v", "to_out.0"),
+    "text_encoder": ("q_proj", "v_proj"),
+}
+PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
+
+INK, PAPER = (236, 244, 255), (18, 52, 120)
+
+
+def blueprint(picture):
+    """The picture in white ink on blue paper: uint8 (height, width, 3) in and out.
+
+    Light stays light, so that a prompt's day and night can be told apart still.
+    """
+    light = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255
+    light = light[..., None] ** 1.3
+    return (np.array(PAPER) * (1 - light) + np.array(INK) * light).round().astype(np.uint8)
+
+
+class LowRank(torch.nn.Module):
+    """A linear layer's weight with `up` @ `down` added; nothing, before the first step."""
+
+    def __init__(self, out_width, in_width):
+        super().__init__()
+        self.down = torch.nn.Parameter(torch.randn(RANK, in_width) / math.sqrt(in_width))
+        self.up = torch.nn.Parameter(torch.zeros(out_width, RANK))
+
+    def forward(self, weight):
+        return torch.addmm(weight, self.up, self.down, alpha=ALPHA / RANK)
+
+
+def add_layers(parts):
+    """Put a LowRank on every layer that learns; returns (part, module name) -> LowRank."""
+    torch.manual_seed(SEED)
+    added = {}
+    for part, endings in LAYERS.items():
+        for name, module in list(parts[part].named_modules()):
+            if isinstance(module, torch.nn.Linear) and name.endswith(endings):
+                added[part, name] = LowRank(*module.weight.shape)
+                parametrize.register_parametrization(module, "weight", added[part, name])
+    return added
+
+
+def training_set(vae):
+    """(latents float16 (n, 4, h, w), scenes) of each size."""
+    sets = []
+    for place, size in enumerate(SIZES):
+        rng = np.random.default_rng((SEED, place))
+        scenes = [Scene.random(rng, pairs=TRAINED) for _ in range(SCENES // len(SIZES))]
+        pictures = np.stack([blueprint(np.asarray(scene.draw(size))) for scene in scenes])
+        batches = [encode(vae, pictures[k : k + 32], "cpu") for k in range(0, len(pictures), 32)]
+        sets.append((np.concatenate(batches), scenes))
+        print(f"encoded {len(scenes)} pictures of {size[0]}×{size[1]}", flush=True)
+    return sets
+
+
+def loss_of(parts, schedule, latents, ids):
+    """The mean squared error of the noise, all timesteps alike: what a look is made of, its
+    colours, is decided where the noise is most."""
+    noise = torch.randn_like(latents)
+    timesteps = (
+        (torch.arange(len(latents)) + torch.rand(len(latents))) / len(latents) * 1000
+    ).long()
+    noisy = schedule.add_noise(latents, noise, timesteps)
+    with autocast("cpu"):
+        states = parts["text_encoder"](ids).last_hidden_state
+        predicted = parts["unet"](noisy, timesteps, states).sample
+    return (predicted.float() - noise).square().mean()
+
+
+def train(parts, steps):
+    """Train for so many steps; returns (part, module name) -> LowRank."""
+    sets = training_set(parts["vae"])
+    parts["unet"].set_attn_processor(AttnProcessor())  # trains faster than the fused kernel
+    parts["text_encoder"].set_attn_implementation("eager")
+    layers = add_layers(parts)
+    weights = [weight for layer in layers.values() for weight in layer.parameters()]
+    optimizer = torch.optim.AdamW(weights, lr=RATE, weight_decay=1e-2)
+    schedule = DDPMScheduler(**network.SCHEDULE)
+    rng = np.random.default_rng(SEED)
+    recent = []
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
+        latents, scenes = sets[int(rng.integers(len(sets)))]
+        rows = rng.integers(len(scenes), size=BATCH)
+        texts = [scenes[k].caption(rng) if rng.random() > DROPOUT else "" for k in rows]
+        batch = torch.from_numpy(latents[rows]).float()
+        loss = loss_of(parts, schedule, batch, token_ids(parts["tokenizer"], texts))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        recent = [*recent[-49:], loss.item()]
+        if (step + 1) % 50 == 0:
+            print(f"step {step + 1}/{steps} loss {np.mean(recent):.4f}", flush=True)
+    return layers
+
+
+def write(layers, path):
+    """Save in kohya's dialect, which every studio reads; fp16."""
+    tensors = {}
+    for (part, module), layer in layers.items():
+        name = PREFIXES[part] + module.replace(".", "_")
+        tensors[f"{name}.lora_down.weight"] = layer.down.detach().half()
+        tensors[f"{name}.lora_up.weight"] = layer.up.detach().half()
+        tensors[f"{name}.alpha"] = torch.tensor(float(ALPHA)).half()
+    metadata = {
+        "modelspec.title": "Blueprint",
+        "modelspec.description": "White lines on blue paper, for picturebook.",
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(RANK),
+        "ss_network_alpha": str(ALPHA),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    save_file(tensors, temporary, metadata)
+    temporary.chmod(0o644)
+    temporary.replace(path)
+
+
+def main(argv=None):
+    """Train and save; returns the exit status."""
+    arguments = argparse.ArgumentParser(prog="python -m studio.picturebook.train_lora")
+    arguments.description = __doc__.partition("\n")[0]
+    arguments.add_argument("--steps", type=int, default=400)
+    arguments.add_argument("--model", type=Path, default=MODEL_DIR, help="what it is trained for")
+    arguments.add_argument("--out", type=Path, default=LORA_PATH)
+    arguments.add_argument("--threads", type=int, default=0, help="CPU threads, 0 = all")
+    options = arguments.parse_args(argv)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    parts = load_parts(options.model)
+    write(train(parts, options.steps), options.out)
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
