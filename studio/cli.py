@@ -17,6 +17,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from studio.app import Studio
+from studio.cli_download import add_download, download
+from studio.cli_models import add_models
 from studio.domain import events
 from studio.domain.errors import InvalidRequest, SaveError, StudioError, named
 from studio.domain.request import GenerationRequest
@@ -31,6 +33,8 @@ _GLOBAL_FLAGS = ("-h", "--help", "--version")
 """What may stand without a command and does not mean `serve`."""
 _ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
 """What `generate` takes of the settings; the rest is about serving."""
+
+_MODELS_SETTINGS = ("models_dir", "data_dir")
 
 _REQUEST_FLAGS = tuple(name for name in GenerationRequest.model_fields if name != "task")
 
@@ -73,9 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="{serve,generate,bench}")
+    commands = parser.add_subparsers(dest="command", metavar="{serve,generate,models,bench}")
     _add_serve(commands)
     _add_generate(commands)
+    _add_models(commands)
     _add_bench(commands)
     return parser
 
@@ -111,6 +116,20 @@ def _add_generate(commands: Any) -> None:
     )
     generate.add_argument("--json", action="store_true", help="print one JSON object")
     generate.set_defaults(run=_generate)
+
+
+def _add_models(commands: Any) -> None:
+    def flags(parser: argparse.ArgumentParser) -> None:
+        _add_flags(parser, Settings, _MODELS_SETTINGS)
+
+    def settings(options: argparse.Namespace) -> Settings:
+        return Settings.read(_given(options, _MODELS_SETTINGS))
+
+    own = add_models(commands, flags, settings)
+    add_download(own, flags)
+    own.choices["download"].set_defaults(
+        run=lambda options: download(options, settings(options).downloads_dir)
+    )
 
 
 def _add_bench(commands: Any) -> None:

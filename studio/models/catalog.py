@@ -52,8 +52,9 @@ class Catalog:
     """
 
     def __init__(self, folders: Sequence[Path], data_dir: Path | None = None) -> None:
-        self._embedded = folders[0] if folders else None
-        self._roots = (*folders, *([data_dir / "models"] if data_dir else []))
+        roots = [*folders, *([data_dir / "models"] if data_dir else [])]
+        self._roots = tuple(Path(os.path.abspath(root)) for root in roots)
+        self._embedded = self._roots[0] if folders else None
         self.trash = Trash(data_dir)
         self._index = Index(data_dir and data_dir / "models-index.json")
         self._hashes = Hashes(data_dir and data_dir / "models-hashes.json")

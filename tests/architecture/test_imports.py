@@ -36,12 +36,23 @@ ARROWS = {
         "api",
     },
     "ui": {"domain", "engine.protocol", "jobs", "gallery", "models.catalog", "ui"},
-    "cli_download": {"domain", "models.hub", "models.probe", "progress"},
+    "cli_download": {"domain", "models", "progress"},
     "settings": {"domain"},
     "progress": {"domain"},
     "app": {"domain", "engine", "models", "jobs", "gallery", "api", "ui", "settings", "version"},
     "server": {"app", "settings", "version"},
-    "cli": {"app", "domain", "jobs", "progress", "server", "settings", "version"},
+    "cli_models": {"domain", "models", "progress", "settings"},
+    "cli": {
+        "app",
+        "cli_download",
+        "cli_models",
+        "domain",
+        "jobs",
+        "progress",
+        "server",
+        "settings",
+        "version",
+    },
 }
 """Part of the package -> the parts it may import. The longest prefix counts. The root, which holds
 the public names, imports for its callers alone."""
