@@ -12,17 +12,6 @@ from studio.domain.errors import CheckpointError
 from studio.domain.refs import KINDS
 from studio.progress import ProgressBar
 
-_FOLDERS = {
-    "checkpoint": "Stable-diffusion",
-    "lora": "Lora",
-    "embedding": "embeddings",
-    "vae": "VAE",
-    "tiny_vae": "VAE-approx",
-    "controlnet": "ControlNet",
-    "upscaler": "ESRGAN",
-}
-"""Where AUTOMATIC1111 keeps each kind; here it only keeps order."""
-
 
 def add_download(commands: Any, settings_flags: Callable[[argparse.ArgumentParser], None]) -> None:
     """Add `download` to `commands`. `settings_flags` adds the flags that say where models are;
@@ -56,10 +45,11 @@ def add_download(commands: Any, settings_flags: Callable[[argparse.ArgumentParse
 def download(options: argparse.Namespace, folder: Path) -> int:
     """Run it: fetch into `folder`, print the path. Raises as `hub.download` does."""
     from studio.models import hub  # brings an HTTP client, which the other commands do without
+    from studio.models.places import subfolder
     from studio.models.probe import probe
 
     if options.kind:
-        folder = folder / _FOLDERS[options.kind]
+        folder = subfolder(folder, options.kind)
     with ProgressBar(sys.stderr) as bar:
         path = hub.download(
             options.source,
@@ -76,5 +66,5 @@ def download(options: argparse.Namespace, folder: Path) -> int:
         print(f"studio: {error}", file=sys.stderr)
         return 0
     if options.kind and found.kind != options.kind:
-        print(f"studio: it is of kind {found.kind}, not {options.kind}.", file=sys.stderr)
+        print(f"studio: its kind is {found.kind}, not {options.kind}.", file=sys.stderr)
     return 0
