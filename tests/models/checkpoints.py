@@ -7,6 +7,7 @@ walks the modules in the order in which the original programs number them.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
 from studio.domain.refs import ModelRef
-from studio.models import tokenizers
+from studio.models import modules, tokenizers
 
 TOKENS = {"vocab_size": 49408, "bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}
 
@@ -103,6 +104,70 @@ def parts_of(family: ModelFamily, channels: int = 4, seed: int = 0) -> dict[str,
             for tensor in module.parameters():
                 tensor.add_(torch.randn_like(tensor) * 0.02)
     return {name: module.requires_grad_(False).eval() for name, module in parts.items()}
+
+
+FULL_UNET = {
+    SD1: {"block_out_channels": [320, 640, 1280, 1280], "cross_attention_dim": 768,
+          "attention_head_dim": 8, "layers_per_block": 2},
+    SD2: {"block_out_channels": [320, 640, 1280, 1280], "cross_attention_dim": 1024,
+          "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": True},
+    SDXL: {"block_out_channels": [320, 640, 1280], "cross_attention_dim": 2048,
+           "attention_head_dim": [5, 10, 20], "transformer_layers_per_block": [1, 2, 10],
+           "use_linear_projection": True, "addition_embed_type": "text_time",
+           "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816,
+           "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+           "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]},
+    SDXL_REFINER: {"block_out_channels": [384, 768, 1536, 1536], "cross_attention_dim": 1280,
+                   "attention_head_dim": [6, 12, 24, 24], "transformer_layers_per_block": 4,
+                   "use_linear_projection": True, "addition_embed_type": "text_time",
+                   "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2560,
+                   "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D",
+                                        "CrossAttnDownBlock2D", "DownBlock2D"],
+                   "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D",
+                                      "CrossAttnUpBlock2D", "UpBlock2D"]},
+}  # fmt: skip
+"""What the families' makers published for the full-size U-Nets."""
+
+FULL_VAE = {
+    "block_out_channels": [128, 256, 512, 512],
+    "layers_per_block": 2,
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+}
+
+
+def full_size_of(family: ModelFamily, dtype: torch.dtype) -> dict[str, torch.nn.Module]:
+    """The family's modules in full size with random weights: of SD 1.x 2.1 GB in 16 bits, of SDXL
+    6.9 GB."""
+    configs = {}
+    for encoder in family.prompt_encoders:
+        wide = encoder.pad_token == "!"
+        cls = CLIPTextModelWithProjection if encoder.pooled else CLIPTextModel
+        configs[encoder.part] = {
+            **TOKENS,
+            "architectures": [cls.__name__],
+            "hidden_size": 1280 if wide else 768,
+            "intermediate_size": 5120 if wide else 3072,
+            "num_attention_heads": 20 if wide else 12,
+            "num_hidden_layers": 32 if wide else 12,
+            "projection_dim": 1280 if wide else 768,
+            "hidden_act": "gelu" if wide else "quick_gelu",
+        }
+    configs |= {"vae": FULL_VAE | {"scaling_factor": family.latent_scale}}
+    configs |= {"unet": FULL_UNET[family]}
+    pool = torch.randn(2**24, generator=torch.Generator().manual_seed(0)).mul_(0.02).to(dtype)
+    parts, at = {}, 0
+    for part, config in configs.items():
+        module, weights = modules.build(part, config), {}
+        for name, shape in modules.shapes(part, config).items():
+            at, count = (at * 5 + 12345) % 2**20, math.prod(shape)
+            repeated = pool[at:].repeat(1 + count // (len(pool) - at))
+            weights[name] = repeated[:count].reshape(shape).clone()
+            if len(shape) == 1 and name.endswith("weight"):
+                weights[name] += 1  # of a norm
+        module.load_state_dict(weights, assign=True)
+        parts[part] = module.requires_grad_(False)
+    return parts
 
 
 def ref_of(family: ModelFamily, path: Path, **more) -> ModelRef:

@@ -8,7 +8,7 @@ from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER
+from studio.domain.family import SD1, SD2, SDXL
 from studio.domain.refs import ModelRef
 from studio.models import export, loader
 from studio.models.catalog import Catalog
@@ -235,33 +235,10 @@ def test_architecture_tells_which_checkpoints_share_modules(tmp_path):
     assert hash(loader.architecture(read(folder)))
 
 
-PUBLISHED = {
-    SD1: {"block_out_channels": [320, 640, 1280, 1280], "cross_attention_dim": 768,
-          "attention_head_dim": 8, "layers_per_block": 2},
-    SD2: {"block_out_channels": [320, 640, 1280, 1280], "cross_attention_dim": 1024,
-          "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": True},
-    SDXL: {"block_out_channels": [320, 640, 1280], "cross_attention_dim": 2048,
-           "attention_head_dim": [5, 10, 20], "transformer_layers_per_block": [1, 2, 10],
-           "use_linear_projection": True, "addition_embed_type": "text_time",
-           "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816,
-           "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
-           "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]},
-    SDXL_REFINER: {"block_out_channels": [384, 768, 1536, 1536], "cross_attention_dim": 1280,
-                   "attention_head_dim": [6, 12, 24, 24], "transformer_layers_per_block": 4,
-                   "use_linear_projection": True, "addition_embed_type": "text_time",
-                   "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2560,
-                   "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D",
-                                        "CrossAttnDownBlock2D", "DownBlock2D"],
-                   "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D",
-                                      "CrossAttnUpBlock2D", "UpBlock2D"]},
-}  # fmt: skip
-"""What the families' makers published for the full-size U-Nets."""
-
-
 @each_family
 def test_full_size_configurations_are_read_off_the_shapes(family):
     with init_empty_weights(include_buffers=False):
-        published = UNet2DConditionModel(**PUBLISHED[family])
+        published = UNet2DConditionModel(**checkpoints.FULL_UNET[family])
     shapes = {
         name: tuple(tensor.shape) for name, tensor in checkpoints.original_unet(published).items()
     }
@@ -273,12 +250,7 @@ def test_full_size_configurations_are_read_off_the_shapes(family):
 
 def test_the_vae_everybody_uses_is_read_off_the_shapes():
     with init_empty_weights(include_buffers=False):
-        published = AutoencoderKL(
-            block_out_channels=[128, 256, 512, 512],
-            layers_per_block=2,
-            down_block_types=["DownEncoderBlock2D"] * 4,
-            up_block_types=["UpDecoderBlock2D"] * 4,
-        )
+        published = AutoencoderKL(**checkpoints.FULL_VAE)
     shapes = {
         name: tuple(tensor.shape) for name, tensor in checkpoints.original_vae(published).items()
     }
