@@ -20,7 +20,8 @@ class ModelRef:
     path             the file, or the folder in diffusers layout
     family           None where the header does not tell
     layout           "diffusers" (a folder), "single" (one file in the original or diffusers keys);
-                     a LoRA's dialect: "kohya", "diffusers" or "peft"
+                     a LoRA's dialect: "kohya", "diffusers" or "peft", or what it is instead of
+                     a plain LoRA: "loha", "lokr", "dora" or "ia3"
     task             what its U-Net is for: "base", "inpaint", "depth" or "pix2pix"
     prediction_type  what the U-Net predicts: "epsilon" or "v_prediction"; None: cannot be told
     zero_snr         trained with a schedule that ends in pure noise (arXiv:2305.08891)
