@@ -164,7 +164,7 @@ def test_a_refused_request_is_explained(visit, served):
     page.locator("#noise_schedule").select_option("karras")
     set_number(page, "steps", 6)
     words = SCHEDULERS["SA-Solver"].objection("karras", 6)
-    assert page.locator(".objection").inner_text() == words
+    assert page.locator("#settings .objection").first.inner_text() == words
     generate(page)
     wait_for(page, "failed")
     assert words in status(page)

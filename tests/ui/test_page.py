@@ -107,7 +107,7 @@ def test_schedules_a_sampler_cannot_follow_are_off(visit):
     assert not page.locator("#noise_schedule option[value=karras]").is_disabled()
     page.locator("#noise_schedule").select_option("karras")
     page.locator("#scheduler").select_option("DDIM")
-    assert "cannot follow" in page.locator(".objection").inner_text()
+    assert "cannot follow" in page.locator("#settings .objection").first.inner_text()
 
 
 def test_folded_groups_show_their_values(visit):
