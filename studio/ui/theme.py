@@ -17,7 +17,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STATIC = Path(__file__).parent / "static"
-_STYLES = ("base.css", "layout.css", "fields.css", "viewer.css", "choices.css", "models.css")
+_STYLES = (
+    "base.css",
+    "layout.css",
+    "fields.css",
+    "viewer.css",
+    "choices.css",
+    "details.css",
+    "models.css",
+)
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _FONT_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 _FOREIGN_META = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*')
