@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from studio.domain.errors import CheckpointError, OutOfMemory
+from studio.domain.errors import CheckpointError, InvalidRequest, OutOfMemory
 from studio.domain.family import SD1
 from studio.domain.refs import ModelRef, Selection
 from studio.models import folders, modules, single_files
@@ -23,7 +23,16 @@ from studio.models.modules import build
 from studio.models.sources import Origin, PartSource, Source
 from studio.models.tensor_files import TensorFile, open_tensors
 
-__all__ = ["Models", "Weights", "architecture", "build", "explained", "read", "read_part"]
+__all__ = [
+    "Models",
+    "Weights",
+    "architecture",
+    "build",
+    "explained",
+    "read",
+    "read_part",
+    "vae_config",
+]
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,22 @@ def architecture(weights: Weights) -> Hashable:
         (part, json.dumps(config, sort_keys=True))
         for part, config in sorted(weights.configs.items())
     )
+
+
+def vae_config(own: Weights, other: Weights) -> dict[str, Any]:
+    """The configuration of the VAE of `other` in the place of that of `own`: no file tells the
+    scale of its latents, and it is the checkpoint's U-Net that knows one.
+
+    Raises `InvalidRequest` for a VAE whose latents that U-Net cannot use.
+    """
+    config, wanted = other.configs["vae"], own.ref.family.latent_channels
+    if config["latent_channels"] != wanted:
+        raise InvalidRequest(
+            f"vae: {other.ref.name} has latents of {config['latent_channels']} channels, "
+            f"{own.ref.name} works on {wanted}. Choose a VAE of its family."
+        )
+    scale = own.configs.get("vae", {}).get("scaling_factor", own.ref.family.latent_scale)
+    return config | {"scaling_factor": scale}
 
 
 def _open(ref: ModelRef, dtype: torch.dtype, vae: ModelRef | None) -> Source:

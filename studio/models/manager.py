@@ -152,9 +152,12 @@ class ModelManager:
         patches = self._patches(selection.loras, own)
         family = selection.checkpoint.family
         vectors = {r.name: embeddings.read(r, family, own.parts) for r in selection.embeddings}
+        configs = {part: weights.configs[part] for part, weights in sources.items()}
+        if vae is not own:
+            configs["vae"] = loader.vae_config(own, vae)
         self._models, self._leased = None, {}
         self._choose_mode({part: weights.part_bytes(part) for part, weights in sources.items()})
-        slots = {part: self._slot(part, weights.configs[part]) for part, weights in sources.items()}
+        slots = {part: self._slot(part, config) for part, config in configs.items()}
         for part, slot in slots.items():
             slot.fill(sources[part].parts[part], patches.get(part, ()))
             if self._mode == "device" or slot.device.type == "cpu":

@@ -24,10 +24,12 @@ from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models import tokenizers
+from studio.models import export, tokenizers
+from studio.models.catalog import Catalog
 from studio.models.manager import ModelManager
 from tests.engine.running import run
 from tests.models import checkpoints
+from tests.models_in_memory import picturebook
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -171,3 +173,14 @@ def test_prediction_type_and_zero_snr_of_the_checkpoint_are_honoured(tmp_path):
              "zero_snr": True})  # fmt: skip
     pictures = [draw(dataclasses.replace(ref, **kind), manager)[0].tobytes() for kind in kinds]
     assert len(set(pictures)) == 3
+
+
+def test_picturebook_in_one_file_draws_the_same_bytes(tmp_path):
+    folder = picturebook().checkpoint
+    path = tmp_path / "picturebook.safetensors"
+    export.export_checkpoint(folder, path)
+    single = Catalog([tmp_path]).find("picturebook")
+    assert (single.path, single.family) == (path, folder.family)
+    assert single.prediction_type == folder.prediction_type
+    pictures = [draw(ref, prompt="a red house at dawn")[0].tobytes() for ref in (single, folder)]
+    assert pictures[0] == pictures[1]

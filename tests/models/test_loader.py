@@ -8,12 +8,14 @@ from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
+from studio.domain.errors import InvalidRequest
 from studio.domain.family import SD1, SD2, SDXL
-from studio.domain.refs import ModelRef
+from studio.domain.refs import ModelRef, Selection
 from studio.models import export, loader
 from studio.models.catalog import Catalog
 from studio.models.configs import unet_config, vae_config
 from studio.models.loader import Weights
+from studio.models.manager import ModelManager
 from studio.settings import assets_dir
 from tests.models import checkpoints
 from tests.models.checkpoints import FAMILIES
@@ -255,3 +257,24 @@ def test_the_vae_everybody_uses_is_read_off_the_shapes():
         name: tuple(tensor.shape) for name, tensor in checkpoints.original_vae(published).items()
     }
     assert str(loader.build("vae", vae_config(shapes, 0.18215))) == str(published)
+
+
+def test_a_vae_in_use_by_two_families_has_the_scale_of_each(tmp_path):
+    """SD 1.x's VAE and SDXL's have the same shapes; no file tells the scale of its latents."""
+    other = tmp_path / "vae.safetensors"
+    save_file(checkpoints.parts_of(SD1, seed=1)["vae"].state_dict(), other)
+    manager, vae = ModelManager("cpu", "float32"), ModelRef("other", "vae", other)
+    for family in (SDXL, SD1, SDXL):
+        path = tmp_path / f"{family.name}.safetensors"
+        ref = checkpoints.write_single(checkpoints.parts_of(family), family, path)
+        with manager.lease(Selection(ref, vae=vae)) as models:
+            assert models.vae.config.scaling_factor == family.latent_scale
+
+
+def test_a_vae_with_other_latents_is_refused(tmp_path):
+    wide = AutoencoderKL(latent_channels=16, block_out_channels=[32], sample_size=8)
+    wide.save_pretrained(tmp_path / "wide")
+    ref = checkpoints.write_single(checkpoints.parts_of(SD1), SD1, tmp_path / "a.safetensors")
+    manager = ModelManager("cpu", "float32")
+    with pytest.raises(InvalidRequest, match="16 channels"):
+        list(manager.prepare(Selection(ref, vae=ModelRef("wide", "vae", tmp_path / "wide"))))
