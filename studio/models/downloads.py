@@ -8,7 +8,6 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -61,7 +60,7 @@ class Downloads:
         self._cancelled: set[str] = set()
         self._lock = threading.Lock()
         self._closing = False
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="download")
+        self._turn = threading.BoundedSemaphore(AT_ONCE)
 
     def start(self, source: str, file: str | None = None, sha256: str | None = None) -> Download:
         """Fetch `source` as `hub.download` does, guarded: from public addresses only, no pickles.
@@ -80,7 +79,9 @@ class Downloads:
             for old in list(self._known.values())[:-MAX_REMEMBERED]:
                 if old.state not in _OPEN:
                     del self._known[old.id]
-        self._pool.submit(self._run, download.id, source, file, sha256)
+        # A daemon, so that a server that says nothing does not keep the studio from ending.
+        arguments = (download.id, source, file, sha256)
+        threading.Thread(target=self._take_turn, args=arguments, daemon=True).start()
         return download
 
     def all(self) -> list[Download]:
@@ -101,7 +102,10 @@ class Downloads:
     def close(self) -> None:
         """Cancel all and wait for none: what has come stays for the next time."""
         self._closing = True
-        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _take_turn(self, id: str, source: str, file: str | None, sha256: str | None) -> None:
+        with self._turn:
+            self._run(id, source, file, sha256)
 
     def _run(self, id: str, source: str, file: str | None, sha256: str | None) -> None:
         def report(progress: Progress) -> None:
