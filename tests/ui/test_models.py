@@ -287,3 +287,13 @@ def test_the_models_tab_fits(visit, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     box = page.locator(".details").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
+def test_on_a_phone_the_sheet_stays_open_while_a_lora_is_added(visit):
+    page = visit(390, 844, has_touch=True, is_mobile=True)
+    page.get_by_role("button", name="Settings", exact=True).tap()
+    page.get_by_role("button", name="Add LoRA").tap()
+    page.get_by_role("option", name="cutout").tap()
+    page.locator(".lora").wait_for()
+    assert page.get_by_role("button", name="Add LoRA").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

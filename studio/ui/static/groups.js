@@ -57,7 +57,7 @@ export function settingsFoot({ element }) {
 export function sheetHead({ element }) {
   element.querySelector("button").addEventListener("click", () => showSheet(false));
   document.addEventListener("pointerdown", (event) => {
-    if (isSheetShown() && !event.target.closest("#settings, .sheet-button")) showSheet(false);
+    if (isSheetShown() && !event.target.closest("#settings, .sheet-button, .picker")) showSheet(false);
   });
 }
 
