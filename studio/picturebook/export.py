@@ -1,5 +1,10 @@
-"""Writes modules as diffusers folders, each file replaced in one step."""
+"""Writes modules as diffusers folders, each file replaced in one step.
 
+`python -m studio.picturebook.export --single FILE` carries picturebook elsewhere: one file in the
+original layout.
+"""
+
+import argparse
 import json
 import os
 import shutil
@@ -9,7 +14,11 @@ from pathlib import Path
 import diffusers
 import torch
 
+from studio.models import export
+from studio.models.catalog import Catalog
 from studio.picturebook.network import canonical_scheduler
+
+EMBEDDED = Path("assets/models/picturebook")
 
 
 def export_module(module, folder):
@@ -65,3 +74,16 @@ def export_pipeline(parts, folder):
 
 def _is_diffusers(module):
     return hasattr(type(module), "from_config") and hasattr(module, "register_to_config")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m studio.picturebook.export")
+    parser.add_argument("--single", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--folder", type=Path, default=EMBEDDED, help="in diffusers layout")
+    options = parser.parse_args(arguments)
+    export.export_checkpoint(Catalog([options.folder]).find(None), options.single)
+    print(f"{options.single}: {options.single.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
