@@ -22,19 +22,29 @@ from studio.picturebook.evaluate import load_parts
 from studio.picturebook.latents import encode
 from studio.picturebook.tokenizer import token_ids
 from studio.picturebook.train import MODEL_DIR
+from studio.picturebook.train_unet import loss_weight
 from studio.picturebook.training import autocast
 from studio.picturebook.world import TRAINED, Scene
 
 LORA_PATH = MODEL_DIR.parent / "loras" / "blueprint.safetensors"
 SEED = 77
 SIZES = ((128, 128), (160, 96), (96, 160))
-SCENES, BATCH, RATE = 1200, 16, 2e-3
+SCENES, BATCH, RATE = 600, 16, 4e-3
 RANK, ALPHA = 8, 8
 DROPOUT = 0.15
 """How many captions are left empty: guidance takes the difference, which must keep the look."""
 
 LAYERS = {
-    "unet": ("to_q", "to_k", "to_v", "to_out.0"),
+    "unet": (
+        "to_q",
+        "to_k",
+        "to_v",
+        "to_out.0",
+        "ff.net.0.proj",
+        "ff.net.2",
+        "proj_in",
+        "proj_out",
+    ),
     "text_encoder": ("q_proj", "v_proj"),
 }
 PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
@@ -53,15 +63,18 @@ def blueprint(picture):
 
 
 class LowRank(torch.nn.Module):
-    """A linear layer's weight with `up` @ `down` added; nothing, before the first step."""
+    """A weight with `up` @ `down` added, that of a linear layer or a 1 × 1 convolution; nothing,
+    before the first step."""
 
-    def __init__(self, out_width, in_width):
+    def __init__(self, shape):
         super().__init__()
-        self.down = torch.nn.Parameter(torch.randn(RANK, in_width) / math.sqrt(in_width))
-        self.up = torch.nn.Parameter(torch.zeros(out_width, RANK))
+        out_width, in_width, *kernel = shape
+        self.down = torch.nn.Parameter(torch.randn(RANK, in_width, *kernel) / math.sqrt(in_width))
+        self.up = torch.nn.Parameter(torch.zeros(out_width, RANK, *kernel))
 
     def forward(self, weight):
-        return torch.addmm(weight, self.up, self.down, alpha=ALPHA / RANK)
+        up, down = self.up.flatten(1), self.down.flatten(1)
+        return torch.addmm(weight.flatten(1), up, down, alpha=ALPHA / RANK).reshape(weight.shape)
 
 
 def add_layers(parts):
@@ -70,8 +83,8 @@ def add_layers(parts):
     added = {}
     for part, endings in LAYERS.items():
         for name, module in list(parts[part].named_modules()):
-            if isinstance(module, torch.nn.Linear) and name.endswith(endings):
-                added[part, name] = LowRank(*module.weight.shape)
+            if isinstance(module, torch.nn.Linear | torch.nn.Conv2d) and name.endswith(endings):
+                added[part, name] = LowRank(module.weight.shape)
                 parametrize.register_parametrization(module, "weight", added[part, name])
     return added
 
@@ -90,17 +103,17 @@ def training_set(vae):
 
 
 def loss_of(parts, schedule, latents, ids):
-    """The mean squared error of the noise, all timesteps alike: what a look is made of, its
-    colours, is decided where the noise is most."""
-    noise = torch.randn_like(latents)
-    timesteps = (
-        (torch.arange(len(latents)) + torch.rand(len(latents))) / len(latents) * 1000
-    ).long()
+    """The weighted error of the noise, as in the model's own training: where the noise is most the
+    colours of the whole picture are decided, and the plain error hardly shows them."""
+    noise, spread = torch.randn_like(latents), torch.arange(len(latents)) + torch.rand(len(latents))
+    timesteps = (spread / len(latents) * 1000).long()
     noisy = schedule.add_noise(latents, noise, timesteps)
     with autocast("cpu"):
         states = parts["text_encoder"](ids).last_hidden_state
         predicted = parts["unet"](noisy, timesteps, states).sample
-    return (predicted.float() - noise).square().mean()
+    alphas = schedule.alphas_cumprod[timesteps]
+    weights = loss_weight(alphas / (1 - alphas))
+    return ((predicted.float() - noise).square().mean((1, 2, 3)) * weights).mean()
 
 
 def train(parts, steps):
