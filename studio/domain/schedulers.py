@@ -211,7 +211,7 @@ _SPECS = (
         honours=ANCESTRAL,
         zero_snr=_without(_TO_PURE_NOISE, "karras"),
     ),
-    SchedulerSpec("LMS", "LMSDiscreteScheduler"),
+    SchedulerSpec("LMS", "LMSDiscreteScheduler", automatic="karras"),
     SchedulerSpec(
         "Heun",
         "HeunDiscreteScheduler",
