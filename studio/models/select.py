@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from studio.domain import embedding_names
 from studio.domain.errors import InvalidRequest
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
@@ -33,12 +34,13 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     )
     for use in uses:
         _check_family(use.ref, checkpoint)
-    text = f"{request.prompt}\n{request.negative_prompt}".lower()
-    embeddings = tuple(
-        ref
+    fitting = {
+        ref.name: ref
         for ref in catalog.refs("embedding")
-        if ref.name.lower() in text and ref.family in (None, checkpoint.family)
-    )
+        if ref.family in (None, checkpoint.family)
+    }
+    named = embedding_names.named_in(f"{request.prompt}\n{request.negative_prompt}", fitting)
+    embeddings = tuple(ref for name, ref in fitting.items() if name in named)
     return Selection(checkpoint, vae, uses, embeddings)
 
 
