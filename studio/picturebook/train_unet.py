@@ -8,6 +8,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from studio.picturebook import captions, data, network, sampling, sheets
 from studio.picturebook.export import export_pipeline
 from studio.picturebook.latents import encode_training_set
+from studio.picturebook.layout import LayoutHeads, presence
 from studio.picturebook.optim import Optimizer
 from studio.picturebook.tokenizer import build_tokenizer, token_ids
 from studio.picturebook.training import (
@@ -28,8 +29,10 @@ DROPOUT = 0.10
 # How much more the loss counts where an object is; the optimum is the same, colours and
 # shapes are learnt sooner.
 OBJECT_WEIGHT = 2.5
-# The floor under the weight of the denoised picture's error, in units of the SNR.
-LAYOUT_WEIGHT = 0.2
+# How much of a batch has timesteps where the layout is decided, from which on they are, the floor
+# under the weight of the denoised picture's error there (in units of the SNR), and what the layout
+# head's loss counts.
+LAYOUT_SHARE, LAYOUT_FROM, LAYOUT_FLOOR, LAYOUT_LOSS = 0.3, 850, 0.2, 0.1
 
 SHEET_PROMPTS = (
     "a red house on the left, on a meadow at sunset, watercolor",
@@ -54,11 +57,28 @@ SHEET_PROMPTS = (
 def loss_weight(snr):
     """What the squared error of the noise counts at these signal-to-noise ratios.
 
-    min-SNR weighting (Hang et al. 2023, gamma 5) with a floor: an object's place is decided
-    where there is next to no signal, and there the error of the noise hardly shows it. Without
-    the floor the model learnt everything but places.
+    min-SNR weighting (Hang et al. 2023, gamma 5), and more than that where the noise is most.
     """
-    return ((snr.clamp(max=5) + LAYOUT_WEIGHT) / snr).clamp(max=12)
+    return ((snr.clamp(max=5) + LAYOUT_FLOOR) / snr).clamp(max=12)
+
+
+def spread_timesteps(count):
+    """int64 (count,), 0 to 999: LAYOUT_SHARE of them from LAYOUT_FROM up, the rest from all.
+
+    Evenly spread: less noise in the gradient than by chance.
+    """
+    high = round(LAYOUT_SHARE * count)
+    spread = (torch.arange(count) + torch.rand(count)) / count
+    low, up = spread[: count - high] / (1 - high / count), spread[count - high :]
+    up = (up - (1 - high / count)) / max(high / count, 1e-9)
+    steps = torch.cat([low * 1000, LAYOUT_FROM + up * (1000 - LAYOUT_FROM)])
+    return steps.long().clamp(max=999)
+
+
+def cell_weights(present):
+    """float32 (n, 1, height, width) with mean 1 over a picture, larger where objects are."""
+    weights = 1 + (OBJECT_WEIGHT - 1) * present
+    return weights / weights.mean(dim=(1, 2, 3), keepdim=True)
 
 
 class Captions:
@@ -79,16 +99,9 @@ class Captions:
         text = scene.caption(self.rng)
         return captions.distracted(text, self.rng) if self.rng.random() < 0.1 else text
 
-    def weights(self, bucket, rows, shape):
-        """float32 (rows, 1, height, width) with mean 1, larger where objects are."""
-        height, width = shape
-        weights = np.ones((len(rows), 1, height, width), np.float32)
-        for k, row in enumerate(rows):
-            for item in self.scenes[bucket][row].items:
-                left, top, right, bottom = item.extent((width, height))
-                weights[k, 0, max(0, int(top)) : int(bottom) + 1,
-                        max(0, int(left)) : int(right) + 1] = OBJECT_WEIGHT  # fmt: skip
-        return torch.from_numpy(weights / weights.mean())
+    def present(self, bucket, rows, shape):
+        """Where objects are in these scenes, as `layout.presence` tells it."""
+        return presence([self.scenes[bucket][k] for k in rows], shape)
 
 
 class Trainer:
@@ -109,17 +122,20 @@ class Trainer:
         modules = {"unet": self.unet, "text_encoder": self.text_encoder}
         self.average = Average(modules, decay=0.998, every=4)
         self.optimizer = Optimizer(modules.values(), RATE, MATRIX_RATE, PLAIN)
+        self.heads = LayoutHeads(self.unet).to(self.device)
+        self.heads_optimizer = torch.optim.AdamW(self.heads.parameters(), lr=10 * RATE)
         self.schedule = DDPMScheduler(**network.SCHEDULE)
         alphas = self.schedule.alphas_cumprod
         self.snr = alphas / (1 - alphas)
         self.step_count, self.spent_s = 0, 0.0
 
-    def step(self, latents, ids, weights, factor):
-        """One update on scaled latents (n, 4, h, w); returns the loss."""
+    def step(self, latents, ids, present, factor):
+        """One update on scaled latents (n, 4, h, w), objects `present` (n, 1, h, w) there.
+
+        Returns the loss of the noise and that of the layout.
+        """
         count = len(latents)
-        # Timesteps spread evenly over the batch: less noise in the gradient than by chance.
-        spread = (torch.arange(count) + torch.rand(count)) / count
-        timesteps = (spread * 1000).long().clamp(max=999)
+        timesteps = spread_timesteps(count)
         noise = torch.randn_like(latents)
         noisy = self.schedule.add_noise(latents, noise, timesteps)
         device = self.device
@@ -127,13 +143,16 @@ class Trainer:
             states = self.text_encoder(ids.to(device)).last_hidden_state
             predicted = self.unet(noisy.to(device), timesteps.to(device), states).sample
         error = (predicted.float() - noise.to(device)).square()
-        each = loss_weight(self.snr[timesteps])[:, None, None, None] * weights
+        each = loss_weight(self.snr[timesteps])[:, None, None, None] * cell_weights(present)
         loss = (error * each.to(device)).mean()
-        loss.backward()
+        layout = self.heads.loss(present.to(device))
+        (loss + LAYOUT_LOSS * layout).backward()
         self.optimizer.step(factor)
+        self.heads_optimizer.step()
+        self.heads_optimizer.zero_grad()
         self.average.update()
         self.step_count += 1
-        return loss.item()
+        return loss.item(), layout.item()
 
     def parts(self, vae):
         """The averaged modules, as the sampler and the export want them."""
@@ -146,6 +165,7 @@ class Trainer:
             "modules": {name: m.state_dict() for name, m in modules.items()},
             "average": {name: m.state_dict() for name, m in self.average.modules.items()},
             "optimizer": self.optimizer.state_dict(),
+            "heads": self.heads.state_dict(),
             "step": self.step_count,
             "spent_s": spent_s,
         }
@@ -157,6 +177,7 @@ class Trainer:
         for name, weights in state["average"].items():
             self.average.modules[name].load_state_dict(weights)
         self.optimizer.load_state_dict(state["optimizer"])
+        self.heads.load_state_dict(state["heads"])
         self.step_count = self.average.step = state["step"]
         self.spent_s = state["spent_s"]
 
@@ -208,10 +229,10 @@ def train_unet(settings, arrays):
         batch = batch.contiguous(memory_format=torch.channels_last)
         ids = texts.ids(bucket, rows)
         ids = shortened(ids, budget.share(), rng, trainer.tokenizer.eos_token_id)
-        weights = texts.weights(bucket, rows, batch.shape[2:])
+        present = texts.present(bucket, rows, batch.shape[2:])
         factor = learning_rate(1, trainer.step_count, budget.share(), warmup=100)
-        loss = trainer.step(batch, ids, weights, factor)
-        log.add(trainer.step_count, loss, BATCH)
+        loss, layout = trainer.step(batch, ids, present, factor)
+        log.add(trainer.step_count, loss, BATCH, layout=layout)
         if budget.spent_s() - published_s > 60 * settings.export_minutes:
             published_s = budget.spent_s()
             _publish(settings, trainer, vae, published_s, round(published_s / 60))
