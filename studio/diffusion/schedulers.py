@@ -73,7 +73,11 @@ def build(
     if options.zero_snr and resolved == "normal":
         wanted["timestep_spacing"] = "trailing"
     known = _parameters(cls)
-    scheduler = cls(**{key: value for key, value in wanted.items() if key in known})
+    wanted = {key: value for key, value in wanted.items() if key in known}
+    # Told afterwards: LMS makes all thousand σ when it is made, with Karras' in 40 ms.
+    later = {key: wanted.pop(key) for key in tuple(wanted) if key.endswith("_sigmas")}
+    scheduler = cls(**wanted)
+    scheduler.register_to_config(**later)
     if resolved not in _NOISE_SCHEDULE_OPTIONS:
         _follow(scheduler, schedule)
     _set_options(scheduler, spec, options)
