@@ -17,7 +17,6 @@ from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL
 from studio.domain.refs import KINDS
 from studio.models import index
 from studio.models.catalog import SETTLE_S, Catalog
-from studio.settings import assets_dir
 from tests.models import files
 
 
@@ -34,7 +33,7 @@ def data_dir(tmp_path):
 
 
 def with_embedded(*folders, data_dir=None):
-    return Catalog([assets_dir() / "models", *folders], data_dir)
+    return Catalog([files.EMBEDDED, *folders], data_dir)
 
 
 def change(folder, part: str, **values):

@@ -10,7 +10,6 @@ import pytest
 
 from studio.domain.errors import InvalidRequest, SaveError
 from studio.models.catalog import Catalog
-from studio.settings import assets_dir
 from tests.models import files
 
 INTERVAL_S = 0.02
@@ -33,7 +32,7 @@ def make(folder, data_dir):
     made = []
 
     def catalog(watched=True, **options):
-        made.append(Catalog([assets_dir() / "models", folder], data_dir))
+        made.append(Catalog([files.EMBEDDED, folder], data_dir))
         if watched:
             made[-1].watch(interval_s=INTERVAL_S, **options)
         return made[-1]
