@@ -46,8 +46,13 @@ class PreviewDecoder(nn.Module):
         return self.layers(latents)
 
 
-def previewer(checkpoint: Path, factors: Sequence[Sequence[float]]) -> Previewer:
-    """The best there is for the checkpoint in this folder.
+def previewer(
+    checkpoint: Path,
+    factors: Sequence[Sequence[float]],
+    tiny_vae: nn.Module | None = None,
+) -> Previewer:
+    """The best there is for the checkpoint in this folder: its own preview decoder, `tiny_vae`
+    (diffusers' AutoencoderTiny, on the device of the latents), or a linear map.
 
     `factors` is the family's linear map: a row of (red, green, blue) for each latent channel, to
     colours in −1…1.
@@ -60,6 +65,11 @@ def previewer(checkpoint: Path, factors: Sequence[Sequence[float]]) -> Previewer
         decoder.load_state_dict(state)
         decoder.requires_grad_(False).eval()
         return lambda latents: [to_image(pixels) for pixels in decoder(latents.float().cpu())]
+    if tiny_vae is not None:
+        return lambda latents: [
+            to_image(tiny_vae.decode(row.to(tiny_vae.dtype), return_dict=False)[0][0])
+            for row in latents.split(1)
+        ]
     matrix = torch.tensor(factors)
 
     def linear(latents: torch.Tensor) -> list[Image.Image]:

@@ -57,9 +57,11 @@ class LoraUse:
 
 @dataclass(frozen=True)
 class Selection:
-    """All that one request needs in memory. `vae` None is the checkpoint's own."""
+    """All that one request needs in memory. `vae` None is the checkpoint's own; `tiny_vae` shows
+    the forming picture, where the checkpoint brings nothing better."""
 
     checkpoint: ModelRef
     vae: ModelRef | None = None
     loras: tuple[LoraUse, ...] = ()
     embeddings: tuple[ModelRef, ...] = ()
+    tiny_vae: ModelRef | None = None

@@ -157,7 +157,7 @@ class StableDiffusionEngine:
         words = _condition(request, models, device)
         self._manager.bring("unet")
         run.predictor = predictors.ClassifierFreeGuidance(predictors.UNetPredictor(models.unet))
-        show = preview.previewer(models.ref.path, family.preview_factors)
+        show = preview.previewer(models.ref.path, family.preview_factors, models.tiny_vae)
         loop = denoise(noise.to(device), scheduler, request.steps, words, sources)
         clock = _Clock()
         last, answer = None, None

@@ -21,7 +21,7 @@ from studio.domain.refs import ModelRef, Selection
 from studio.models import folders, modules, single_files
 from studio.models.modules import build
 from studio.models.sources import Origin, PartSource, Source
-from studio.models.tensor_files import TensorFile, open_tensors
+from studio.models.tensor_files import Own, TensorFile, open_tensors, own
 
 __all__ = [
     "Models",
@@ -72,10 +72,11 @@ class Models:
     unet: torch.nn.Module
     vae: torch.nn.Module
     embeddings: Mapping[str, tuple[torch.Tensor, ...]] = field(default_factory=dict)
+    tiny_vae: torch.nn.Module | None = None
 
 
 def read(
-    ref: ModelRef, dtype: torch.dtype, vae: ModelRef | None = None
+    ref: ModelRef, dtype: torch.dtype, vae: ModelRef | None = None, own: Own = own
 ) -> Iterator[tuple[str, float, Weights | None]]:
     """Read `ref`, with the VAE of `vae` instead of its own, yielding (stage, fraction done, None)
     and at last ("ready", 1.0, weights). A `ref` that is itself a VAE gives the part "vae" alone.
@@ -93,7 +94,7 @@ def read(
         stage = f"{ref.name}: {name.replace('_', ' ')}"
         yield stage, done / total, None
         parts[name] = {}
-        reading = read_part(ref, name, part, dtype)
+        reading = read_part(ref, name, part, dtype, own)
         for size, tensors in reading:
             done += size
             parts[name].update(tensors)
@@ -184,12 +185,12 @@ def _by_file(part: PartSource) -> dict[TensorFile, dict[str, list[tuple[str, Ori
 
 
 def read_part(
-    ref: ModelRef, name: str, part: PartSource, dtype: torch.dtype
+    ref: ModelRef, name: str, part: PartSource, dtype: torch.dtype, own: Own = own
 ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
     """The weights of one part, as (bytes read, weights) group by group. Raises as `read`."""
     shapes = modules.shapes(name, part.config)
     for file, wanted in _by_file(part).items():
-        groups = file.read(wanted, dtype)
+        groups = file.read(wanted, dtype, own)
         while True:
             with explained(ref, name):
                 group = next(groups, None)

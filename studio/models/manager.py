@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
+from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
 
-from studio.domain.errors import OutOfMemory
+from studio.domain.errors import CheckpointError, OutOfMemory
 from studio.domain.refs import LoraUse, ModelRef, Selection
+from studio.models import attachments, embeddings, loader, lora, memory, modules
 from studio.models import device as devices
-from studio.models import embeddings, loader, lora, memory, modules
 from studio.models.cache import WeightCache
 from studio.models.loader import Models, Weights
-from studio.models.slot import Patch, Slot, laid_out
+from studio.models.slot import Patch, Slot, own_for
+
+_LORA_BYTES = 2 * memory.GIB
+"""LoRAs used last are kept up to this size, so that taking one on and off reads nothing."""
+
+log = logging.getLogger(__name__)
 
 
 class ModelManager:
@@ -45,7 +52,8 @@ class ModelManager:
         self._wanted_mode, self._mode = mode, "device"
         self._host_bytes = host_bytes
         self._cache = WeightCache(self._host_budget, self._forget)
-        self._loras: dict[Hashable, lora.Lora] = {}
+        self._loras: OrderedDict[Hashable, lora.Lora] = OrderedDict()
+        self._tiny_vaes: dict[Hashable, torch.nn.Module] = {}
         self._slots: dict[Hashable, Slot] = {}
         self._leased: dict[str, Slot] = {}
         self._models: Models | None = None
@@ -119,6 +127,7 @@ class ModelManager:
         self._empty_slots()
         self._cache.clear()
         self._loras.clear()
+        self._tiny_vaes.clear()
         self.warm = ()
         self.free()
 
@@ -136,13 +145,20 @@ class ModelManager:
         # Its bytes are kept in our dtype; what is in use now may have to go too.
         size_bytes = ref.size_bytes * self.dtype.itemsize // _itemsize(ref.dtype)
         self._cache.make_room(size_bytes, keep=frozenset({_key(selection.checkpoint)}))
-        for stage, fraction, weights in loader.read(ref, self.dtype):
+        free_bytes = memory.free_host_bytes()
+        if size_bytes > free_bytes:  # the system would end the process instead of telling us
+            needed, free = size_bytes / memory.GIB, free_bytes / memory.GIB
+            raise OutOfMemory(
+                f"{ref.name} takes {needed:.1f} GiB, and {free:.1f} GiB of this computer's memory "
+                "are free. Close other programs, choose a smaller checkpoint, or start the studio "
+                "with --dtype bfloat16."
+            )
+        for stage, fraction, weights in loader.read(ref, self.dtype, own=own_for(self.device)):
             self._loading = (ref.name, fraction)
             if weights is None:
                 yield stage, fraction
                 continue
-            parts = {part: laid_out(t, self.device) for part, t in weights.parts.items()}
-            self._cache.add(key, replace(weights, parts=parts))
+            self._cache.add(key, weights)
 
     def _seat(self, selection: Selection) -> None:
         """Put the weights into the modules. All that can be refused is refused before."""
@@ -152,6 +168,7 @@ class ModelManager:
         patches = self._patches(selection.loras, own)
         family = selection.checkpoint.family
         vectors = {r.name: embeddings.read(r, family, own.parts) for r in selection.embeddings}
+        tiny_vae = self._tiny_vae(selection.tiny_vae)
         configs = {part: weights.configs[part] for part, weights in sources.items()}
         if vae is not own:
             configs["vae"] = loader.vae_config(own, vae)
@@ -171,6 +188,7 @@ class ModelManager:
             unet=slots["unet"].module,
             vae=slots["vae"].module,
             embeddings=vectors,
+            tiny_vae=tiny_vae,
         )
 
     def _patches(self, uses: tuple[LoraUse, ...], own: Weights) -> dict[str, list[Patch]]:
@@ -189,7 +207,29 @@ class ModelManager:
         key = (_key(ref), own.ref.family.name)
         if key not in self._loras:
             self._loras[key] = lora.read(ref, own.ref.family, own.parts)
+            while sum(held.size_bytes for held in self._loras.values()) > _LORA_BYTES:
+                if len(self._loras) == 1:
+                    break
+                self._loras.popitem(last=False)
+        self._loras.move_to_end(key)
         return self._loras[key]
+
+    def _tiny_vae(self, ref: ModelRef | None) -> torch.nn.Module | None:
+        """Ten megabytes that stay on the device. One that is broken must not keep a picture from
+        being made, only its preview is plainer."""
+        if ref is None:
+            return None
+        if _key(ref) not in self._tiny_vaes:
+            try:
+                weights, config = attachments.read_tiny_vae(ref, self.dtype)
+            except CheckpointError as error:
+                log.warning("%s", error)
+                return None
+            slot = Slot("tiny_vae", config, self.device)
+            slot.fill(weights)
+            slot.bring()
+            self._tiny_vaes[_key(ref)] = slot.module
+        return self._tiny_vaes[_key(ref)]
 
     def _slot(self, part: str, config: Mapping) -> Slot:
         """The module for `config`, built if there is none of its shape."""

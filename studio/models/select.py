@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from studio.domain import embedding_names
 from studio.domain.errors import InvalidRequest
+from studio.domain.family import SD1, SDXL
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.models.catalog import Catalog
@@ -41,7 +42,7 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     }
     named = embedding_names.named_in(f"{request.prompt}\n{request.negative_prompt}", fitting)
     embeddings = tuple(ref for name, ref in fitting.items() if name in named)
-    return Selection(checkpoint, vae, uses, embeddings)
+    return Selection(checkpoint, vae, uses, embeddings, _tiny_vae(catalog, checkpoint))
 
 
 def settle(catalog: Catalog, request: GenerationRequest) -> GenerationRequest:
@@ -57,6 +58,16 @@ def settle(catalog: Catalog, request: GenerationRequest) -> GenerationRequest:
     vae = selection.vae.name if selection.vae else None
     settled = request.settled(selection.checkpoint.name, selection.checkpoint.family)
     return settled.model_copy(update={"vae": vae, "loras": loras})
+
+
+def _tiny_vae(catalog: Catalog, checkpoint: ModelRef) -> ModelRef | None:
+    """A TAESD for the latents of `checkpoint`. Nothing but its name says which it is for: TAESDXL
+    and TAESD have the same shapes."""
+    for ref in catalog.refs("tiny_vae"):
+        family = SDXL if "xl" in ref.name.lower() else SD1
+        if family.latent_scale == checkpoint.family.latent_scale:
+            return ref
+    return None
 
 
 def _check_family(ref: ModelRef, checkpoint: ModelRef) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 
 from studio.models.loader import build
+from studio.models.tensor_files import Own, own
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -96,7 +97,8 @@ class Slot:
             elif self.resident and place.shape == tensor.shape:
                 place.data.copy_(tensor, non_blocking=True)
             else:
-                place.data = _channels_last(tensor.to(self.device, non_blocking=True))
+                moved = tensor.to(self.device, non_blocking=True)
+                place.data = moved.contiguous(memory_format=_memory_format(moved))
 
     def _merged(self, key: str, tensor: torch.Tensor) -> torch.Tensor:
         """In float32 from first to last, so that LoRAs that cancel each other out do."""
@@ -116,17 +118,21 @@ def _hollow(module: torch.nn.Module) -> torch.nn.Module:
     return module
 
 
-def _channels_last(tensor: torch.Tensor) -> torch.Tensor:
+def _memory_format(tensor: torch.Tensor) -> torch.memory_format:
     """Convolutions run faster on weights that lie channels last."""
     spatial = tensor.dim() == 4 and tensor.shape[2:] != (1, 1)
-    return tensor.contiguous(memory_format=torch.channels_last) if spatial else tensor
+    return torch.channels_last if spatial else torch.contiguous_format
 
 
-def laid_out(tensors: Tensors, device: torch.device) -> dict[str, torch.Tensor]:
-    """Host tensors as a slot on `device` uses them best: on a CPU as they are computed with, for
-    CUDA in pinned memory, from which copies run at the full rate of the bus."""
+def own_for(device: torch.device) -> Own:
+    """How weights are kept in host memory for slots on `device`: on a CPU as they are computed
+    with, for CUDA in pinned memory, from which copies run at the full rate of the bus."""
     if device.type == "cpu":
-        return {key: _channels_last(tensor) for key, tensor in tensors.items()}
+        return lambda tensor, dtype: tensor.to(
+            dtype, copy=True, memory_format=_memory_format(tensor)
+        )
     if device.type == "cuda":
-        return {key: tensor.pin_memory() for key, tensor in tensors.items()}
-    return dict(tensors)
+        return lambda tensor, dtype: torch.empty_like(tensor, dtype=dtype, pin_memory=True).copy_(
+            tensor
+        )
+    return own

@@ -6,7 +6,7 @@ under a live model neither changes its pictures nor kills the process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,15 @@ from studio.models.pickles import read_pickle
 GROUP_BYTES = 64 * 2**20
 """Tensors that lie side by side are read together, up to about so many bytes at once: few calls,
 yet progress to show, and little memory twice where the number format must be changed."""
+
+
+Own = Callable[[torch.Tensor, torch.dtype], torch.Tensor]
+"""Makes a tensor of ours, in that dtype, out of one whose memory is about to be used again."""
+
+
+def own(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A plain contiguous copy."""
+    return tensor.to(dtype, copy=True)
 
 
 class TensorFile(Protocol):
@@ -37,11 +46,10 @@ class TensorFile(Protocol):
         """How much there is to read for these tensors."""
 
     def read(
-        self, names: Iterable[str], dtype: torch.dtype | None
+        self, names: Iterable[str], dtype: torch.dtype | None, own: Own = own
     ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
         """Yields (bytes read, tensors) group by group; floating-point tensors in `dtype`, None as
-        they are stored. Contiguous tensors, several of which may share one storage. Raises
-        `CheckpointError`."""
+        they are stored; each made by `own`. Raises `CheckpointError`."""
 
 
 def open_tensors(path: Path) -> TensorFile:
@@ -64,25 +72,35 @@ class SafetensorsFile:
         return sum(info.end - info.start for info in map(self._header.tensors.get, names))
 
     def read(
-        self, names: Iterable[str], dtype: torch.dtype | None
+        self, names: Iterable[str], dtype: torch.dtype | None, own: Own = own
     ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
         wanted = [(name, self._header.tensors[name]) for name in names]
         wanted.sort(key=lambda item: item[1].start)
+        groups = list(_groups(wanted))
+        # One piece of memory for all groups: touching fresh memory costs as much as reading.
+        space = torch.empty(max(map(_length, groups), default=0), dtype=torch.uint8)
         try:
             with open(self.path, "rb", buffering=0) as file:
-                for group in _groups(wanted):
-                    yield self._read_group(file, group, dtype)
+                for group in groups:
+                    tensors = self._read_group(file, group, space)
+                    yield (
+                        _length(group),
+                        {
+                            name: own(tensor, dtype if _changes(tensor, dtype) else tensor.dtype)
+                            for name, tensor in tensors.items()
+                        },
+                    )
         except OSError as error:
             raise CheckpointError(
                 f"{self.path.name} cannot be read: {error.strerror or error}. Check the file."
             ) from None
 
     def _read_group(
-        self, file, group: list[tuple[str, TensorInfo]], dtype: torch.dtype | None
-    ) -> tuple[int, dict[str, torch.Tensor]]:
-        begin, end = group[0][1].start, group[-1][1].end
-        buffer = torch.empty(end - begin, dtype=torch.uint8)
-        space = memoryview(buffer.numpy())
+        self, file, group: list[tuple[str, TensorInfo]], buffer: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Views into `buffer`, which is filled anew."""
+        begin = group[0][1].start
+        space = memoryview(buffer.numpy())[: _length(group)]
         file.seek(self._header.data_offset + begin)
         filled = 0
         while filled < len(space):  # the system reads at most 2 GB at once
@@ -92,12 +110,18 @@ class SafetensorsFile:
                     f"{self.path.name} became shorter while it was read. Copy or download it again."
                 )
             filled += got
-        tensors = {}
-        for name, info in group:
-            tensor = _tensor(buffer[info.start - begin : info.end - begin], info, self.path)
-            convert = dtype is not None and tensor.is_floating_point() and tensor.dtype != dtype
-            tensors[name] = tensor.to(dtype) if convert else tensor
-        return end - begin, tensors
+        return {
+            name: _tensor(buffer[info.start - begin : info.end - begin], info, self.path)
+            for name, info in group
+        }
+
+
+def _changes(tensor: torch.Tensor, dtype: torch.dtype | None) -> bool:
+    return dtype is not None and tensor.is_floating_point() and tensor.dtype != dtype
+
+
+def _length(group: list[tuple[str, TensorInfo]]) -> int:
+    return group[-1][1].end - group[0][1].start
 
 
 def _groups(wanted: list[tuple[str, TensorInfo]]) -> Iterator[list[tuple[str, TensorInfo]]]:
@@ -142,9 +166,11 @@ class TensorsInMemory:
         return sum(self._tensors[name].nbytes for name in names)
 
     def read(
-        self, names: Iterable[str], dtype: torch.dtype | None
+        self, names: Iterable[str], dtype: torch.dtype | None, own: Own = own
     ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
         for name in names:
-            tensor = self._tensors[name]
-            wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
-            yield tensor.nbytes, {name: tensor.to(wanted, copy=True).contiguous()}
+            tensor = self._tensors[name].contiguous()
+            yield (
+                tensor.nbytes,
+                {name: own(tensor, dtype if _changes(tensor, dtype) else tensor.dtype)},
+            )

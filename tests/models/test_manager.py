@@ -1,6 +1,7 @@
 """Models in memory: swapped in place, really given back, safe from what happens to their files."""
 
 import gc
+import json
 import shutil
 import weakref
 from dataclasses import replace
@@ -16,6 +17,7 @@ from studio.domain.family import PICTUREBOOK
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.models import device
 from studio.models.catalog import Catalog
+from studio.models.configs import METADATA_CONFIGS
 from studio.models.manager import ModelManager
 from studio.settings import assets_dir
 
@@ -262,7 +264,9 @@ def test_a_lora_that_cannot_be_used_leaves_all_as_it_was(of, manager, tmp_path):
 def test_another_vae_is_put_in_the_place_of_the_checkpoints_own(of, manager, tmp_path):
     state = load_file(next((EMBEDDED / "vae").glob("*.safetensors")))
     path = tmp_path / "other.safetensors"
-    save_file({key: tensor * 1.01 for key, tensor in state.items()}, path)
+    untold = {"vae": {"norm_num_groups": 2}}  # no shape tells it, and it is no usual number
+    metadata = {METADATA_CONFIGS: json.dumps(untold)}
+    save_file({key: tensor * 1.01 for key, tensor in state.items()}, path, metadata)
     other = ModelRef("other", "vae", path, layout="single")
     plain = of("a")
     with manager.lease(plain) as models:
