@@ -188,7 +188,9 @@ class Studio:
             settings.device, settings.dtype, settings.memory_mode, settings.model_memory_bytes
         )
         log.info("Device: %s, %s", describe(manager.device), _dtype_name(manager))
-        engine = StableDiffusionEngine(manager, partial(select, self.catalog))
+        engine = StableDiffusionEngine(
+            manager, partial(select, self.catalog), self.catalog.short_hash
+        )
         self._manager = manager
         if self._warm_up and self.default_checkpoint:
             try:

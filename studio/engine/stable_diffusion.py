@@ -51,13 +51,17 @@ class StableDiffusionRun:
 
 class StableDiffusionEngine:
     """Runs requests on one device; `select` says which models a request needs, and `manager`
-    holds them."""
+    holds them. `short_hash` gives a model's ten digits for the infotext, None if not yet known."""
 
     def __init__(
-        self, manager: ModelManager, select: Callable[[GenerationRequest], Selection]
+        self,
+        manager: ModelManager,
+        select: Callable[[GenerationRequest], Selection],
+        short_hash: Callable[[ModelRef], str | None] = lambda ref: None,
     ) -> None:
         self._manager = manager
         self._select = select
+        self._short_hash = short_hash
 
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""
@@ -126,7 +130,7 @@ class StableDiffusionEngine:
                 yield events.Cancelled(())
                 return
             images, warning = self._decode(models, last.denoised if run.cancelled else last.latents)
-            pictures = self._pictures(run, images, run.cancelled, warning)
+            pictures = self._pictures(run, selection, images, warning)
             if run.cancelled:
                 yield events.Cancelled(pictures)
             else:
@@ -216,18 +220,22 @@ class StableDiffusionEngine:
     def _pictures(
         self,
         run: StableDiffusionRun,
+        selection: Selection,
         images: Sequence[Image.Image],
-        partial: bool,
         warning: str | None,
     ) -> tuple[events.Picture, ...]:
         request = run.request
+        refs = (selection.checkpoint, selection.vae, *(use.ref for use in selection.loras))
+        used = [ref for ref in (*refs, *selection.embeddings) if ref]
+        hashes = {(ref.kind, ref.name): self._short_hash(ref) for ref in used}
+        known = {key: digits for key, digits in hashes.items() if digits}
         return tuple(
             events.Picture(
                 image=image,
                 seed=request.seed + place,
                 request=request,
-                infotext=infotext.write(request, request.seed + place),
-                partial=partial,
+                infotext=infotext.write(request, request.seed + place, known),
+                partial=run.cancelled,
                 warning=warning,
             )
             for place, image in enumerate(images)
