@@ -99,7 +99,7 @@ class _Facts:
         self.sky = rng.random() < 0.85
         self.style = rng.random() < (0.35 if scene.style == "flat" else 0.7)
         self.extras = [name for name in scene.extras if rng.random() < 0.6]
-        self.placed = rng.random() < (0.8 if len(scene.items) == 1 else 0.85)
+        self.placed = rng.random() < (0.65 if len(scene.items) == 1 else 0.75)
         self.coloured = [rng.random() < 0.96 for _ in scene.items]
 
     def objects(self):
