@@ -22,7 +22,7 @@ class UNetPredictor:
 
     def __init__(self, unet: torch.nn.Module) -> None:
         self._unet = unet
-        self._dtype = next(unet.parameters()).dtype
+        self._dtype = unet.dtype  # what it computes in, however small its weights are kept
 
     def __call__(self, ask: Ask) -> torch.Tensor:
         words, sample = ask.conditioning, ask.sample

@@ -100,7 +100,7 @@ class ModelManager:
     def bring(self, *parts: str) -> None:
         """Have these parts of what is leased on the device, "unet" or others; those that the
         checkpoint lacks are passed over. Where memory is short the other parts leave first."""
-        if self._mode == "device":
+        if self._mode in memory.RESIDENT:
             return
         for part, slot in self._leased.items():
             if part not in parts:
@@ -177,7 +177,7 @@ class ModelManager:
         slots = {part: self._slot(part, config) for part, config in configs.items()}
         for part, slot in slots.items():
             slot.fill(sources[part].parts[part], patches.get(part, ()))
-            if self._mode == "device" or slot.device.type == "cpu":
+            if self._mode in memory.RESIDENT or slot.device.type == "cpu":
                 slot.bring()
         self._leased = slots
         self._models = Models(
@@ -234,14 +234,16 @@ class ModelManager:
     def _slot(self, part: str, config: Mapping) -> Slot:
         """The module for `config`, built if there is none of its shape."""
         streamed = part == "unet" and self._mode == "sequential"
-        key = (part, json.dumps(modules.canonical(config), sort_keys=True), streamed)
+        small_for = self.dtype if part == "unet" and self._mode == "fp8" else None
+        key = (part, json.dumps(modules.canonical(config), sort_keys=True), streamed, small_for)
         if key not in self._slots:
-            self._slots[key] = Slot(part, config, self.device, streamed)
+            self._slots[key] = Slot(part, config, self.device, streamed, small_for)
         return self._slots[key]
 
     def _choose_mode(self, sizes: Mapping[str, int]) -> None:
         """Decide how parts of these sizes in bytes live on the device, and make room for them."""
         if self.device.type == "cpu":
+            self._mode = "fp8" if self._wanted_mode == "fp8" else "device"
             return
         resident = sum(slot.size_bytes for slot in self._slots.values() if slot.resident)
         free_bytes = memory.free_device_bytes(self.device) + resident

@@ -11,8 +11,12 @@ import torch
 GIB = 2**30
 
 MODES = ("device", "offload", "sequential")
-"""From fast to thrifty. device: all parts stay on the device. offload: only the part at work is
-there. sequential: of the U-Net only the layer at work is there."""
+"""From fast to thrifty, with the same pictures. device: all parts stay on the device. offload: only
+the part at work is there. sequential: of the U-Net only the layer at work is there.
+
+A fourth, "fp8", is never chosen by itself: the U-Net's weights stay on the device in eight bits,
+which changes pictures a little."""
+RESIDENT = ("device", "fp8")
 
 _WORKING_BYTES = 2 * GIB
 """What a run needs besides weights; a guess on the large side for 1024 × 1024 in float16."""

@@ -32,7 +32,7 @@ OBJECT_WEIGHT = 2.5
 # How much of a batch has timesteps where the layout is decided, from which on they are, the floor
 # under the weight of the denoised picture's error there (in units of the SNR), and what the layout
 # head's loss counts.
-LAYOUT_SHARE, LAYOUT_FROM, LAYOUT_FLOOR, LAYOUT_LOSS = 0.6, 870, 0.2, 0.3
+LAYOUT_SHARE, LAYOUT_FROM, LAYOUT_FLOOR, LAYOUT_LOSS = 0.35, 850, 0.2, 0.2
 
 SHEET_PROMPTS = (
     "a red house on the left, on a meadow at sunset, watercolor",
@@ -120,7 +120,7 @@ class Trainer:
         self.unet.to(self.device, memory_format=torch.channels_last)
         self.text_encoder.to(self.device)
         modules = {"unet": self.unet, "text_encoder": self.text_encoder}
-        self.average = Average(modules, decay=0.998, every=4)
+        self.average = Average(modules, decay=0.99, every=4)
         self.optimizer = Optimizer(modules.values(), RATE, MATRIX_RATE, PLAIN)
         self.heads = LayoutHeads(self.unet).to(self.device)
         self.heads_optimizer = torch.optim.AdamW(self.heads.parameters(), lr=10 * RATE)

@@ -1,15 +1,22 @@
 """How a model lives in the memory there is."""
 
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 
 from studio.domain.errors import OutOfMemory
+from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.models import memory
 from studio.models.manager import ModelManager
 from studio.models.slot import Slot
+from tests import models_in_memory
+from tests.engine.running import pictures
 from tests.models_in_memory import manager, picturebook
 
 GIB = memory.GIB
+FIELDS = {"prompt": "a red house on a meadow", "seed": 3, "steps": 8}
 SDXL = {"unet": 5 * GIB, "text_encoder": GIB // 4, "text_encoder_2": GIB, "vae": GIB // 8}
 
 
@@ -62,3 +69,20 @@ def test_a_streamed_unet_predicts_the_same():
         slot.fill({key: tensor * 0.9 for key, tensor in weights.items()})
         other = slot.module(sample, 500, words, return_dict=False)[0]
         assert not torch.allclose(other, expected, atol=1e-3), "weights are exchanged here too"
+
+
+def test_weights_in_eight_bits_change_the_picture_a_little_and_lastingly(tmp_path):
+    plain, small = manager("float32"), ModelManager("cpu", "float32", mode="fp8")
+    for held in (plain, small):
+        with held.lease(picturebook()) as models:
+            assert {p.dtype for p in models.vae.parameters()} == {torch.float32}
+    sizes = [
+        sum(p.nbytes for p in models.unet.parameters()) for models in (plain._models, small._models)
+    ]
+    assert sizes[1] < 0.3 * sizes[0], "a quarter of float32, but for the norms"
+    select = partial(models_in_memory.select, models_in_memory.catalog())
+    first, again = (pictures(StableDiffusionEngine(small, select), **FIELDS) for _ in range(2))
+    [exact] = pictures(StableDiffusionEngine(plain, select), **FIELDS)
+    assert first[0].tobytes() == again[0].tobytes()
+    difference = np.abs(np.asarray(first[0], int) - np.asarray(exact, int))
+    assert 0 < difference.mean() < 12
