@@ -32,7 +32,7 @@ OBJECT_WEIGHT = 2.5
 # How much of a batch has timesteps where the layout is decided, from which on they are, the floor
 # under the weight of the denoised picture's error there (in units of the SNR), and what the layout
 # head's loss counts.
-LAYOUT_SHARE, LAYOUT_FROM, LAYOUT_FLOOR, LAYOUT_LOSS = 0.35, 850, 0.2, 0.2
+LAYOUT_SHARE, LAYOUT_FROM, LAYOUT_FLOOR, LAYOUT_LOSS = 0.3, 850, 0.2, 0.1
 
 SHEET_PROMPTS = (
     "a red house on the left, on a meadow at sunset, watercolor",

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from studio.picturebook import train, train_vae
+from studio.picturebook import layout, network, train, train_vae
 from studio.picturebook.evaluate import load_parts
 from studio.picturebook.judge import HEADS, Judge, accuracy, targets_of
 from studio.picturebook.optim import Optimizer, orthogonalised
-from studio.picturebook.train_unet import shortened
+from studio.picturebook.train_unet import LAYOUT_FROM, LAYOUT_SHARE, shortened, spread_timesteps
 from studio.picturebook.training import Average, learning_rate, load_checkpoint
 from studio.picturebook.world import Scene
 
@@ -52,6 +52,43 @@ def test_average_follows_the_weights():
     for _ in range(200):
         average.update()
     assert torch.allclose(average.modules["layer"].weight, torch.ones(2, 2), atol=1e-3)
+
+
+def test_presence_is_where_the_boxes_are():
+    scenes = [Scene.random(np.random.default_rng(seed), count=1) for seed in range(40)]
+    present = layout.presence(scenes, (16, 16))
+    for scene, cells in zip(scenes, present[:, 0], strict=True):
+        [found] = scene.boxes((128, 128))
+        left, top, right, bottom = (side // 8 for side in found["box"])
+        inside = cells[top : bottom + 1, left : right + 1]
+        assert inside.mean() > 0.6
+        assert cells.sum() < 2.5 * inside.numel()
+
+
+def test_layout_heads_learn_where_things_are_from_features_that_tell():
+    torch.manual_seed(0)
+    unet = network.new_unet()
+    heads = layout.LayoutHeads(unet)
+    scenes = [Scene.random(np.random.default_rng(seed), count=1) for seed in range(8)]
+    present = layout.presence(scenes, (16, 16))
+    shown = present.expand(-1, 4, -1, -1) * 2 - 1
+    words, timesteps = torch.zeros(8, 4, network.HIDDEN), torch.full((8,), 100)
+    optimizer = torch.optim.AdamW([*unet.parameters(), *heads.parameters()], lr=2e-3)
+    losses = []
+    for _ in range(12):
+        unet(shown, timesteps, words)
+        losses.append(heads.loss(present))
+        losses[-1].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_noisiest_timesteps_are_drawn_more_often():
+    timesteps = spread_timesteps(480)
+    assert timesteps.min() >= 0 and timesteps.max() <= 999
+    expected = LAYOUT_SHARE + (1 - LAYOUT_SHARE) * (1000 - LAYOUT_FROM) / 1000
+    assert (timesteps >= LAYOUT_FROM).float().mean().item() == pytest.approx(expected, abs=0.02)
 
 
 def test_crops_are_aligned_to_the_latent_grid():
