@@ -7,11 +7,13 @@ sha256), models.json (the artist's notes).
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -86,23 +88,31 @@ class Catalog:
             self._scanned_ns = time.time_ns()
             self._scan = scan(self._roots)
             broken, pending = dict(self._scan.failed), {}
-            self._probed = []
-            for found in self._scan.found:
-                try:
-                    told = self._index.probe(found)
-                except CheckpointError as error:
-                    (pending if self._is_new(found) else broken)[found.path] = str(error)
-                    continue
-                if not told.problem:
-                    self._probed.append((found, told))
-                elif told.kind != "unknown" or found.root != self._embedded:
-                    broken[found.path] = told.problem
+            with _no_collection():
+                self._probed = self._probe_all(broken, pending)
             self._index.save(self._scan.found, self._roots)
             changed = self._publish(broken, pending)
         if changed:
             self._tell()
             if self._hasher:
                 self._hasher.look()
+
+    def _probe_all(
+        self, broken: dict[Path, str], pending: dict[Path, str]
+    ) -> list[tuple[Found, Probe]]:
+        """What the scan found and can be used; what cannot goes into `broken` or `pending`."""
+        usable = []
+        for found in self._scan.found:
+            try:
+                told = self._index.probe(found)
+            except CheckpointError as error:
+                (pending if self._is_new(found) else broken)[found.path] = str(error)
+                continue
+            if not told.problem:
+                usable.append((found, told))
+            elif told.kind != "unknown" or found.root != self._embedded:
+                broken[found.path] = told.problem
+        return usable
 
     def refs(self, kind: str = "checkpoint") -> list[ModelRef]:
         """All usable models of one of `refs.KINDS`, the embedded ones first, then by name."""
@@ -273,3 +283,16 @@ def _ref(name: str, found: Found, told: Probe) -> ModelRef:
         title=told.title,
         trigger_words=told.trigger_words,
     )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Headers make millions of small objects, and none of them a cycle: without the collector,
+    which looks through them again and again, a thousand files take a sixth less time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
