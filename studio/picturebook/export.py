@@ -21,6 +21,17 @@ from studio.picturebook.network import canonical_scheduler
 EMBEDDED = Path("assets/models/picturebook")
 
 
+def _copy(module):
+    """The same module anew, without the path it was loaded from, which would be saved too."""
+    if _is_diffusers(module):
+        config = {key: value for key, value in module.config.items() if key != "_name_or_path"}
+        copy = type(module).from_config(config)
+    else:
+        copy = type(module)(module.config)
+    copy.load_state_dict(module.state_dict())
+    return copy
+
+
 def export_module(module, folder):
     """Save a module, tokenizer or scheduler to `folder`; weights as fp16 safetensors.
 
@@ -30,13 +41,7 @@ def export_module(module, folder):
     folder.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".export-"))
     try:
-        saved = module
-        if isinstance(module, torch.nn.Module):
-            saved = type(module).from_config(module.config) if _is_diffusers(module) else (
-                type(module)(module.config)
-            )  # fmt: skip
-            saved.load_state_dict(module.state_dict())
-            saved = saved.half()
+        saved = _copy(module).half() if isinstance(module, torch.nn.Module) else module
         saved.save_pretrained(temporary)
         for file in sorted(temporary.iterdir()):
             file.chmod(0o644)
