@@ -16,17 +16,13 @@ from studio.models.sources import Origin, PartSource, Source
 from studio.models.tensor_files import TensorFile, open_tensors
 
 
-def open_folder(ref: ModelRef, dtype: torch.dtype, without: tuple[str, ...] = ()) -> Source:
-    """All parts of the folder that the family has, but those of `without`.
+def open_folder(ref: ModelRef, dtype: torch.dtype) -> Source:
+    """All parts of the folder that the family has.
 
     Raises `CheckpointError`; messages that start with "its" lack the checkpoint's name.
     """
     texts = [encoder.part for encoder in ref.family.prompt_encoders]
-    parts = {
-        part: open_part(ref.path / part, part, dtype)
-        for part in (*texts, "vae", "unet")
-        if part not in without
-    }
+    parts = {part: open_part(ref.path / part, part, dtype) for part in (*texts, "vae", "unet")}
     found = [
         tokenizers.from_folder(ref.path / part.replace("text_encoder", "tokenizer"))
         for part in texts

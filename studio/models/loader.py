@@ -7,8 +7,7 @@ mapped onto a file.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +25,6 @@ from studio.models.tensor_files import Own, TensorFile, open_tensors, own
 __all__ = [
     "Models",
     "Weights",
-    "architecture",
     "build",
     "explained",
     "read",
@@ -76,17 +74,18 @@ class Models:
 
 
 def read(
-    ref: ModelRef, dtype: torch.dtype, vae: ModelRef | None = None, own: Own = own
+    ref: ModelRef, dtype: torch.dtype, own: Own = own
 ) -> Iterator[tuple[str, float, Weights | None]]:
-    """Read `ref`, with the VAE of `vae` instead of its own, yielding (stage, fraction done, None)
-    and at last ("ready", 1.0, weights). A `ref` that is itself a VAE gives the part "vae" alone.
+    """Read `ref`, yielding (stage, fraction done, None) and at last ("ready", 1.0, weights).
+
+    A `ref` that is itself a VAE gives the part "vae" alone; a single file may lack it.
 
     Raises `CheckpointError` where files are missing, broken, or not of a kind we can run,
     `OutOfMemory` where they do not fit into the host's memory.
     """
     yield f"{ref.name}: opening", 0.0, None
     with explained(ref):
-        source = _open(ref, dtype, vae)
+        source = _open(ref, dtype)
         total = sum(_size(part) for part in source.parts.values()) or 1
     parts: dict[str, dict[str, torch.Tensor]] = {}
     done = 0
@@ -101,14 +100,6 @@ def read(
             yield stage, min(done / total, 1.0), None
     configs = {name: part.config for name, part in source.parts.items()}
     yield "ready", 1.0, Weights(ref, parts, configs, source.tokenizers)
-
-
-def architecture(weights: Weights) -> Hashable:
-    """Equal for checkpoints whose modules are the same but for their weights."""
-    return tuple(
-        (part, json.dumps(config, sort_keys=True))
-        for part, config in sorted(weights.configs.items())
-    )
 
 
 def vae_config(own: Weights, other: Weights) -> dict[str, Any]:
@@ -127,7 +118,7 @@ def vae_config(own: Weights, other: Weights) -> dict[str, Any]:
     return config | {"scaling_factor": scale}
 
 
-def _open(ref: ModelRef, dtype: torch.dtype, vae: ModelRef | None) -> Source:
+def _open(ref: ModelRef, dtype: torch.dtype) -> Source:
     """The plan, complete: every weight that the modules need has its place in a file."""
     if not ref.path.exists():
         raise CheckpointError(
@@ -137,25 +128,20 @@ def _open(ref: ModelRef, dtype: torch.dtype, vae: ModelRef | None) -> Source:
     if ref.kind == "vae":
         parts, found = {"vae": _vae(ref, dtype)}, ()
     else:
-        without = ("vae",) if vae else ()
         if ref.path.is_dir():
-            source = folders.open_folder(ref, dtype, without)
+            source = folders.open_folder(ref, dtype)
         else:
-            source = single_files.open_single_file(ref, without)
+            source = single_files.open_single_file(ref)
         parts, found = source.parts, source.tokenizers
         _check_task(parts["unet"].config, ref.family.latent_channels)
-    if vae:
-        parts["vae"] = _vae(vae, dtype, ref.family.latent_scale)
     return Source({name: part.checked(name) for name, part in parts.items()}, found)
 
 
-def _vae(ref: ModelRef, dtype: torch.dtype, latent_scale: float | None = None) -> PartSource:
-    """A VAE of its own. No file tells the scale of its latents: it goes with the family."""
-    if latent_scale is None:
-        latent_scale = (ref.family or SD1).latent_scale
+def _vae(ref: ModelRef, dtype: torch.dtype) -> PartSource:
+    """A VAE of its own. No file tells the scale of its latents: `vae_config` corrects it."""
     if ref.path.is_dir():
         return folders.open_part(ref.path, "vae", dtype)
-    return single_files.vae_part(open_tensors(ref.path), latent_scale)
+    return single_files.vae_part(open_tensors(ref.path), (ref.family or SD1).latent_scale)
 
 
 _NOT_YET = {4: "to edit a picture by instruction (pix2pix)", 1: "to follow a depth map"}

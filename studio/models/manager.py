@@ -13,7 +13,6 @@ import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 
 import torch
 
@@ -77,7 +76,7 @@ class ModelManager:
         if self._models and self._models.selection == selection:
             return
         try:
-            for ref in filter(None, (selection.checkpoint, _vae_of(selection))):
+            for ref in filter(None, (selection.checkpoint, selection.vae)):
                 yield from self._read(ref, selection)
             self._seat(selection)
         except torch.OutOfMemoryError:
@@ -163,8 +162,13 @@ class ModelManager:
     def _seat(self, selection: Selection) -> None:
         """Put the weights into the modules. All that can be refused is refused before."""
         own = self._cache.get(_key(selection.checkpoint))
-        vae = self._cache.get(_key(_vae_of(selection) or selection.checkpoint))
-        sources = {part: (vae if part == "vae" else own) for part in own.parts}
+        vae = self._cache.get(_key(selection.vae or selection.checkpoint))
+        if "vae" not in vae.parts:
+            raise CheckpointError(
+                f"{own.ref.name}: there is no VAE in it. Choose one to go with it, or get the "
+                "checkpoint with its VAE."
+            )
+        sources = {**dict.fromkeys(own.parts, own), "vae": vae}
         patches = self._patches(selection.loras, own)
         family = selection.checkpoint.family
         vectors = {r.name: embeddings.read(r, family, own.parts) for r in selection.embeddings}
@@ -276,14 +280,7 @@ class ModelManager:
 
 def _key(ref: ModelRef) -> Hashable:
     """Another one as soon as the file is another."""
-    return ref.path, ref.family and ref.family.name, ref.size_bytes, ref.modified_ns
-
-
-def _vae_of(selection: Selection) -> ModelRef | None:
-    """The VAE asked for, if any. Its file does not tell the scale of its latents: it is that of
-    the checkpoint's family."""
-    family = selection.checkpoint.family
-    return selection.vae and replace(selection.vae, family=family)
+    return ref.path, ref.size_bytes, ref.modified_ns
 
 
 def _itemsize(dtype: str) -> int:

@@ -21,8 +21,8 @@ Keys = Mapping[str, str]
 """Name in the original layout, without prefix -> the tensor's name in the file."""
 
 
-def open_single_file(ref: ModelRef, without: tuple[str, ...] = ()) -> Source:
-    """All parts that the family has, but those of `without`.
+def open_single_file(ref: ModelRef) -> Source:
+    """All parts that the family has; the VAE may be missing, then one must go with it.
 
     Raises `CheckpointError`; messages that start with "its" lack the next step.
     """
@@ -32,7 +32,7 @@ def open_single_file(ref: ModelRef, without: tuple[str, ...] = ()) -> Source:
     parts = {
         encoder.part: _text_part(file, encoder, place) for place, encoder in enumerate(encoders)
     }
-    if "vae" not in without:
+    if _vae_keys(file):
         parts["vae"] = vae_part(file, ref.family.latent_scale)
     pooled = [encoder.part for encoder in encoders if encoder.pooled]
     width = parts[pooled[0]].config["projection_dim"] if pooled else 0
@@ -56,12 +56,15 @@ def _refuse_other_kinds(file: TensorFile) -> None:
 def vae_part(file: TensorFile, latent_scale: float) -> PartSource:
     """The VAE in `file`, which may hold nothing else. Raises `CheckpointError`."""
     keys = _vae_keys(file)
+    if not keys:
+        raise CheckpointError("there is no VAE in it. Choose another file")
     shapes = _shapes(file, keys)
     config = _derived("vae", file, lambda: configs.vae_config(shapes, latent_scale))
     return _part("vae", file, config, keys, lambda name: vae.original_name(name, config))
 
 
 def _vae_keys(file: TensorFile) -> Keys:
+    """Empty if there is no VAE in the file."""
     for prefix in _VAE_PREFIXES:
         if f"{prefix}decoder.mid.block_1.conv1.weight" in file.shapes:
             return _below(file, prefix)
@@ -70,9 +73,7 @@ def _vae_keys(file: TensorFile) -> Keys:
             blocks = {name.split(".")[2] for name in ours if name.startswith("encoder.down_blocks")}
             named = {"block_out_channels": blocks}
             return {vae.original_name(name, named): key for name, key in ours.items()}
-    raise CheckpointError(
-        "there is no VAE in it. Choose one to go with it, or get the checkpoint with its VAE"
-    )
+    return {}
 
 
 def _unet_part(file: TensorFile, family: ModelFamily, pooled_width: int) -> PartSource:

@@ -8,7 +8,7 @@ from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from studio.domain.errors import InvalidRequest
+from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import SD1, SD2, SDXL
 from studio.domain.refs import ModelRef, Selection
 from studio.models import export, loader
@@ -23,8 +23,15 @@ from tests.models.checkpoints import FAMILIES
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
 
-def read(ref: ModelRef, dtype: torch.dtype = torch.float32, vae: ModelRef | None = None) -> Weights:
-    return next(weights for *_, weights in loader.read(ref, dtype, vae) if weights)
+def read(ref: ModelRef, dtype: torch.dtype = torch.float32) -> Weights:
+    return next(weights for *_, weights in loader.read(ref, dtype) if weights)
+
+
+def assert_same(found: torch.nn.Module, expected: torch.nn.Module) -> None:
+    """The same weights, bit for bit."""
+    wanted, state = expected.state_dict(), found.state_dict()
+    assert set(state) == set(wanted)
+    assert all(torch.equal(state[key], wanted[key].to(state[key].dtype)) for key in wanted)
 
 
 def assert_holds(weights: Weights, parts: dict[str, torch.nn.Module]) -> None:
@@ -208,33 +215,24 @@ def test_another_vae_takes_the_place_of_the_own(form, tmp_path):
         save_file({n[cut:]: t.clone() for n, t in tensors.items() if n.startswith(prefix)}, path)
     ref = checkpoints.write_single(parts, SDXL, tmp_path / "a.safetensors")
     vae = ModelRef("other", "vae", path)
-    with_it = read(ref, vae=vae)
-    assert_holds(with_it, parts | {"vae": other})
-    if form != "folder":  # its own configuration says the scale
-        assert with_it.configs["vae"]["scaling_factor"] == SDXL.latent_scale
     assert_holds(read(vae), {"vae": other})
+    with ModelManager("cpu", "float32").lease(Selection(ref, vae=vae)) as models:
+        assert_same(models.vae, other)
+        assert_same(models.unet, parts["unet"])
+        assert models.vae.config.scaling_factor == SDXL.latent_scale
 
 
 def test_a_checkpoint_without_a_vae_needs_one_chosen(tmp_path):
     parts = checkpoints.parts_of(SD1)
     ref = checkpoints.write_single(parts, SD1, tmp_path / "a.safetensors")
     drop = change(ref, lambda name: None if name.startswith("first_stage") else name)
-    with pytest.raises(Exception, match="no VAE in it"):
-        read(drop)
+    manager = ModelManager("cpu", "float32")
+    with pytest.raises(CheckpointError, match="no VAE in it. Choose one"):
+        list(manager.prepare(Selection(drop)))
     parts["vae"].save_pretrained(tmp_path / "vae")
-    assert_holds(read(drop, vae=ModelRef("v", "vae", tmp_path / "vae")), parts)
-
-
-def test_architecture_tells_which_checkpoints_share_modules(tmp_path):
-    found = {}
-    for name, family, channels in (("a", SD1, 4), ("b", SD1, 4), ("c", SD1, 9), ("d", SD2, 4)):
-        parts = checkpoints.parts_of(family, channels, seed=ord(name))
-        path = tmp_path / f"{name}.safetensors"
-        found[name] = loader.architecture(read(checkpoints.write_single(parts, family, path)))
-    folder = checkpoints.write_folder(checkpoints.parts_of(SD1), SD1, tmp_path / "folder")
-    assert found["a"] == found["b"]
-    assert len(set(found.values())) == 3
-    assert hash(loader.architecture(read(folder)))
+    with manager.lease(Selection(drop, vae=ModelRef("v", "vae", tmp_path / "vae"))) as models:
+        assert_same(models.vae, parts["vae"])
+        assert_same(models.unet, parts["unet"])
 
 
 @each_family
