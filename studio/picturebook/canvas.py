@@ -76,8 +76,9 @@ class Pen:
             closed = [*pixels, pixels[0], pixels[1]]
             canvas.draw.line(closed, fill=canvas.ink(line), width=self.width, joint="curve")
 
-    def box(self, left, bottom, right, top, fill, line=None):
-        """An upright rectangle."""
+    def box(self, low, high, fill, line=None):
+        """An upright rectangle from its corner `low` (left, bottom) to `high` (right, top)."""
+        (left, bottom), (right, top) = low, high
         self.polygon([(left, bottom), (right, bottom), (right, top), (left, top)], fill, line)
 
     def oval(self, center, radii, fill, line=None):

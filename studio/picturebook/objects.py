@@ -45,13 +45,13 @@ def _eye(pen, x, y, radius):
 
 
 def _house(pen, tone):
-    pen.box(0.17, 0.62, 0.28, 0.96, tone.shade, tone.line)
-    pen.box(-0.38, 0, 0.38, 0.56, tone.body, tone.line)
+    pen.box((0.17, 0.62), (0.28, 0.96), tone.shade, tone.line)
+    pen.box((-0.38, 0), (0.38, 0.56), tone.body, tone.line)
     pen.polygon([(-0.5, 0.54), (0.5, 0.54), (0, 0.98)], tone.shade, tone.line)
     pen.oval((0, 0.70), (0.075, 0.075), LAMP, tone.line)
-    pen.box(-0.09, 0, 0.09, 0.30, BARK if tone.name != "brown" else CREAM, tone.line)
+    pen.box((-0.09, 0), (0.09, 0.30), BARK if tone.name != "brown" else CREAM, tone.line)
     for x in (-0.24, 0.24):
-        pen.box(x - 0.085, 0.24, x + 0.085, 0.43, LAMP, tone.line)
+        pen.box((x - 0.085, 0.24), (x + 0.085, 0.43), LAMP, tone.line)
         pen.stroke([(x, 0.24), (x, 0.43)], tone.line, 0.02)
 
 
@@ -71,7 +71,7 @@ def _tree(pen, tone):
 
 
 def _boat(pen, tone):
-    pen.box(-0.025, 0.22, 0.025, 1.0, BARK)
+    pen.box((-0.025, 0.22), (0.025, 1.0), BARK)
     pen.polygon([(0.05, 0.30), (0.05, 0.95), (0.46, 0.30)], tone.body, tone.line)
     pen.polygon([(-0.05, 0.30), (-0.05, 0.84), (-0.36, 0.30)], tone.light, tone.line)
     hull = [(-0.5, 0.25), (0.5, 0.25), (0.34, 0.0), (-0.34, 0.0)]
@@ -120,7 +120,7 @@ def _car(pen, tone):
     pen.polygon([(0.03, 0.35), (0.03, 0.54), (0.13, 0.54), (0.22, 0.35)], GLASS, tone.line)
     body = [(-0.54, 0.10), (-0.54, 0.30), (-0.44, 0.36), (0.42, 0.36), (0.54, 0.28), (0.54, 0.10)]
     pen.polygon(body, tone.body, tone.line)
-    pen.box(-0.52, 0.10, 0.52, 0.16, tone.shade)
+    pen.box((-0.52, 0.10), (0.52, 0.16), tone.shade)
     pen.oval((0.48, 0.25), (0.045, 0.045), LAMP, tone.line)
     for x in (-0.29, 0.29):
         pen.oval((x, 0.11), (0.125, 0.125), (52, 50, 58), (24, 22, 28))
@@ -189,19 +189,21 @@ def _fish(pen, tone):
 def _battlements(pen, tone, left, right, y):
     step = (right - left) / 5
     for k in (0, 2, 4):
-        pen.box(left + k * step, y - 0.02, left + (k + 1) * step, y + 0.08, tone.body, tone.line)
+        pen.box(
+            (left + k * step, y - 0.02), (left + (k + 1) * step, y + 0.08), tone.body, tone.line
+        )
 
 
 def _castle(pen, tone):
-    pen.box(-0.26, 0, 0.26, 0.46, tone.body, tone.line)
+    pen.box((-0.26, 0), (0.26, 0.46), tone.body, tone.line)
     _battlements(pen, tone, -0.22, 0.22, 0.46)
     for x in (-0.34, 0.34):
-        pen.box(x - 0.15, 0, x + 0.15, 0.64, tone.body, tone.line)
+        pen.box((x - 0.15, 0), (x + 0.15, 0.64), tone.body, tone.line)
         roof = [(x - 0.19, 0.64), (x + 0.19, 0.64), (x, 0.93)]
         pen.polygon(roof, tone.shade, tone.line)
-        pen.box(x - 0.04, 0.40, x + 0.04, 0.53, LAMP, tone.line)
+        pen.box((x - 0.04, 0.40), (x + 0.04, 0.53), LAMP, tone.line)
         pen.stroke([(x, 0.92), (x, 1.02)], tone.line, 0.02)
-    pen.box(-0.10, 0, 0.10, 0.20, BARK)
+    pen.box((-0.10, 0), (0.10, 0.20), BARK)
     pen.oval((0, 0.20), (0.10, 0.10), BARK)
     pen.stroke([(-0.2, 0.34), (0.2, 0.34)], tone.shade, 0.035)
 
@@ -214,10 +216,10 @@ def _lighthouse(pen, tone):
         band = [(-left, low), (left, low), (right, low + 0.12), (-right, low + 0.12)]
         pen.polygon(band, tone.light if tone.name != "white" else tone.shade)
     pen.polygon(tower, None, tone.line)
-    pen.box(-0.19, 0.68, 0.19, 0.74, tone.shade, tone.line)
-    pen.box(-0.11, 0.74, 0.11, 0.88, LAMP, tone.line)
+    pen.box((-0.19, 0.68), (0.19, 0.74), tone.shade, tone.line)
+    pen.box((-0.11, 0.74), (0.11, 0.88), LAMP, tone.line)
     pen.polygon([(-0.17, 0.88), (0.17, 0.88), (0, 1.02)], tone.body, tone.line)
-    pen.box(-0.06, 0, 0.06, 0.12, BARK, tone.line)
+    pen.box((-0.06, 0), (0.06, 0.12), BARK, tone.line)
 
 
 def _snowman(pen, tone):
@@ -226,8 +228,8 @@ def _snowman(pen, tone):
     pen.oval((0, 0.20), (0.27, 0.21), tone.body, tone.line)
     pen.oval((0, 0.45), (0.20, 0.17), tone.body, tone.line)
     pen.oval((0, 0.68), (0.155, 0.145), tone.body, tone.line)
-    pen.box(-0.19, 0.78, 0.19, 0.82, INK, (90, 88, 98))
-    pen.box(-0.115, 0.81, 0.115, 0.99, INK, (90, 88, 98))
+    pen.box((-0.19, 0.78), (0.19, 0.82), INK, (90, 88, 98))
+    pen.box((-0.115, 0.81), (0.115, 0.99), INK, (90, 88, 98))
     dark = (214, 214, 222) if tone.name == "black" else INK
     for x in (-0.055, 0.065):
         pen.oval((x, 0.72), (0.024, 0.028), dark)
