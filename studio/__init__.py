@@ -19,7 +19,8 @@ from studio.domain.events import (
     Queued,
     Started,
 )
-from studio.domain.request import GenerationRequest, TextToImage
+from studio.domain.request import GenerationRequest
+from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, TextToImage
 from studio.settings import Settings
 from studio.version import __version__
 
@@ -29,7 +30,10 @@ __all__ = [
     "Failed",
     "Finished",
     "GenerationRequest",
+    "ImageToImage",
+    "Inpaint",
     "Loading",
+    "Outpaint",
     "Picture",
     "Preview",
     "Progress",

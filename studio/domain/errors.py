@@ -18,7 +18,7 @@ Third-party errors are translated where they enter.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from pydantic import ValidationError
 
@@ -79,11 +79,16 @@ def named(name: str, message: str) -> StudioError:
     return (tree if is_ours else EngineError)(message)
 
 
-def explain(error: ValidationError, allowed: Callable[[str], str] = lambda name: "") -> str:
+def explain(
+    error: ValidationError,
+    allowed: Callable[[str], str] = lambda name: "",
+    tags: Container[str] = (),
+) -> str:
     """One line for people: every wrong field (of very many the first few), its value, and what is
-    `allowed(name)` for it."""
+    `allowed(name)` for it. `tags` are left out of the names: pydantic puts into them by which
+    member of a union a value was read."""
     items = error.errors(include_url=False)
-    texts = [_explain_one(item, allowed) for item in items[:_MOST_EXPLAINED]]
+    texts = [_explain_one(item, allowed, tags) for item in items[:_MOST_EXPLAINED]]
     if len(items) > _MOST_EXPLAINED:
         texts.append(f"And {len(items) - _MOST_EXPLAINED} more.")
     return " ".join(texts)
@@ -97,11 +102,14 @@ _REASONS = {
     "json_invalid": "this is not valid JSON ({error}).",
     "string_too_long": "too long, at most {max_length} characters are allowed.",
     "value_error": "{error}",
+    "missing": "is missing.",
+    "union_tag_invalid": "{tag!r} is unknown. Choose one of: {expected_tags}.",
+    "union_tag_not_found": 'say which with "kind".',
 }
 
 
-def _explain_one(item: dict, allowed: Callable[[str], str]) -> str:
-    name = ".".join(str(part)[:80] for part in item["loc"]) or "request"
+def _explain_one(item: dict, allowed: Callable[[str], str], tags: Container[str]) -> str:
+    name = ".".join(str(part)[:80] for part in item["loc"] if part not in tags) or "request"
     if item["type"] in _REASONS:
         return f"{name}: " + _REASONS[item["type"]].format(**item.get("ctx", {}))
     value = shorten(item.get("input"))

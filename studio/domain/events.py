@@ -23,6 +23,9 @@ class Picture:
     partial  True if the run was stopped before the last step
     id, path where it is kept; None until it was
     warning  what to know about it: that it could not be written to disk, or was hard to decode
+    outside_mask_max_difference
+             largest change of any channel (0 to 255) where an inpaint's or outpaint's mask is
+             zero: measured on this picture, to be 0; None without a mask
     """
 
     image: Image.Image
@@ -33,6 +36,7 @@ class Picture:
     id: str | None = None
     path: Path | None = None
     warning: str | None = None
+    outside_mask_max_difference: int | None = None
 
 
 @dataclass(frozen=True)

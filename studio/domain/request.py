@@ -8,31 +8,24 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from studio.domain import geometry
 from studio.domain.errors import InvalidRequest, explain, shorten
 from studio.domain.family import ModelFamily
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, resolve
+from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
 
 MAX_SEED = 2**53 - 1
 """The largest whole number that JSON in a browser carries exactly."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TextToImage(_Frozen):
-    """Draw a picture from words alone."""
-
-    kind: Literal["text_to_image"] = "text_to_image"
-
-
-class LoraInput(_Frozen):
+class LoraInput(Frozen):
     """A LoRA by its name in the catalog; may be written as text, "name:0.8" or "name:0.8:0.5".
 
     `weight` scales what it adds to the U-Net, `text_encoder_weight` to the text encoders (None:
@@ -66,14 +59,11 @@ def _is_number(text: str) -> bool:
     )
 
 
-Task = TextToImage
-"""What is to be done; grows into a union told apart by `kind`."""
-
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
 Text = Annotated[str, Field(max_length=20_000)]
 
 
-class GenerationRequest(_Frozen):
+class GenerationRequest(Frozen):
     """One request for `batch_size` pictures. Frozen; unknown fields are refused by name.
 
     `checkpoint`, `width` and `height` left out (None) and `seed` −1 mean "you choose":
@@ -269,16 +259,26 @@ class GenerationRequest(_Frozen):
                 return cls.model_validate(data)
             return cls.model_validate_json(data)
         except ValidationError as error:
-            raise InvalidRequest(explain(error, _limits)) from None
+            raise InvalidRequest(explain(error, _limits, frozenset(TASKS))) from None
 
-    def settled(self, checkpoint: str, family: ModelFamily) -> GenerationRequest:
-        """This request with nothing left open: checkpoint, size and seed are fixed."""
-        width, height = family.native_size
+    def settled(
+        self,
+        checkpoint: str,
+        family: ModelFamily,
+        source_size: geometry.Size | None = None,
+    ) -> GenerationRequest:
+        """This request with nothing left open: checkpoint, size and seed are fixed.
+
+        `source_size` is that of the task's picture, if it has one: the size follows its shape.
+        """
+        width, height = geometry.working_size(
+            (self.width, self.height), family.native_size, source_size
+        )
         return self.model_copy(
             update={
                 "checkpoint": checkpoint,
-                "width": self.width or width,
-                "height": self.height or height,
+                "width": width,
+                "height": height,
                 "seed": self.seed if self.seed >= 0 else secrets.randbelow(2**32),
             }
         )
@@ -301,16 +301,20 @@ class Declaration:
 
 
 @cache
-def declaration(name: str) -> Declaration:
-    """The declaration of a request field. Raises KeyError for an unknown name."""
-    field = GenerationRequest.model_fields[name]
-    schema = GenerationRequest.model_json_schema()["properties"][name]
+def declaration(name: str, kind: str | None = None) -> Declaration:
+    """The declaration of a request's field, or of one of the task `kind`.
+
+    Raises KeyError for an unknown name or kind.
+    """
+    model = GenerationRequest if kind is None else TASKS[kind]
+    field = model.model_fields[name]
+    schema = model.model_json_schema()["properties"][name]
     number = next((option for option in schema.get("anyOf", ()) if "minimum" in option), schema)
     return Declaration(
         name=name,
         title=field.title,
         help=field.description or "",
-        default=field.get_default(call_default_factory=True),
+        default=None if field.is_required() else field.get_default(call_default_factory=True),
         minimum=number.get("minimum"),
         maximum=number.get("maximum"),
         step=number.get("step", schema.get("step")),
@@ -319,12 +323,18 @@ def declaration(name: str) -> Declaration:
 
 def _limits(name: str) -> str:
     """'a whole number from 1 to 150', for a field that is a number; else ''."""
-    if name not in GenerationRequest.model_fields:
+    name = name.removeprefix("task.")
+    kinds = [kind for kind in (None, *TASKS) if name in _fields(kind)]
+    if not kinds:
         return ""
-    field = declaration(name)
+    field = declaration(name, kinds[0])
     if field.minimum is None:
         return ""
     kind = "a number" if isinstance(field.minimum, float) else "a whole number"
     if name in ("width", "height"):
         kind = "a multiple of 8"
     return f"{kind} from {field.minimum:g} to {field.maximum:.16g}"
+
+
+def _fields(kind: str | None) -> Container[str]:
+    return (GenerationRequest if kind is None else TASKS[kind]).model_fields
