@@ -42,10 +42,15 @@ def text(words: str) -> str:
 
 def icon(name: str) -> str:
     """A line icon, 16 px, in the colour of the text around it."""
+    return drawn(_PATHS[name])
+
+
+def drawn(paths: str) -> str:
+    """SVG elements on a grid of 16 as an icon of the page's one style."""
     return (
         '<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" '
         'fill="none" stroke="currentColor" stroke-width="1.4" stroke-linecap="round" '
-        f'stroke-linejoin="round">{_PATHS[name]}</svg>'
+        f'stroke-linejoin="round">{paths}</svg>'
     )
 
 
