@@ -9,6 +9,16 @@ from collections.abc import Mapping
 
 from studio.domain.request import GenerationRequest, LoraInput
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from studio.domain.tasks import (
+    AREAS,
+    MASKED_CONTENTS,
+    RESIZE_MODES,
+    ImageToImage,
+    Inpaint,
+    Outpaint,
+    Task,
+    TextToImage,
+)
 from studio.version import __version__
 
 Hashes = Mapping[tuple[str, str], str]
@@ -34,10 +44,13 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "Model": request.checkpoint,
         "VAE hash": hashes.get(("vae", request.vae)),
         "VAE": request.vae,
+        "Denoising strength": _strength(request.task),
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
         **_noise_settings(request),
         "CFG Rescale": f"{request.guidance_rescale:g}" if request.guidance_rescale else None,
+        "Init image hash": _init_image_hash(request.task),
         "RNG": "CPU",
+        **_task_settings(request.task),
         "Lora hashes": _listed({n: h for n, h in hashes.items() if n in _loras(request)}),
         "TI hashes": _listed({n: h for n, h in hashes.items() if n[0] == "embedding"}),
         "Version": f"Latent Studio {__version__}",
@@ -67,6 +80,58 @@ def _loras(request: GenerationRequest) -> set[tuple[str, str]]:
 def _listed(hashes: Hashes) -> str | None:
     pairs = {name: digits for (_, name), digits in hashes.items() if not re.search("[,:]", name)}
     return ", ".join(f"{name}: {digits}" for name, digits in pairs.items()) or None
+
+
+def _strength(task: Task) -> str | None:
+    return None if isinstance(task, TextToImage) else f"{task.strength:g}"
+
+
+def _init_image_hash(task: Task) -> str | None:
+    """The picture it began with: the first half of its file's sha256, which is its id here."""
+    kind, _, id = getattr(task, "image", "").partition(":")
+    return id if kind == "input" else None
+
+
+def _task_settings(task: Task) -> dict[str, object]:
+    """What AUTOMATIC1111 writes of an img2img, and beside it what it has no name for; without
+    what its readers take for granted."""
+    match task:
+        case ImageToImage():
+            settings = {}
+        case Inpaint():
+            settings = _inpaint_settings(task)
+        case Outpaint():
+            settings = _outpaint_settings(task)
+        case _:
+            return {}
+    if getattr(task, "resize_mode", "just_resize") != "just_resize":
+        settings["Resize mode"] = RESIZE_MODES[task.resize_mode]
+    if task.color_correction:
+        settings["Color correction"] = True
+    return settings
+
+
+def _inpaint_settings(task: Inpaint) -> dict[str, object]:
+    settings: dict[str, object] = {"Mask blur": task.mask_blur}
+    if task.mask_grow:
+        settings["Mask grow"] = task.mask_grow
+    if task.masked_content != "original":
+        settings["Masked content"] = MASKED_CONTENTS[task.masked_content].lower()
+    if task.invert:
+        settings["Mask mode"] = "Inpaint not masked"
+    if task.area == "only_masked":
+        settings |= {"Inpaint area": AREAS[task.area], "Masked area padding": task.padding}
+    if task.soft:
+        settings["Soft inpainting enabled"] = True
+    return settings
+
+
+def _outpaint_settings(task: Outpaint) -> dict[str, object]:
+    sides = {side: getattr(task, side) for side in ("left", "top", "right", "bottom")}
+    settings: dict[str, object] = {f"Outpaint {side}": n for side, n in sides.items() if n}
+    if task.aspect_ratio:
+        settings["Outpaint aspect ratio"] = task.aspect_ratio
+    return settings | {"Outpaint feather": task.feather}
 
 
 _ETA_LABELS = {"DDIM": "Eta DDIM"}

@@ -109,3 +109,62 @@ def test_a_hash_that_is_not_known_is_left_out():
     assert read(text)[2]["VAE"] == "soft"
     assert "hash" not in text
     assert text.startswith("<lora:ink:1>\n")
+
+
+INPUT, MASK = "input:" + "a" * 32, "input:" + "b" * 32
+
+
+def test_image_to_image_is_told_as_others_write_it():
+    task = {"kind": "image_to_image", "image": INPUT, "strength": 0.6}
+    text = written(task=task)
+    settings = read(text)[2]
+    assert settings["Denoising strength"] == "0.6"
+    assert settings["Init image hash"] == "a" * 32
+    assert "Resize mode" not in settings and "Mask blur" not in settings
+    keys = list(settings)
+    assert keys.index("Model") < keys.index("Denoising strength") < keys.index("Init image hash")
+    assert keys.index("Init image hash") < keys.index("RNG") < keys.index("Version")
+    cropped = read(written(task=task | {"resize_mode": "crop_and_resize"}))[2]
+    assert cropped["Resize mode"] == "Crop and resize"
+
+
+def test_inpainting_leaves_out_what_readers_take_for_granted():
+    task = {"kind": "inpaint", "image": INPUT, "mask": MASK}
+    plain = read(written(task=task))[2]
+    assert plain["Mask blur"] == "4"
+    names = ("Masked content", "Mask mode", "Inpaint area", "Masked area padding")
+    assert not plain.keys() & set(names)
+    told = read(
+        written(
+            task=task
+            | {"mask_blur": 8, "masked_content": "latent_noise", "invert": True, "soft": True}
+            | {"area": "only_masked", "padding": 48, "mask_grow": -3, "color_correction": True}
+        )
+    )[2]
+    assert (
+        told
+        | {
+            "Mask blur": "8",
+            "Masked content": "latent noise",
+            "Mask mode": "Inpaint not masked",
+            "Inpaint area": "Only masked",
+            "Masked area padding": "48",
+            "Soft inpainting enabled": "True",
+            "Mask grow": "-3",
+            "Color correction": "True",
+            "Denoising strength": "0.75",
+        }
+        == told
+    )
+
+
+def test_outpainting_is_told_by_side_or_ratio():
+    sides = read(written(task={"kind": "outpaint", "image": INPUT, "left": 64, "bottom": 8}))[2]
+    assert (sides["Outpaint left"], sides["Outpaint bottom"]) == ("64", "8")
+    assert "Outpaint top" not in sides and sides["Denoising strength"] == "1"
+    ratio = read(written(task={"kind": "outpaint", "image": INPUT, "aspect_ratio": "16:9"}))[2]
+    assert ratio["Outpaint aspect ratio"] == "16:9" and ratio["Outpaint feather"] == "16"
+
+
+def test_a_drawing_from_words_alone_tells_no_strength():
+    assert not {"Denoising strength", "Init image hash"} & read(written(prompt="a cat"))[2].keys()
