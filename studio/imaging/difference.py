@@ -1,0 +1,40 @@
+"""How two pictures differ: as one number for the promise, and to look at."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from PIL import Image
+
+_FAINTEST = 90
+"""Where on the colour ramp (0 to 255) the least change lies: below, it is as dark as the ground."""
+_DIM = 0.35
+"""How bright the unchanged picture is left."""
+
+
+def max_outside(before: Image.Image, after: Image.Image, mask: Image.Image) -> int:
+    """The largest difference of a channel, 0 to 255, over all pixels where `mask` (L) is 0.
+
+    0 is the promise kept. Raises ValueError where the three differ in size.
+    """
+    if not before.size == after.size == mask.size:
+        raise ValueError(f"sizes differ: {before.size}, {after.size}, {mask.size}")
+    outside = cv2.compare(np.asarray(mask), 0, cv2.CMP_EQ)
+    difference = cv2.absdiff(np.asarray(before), np.asarray(after))
+    return int(cv2.bitwise_and(difference, difference, mask=outside).max())
+
+
+def heat_map(before: Image.Image, after: Image.Image) -> Image.Image:
+    """RGB: `before` dim and gray, and where a pixel changed, how much: from violet through red to
+    bright yellow. A change of one step in 255 can be seen. Raises ValueError for unlike sizes."""
+    if before.size != after.size:
+        raise ValueError(f"sizes differ: {before.size}, {after.size}")
+    red, green, blue = cv2.split(cv2.absdiff(np.asarray(before), np.asarray(after)))
+    change = cv2.max(cv2.max(red, green), blue)
+    levels = np.arange(256) / 255
+    ramp = np.rint(_FAINTEST + (255 - _FAINTEST) * np.sqrt(levels)).astype(np.uint8)
+    colours = cv2.applyColorMap(cv2.LUT(change, ramp), cv2.COLORMAP_INFERNO)
+    dim = cv2.convertScaleAbs(np.asarray(before.convert("L")), alpha=_DIM)
+    result = cv2.merge([dim] * 3)
+    cv2.copyTo(cv2.cvtColor(colours, cv2.COLOR_BGR2RGB), change, result)
+    return Image.fromarray(result)

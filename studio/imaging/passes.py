@@ -1,0 +1,70 @@
+"""One run of the denoise loop: the part of the canvas it works on, and how it gets back there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from studio.domain.geometry import Box, Size
+from studio.imaging.blending import blended
+from studio.imaging.colour import corrected
+from studio.imaging.fill import smeared
+from studio.imaging.resizing import clipped, part, resized
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """One run of the denoise loop over `box`, a part of the canvas.
+
+    `size` is what the model works at: (width, height), multiples of 8. `box` may reach beyond the
+    canvas, whose rim is repeated there: how a picture of 1001 pixels becomes 1008 for the model,
+    unscaled. `mask` is L at `size`: what is repainted, blurred; None: everything. `blend` is L at
+    `box`'s size: how much of the drawing is put into the canvas; None: all of it. `fill` smears the
+    colours of the rim over what is masked before the run begins. `unscaled` (RGB, multiples of 8)
+    is what is encoded where the latents are scaled instead of the pixels.
+    """
+
+    size: Size
+    box: Box
+    mask: Image.Image | None = None
+    blend: Image.Image | None = None
+    fill: bool = False
+    color_correction: bool = False
+    unscaled: Image.Image | None = None
+
+    def source(self, canvas: Image.Image) -> Image.Image:
+        """What the run begins with: RGB at `size`, filled under the mask if that was asked."""
+        image = self._seen(canvas)
+        return smeared(image, self.mask) if self.fill and self.mask else image
+
+    def encoded(self, canvas: Image.Image) -> Image.Image:
+        """What is to be encoded by the VAE: RGB, `source` at `size`, but for "latent upscale",
+        where it has a smaller size, also of multiples of 8, and the latents are scaled."""
+        if self.unscaled is None:
+            return self.source(canvas)
+        if self.fill and self.mask:
+            return smeared(self.unscaled, resized(self.mask, self.unscaled.size))
+        return self.unscaled
+
+    def pasted(self, canvas: Image.Image, drawn: Image.Image) -> Image.Image:
+        """A new canvas with `drawn` (RGB at `size`) in its box, scaled and blended.
+
+        Where `blend` is 0, and outside the box, the canvas keeps its very bytes.
+        """
+        if self.color_correction:
+            drawn = corrected(drawn, self._seen(canvas), self.mask)
+        inside = clipped(self.box, canvas.size)
+        left, top = inside.left - self.box.left, inside.top - self.box.top
+        within = Box(left, top, left + inside.size[0], top + inside.size[1])
+        drawn = part(resized(drawn, self.box.size), within)
+        if self.blend is not None:
+            drawn = blended(part(canvas, inside), drawn, part(self.blend, within))
+        if inside.size == canvas.size:
+            return drawn
+        result = canvas.copy()
+        result.paste(drawn, inside)
+        return result
+
+    def _seen(self, canvas: Image.Image) -> Image.Image:
+        return resized(part(canvas, self.box), self.size)

@@ -1,0 +1,147 @@
+"""What an editing request comes to: the canvas, what of it may change, the runs that draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import Image
+
+from studio.domain import geometry
+from studio.domain.errors import InvalidRequest
+from studio.domain.geometry import Box, Size
+from studio.domain.request import GenerationRequest
+from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, Task
+from studio.imaging import masks, outpainting, reading
+from studio.imaging.passes import Pass
+from studio.imaging.resizing import part, resized
+
+__all__ = ["Pass", "Plan", "plan", "source_size"]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """`before` is the picture as it was, RGB at the size of the result: resized, or, for an
+    outpaint, with the rim smeared over what is new. `mask` (L, same size) is 0 where every byte is
+    guaranteed to stay; None: nothing is. `passes` are run one after the other, each over what the
+    last one left."""
+
+    before: Image.Image
+    mask: Image.Image | None
+    passes: tuple[Pass, ...]
+
+
+def source_size(task: Task, image_size: Size) -> Size:
+    """The size by which a request settles its own: that of the task's picture, or of the canvas of
+    an outpaint. Raises InvalidRequest where an outpaint adds nothing or far too much."""
+    return outpainting.canvas_size(task, image_size) if isinstance(task, Outpaint) else image_size
+
+
+def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | None:
+    """How to run `request`, which is settled; None where it begins with no picture.
+
+    `read` gives the bytes of a task's picture by its reference and raises what it likes. Raises
+    InvalidRequest, with the field's name, for pictures that cannot be read and masks that do not
+    fit or cover nothing.
+    """
+    task, size = request.task, (request.width, request.height)
+    if isinstance(task, Outpaint):
+        return _outpaint(task, _picture(task.image, read), size)
+    if isinstance(task, Inpaint):
+        return _inpaint(task, _picture(task.image, read), _mask(task.mask, read), size)
+    if isinstance(task, ImageToImage):
+        before, run = _whole(task, _picture(task.image, read), size)
+        return Plan(before, None, (run(None, False),))
+    return None
+
+
+def _picture(source: str, read: Callable[[str], bytes]) -> Image.Image:
+    data = read(source)
+    try:
+        return reading.picture(data)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"image: {error}") from None
+
+
+def _mask(source: str, read: Callable[[str], bytes]) -> Image.Image:
+    data = read(source)
+    try:
+        return reading.mask(data)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"mask: {error}") from None
+
+
+def _whole(
+    task: ImageToImage | Inpaint, image: Image.Image, size: Size
+) -> tuple[Image.Image, Callable[[Image.Image | None, bool], Pass]]:
+    """(picture at the result's size, what makes the one pass over it from a mask and `fill`)."""
+    own = geometry.is_own_size(size, image.size)
+    before = image if own else resized(image, size, task.resize_mode)
+    unscaled = None
+    if task.resize_mode == "latent_upscale" and _is_smaller(image.size, size):
+        unscaled = part(image, Box(0, 0, *geometry.rounded_up(image.size)))
+
+    def run(mask: Image.Image | None, fill: bool) -> Pass:
+        box = Box(0, 0, *size)
+        return Pass(
+            size=size,
+            box=box,
+            mask=mask and part(mask, box),
+            blend=mask and part(_blend(mask, task), box),
+            fill=fill,
+            color_correction=task.color_correction,
+            unscaled=unscaled,
+        )
+
+    return before, run
+
+
+def _is_smaller(size: Size, than: Size) -> bool:
+    """Is a picture of `size` scaled up to `than`? Scaling latents down loses more than pixels."""
+    own = geometry.rounded_up(size)
+    return own != than and own[0] * own[1] < than[0] * than[1]
+
+
+def _inpaint(task: Inpaint, image: Image.Image, mask: Image.Image, size: Size) -> Plan:
+    mask = masks.prepared(mask, task, image.size)
+    if task.area == "only_masked":
+        return _only_masked(task, image, mask, size)
+    before, run = _whole(task, image, size)
+    if before.size != mask.size:
+        mask = resized(mask, before.size, task.resize_mode)
+        if mask.getbbox() is None:
+            raise InvalidRequest(
+                "mask: what it covers is cut off by the resize mode. Choose another mode, or the "
+                "size of the picture."
+            )
+    return Plan(before, mask, (run(mask, task.masked_content == "fill"),))
+
+
+def _only_masked(task: Inpaint, image: Image.Image, mask: Image.Image, size: Size) -> Plan:
+    box = masks.crop_box(masks.bounding_box(mask), task.padding, size, image.size)
+    cut = part(mask, box)
+    run = Pass(
+        size=size,
+        box=box,
+        mask=resized(cut, size),
+        blend=_blend(cut, task),
+        fill=task.masked_content == "fill",
+        color_correction=task.color_correction,
+    )
+    return Plan(image, mask, (run,))
+
+
+def _blend(mask: Image.Image, task: ImageToImage | Inpaint) -> Image.Image:
+    """How the drawing is laid over the picture: through the mask; but a soft inpaint has already
+    kept what gray parts let it keep, and would fade twice, so only the faintest fade here."""
+    soft = isinstance(task, Inpaint) and task.soft
+    return mask.point([min(255, level * _FADE) for level in range(256)]) if soft else mask
+
+
+_FADE = 4
+"""From 1/4 gray on, a soft inpaint's drawing is taken as it is."""
+
+
+def _outpaint(task: Outpaint, image: Image.Image, size: Size) -> Plan:
+    canvas, mask, passes = outpainting.laid_out(task, image, size)
+    return Plan(canvas, mask, passes)

@@ -1,0 +1,187 @@
+"""Picture files, from bytes of unknown origin to plain RGB pictures and greyscale masks.
+
+Nothing here trusts the bytes: formats are an explicit list, the size is checked from the header
+before anything is decoded, and whatever a decoder stumbles over becomes an `InvalidRequest`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from studio.domain.errors import InvalidRequest
+from studio.domain.geometry import Size
+
+MAX_PIXELS = 64_000_000
+"""The largest picture that is taken in or given out, in pixels."""
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+"""What is read, by Pillow's names. MPO is a JPEG with more pictures in it, as phones write it."""
+WHITE = (255, 255, 255)
+
+_ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)
+"""EXIF orientations that swap width and height."""
+_SOLID, _ALIKE = 32, 8
+"""A mask's colour counts from so much alpha on, and may differ by so much: an editor that
+multiplies colours by alpha and divides again does not come back to the very value."""
+_STUMBLES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow's decoders raise on broken files."""
+
+
+def size_of(data: bytes) -> tuple[Size, str]:
+    """((width, height), format) as told by the header, the camera's orientation obeyed.
+
+    The format is one of `FORMATS`. Raises InvalidRequest for what is no picture or has more than
+    64 megapixels. That a file is truncated shows only when it is decoded.
+    """
+    image = _opened(data)
+    return _turned_size(image), image.format
+
+
+def picture(data: bytes, background: tuple[int, int, int] = WHITE) -> Image.Image:
+    """The RGB picture in `data`, turned as the camera says; of an animation the first frame.
+
+    What is transparent is laid on `background`. 16-bit values are scaled, not cut off; CMYK goes
+    through its colour profile if it has one. The values of a plain RGB file never change.
+    Raises InvalidRequest as `size_of` does, and for a file that cannot be decoded to its end.
+    """
+    image = _decoded(data)
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    if image.getextrema()[3][0] == 255:
+        return image.convert("RGB")
+    ground = Image.new("RGBA", image.size, (*background, 255))
+    return Image.alpha_composite(ground, image).convert("RGB")
+
+
+def mask(data: bytes) -> Image.Image:
+    """The mask in `data` as "L": its luminance, white = repaint.
+
+    A picture of one single colour that is not opaque everywhere is a mask as editors export them:
+    its alpha is the mask. Any other transparency counts as black. Raises as `picture` does.
+    """
+    image = _decoded(data)
+    if image.mode != "RGBA":
+        return image.convert("L")
+    alpha = image.getchannel("A")
+    if alpha.getextrema()[0] == 255:
+        return image.convert("RGB").convert("L")
+    if _is_one_colour(np.asarray(image)):
+        return alpha
+    ground = Image.new("RGBA", image.size, (0, 0, 0, 255))
+    return Image.alpha_composite(ground, image).convert("L")
+
+
+def _is_one_colour(pixels: np.ndarray) -> bool:
+    """Has all of RGBA (height, width, 4) uint8 that can be seen one colour?"""
+    seen = pixels[pixels[..., 3] >= _SOLID][:, :3]
+    return not len(seen) or bool(np.all(np.ptp(seen, axis=0) <= _ALIKE))
+
+
+def _opened(data: bytes) -> Image.Image:
+    """`data`'s header, read; nothing is decoded."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise InvalidRequest(
+            f"the picture has far over {MAX_PIXELS // 10**6} megapixels. Make it smaller first."
+        ) from None
+    except _STUMBLES:
+        raise InvalidRequest(
+            "this is not a picture that can be read. Send a PNG, JPEG, WebP, GIF, BMP, TIFF or "
+            "AVIF file."
+        ) from None
+    check_size(image.size)
+    return image
+
+
+def check_size(size: Size, what: str = "the picture") -> None:
+    """Raises InvalidRequest for a size of nothing or of more than 64 megapixels."""
+    width, height = size
+    if width < 1 or height < 1:
+        raise InvalidRequest(f"{what} is empty ({width} × {height}). Choose another.")
+    if width * height > MAX_PIXELS:
+        raise InvalidRequest(
+            f"{what} has {width} × {height} pixels, {width * height / 1e6:.0f} megapixels; at most "
+            f"{MAX_PIXELS // 10**6} are possible. Make it smaller first."
+        )
+
+
+def _turned_size(image: Image.Image) -> Size:
+    try:
+        turned = image.getexif().get(_ORIENTATION) in _TURNED
+    except _STUMBLES:
+        turned = False
+    width, height = image.size
+    return (height, width) if turned else (width, height)
+
+
+def _decoded(data: bytes) -> Image.Image:
+    """The first frame as RGB, RGBA or L of 8 bits, turned as the camera says."""
+    image = _opened(data)
+    try:
+        image.load()
+        profile = image.info.get("icc_profile")
+        with contextlib.suppress(*_STUMBLES):  # of a broken EXIF part: the picture is there
+            ImageOps.exif_transpose(image, in_place=True)
+        return _plain(image, profile)
+    except _STUMBLES as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise InvalidRequest(
+            f"the picture is broken or incomplete ({reason}). Export or download it again."
+        ) from None
+
+
+def _plain(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """`image` as RGB, RGBA or L, whatever mode its file has."""
+    mode = image.mode
+    if mode.startswith("I;16") or mode in ("I", "F"):
+        return _eight_bits(image)
+    if mode == "CMYK" and profile:
+        return _through_profile(image, profile)
+    if mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image if mode in ("RGB", "L") else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Greyscale of 16 bits, 32 bits or floating point as "L"."""
+    values = np.asarray(image)
+    if image.mode == "F":
+        values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        scale = 255.0 if values.max() <= 1.0 else 1.0  # floating-point files hold 0…1, or 0…255
+        values = values * scale
+    elif image.mode != "I" or values.max() > 255:
+        values = values / 257.0  # 65535 → 255
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+
+
+def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image.convert("RGB")  # a profile that does not fit: the plain formula

@@ -1,0 +1,89 @@
+"""The windows of a large outpaint: overlapping parts of the canvas, outward from the picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from studio.domain.geometry import CELL, LEAST, Box, Size, rounded_up
+
+MOST_WINDOWS = 24
+"""Where more would be needed at full resolution, each window takes in more of the canvas and is
+drawn smaller, then scaled up: a day of passes is no better than a little less detail."""
+_OVERLAP = 1 / 3
+"""How much of a window is known before it is drawn, at least, in the direction it goes."""
+_WIDER = 1.25
+
+
+class Window(NamedTuple):
+    """A part of the canvas, and the size it is drawn at (multiples of 8)."""
+
+    box: Box
+    size: Size
+
+
+def windows(canvas: Size, old: Box, size: Size) -> list[Window]:
+    """The windows, in the order they are to be drawn, that cover all of `canvas` but `old`.
+
+    Each is at most `size`, or of its shape and scaled. A third of each is known when its turn
+    comes: the picture, or what earlier windows drew. First right and left of the picture, as high
+    as it is, then below and above, over the whole width.
+    """
+    scale = 1.0
+    while True:
+        reach = round(size[0] * scale), round(size[1] * scale)
+        boxes = _boxes(canvas, old, reach)
+        if len(boxes) <= MOST_WINDOWS or (reach[0] >= canvas[0] and reach[1] >= canvas[1]):
+            return [Window(box, _drawn_size(box.size, scale)) for box in boxes]
+        scale *= _WIDER
+
+
+def _drawn_size(size: Size, scale: float) -> Size:
+    width, height = rounded_up((round(size[0] / scale), round(size[1] / scale)))
+    return max(width, LEAST), max(height, LEAST)
+
+
+def _boxes(canvas: Size, old: Box, reach: Size) -> list[Box]:
+    boxes = []
+    for box in _sideways((old.left, old.right), (old.top, old.bottom), canvas[0], reach):
+        boxes.append(box)
+    for box in _sideways((old.top, old.bottom), (0, canvas[0]), canvas[1], reach[::-1]):
+        boxes.append(Box(box.top, box.left, box.bottom, box.right))  # axes exchanged
+    return boxes
+
+
+def _sideways(known: tuple[int, int], across: tuple[int, int], end: int, reach: Size) -> list[Box]:
+    """Boxes from the stretch `known` of an axis to its `end` and to 0, each set covering `across`
+    on the other axis. `reach` is the largest box (along, across)."""
+    boxes = []
+    first, last = known
+    for start, stop in _steps(last, end, reach[0], last - first):
+        boxes += [Box(start, low, stop, high) for low, high in _rows(across, reach[1])]
+    for start, stop in _steps(end - first, end, reach[0], end - first):
+        boxes += [Box(end - stop, low, end - start, high) for low, high in _rows(across, reach[1])]
+    return boxes
+
+
+def _steps(begin: int, end: int, reach: int, behind: int) -> list[tuple[int, int]]:
+    """Stretches of at most `reach` that lead from `begin` to `end`, each with a third of it already
+    known, which it may be at first for `behind` before `begin`."""
+    found = []
+    while begin < end:
+        length = min(reach, max(CELL, int(behind / _OVERLAP)))
+        overlap = min(behind, -(-length // 3))
+        rounds = -(-(end - begin) // max(1, length - overlap))
+        stop = begin + -(-(end - begin) // rounds)
+        start = max(begin - behind, stop - length)
+        found.append((start, stop))
+        behind += stop - begin
+        begin = stop
+    return found
+
+
+def _rows(across: tuple[int, int], reach: int) -> list[tuple[int, int]]:
+    """Overlapping stretches of at most `reach` over `across`, spread evenly."""
+    low, high = across
+    length = min(reach, high - low)
+    count = 1 if length == high - low else -(-(high - low) * 3 // (2 * length))
+    room = high - low - length
+    starts = [low + room * index // max(1, count - 1) for index in range(count)]
+    return [(start, start + length) for start in starts]
