@@ -33,13 +33,16 @@ def windows(canvas: Size, old: Box, size: Size) -> list[Window]:
         reach = round(size[0] * scale), round(size[1] * scale)
         boxes = _boxes(canvas, old, reach)
         if len(boxes) <= MOST_WINDOWS or (reach[0] >= canvas[0] and reach[1] >= canvas[1]):
-            return [Window(box, _drawn_size(box.size, scale)) for box in boxes]
+            return [_window(box, scale) for box in boxes]
         scale *= _WIDER
 
 
-def _drawn_size(size: Size, scale: float) -> Size:
-    width, height = rounded_up((round(size[0] / scale), round(size[1] / scale)))
-    return max(width, LEAST), max(height, LEAST)
+def _window(box: Box, scale: float) -> Window:
+    """`box`, grown by a few pixels so that it is exactly `scale` times what is drawn."""
+    width, height = rounded_up((round(box.size[0] / scale), round(box.size[1] / scale)))
+    size = max(width, LEAST), max(height, LEAST)
+    right, bottom = box.left + round(size[0] * scale), box.top + round(size[1] * scale)
+    return Window(Box(box.left, box.top, right, bottom), size)
 
 
 def _boxes(canvas: Size, old: Box, reach: Size) -> list[Box]:
@@ -83,7 +86,7 @@ def _rows(across: tuple[int, int], reach: int) -> list[tuple[int, int]]:
     """Overlapping stretches of at most `reach` over `across`, spread evenly."""
     low, high = across
     length = min(reach, high - low)
-    count = 1 if length == high - low else -(-(high - low) * 3 // (2 * length))
+    count = 1 if length == high - low else -(-(3 * (high - low) - length) // (2 * length))
     room = high - low - length
     starts = [low + room * index // max(1, count - 1) for index in range(count)]
     return [(start, start + length) for start in starts]

@@ -24,7 +24,7 @@ ARROWS = {
     "engine.stable_diffusion": {"domain", "engine.protocol", "imaging", "models", "diffusion"},
     "diffusion": {"domain", "diffusion"},
     "models": {"domain", "models"},
-    "picturebook": {"domain", "models", "diffusion", "engine", "picturebook"},
+    "picturebook": {"domain", "models", "diffusion", "engine", "imaging", "picturebook"},
     "jobs": {"domain", "engine.protocol", "jobs"},
     "gallery": {"domain", "gallery", "imaging"},
     "api": {
@@ -63,7 +63,7 @@ ONLY_IN = {
     "torch": {"diffusion", "models", "engine.stable_diffusion", "picturebook"},
     "diffusers": {"diffusion", "models", "picturebook"},
     "transformers": {"diffusion", "models", "picturebook"},
-    "cv2": {"imaging"},
+    "cv2": {"imaging", "picturebook"},
     "gradio": {"ui"},
     "fastapi": {"api", "app", "ui"},
     "starlette": {"api", "ui"},
