@@ -19,8 +19,9 @@ from studio.domain.geometry import Size
 
 MAX_PIXELS = 64_000_000
 """The largest picture that is taken in or given out, in pixels."""
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
-"""What is read, by Pillow's names. MPO is a JPEG with more pictures in it, as phones write it."""
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+"""What is read, by Pillow's names. A JPEG with more pictures in it, as phones write it, then calls
+itself MPO."""
 WHITE = (255, 255, 255)
 
 _ORIENTATION = 0x0112
@@ -50,7 +51,7 @@ _STUMBLES = (
 def size_of(data: bytes) -> tuple[Size, str]:
     """((width, height), format) as told by the header, the camera's orientation obeyed.
 
-    The format is one of `FORMATS`. Raises InvalidRequest for what is no picture or has more than
+    The format is one of `FORMATS`, or MPO. Raises InvalidRequest for what is no picture or has more than
     64 megapixels. That a file is truncated shows only when it is decoded.
     """
     image = _opened(data)
