@@ -51,8 +51,8 @@ _STUMBLES = (
 def size_of(data: bytes) -> tuple[Size, str]:
     """((width, height), format) as told by the header, the camera's orientation obeyed.
 
-    The format is one of `FORMATS`, or MPO. Raises InvalidRequest for what is no picture or has more than
-    64 megapixels. That a file is truncated shows only when it is decoded.
+    The format is one of `FORMATS`, or MPO. Raises InvalidRequest for what is no picture or has
+    more than 64 megapixels. That a file is truncated shows only when it is decoded.
     """
     image = _opened(data)
     return _turned_size(image), image.format
