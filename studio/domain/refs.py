@@ -58,10 +58,12 @@ class LoraUse:
 @dataclass(frozen=True)
 class Selection:
     """All that one request needs in memory. `vae` None is the checkpoint's own; `tiny_vae` shows
-    the forming picture, where the checkpoint brings nothing better."""
+    the forming picture, where the checkpoint brings nothing better. A ControlNet that several
+    units use stands in `controlnets` once."""
 
     checkpoint: ModelRef
     vae: ModelRef | None = None
     loras: tuple[LoraUse, ...] = ()
     embeddings: tuple[ModelRef, ...] = ()
     tiny_vae: ModelRef | None = None
+    controlnets: tuple[ModelRef, ...] = ()

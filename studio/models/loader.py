@@ -61,6 +61,7 @@ class Models:
 
     tokenizers, text_encoders  in the order of the family's prompt encoders
     embeddings                 name -> vectors (n, width), one tensor for each text encoder
+    controlnets                in the order of the selection
     """
 
     ref: ModelRef
@@ -71,6 +72,7 @@ class Models:
     vae: torch.nn.Module
     embeddings: Mapping[str, tuple[torch.Tensor, ...]] = field(default_factory=dict)
     tiny_vae: torch.nn.Module | None = None
+    controlnets: tuple[torch.nn.Module, ...] = ()
 
 
 def read(
@@ -78,7 +80,8 @@ def read(
 ) -> Iterator[tuple[str, float, Weights | None]]:
     """Read `ref`, yielding (stage, fraction done, None) and at last ("ready", 1.0, weights).
 
-    A `ref` that is itself a VAE gives the part "vae" alone; a single file may lack it.
+    A `ref` that is itself a VAE gives the part "vae" alone, a ControlNet "controlnet"; the single
+    file of a checkpoint may lack a VAE.
 
     Raises `CheckpointError` where files are missing, broken, or not of a kind we can run,
     `OutOfMemory` where they do not fit into the host's memory.
@@ -122,11 +125,10 @@ def _open(ref: ModelRef, dtype: torch.dtype) -> Source:
     """The plan, complete: every weight that the modules need has its place in a file."""
     if not ref.path.exists():
         raise CheckpointError(
-            f"{ref.name} is no longer there ({ref.path}). "
-            "Put it back, or choose another checkpoint."
+            f"{ref.name} is no longer there ({ref.path}). Put it back, or choose another one."
         )
-    if ref.kind == "vae":
-        parts, found = {"vae": _vae(ref, dtype)}, ()
+    if ref.kind in _ALONE:
+        parts, found = {ref.kind: _ALONE[ref.kind](ref, dtype)}, ()
     else:
         if ref.path.is_dir():
             source = folders.open_folder(ref, dtype)
@@ -142,6 +144,16 @@ def _vae(ref: ModelRef, dtype: torch.dtype) -> PartSource:
     if ref.path.is_dir():
         return folders.open_part(ref.path, "vae", dtype)
     return single_files.vae_part(open_tensors(ref.path), (ref.family or SD1).latent_scale)
+
+
+def _controlnet(ref: ModelRef, dtype: torch.dtype) -> PartSource:
+    if ref.path.is_dir():
+        return folders.open_part(ref.path, "controlnet", dtype)
+    return single_files.controlnet_part(open_tensors(ref.path), ref.family or SD1)
+
+
+_ALONE = {"vae": _vae, "controlnet": _controlnet}
+"""Kinds of one part alone, which is called like them."""
 
 
 _NOT_YET = {4: "to edit a picture by instruction (pix2pix)", 1: "to follow a depth map"}

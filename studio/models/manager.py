@@ -18,8 +18,8 @@ import torch
 
 from studio.domain.errors import CheckpointError, OutOfMemory
 from studio.domain.refs import LoraUse, ModelRef, Selection
-from studio.models import attachments, embeddings, loader, lora, memory, modules
 from studio.models import device as devices
+from studio.models import embeddings, loader, lora, memory, modules, tiny_vae
 from studio.models.cache import WeightCache
 from studio.models.loader import Models, Weights
 from studio.models.slot import Patch, Slot, own_for
@@ -76,7 +76,7 @@ class ModelManager:
         if self._models and self._models.selection == selection:
             return
         try:
-            for ref in filter(None, (selection.checkpoint, selection.vae)):
+            for ref in _whole(selection):
                 yield from self._read(ref, selection)
             self._seat(selection)
         except torch.OutOfMemoryError:
@@ -97,10 +97,13 @@ class ModelManager:
         yield self._models
 
     def bring(self, *parts: str) -> None:
-        """Have these parts of what is leased on the device, "unet" or others; those that the
-        checkpoint lacks are passed over. Where memory is short the other parts leave first."""
+        """Have these parts of what is leased on the device, "unet" (with the ControlNets, which
+        work beside it) or others; those that the checkpoint lacks are passed over. Where memory
+        is short the other parts leave first."""
         if self._mode in memory.RESIDENT:
             return
+        if "unet" in parts:
+            parts += tuple(part for part in self._leased if part.startswith("controlnet"))
         for part, slot in self._leased.items():
             if part not in parts:
                 slot.send_away()
@@ -143,7 +146,7 @@ class ModelManager:
             return
         # Its bytes are kept in our dtype; what is in use now may have to go too.
         size_bytes = ref.size_bytes * self.dtype.itemsize // _itemsize(ref.dtype)
-        self._cache.make_room(size_bytes, keep=frozenset({_key(selection.checkpoint)}))
+        self._cache.make_room(size_bytes, keep=frozenset(map(_key, _whole(selection))))
         free_bytes = memory.free_host_bytes()
         if size_bytes > free_bytes:  # the system would end the process instead of telling us
             needed, free = size_bytes / memory.GIB, free_bytes / memory.GIB
@@ -169,18 +172,28 @@ class ModelManager:
                 "checkpoint with its VAE."
             )
         sources = {**dict.fromkeys(own.parts, own), "vae": vae}
+        nets = {
+            f"controlnet {place}": self._cache.get(_key(ref))
+            for place, ref in enumerate(selection.controlnets, 1)
+        }
         patches = self._patches(selection.loras, own)
         family = selection.checkpoint.family
         vectors = {r.name: embeddings.read(r, family, own.parts) for r in selection.embeddings}
-        tiny_vae = self._tiny_vae(selection.tiny_vae)
+        tiny = self._tiny_vae(selection.tiny_vae)
         configs = {part: weights.configs[part] for part, weights in sources.items()}
         if vae is not own:
             configs["vae"] = loader.vae_config(own, vae)
         self._models, self._leased = None, {}
-        self._choose_mode({part: weights.part_bytes(part) for part, weights in sources.items()})
+        sizes = {part: weights.part_bytes(part) for part, weights in sources.items()}
+        sizes["unet"] += sum(net.size_bytes for net in nets.values())
+        self._choose_mode(sizes)
         slots = {part: self._slot(part, config) for part, config in configs.items()}
         for part, slot in slots.items():
             slot.fill(sources[part].parts[part], patches.get(part, ()))
+        for part, weights in nets.items():
+            slots[part] = self._slot("controlnet", weights.configs["controlnet"], part)
+            slots[part].fill(weights.parts["controlnet"])
+        for slot in slots.values():
             if self._mode in memory.RESIDENT or slot.device.type == "cpu":
                 slot.bring()
         self._leased = slots
@@ -192,7 +205,8 @@ class ModelManager:
             unet=slots["unet"].module,
             vae=slots["vae"].module,
             embeddings=vectors,
-            tiny_vae=tiny_vae,
+            tiny_vae=tiny,
+            controlnets=tuple(slots[part].module for part in nets),
         )
 
     def _patches(self, uses: tuple[LoraUse, ...], own: Weights) -> dict[str, list[Patch]]:
@@ -225,7 +239,7 @@ class ModelManager:
             return None
         if _key(ref) not in self._tiny_vaes:
             try:
-                weights, config = attachments.read_tiny_vae(ref, self.dtype)
+                weights, config = tiny_vae.read_tiny_vae(ref, self.dtype)
             except CheckpointError as error:
                 log.warning("%s", error)
                 return None
@@ -235,11 +249,13 @@ class ModelManager:
             self._tiny_vaes[_key(ref)] = slot.module
         return self._tiny_vaes[_key(ref)]
 
-    def _slot(self, part: str, config: Mapping) -> Slot:
-        """The module for `config`, built if there is none of its shape."""
+    def _slot(self, part: str, config: Mapping, place: str = "") -> Slot:
+        """The module for `config`, built if there is none of its shape; in each `place` another,
+        for parts that are there several times at once."""
         streamed = part == "unet" and self._mode == "sequential"
         small_for = self.dtype if part == "unet" and self._mode == "fp8" else None
-        key = (part, json.dumps(modules.canonical(config), sort_keys=True), streamed, small_for)
+        shape = json.dumps(modules.canonical(config), sort_keys=True)
+        key = (part, place, shape, streamed, small_for)
         if key not in self._slots:
             self._slots[key] = Slot(part, config, self.device, streamed, small_for)
         return self._slots[key]
@@ -276,6 +292,12 @@ class ModelManager:
     def _empty_slots(self) -> None:
         self._models, self._leased = None, {}
         self._slots.clear()
+
+
+def _whole(selection: Selection) -> tuple[ModelRef, ...]:
+    """What of `selection` is kept in host memory as it was read."""
+    vae = (selection.vae,) if selection.vae else ()
+    return (selection.checkpoint, *vae, *selection.controlnets)
 
 
 def _key(ref: ModelRef) -> Hashable:

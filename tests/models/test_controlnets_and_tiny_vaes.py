@@ -10,8 +10,9 @@ from safetensors.torch import save_file
 from studio.domain.errors import CheckpointError
 from studio.domain.family import SD1, SDXL, ModelFamily
 from studio.domain.refs import ModelRef
-from studio.models.attachments import read_controlnet, read_tiny_vae
+from studio.models.loader import read
 from studio.models.modules import build
+from studio.models.tiny_vae import read_tiny_vae
 from tests.models import checkpoints
 
 
@@ -28,6 +29,11 @@ def controlnet_of(family: ModelFamily) -> ControlNetModel:
     for tensor in made.parameters():
         tensor.data += torch.randn_like(tensor) * 0.02
     return made
+
+
+def read_controlnet(ref: ModelRef) -> tuple[dict[str, torch.Tensor], dict]:
+    *_, (_, _, weights) = read(ref, torch.float32)
+    return weights.parts["controlnet"], weights.configs["controlnet"]
 
 
 def original_controlnet(net: ControlNetModel) -> dict[str, torch.Tensor]:
@@ -54,7 +60,7 @@ def test_controlnets(family, form, tmp_path):
         prefix = "control_model." if form == "original" else ""
         tensors = original_controlnet(net)
         save_file({prefix + name: tensor.clone() for name, tensor in tensors.items()}, path)
-    weights, config = read_controlnet(ModelRef("n", "controlnet", path, family), torch.float32)
+    weights, config = read_controlnet(ModelRef("n", "controlnet", path, family))
     expected = net.state_dict()
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
@@ -88,6 +94,6 @@ def test_another_kind_of_file_is_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"something.weight": torch.zeros(2)}, path)
     with pytest.raises(CheckpointError, match="n: there is no ControlNet in it"):
-        read_controlnet(ModelRef("n", "controlnet", path, SD1), torch.float32)
+        read_controlnet(ModelRef("n", "controlnet", path, SD1))
     with pytest.raises(CheckpointError, match="t: there is no decoder of a tiny VAE"):
         read_tiny_vae(ModelRef("t", "tiny_vae", path), torch.float32)

@@ -1,4 +1,4 @@
-"""Models that are loaded by themselves and joined to a checkpoint: ControlNets and tiny VAEs."""
+"""Tiny VAEs (TAESD), which show the forming picture."""
 
 from __future__ import annotations
 
@@ -9,27 +9,14 @@ from typing import Any
 import torch
 
 from studio.domain.errors import CheckpointError
-from studio.domain.family import SD1
 from studio.domain.refs import ModelRef
-from studio.models import folders, modules, single_files
+from studio.models import modules
 from studio.models.loader import explained, read_part
 from studio.models.sources import Origin, PartSource
 from studio.models.tensor_files import TensorFile, open_tensors
 
 Read = tuple[dict[str, torch.Tensor], dict[str, Any]]
 """Weights under the names of the module, and the configuration that `build` makes it from."""
-
-
-def read_controlnet(ref: ModelRef, dtype: torch.dtype) -> Read:
-    """A ControlNet, in the original layout or in diffusers' (a file or a folder), for
-    `modules.build("controlnet", config)`. Raises `CheckpointError`."""
-    with explained(ref):
-        if ref.path.is_dir():
-            source = folders.open_part(ref.path, "controlnet", dtype)
-        else:
-            source = single_files.controlnet_part(open_tensors(ref.path), ref.family or SD1)
-        source = source.checked("controlnet")
-    return _read(ref, "controlnet", source, dtype)
 
 
 def read_tiny_vae(ref: ModelRef, dtype: torch.dtype) -> Read:
