@@ -16,6 +16,9 @@ from studio.domain.events import Event, Failed, Finished, Picture
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine
 from studio.gallery.files import Gallery
+from studio.gallery.inputs import Inputs
+from studio.gallery.sources import Sources
+from studio.imaging import plans
 from studio.jobs.job import Job
 from studio.jobs.queue import JobQueue
 from studio.models.catalog import Catalog
@@ -60,6 +63,8 @@ class Studio:
             self.catalog.find(self.settings.checkpoint)
         self._downloads: Downloads | None = None
         self.gallery = Gallery(outputs or self.settings.outputs_dir, flat=outputs is not None)
+        self.inputs = Inputs(self.settings.inputs_dir)
+        self.sources = Sources(self.inputs, self.gallery)
         self._build_engine = build_engine or self._real_engine
         self._manager: ModelManager | None = None
         self._state, self._failure = "starting", None
@@ -89,8 +94,12 @@ class Studio:
         return self.queue.close(timeout_s)
 
     def submit(self, request: GenerationRequest) -> Job:
-        """Queue `request`. Raises `UnknownCheckpoint` or `QueueFull`."""
-        return self.queue.submit(request)
+        """Queue `request`, whose pictures may be files of this machine.
+
+        Raises `InvalidRequest` (also its kinds) or `QueueFull`.
+        """
+        task = self.sources.with_files_kept(request.task)
+        return self.queue.submit(request.model_copy(update={"task": task}))
 
     def run(self, request: GenerationRequest) -> Iterator[Event]:
         """Submit `request` and yield its events, previews included, until it ends. Leaving the
@@ -161,9 +170,17 @@ class Studio:
         }
 
     def _settled(self, request: GenerationRequest) -> GenerationRequest:
+        """For the queue, and so for HTTP and the page: reads no file by its path."""
+        task = self.sources.kept(request.task)
+        image_size = self.sources.size(task)
+        size = plans.source_size(task, image_size) if image_size else None
+        changes = {"task": task}
         if request.checkpoint is None:
-            request = request.model_copy(update={"checkpoint": self.settings.checkpoint})
-        return settle(self.catalog, request)
+            changes["checkpoint"] = self.settings.checkpoint
+        request = request.model_copy(update=changes)
+        request = settle(self.catalog, request, size)
+        self.sources.use(task)
+        return request
 
     def _engine(self) -> Engine:
         """For the queue, in its worker thread; tried again with the next job if it raises."""
@@ -252,7 +269,7 @@ def _desk(studio: Studio) -> ModelDesk:
 def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
     from fastapi import FastAPI
 
-    from studio.api import docs, models, native, refusal
+    from studio.api import docs, edits, models, native, refusal, uploads
     from studio.version import __version__
 
     app = FastAPI(
@@ -264,6 +281,8 @@ def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
     )
     refusal.add_refusals(app)
     app.include_router(models.build_models_router(desk, studio.downloads))
+    app.include_router(uploads.build_uploads_router(studio.inputs))
+    app.include_router(edits.build_edits_router(studio.gallery, studio.sources.read))
     app.include_router(native.build_router(studio.queue, studio.gallery, studio.status))
     docs.add_docs(app)
     studio.catalog.watch()

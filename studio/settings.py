@@ -124,6 +124,11 @@ class Settings(BaseModel):
         return self.data_dir / "outputs"
 
     @property
+    def inputs_dir(self) -> Path:
+        """Pictures and masks that requests begin with."""
+        return self.data_dir / "inputs"
+
+    @property
     def model_memory_bytes(self) -> int | None:
         return None if self.model_memory is None else int(self.model_memory * 2**30)
 

@@ -28,7 +28,11 @@ class CreatedBody(BaseModel):
 
 
 class ImageBody(BaseModel):
-    """A kept picture. `url` is the PNG; `warning` says why it is not on disk, if it is not."""
+    """A kept picture. `url` is the PNG; `warning` says why it is not on disk, if it is not.
+
+    outside_mask_max_difference  largest change of any channel, 0 to 255, where an inpaint's or
+                                 outpaint's mask is zero; null where there is no mask
+    """
 
     id: str
     url: str
@@ -36,6 +40,7 @@ class ImageBody(BaseModel):
     infotext: str
     partial: bool = False
     warning: str | None = None
+    outside_mask_max_difference: int | None = None
 
 
 class JobBody(BaseModel):
@@ -72,6 +77,7 @@ def image_body(picture: events.Picture) -> ImageBody:
         infotext=picture.infotext,
         partial=picture.partial,
         warning=picture.warning,
+        outside_mask_max_difference=picture.outside_mask_max_difference,
     )
 
 

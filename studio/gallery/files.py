@@ -18,10 +18,12 @@ from collections import OrderedDict
 from datetime import date
 from pathlib import Path
 
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.domain.errors import NotFound
+from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Picture
+from studio.domain.request import GenerationRequest
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +83,15 @@ class Gallery:
         except OSError:
             raise _not_found(id) from None
 
+    def request(self, id: str) -> GenerationRequest:
+        """What made the picture. Raises `NotFound`, also where its file does not tell."""
+        with Image.open(io.BytesIO(self.png(id)), formats=["PNG"]) as image:
+            text = image.info.get("studio")
+        try:
+            return GenerationRequest.parse(text or "")
+        except InvalidRequest as error:
+            raise NotFound(f"The settings inside picture {id} cannot be read: {error}") from None
+
     def path(self, id: str) -> Path | None:
         """The file, or None if the picture is only in memory. Raises `NotFound`."""
         with self._lock:
@@ -127,7 +138,8 @@ class Gallery:
 
 def encode(picture: Picture) -> bytes:
     """PNG bytes with the text chunks `parameters` (infotext), `studio` (the request that makes
-    this very picture again) and, for one that was stopped, `studio-partial`.
+    this very picture again), for one that was stopped `studio-partial`, and for one with a mask
+    `outside_mask_max_difference`.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
@@ -137,6 +149,8 @@ def encode(picture: Picture) -> bytes:
     texts.add_text("studio", alone.model_dump_json())
     if picture.partial:
         texts.add_text("studio-partial", "true")
+    if picture.outside_mask_max_difference is not None:
+        texts.add_text("outside_mask_max_difference", str(picture.outside_mask_max_difference))
     buffer = io.BytesIO()
     picture.image.save(buffer, "PNG", pnginfo=texts, compress_level=_COMPRESS_LEVEL)
     return buffer.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from studio.domain import embedding_names
 from studio.domain.errors import InvalidRequest
 from studio.domain.family import SD1, SDXL
+from studio.domain.geometry import Size
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.models.catalog import Catalog
@@ -45,10 +46,12 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     return Selection(checkpoint, vae, uses, embeddings, _tiny_vae(catalog, checkpoint))
 
 
-def settle(catalog: Catalog, request: GenerationRequest) -> GenerationRequest:
+def settle(
+    catalog: Catalog, request: GenerationRequest, source_size: Size | None = None
+) -> GenerationRequest:
     """`request` with nothing left open, and with every model under the catalog's name for it.
 
-    Raises as `select` does.
+    `source_size` is that of the picture it begins with, if any. Raises as `select` does.
     """
     selection = select(catalog, request)
     loras = tuple(
@@ -56,7 +59,8 @@ def settle(catalog: Catalog, request: GenerationRequest) -> GenerationRequest:
         for lora, use in zip(request.loras, selection.loras, strict=True)
     )
     vae = selection.vae.name if selection.vae else None
-    settled = request.settled(selection.checkpoint.name, selection.checkpoint.family)
+    checkpoint = selection.checkpoint
+    settled = request.settled(checkpoint.name, checkpoint.family, source_size)
     return settled.model_copy(update={"vae": vae, "loras": loras})
 
 

@@ -1,0 +1,67 @@
+"""What a result was made from: the picture before, the mask, and what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from studio.api.uploads import FOREVER
+from studio.api.wire import PREFIX, ErrorBody
+from studio.domain.errors import NotFound
+from studio.domain.tasks import Inpaint
+from studio.gallery import views
+from studio.gallery.files import Gallery
+from studio.imaging import difference, plans, reading
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorBody, "description": "No such picture, or it began with none"},
+}
+
+
+def build_edits_router(gallery: Gallery, read: Callable[[str], bytes]) -> APIRouter:
+    """The routes below `/studio/v1/images/{id}`. `read` gives the bytes of a kept picture by its
+    reference, `input:ID`."""
+    router = APIRouter(prefix=f"{PREFIX}/images/{{id}}", tags=["images"], responses=_REFUSALS)
+
+    @router.get("/before", response_class=Response)
+    def before(id: str) -> Response:
+        """A PNG of what the picture was before, at its present size; around an outpaint, the
+        canvas with the picture's border smeared over it."""
+        return _png(views.png(_plan(gallery, read, id).before))
+
+    @router.get("/difference", response_class=Response)
+    def heat_map(id: str) -> Response:
+        """A PNG that shows what has changed: bright where much did, dim and gray where every
+        pixel is as it was."""
+        was, now = _plan(gallery, read, id).before, reading.picture(gallery.png(id))
+        if was.size != now.size:
+            raise NotFound(
+                f"Picture {id} is {now.width} × {now.height}, and was {was.width} × {was.height} "
+                "before: this cannot be compared pixel by pixel."
+            )
+        return _png(views.png(difference.heat_map(was, now)))
+
+    @router.get("/mask", response_class=Response)
+    def mask(id: str) -> Response:
+        """The mask as it was painted, before any growing and blurring: a grayscale PNG, white
+        where the picture was repainted."""
+        task = gallery.request(id).task
+        if not isinstance(task, Inpaint):
+            raise NotFound(f"Picture {id} was made without a mask.")
+        return _png(views.shown(read(task.mask), as_mask=True)[0])
+
+    return router
+
+
+def _plan(gallery: Gallery, read: Callable[[str], bytes], id: str) -> plans.Plan:
+    plan = plans.plan(gallery.request(id), read)
+    if plan is None:
+        raise NotFound(f"Picture {id} was drawn from words alone: there was nothing before it.")
+    return plan
+
+
+def _png(data: bytes) -> Response:
+    return Response(data, media_type="image/png", headers=FOREVER)

@@ -1,0 +1,78 @@
+"""Pictures and masks that come from the page or a client, for image-to-image and inpainting."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from studio.api.wire import PREFIX, ErrorBody
+from studio.gallery import views
+from studio.gallery.inputs import Inputs
+
+FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+"""What an id stands for never changes."""
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorBody, "description": "No such picture (any more)"},
+    413: {"model": ErrorBody, "description": "More than 64 MB"},
+    422: {"model": ErrorBody, "description": "Not a picture, damaged, or more than 64 MP"},
+    507: {"model": ErrorBody, "description": "No room on the disk"},
+}
+_REQUEST_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class UploadBody(BaseModel):
+    """What was uploaded. A task names it by `ref`; sizes are in pixels."""
+
+    id: str
+    ref: str
+    url: str
+    width: int
+    height: int
+    size_bytes: int
+
+
+def build_uploads_router(inputs: Inputs) -> APIRouter:
+    """The routes below `/studio/v1/uploads`."""
+    router = APIRouter(prefix=f"{PREFIX}/uploads", tags=["uploads"], responses=_REFUSALS)
+
+    @router.post("", openapi_extra=_REQUEST_BODY)
+    async def upload(http: Request) -> UploadBody:
+        """Send a picture or a mask: the file itself as the body, of any common picture type.
+
+        It is deleted after a day unless a job uses it.
+        """
+        kept = await run_in_threadpool(inputs.keep, await http.body())
+        width, height = kept.size
+        return UploadBody(
+            id=kept.id,
+            ref=kept.ref,
+            url=f"{PREFIX}/uploads/{kept.id}/view",
+            width=width,
+            height=height,
+            size_bytes=kept.size_bytes,
+        )
+
+    @router.get("/{id}", response_class=Response)
+    def original(id: str) -> Response:
+        """The very file that was uploaded."""
+        data = inputs.bytes(id)
+        return Response(data, media_type=views.media_type(data), headers=FOREVER)
+
+    @router.get("/{id}/view", response_class=Response)
+    def view(id: str, kind: Literal["picture", "mask"] = "picture") -> Response:
+        """The picture as a browser can show it: upright, opaque, eight bits a channel. With
+        `kind=mask` as the inpainting reads it, a grayscale PNG whose white is repainted."""
+        data, media_type = views.shown(inputs.bytes(id), as_mask=kind == "mask")
+        return Response(data, media_type=media_type, headers=FOREVER)
+
+    return router

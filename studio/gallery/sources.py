@@ -1,0 +1,141 @@
+"""Where the pictures of a task come from: names in a request -> bytes.
+
+input:ID      kept by `Inputs`, as all are once the request is submitted
+picture:ID    a result in the gallery
+data:…        a data-URI with base64
+anything else the path of a file; only where the caller may read this machine's files
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from studio.domain.errors import InvalidRequest, NotFound, shorten
+from studio.domain.geometry import Size
+from studio.domain.tasks import Inpaint, Task
+from studio.gallery.files import Gallery
+from studio.gallery.inputs import Inputs
+from studio.imaging import masks, reading
+
+FIELDS = ("image", "mask")
+"""The fields of tasks that name pictures."""
+MAX_FILE_BYTES = 512 * 2**20
+"""Of a file on this machine: 64 MP with four channels of 16 bits."""
+
+_DATA_URI = re.compile(r"data:[\w/+.-]{0,100}(?:;[\w=.-]{0,100}){0,4};base64,", re.ASCII)
+
+
+class Sources:
+    """Reads and keeps what tasks name."""
+
+    def __init__(self, inputs: Inputs, gallery: Gallery) -> None:
+        self._inputs = inputs
+        self._gallery = gallery
+
+    def read(self, source: str) -> bytes:
+        """What `input:ID` or `picture:ID` stands for; no path is ever opened.
+
+        Raises `NotFound` if it is gone, and `InvalidRequest` for any other kind of name.
+        """
+        kind, _, id = source.partition(":")
+        if kind == "input":
+            return self._inputs.bytes(id)
+        if kind == "picture":
+            return self._gallery.png(id)
+        raise InvalidRequest(
+            f"{shorten(source)} is not an upload. Files of the server are not read: upload the "
+            "picture to /studio/v1/uploads and name it input:ID, or send a data-URI."
+        )
+
+    def kept(self, task: Task) -> Task:
+        """`task` with every picture kept and named `input:ID`. Refuses paths.
+
+        Raises `InvalidRequest` (no picture, damaged, too large, gone; a mask that does not fit or
+        covers nothing) and `SaveError`.
+        """
+        task = self._renamed(task, self._from_caller)
+        if isinstance(task, Inpaint):
+            mask = reading.mask(self.read(task.mask))
+            sharp = task.model_copy(update={"mask_blur": 0})  # the blur takes long and hides none
+            masks.prepared(mask, sharp, self.size(task))
+        return task
+
+    def size(self, task: Task) -> Size | None:
+        """(width, height) of the picture that `task`, which is kept, begins with, if any."""
+        image = named_in(task).get("image")
+        return image and self._inputs.size(image.partition(":")[2])
+
+    def with_files_kept(self, task: Task) -> Task:
+        """`task` with those pictures kept and renamed that are files on this machine.
+
+        Raises as `kept` does.
+        """
+        return self._renamed(task, lambda source: _file(source) if _is_path(source) else None)
+
+    def use(self, task: Task) -> None:
+        """A job will need the pictures of `task`, which are kept: they stay."""
+        for source in named_in(task).values():
+            self._inputs.use(source.partition(":")[2])
+
+    def _from_caller(self, source: str) -> bytes | None:
+        if source.startswith("input:"):
+            self._inputs.size(source.partition(":")[2])
+            return None
+        return _decoded(source) if source.startswith("data:") else self.read(source)
+
+    def _renamed(self, task: Task, read: Callable[[str], bytes | None]) -> Task:
+        """`read` gives the bytes to keep, or None for a name that stays as it is."""
+        names = {}
+        for field, source in named_in(task).items():
+            try:
+                data = read(source)
+                if data is not None:
+                    names[field] = self._inputs.keep(data).ref
+            except (InvalidRequest, NotFound) as error:
+                raise InvalidRequest(f"{field}: {error}") from None
+        return task.model_copy(update=names)
+
+
+def named_in(task: Task) -> dict[str, str]:
+    """Field -> source, for the pictures that `task` has."""
+    return {field: getattr(task, field) for field in FIELDS if hasattr(task, field)}
+
+
+def _is_path(source: str) -> bool:
+    return not source.startswith(("input:", "picture:", "data:"))
+
+
+def _decoded(uri: str) -> bytes:
+    head = _DATA_URI.match(uri)
+    if not head:
+        raise InvalidRequest(
+            f"{shorten(uri)} is not a data-URI with base64, as in data:image/png;base64,iVBOR…"
+        )
+    try:
+        return base64.b64decode(uri[head.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest(
+            f"{shorten(uri)} is cut off, or holds what is not base64. Encode the file anew."
+        ) from None
+
+
+def _file(name: str) -> bytes:
+    """The content of a regular file. Raises `InvalidRequest`."""
+    path = Path(name).expanduser()
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise InvalidRequest(f"{shorten(name)} is not a file. Name a picture's file.")
+        if about.st_size > MAX_FILE_BYTES:
+            raise InvalidRequest(
+                f"{shorten(name)} has more than {MAX_FILE_BYTES // 2**20} MB. Give a smaller one."
+            )
+        return path.read_bytes()
+    except (OSError, ValueError, RuntimeError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise InvalidRequest(f"{shorten(name, 200)} cannot be read: {cause}.") from None

@@ -1,0 +1,65 @@
+"""Kept pictures as a browser can show them."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from studio.imaging import reading
+
+_MEDIA_TYPES = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+}
+_SHOWN_AS_THEY_ARE = ("PNG", "JPEG", "WEBP")
+_ORIENTATION = 0x0112
+_UPRIGHT = (None, 1)
+
+
+def media_type(data: bytes) -> str:
+    """Of a kept picture, from its content; one that browsers do not know is just bytes."""
+    return _MEDIA_TYPES.get(reading.size_of(data)[1], "application/octet-stream")
+
+
+def shown(data: bytes, as_mask: bool = False) -> tuple[bytes, str]:
+    """(bytes, media type) of what the engine will see of it: the file itself if a browser shows it
+    just so, else a PNG."""
+    if as_mask:
+        return png(reading.mask(data)), "image/png"
+    if _needs_nothing(data):
+        return data, media_type(data)
+    return png(reading.picture(data)), "image/png"
+
+
+def png(image: Image.Image) -> bytes:
+    """Quickly packed."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _needs_nothing(data: bytes) -> bool:
+    """Is it opaque, upright, without a colour profile, not animated, of eight bits a channel?"""
+    if reading.size_of(data)[1] not in _SHOWN_AS_THEY_ARE:
+        return False
+    with Image.open(io.BytesIO(data), formats=_SHOWN_AS_THEY_ARE) as image:
+        return (
+            image.mode in ("RGB", "L")
+            and not image.info.keys() & {"transparency", "icc_profile"}
+            and getattr(image, "n_frames", 1) == 1
+            and _is_upright(image)
+        )
+
+
+def _is_upright(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(_ORIENTATION) in _UPRIGHT
+    except Exception:  # Pillow raises many kinds for broken EXIF; a decoded copy has none
+        return False
