@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from studio.imaging.blending import blended
 
@@ -21,34 +21,34 @@ def smeared(image: Image.Image, mask: Image.Image) -> Image.Image:
     """
     if mask.getbbox() is None:
         return image
-    known = 255 - np.asarray(mask)
-    colours = _pulled(*_pyramid_base(np.asarray(image), known))
+    smear = Image.fromarray(_filled(*_known(image, mask)))
+    return blended(image, smear.resize(image.size, Image.Resampling.BICUBIC), mask)
+
+
+def _known(image: Image.Image, mask: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """(colours × weight, weight) of what is not masked, float32 from 0 to 255 (height, width, 3)
+    and from 0 to 1 (height, width), reduced to at most `MOST_PIXELS`."""
     width, height = image.size
-    smear = cv2.resize(colours, (width, height), interpolation=cv2.INTER_CUBIC)
-    return blended(image, Image.fromarray(smear), mask)
-
-
-def _pyramid_base(pixels: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(colours × weight, weight) as float32, reduced to at most `MOST_PIXELS`."""
-    height, width = known.shape
     scale = min(1.0, (MOST_PIXELS / (width * height)) ** 0.5)
-    weighted = cv2.multiply(pixels, cv2.merge([known] * 3), scale=1 / 255)
+    seen = image.copy()
+    seen.putalpha(ImageChops.invert(mask))
+    seen = seen.convert("RGBa")  # colours times alpha: what is masked colours nothing around it
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        weighted = cv2.resize(weighted, size, interpolation=cv2.INTER_AREA)
-        known = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-    return weighted.astype(np.float32), known.astype(np.float32) / 255
+        seen = seen.resize(size, Image.Resampling.BOX)
+    pixels = np.asarray(seen).astype(np.float32)
+    return pixels[..., :3], pixels[..., 3] / 255
 
 
-def _pulled(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _filled(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """uint8 (height, width, 3): known colours as they are, the others from coarser levels."""
     levels = [(weighted, weight)]
     while max(levels[-1][1].shape) > 1:
         levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
-    top, share = levels[-1]
+    colours, share = levels[-1]
     if float(share.max()) <= 0:  # nothing is known at all
         return np.full(weighted.shape, 127, np.uint8)
-    colours = top / np.maximum(share, 1e-6)[..., None]
+    colours = (colours / np.maximum(share, 1e-6)[..., None]).reshape(1, 1, 3)
     for weighted, weight in reversed(levels[:-1]):
         height, width = weight.shape
         coarse = cv2.pyrUp(colours)[:height, :width]

@@ -91,10 +91,39 @@ def blurred(mask: Image.Image, sigma: float) -> Image.Image:
     reach = _around(box, 2 * radius + 1, mask.size)  # twice: what is written sees only what is cut
     pixels = np.asarray(mask)
     soft = pixels.copy()
-    cut = pixels[reach.top : reach.bottom, reach.left : reach.right].astype(np.float32)
-    cut = cv2.GaussianBlur(cut, (2 * radius + 1,) * 2, sigma, borderType=cv2.BORDER_REPLICATE)
-    soft[reach.top : reach.bottom, reach.left : reach.right] = np.rint(cut)
+    cut = pixels[reach.top : reach.bottom, reach.left : reach.right]
+    soft[reach.top : reach.bottom, reach.left : reach.right] = _gaussian(cut, sigma, radius)
     return Image.fromarray(soft)
+
+
+def _gaussian(pixels: np.ndarray, sigma: float, radius: int) -> np.ndarray:
+    """`pixels` (uint8) blurred; what is further than `radius` from anything else is as it was.
+
+    Wide blurs are computed on a reduced copy, where the kernel is cut off a little earlier (at
+    2.25 sigma at least), since reducing and enlarging spread by up to one and a half cells.
+    """
+    step = 1
+    while sigma / step > _WIDE:
+        step *= 2
+    height, width = pixels.shape
+    if step > 1:
+        below, beside = -height % step, -width % step
+        pixels = cv2.copyMakeBorder(pixels, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+        size = pixels.shape[1] // step, pixels.shape[0] // step
+        pixels = cv2.resize(pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        radius = radius // step - 2
+    kernel = (2 * radius + 1,) * 2
+    soft = cv2.GaussianBlur(
+        pixels.astype(np.float32), kernel, sigma / step, borderType=cv2.BORDER_REPLICATE
+    )
+    if step > 1:
+        size = soft.shape[1] * step, soft.shape[0] * step
+        soft = cv2.resize(soft, size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+    return cv2.convertScaleAbs(soft)
+
+
+_WIDE = 16
+"""Pixels of sigma from which on a blur is computed on a reduced copy."""
 
 
 def _around(box: Box, distance: int, size: Size) -> Box:

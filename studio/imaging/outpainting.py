@@ -14,7 +14,7 @@ from studio.imaging.fill import smeared
 from studio.imaging.masks import framed
 from studio.imaging.passes import Pass
 from studio.imaging.reading import check_size
-from studio.imaging.resizing import part, resized
+from studio.imaging.resizing import clipped, part, resized
 from studio.imaging.windows import Window, windows
 
 
@@ -59,7 +59,7 @@ def laid_out(
         return before, mask, (_single(task, mask, size),)
     passes, drawn = [], [old]
     for window in windows(canvas, old, size):
-        passes.append(_window_pass(task, window, drawn))
+        passes.append(_window_pass(task, canvas, window, drawn))
         drawn.append(window.box)
     return before, mask, tuple(passes)
 
@@ -111,16 +111,19 @@ def _single(task: Outpaint, mask: Image.Image, size: Size) -> Pass:
     return Pass(size, box, resized(cut, size), cut, color_correction=task.color_correction)
 
 
-def _window_pass(task: Outpaint, window: Window, drawn: list[Box]) -> Pass:
+def _window_pass(task: Outpaint, canvas: Size, window: Window, drawn: list[Box]) -> Pass:
     """A pass over `window` that draws what is not in `drawn`, fading into what is."""
-    left, top = window.box.left, window.box.top
-    known = np.zeros((window.box.size[1], window.box.size[0]), np.uint8)
+    inside = clipped(window.box, canvas)
+    left, top, (width, height) = inside.left, inside.top, inside.size
+    known = np.zeros((height, width), np.uint8)
     for box in drawn:
         known[max(0, box.top - top) : max(0, box.bottom - top)][
             :, max(0, box.left - left) : max(0, box.right - left)
         ] = 1
     distance = cv2.distanceTransform(known, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     blend = Image.fromarray(_faded(distance, task.feather))
+    left, top = window.box.left - left, window.box.top - top
+    blend = part(blend, Box(left, top, left + window.box.size[0], top + window.box.size[1]))
     return Pass(
         size=window.size,
         box=window.box,

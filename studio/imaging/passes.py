@@ -58,13 +58,7 @@ class Pass:
         left, top = inside.left - self.box.left, inside.top - self.box.top
         within = Box(left, top, left + inside.size[0], top + inside.size[1])
         drawn = part(resized(drawn, self.box.size), within)
-        if self.blend is not None:
-            drawn = blended(part(canvas, inside), drawn, part(self.blend, within))
-        if inside.size == canvas.size:
-            return drawn
-        result = canvas.copy()
-        result.paste(drawn, inside)
-        return result
+        return blended(canvas, drawn, self.blend and part(self.blend, within), inside)
 
     def _seen(self, canvas: Image.Image) -> Image.Image:
         return resized(part(canvas, self.box), self.size)

@@ -6,13 +6,13 @@ before anything is decoded, and whatever a decoder stumbles over becomes an `Inv
 
 from __future__ import annotations
 
-import contextlib
 import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from studio.domain.errors import InvalidRequest
 from studio.domain.geometry import Size
@@ -25,8 +25,16 @@ itself MPO."""
 WHITE = (255, 255, 255)
 
 _ORIENTATION = 0x0112
-_TURNED = (5, 6, 7, 8)
-"""EXIF orientations that swap width and height."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation -> what sets the picture upright. From 5 on width and height are exchanged."""
 _SOLID, _ALIKE = 32, 8
 """A mask's colour counts from so much alpha on, and may differ by so much: an editor that
 multiplies colours by alpha and divides again does not come back to the very value."""
@@ -55,7 +63,9 @@ def size_of(data: bytes) -> tuple[Size, str]:
     more than 64 megapixels. That a file is truncated shows only when it is decoded.
     """
     image = _opened(data)
-    return _turned_size(image), image.format
+    width, height = image.size
+    turned = _orientation(image) >= 5
+    return ((height, width) if turned else (width, height)), image.format
 
 
 def picture(data: bytes, background: tuple[int, int, int] = WHITE) -> Image.Image:
@@ -86,16 +96,20 @@ def mask(data: bytes) -> Image.Image:
     alpha = image.getchannel("A")
     if alpha.getextrema()[0] == 255:
         return image.convert("RGB").convert("L")
-    if _is_one_colour(np.asarray(image)):
+    if _is_one_colour(image):
         return alpha
     ground = Image.new("RGBA", image.size, (0, 0, 0, 255))
     return Image.alpha_composite(ground, image).convert("L")
 
 
-def _is_one_colour(pixels: np.ndarray) -> bool:
-    """Has all of RGBA (height, width, 4) uint8 that can be seen one colour?"""
-    seen = pixels[pixels[..., 3] >= _SOLID][:, :3]
-    return not len(seen) or bool(np.all(np.ptp(seen, axis=0) <= _ALIKE))
+def _is_one_colour(image: Image.Image) -> bool:
+    """Has all of `image` (RGBA) that can be seen one colour?"""
+    *colours, alpha = (np.asarray(channel) for channel in image.split())
+    seen = cv2.compare(alpha, _SOLID, cv2.CMP_GE)
+    if not seen.any():
+        return True
+    ranges = (cv2.minMaxLoc(channel, seen)[:2] for channel in colours)
+    return all(most - least <= _ALIKE for least, most in ranges)
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -127,24 +141,26 @@ def check_size(size: Size, what: str = "the picture") -> None:
         )
 
 
-def _turned_size(image: Image.Image) -> Size:
+def _orientation(image: Image.Image) -> int:
+    """1 to 8 as EXIF counts, from the header alone: `Image.getexif` would decode a whole PNG."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns these itself
+    exif = Image.Exif()
     try:
-        turned = image.getexif().get(_ORIENTATION) in _TURNED
+        exif.load(image.info.get("exif") or b"")
+        return exif.get(_ORIENTATION, 1)
     except _STUMBLES:
-        turned = False
-    width, height = image.size
-    return (height, width) if turned else (width, height)
+        return 1  # a broken EXIF part: the picture is there
 
 
 def _decoded(data: bytes) -> Image.Image:
     """The first frame as RGB, RGBA or L of 8 bits, turned as the camera says."""
     image = _opened(data)
     try:
+        turn = _TURNS.get(_orientation(image))
         image.load()
-        profile = image.info.get("icc_profile")
-        with contextlib.suppress(*_STUMBLES):  # of a broken EXIF part: the picture is there
-            ImageOps.exif_transpose(image, in_place=True)
-        return _plain(image, profile)
+        upright = _plain(image, image.info.get("icc_profile"))
+        return upright if turn is None else upright.transpose(turn)
     except _STUMBLES as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise InvalidRequest(
