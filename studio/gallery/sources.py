@@ -48,8 +48,8 @@ class Sources:
         if kind == "picture":
             return self._gallery.png(id)
         raise InvalidRequest(
-            f"{shorten(source)} is not an upload. Files of the server are not read: upload the "
-            "picture to /studio/v1/uploads and name it input:ID, or send a data-URI."
+            "this is no upload, and files of the server are not read. Upload the picture to "
+            "/studio/v1/uploads and name it input:ID, or send a data-URI."
         )
 
     def kept(self, task: Task) -> Task:
@@ -97,7 +97,8 @@ class Sources:
                 if data is not None:
                     names[field] = self._inputs.keep(data).ref
             except (InvalidRequest, NotFound) as error:
-                raise InvalidRequest(f"{field}: {error}") from None
+                named = f"{field}: {shorten(source, 200)}" if _is_path(source) else field
+                raise InvalidRequest(f"{named}: {error}") from None
         return task.model_copy(update=names)
 
 
@@ -130,12 +131,12 @@ def _file(name: str) -> bytes:
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):
-            raise InvalidRequest(f"{shorten(name)} is not a file. Name a picture's file.")
+            raise InvalidRequest("this is not a file. Name a picture's file.")
         if about.st_size > MAX_FILE_BYTES:
             raise InvalidRequest(
-                f"{shorten(name)} has more than {MAX_FILE_BYTES // 2**20} MB. Give a smaller one."
+                f"the file has more than {MAX_FILE_BYTES // 2**20} MB. Give a smaller one."
             )
         return path.read_bytes()
     except (OSError, ValueError, RuntimeError) as error:
         cause = getattr(error, "strerror", None) or error
-        raise InvalidRequest(f"{shorten(name, 200)} cannot be read: {cause}.") from None
+        raise InvalidRequest(f"the file cannot be read: {cause}.") from None
