@@ -10,6 +10,8 @@ _LEAST_KNOWN = 256
 """Fewer unmasked pixels than these say nothing about colours."""
 _SAMPLES = 200_003
 """About so many pixels are sorted to know how colours are distributed."""
+_FINE = 16
+"""Steps of the correction per unit of a and b, which is finer than 8 bits of RGB."""
 
 
 def corrected(
@@ -22,21 +24,25 @@ def corrected(
     black, on pixels that should be equal in both, and what was taken away is a cast: new things
     keep the colours they were asked to have.
     """
-    ours, theirs = _lab(drawn), _lab(reference)
+    lightness, *ours = _lab(drawn)
+    theirs = _lab(reference)[1:]
     known = None if mask is None else cv2.compare(np.asarray(mask), 0, cv2.CMP_EQ)
     if known is not None and cv2.countNonZero(known) >= _LEAST_KNOWN:
-        cast = np.subtract(cv2.mean(theirs, known), cv2.mean(ours, known))
-        ours += np.array([0, *cast[1:3]], np.float32)
+        ours = [have + _cast(have, goal, known) for have, goal in zip(ours, theirs, strict=True)]
     else:
-        for axis in (1, 2):
-            ours[..., axis] = _matched(ours[..., axis], theirs[..., axis])
-    rgb = cv2.cvtColor(ours, cv2.COLOR_Lab2RGB)
-    return Image.fromarray(np.clip(np.rint(rgb * 255), 0, 255).astype(np.uint8))
+        ours = [_matched(have, goal) for have, goal in zip(ours, theirs, strict=True)]
+    rgb = cv2.cvtColor(cv2.merge([lightness, *ours]), cv2.COLOR_Lab2RGB)
+    return Image.fromarray(cv2.convertScaleAbs(cv2.max(rgb, 0), alpha=255))
 
 
-def _lab(image: Image.Image) -> np.ndarray:
-    """CIE Lab, float32 (height, width, 3): L 0…100, a and b around ±127."""
-    return cv2.cvtColor(np.asarray(image, np.float32) / 255, cv2.COLOR_RGB2Lab)
+def _lab(image: Image.Image) -> tuple[np.ndarray, ...]:
+    """CIE Lab, three float32 (height, width): L 0…100, a and b around ±127."""
+    values = cv2.multiply(np.asarray(image), 1 / 255, dtype=cv2.CV_32F)
+    return cv2.split(cv2.cvtColor(values, cv2.COLOR_RGB2Lab))
+
+
+def _cast(have: np.ndarray, goal: np.ndarray, known: np.ndarray) -> float:
+    return cv2.mean(goal, known)[0] - cv2.mean(have, known)[0]
 
 
 def _matched(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -45,4 +51,7 @@ def _matched(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     have = np.percentile(values.reshape(-1)[::apart], shares)
     goal = np.percentile(wanted.reshape(-1)[::apart], shares)
     have += np.arange(len(have)) * 1e-6  # strictly rising, for interpolation
-    return np.interp(values, have, goal).astype(np.float32)
+    grid = np.arange(256 * _FINE) / _FINE - 128
+    shift = np.interp(grid, have, goal - have).astype(np.float32)
+    cells = cv2.add(cv2.multiply(values, _FINE), 128 * _FINE).astype(np.uint16)
+    return values + shift[np.minimum(cells, len(shift) - 1)]
