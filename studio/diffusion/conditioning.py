@@ -8,6 +8,7 @@ their description.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import torch
 
 from studio.diffusion.tokens import Chunk, chunks
 from studio.domain.family import ModelFamily, PromptEncoder
+from studio.domain.geometry import Size
 from studio.domain.request import GenerationRequest
 
 
@@ -69,10 +71,8 @@ def condition(
     request: GenerationRequest,
     models: TextModels,
     device: torch.device,
-    extra_channels: torch.Tensor | None = None,
 ) -> Conditioning:
-    """What `request` asks for, the same for every row of its batch; `extra_channels` (1, c, h, w)
-    as in `Conditioning`."""
+    """What `request` asks for, the same for every row of its batch, at its size."""
     rows, family = request.batch_size, models.family
     guided = request.guidance_scale > 1
     texts = [request.prompt, request.negative_prompt] if guided else [request.prompt]
@@ -81,7 +81,6 @@ def condition(
     if guided and family.zero_negative and not request.negative_prompt.strip():
         embeds = torch.cat([embeds[:1], torch.zeros_like(embeds[1:])])
         pooled = None if pooled is None else torch.cat([pooled[:1], torch.zeros_like(pooled[1:])])
-    sizes = [_told(family, request, score).to(device) for score in family.aesthetic_scores]
 
     def each(value: float) -> torch.Tensor:
         return torch.full((rows, 1, 1, 1), value, device=device)
@@ -92,8 +91,7 @@ def condition(
             return None
         return tensor[place : place + 1].to(device).expand(rows, *tensor.shape[1:])
 
-    told = None if not family.size_conditioning else torch.cat(sizes[: len(texts)])
-    return Conditioning(
+    words = Conditioning(
         prompt_embeds=all_rows(embeds, 0),
         negative_prompt_embeds=all_rows(embeds, 1),
         guidance_scale=each(request.guidance_scale),
@@ -102,23 +100,31 @@ def condition(
         ),
         pooled_embeds=all_rows(pooled, 0),
         negative_pooled_embeds=all_rows(pooled, 1),
-        time_ids=all_rows(told, 0),
-        negative_time_ids=all_rows(told, 1),
-        extra_channels=all_rows(extra_channels, 0),
     )
+    return at_size(words, family, (request.width, request.height))
 
 
-def _told(family: ModelFamily, request: GenerationRequest, score: float) -> torch.Tensor:
-    """(1, k): the picture as if cut from nothing, at the size that is asked for."""
-    size = (request.height, request.width)
-    values = {
-        "original_size": size,
-        "crop_top_left": (0, 0),
-        "target_size": size,
-        "aesthetic_score": (score,),
-    }
-    told = [number for name in family.size_conditioning for number in values[name]]
-    return torch.tensor([told], dtype=torch.float32)
+def at_size(words: Conditioning, family: ModelFamily, size: Size) -> Conditioning:
+    """The same words for a picture of `size`, as if it were cut from nothing, in families that are
+    told."""
+    if not family.size_conditioning:
+        return words
+    embeds = words.prompt_embeds
+    rows = []
+    for score in family.aesthetic_scores:
+        values = {
+            "original_size": size[::-1],
+            "crop_top_left": (0, 0),
+            "target_size": size[::-1],
+            "aesthetic_score": (score,),
+        }
+        told = [number for name in family.size_conditioning for number in values[name]]
+        row = torch.tensor(told, dtype=torch.float32, device=embeds.device)
+        rows.append(row.expand(len(embeds), -1))
+    guided = words.negative_prompt_embeds is not None
+    return dataclasses.replace(
+        words, time_ids=rows[0], negative_time_ids=rows[1] if guided else None
+    )
 
 
 def encode(texts: Sequence[str], models: TextModels, clip_skip: int = 1) -> Encoded:

@@ -8,7 +8,7 @@ Shapes: latents (B, C, h, w) float32, with h and w an eighth of the picture's.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,18 +54,40 @@ class Step:
     denoised: torch.Tensor
 
 
+Blend = Callable[[torch.Tensor, schedulers.Level, float | torch.Tensor], torch.Tensor]
+"""After a step: (latents, level, progress) -> latents, with what is to be kept put back as it is
+at the noise `level` of the next step. `progress` is the share of the run that is behind, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run begins with that does not begin with noise alone.
+
+    clean     latents (B, C, h, w) float32 on the device
+    strength  share of the steps that is gone through, above 0 to 1: so much noise is added first
+    blend     what is done to the latents after each step; None: nothing
+    unseen    the clean latents do not shine through the first noise. For a strength of 1
+    """
+
+    clean: torch.Tensor
+    strength: float
+    blend: Blend | None = None
+    unseen: bool = False
+
+
 def denoise(
     noise: torch.Tensor,
     scheduler: Any,
     steps: int,
     conditioning: Conditioning,
     generators: Sequence[torch.Generator],
+    start: Start | None = None,
 ) -> Generator[Ask | Step, torch.Tensor | Guided | None, torch.Tensor]:
     """From `noise`, N(0, 1) on the device, to clean latents, which it returns.
 
     `scheduler` is a fresh one, `generators` (on the CPU, one a row) feed samplers that add noise.
     """
-    schedulers.set_steps(scheduler, steps)
+    first = index = schedulers.set_steps(scheduler, steps, start.strength if start else 1.0)
     times = _Times(scheduler, noise)
     options = schedulers.step_options(scheduler, generators)
     wants_negative = getattr(scheduler, "wants_negative", False)
@@ -73,8 +95,10 @@ def denoise(
     if factor != 1:
         scale = conditioning.guidance_scale * factor
         conditioning = dataclasses.replace(conditioning, guidance_scale=scale)
-    latents = noise * scheduler.init_noise_sigma
-    index = 0
+    if start is None or start.unseen:
+        latents = noise * scheduler.init_noise_sigma
+    else:
+        latents = noised(start.clean, noise, schedulers.level(scheduler, first))
     while index < times.total:
         timestep = scheduler.timesteps[index]
         sample = scheduler.scale_model_input(latents, timestep)
@@ -86,8 +110,18 @@ def denoise(
         latents = scheduler.step(noise_pred, timestep, latents, return_dict=False, **options)[0]
         denoised = estimate(sample, noise_pred, alpha_cumprod, scheduler.config.prediction_type)
         index += 1
-        yield Step(index, times.total, latents, denoised)
+        done, total = index - first, times.total - first
+        if start and start.blend:
+            behind = schedulers.progress(scheduler, done, total)
+            latents = start.blend(latents, schedulers.level(scheduler, index), behind)
+        yield Step(done, total, latents, denoised)
     return latents
+
+
+def noised(clean: torch.Tensor, noise: torch.Tensor, level: schedulers.Level) -> torch.Tensor:
+    """Clean latents as they are at noise `level`."""
+    signal, sigma = level
+    return clean * signal + noise * sigma
 
 
 class _Times:

@@ -1,16 +1,23 @@
-"""Seeds to noise, latents to pictures."""
+"""Seeds to noise, pictures to latents and back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional
 
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
     """One generator a picture, on the CPU, so that a seed means the same on every device."""
     return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+
+
+def further_seeds(sources: Sequence[torch.Generator]) -> list[int]:
+    """One more seed a picture, drawn from its own generator."""
+    return [int(torch.randint(2**53, (), generator=source)) for source in sources]
 
 
 def initial_noise(
@@ -24,6 +31,35 @@ def initial_noise(
 
 class Overflow(ArithmeticError):
     """The VAE's numbers have left the range of its number format; there is no picture."""
+
+
+def encode(vae: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    """Pictures (B, 3, height, width) in −1…1, sides multiples of 8, to latents (B, C, h, w) float32
+    on the VAE's device.
+
+    The mean of what the encoder finds likely is taken, not a sample: the same request must give the
+    same picture. One at a time, as in `decode`. Raises `Overflow`.
+    """
+    rows = [_encoded(vae, row) for row in pixels.split(1)]
+    return torch.cat(rows)
+
+
+def _encoded(vae: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    found = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode().float()
+    if not torch.isfinite(found).all():
+        raise Overflow
+    return found * vae.config.scaling_factor
+
+
+def resized(latents: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Latents (B, C, h, w) stretched to (B, C, height, width), in cells."""
+    return functional.interpolate(latents, (height, width), mode="bilinear")
+
+
+def to_pixels(image: Image.Image) -> torch.Tensor:
+    """An RGB picture as (1, 3, height, width) float32 in −1…1."""
+    levels = torch.from_numpy(np.asarray(image, np.float32)).permute(2, 0, 1)
+    return (levels / 127.5 - 1)[None].contiguous()
 
 
 def decode(vae: torch.nn.Module, latents: torch.Tensor) -> list[Image.Image]:

@@ -15,7 +15,8 @@ import diffusers
 import torch
 
 from studio.diffusion.noise_schedules import BETA_END, BETA_START, TRAIN_TIMESTEPS, NoiseSchedule
-from studio.diffusion.samplers import SAMPLERS
+from studio.diffusion.samplers import DERIVED, SAMPLERS
+from studio.diffusion.samplers.base import Sampler
 from studio.diffusion.samplers.sde_multistep import SdeMultistep
 from studio.domain.errors import InvalidRequest
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, SamplerOptions, SchedulerSpec
@@ -62,7 +63,7 @@ def build(
     schedule = NoiseSchedule(resolved, options.optimal_sigmas, options.zero_snr)
     if spec.sampler in SAMPLERS:
         return SAMPLERS[spec.sampler](schedule, prediction_type, seeds, options)
-    cls = SdeMultistep if spec.sampler else getattr(diffusers, spec.diffusers_class)
+    cls = DERIVED.get(spec.sampler) or getattr(diffusers, spec.diffusers_class)
     wanted = {
         **_BASE,
         **spec.options,
@@ -84,20 +85,57 @@ def build(
     return scheduler
 
 
-def set_steps(scheduler: Any, steps: int) -> None:
-    """Fix the run's `timesteps`, on the host: one entry a U-Net call.
+def set_steps(scheduler: Any, steps: int, strength: float = 1.0) -> int:
+    """Fix the run's `timesteps`, on the host: one entry a U-Net call. Returns the index of the
+    first of them that is made.
 
-    On the host nothing in `step` waits for the device: with timesteps on a GPU several schedulers
-    read them back at every step. Telling the first index also keeps a schedule with two equal
-    timesteps (beta, from 32 steps) from being misread.
+    Of the `steps` the share `strength`, above 0 to 1, is gone through, rounded down as diffusers
+    does, but always one. On the host nothing in `step` waits for the device: with timesteps on a
+    GPU several schedulers read them back at every step. Telling the first index also keeps a
+    schedule with two equal timesteps (beta, from 32 steps) from being misread.
     """
     more = {}
     distilled_in = getattr(scheduler.config, "original_inference_steps", steps)
     if steps > distilled_in:  # LCM and TCD choose among the timesteps they were distilled at
         more["original_inference_steps"] = steps
     scheduler.set_timesteps(steps, device="cpu", **more)
+    left_out = steps - max(1, int(steps * strength))
+    if hasattr(scheduler, "begin_after"):
+        return scheduler.begin_after(left_out)
+    begin_index = left_out * scheduler.order
     if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(0)
+        scheduler.set_begin_index(begin_index)
+    return begin_index
+
+
+Level = tuple[float, float | torch.Tensor]
+"""Weights of the clean latents and of the noise in a sample. The latter may be (B, 1, 1, 1)."""
+
+CLEAN: Level = (1.0, 0.0)
+
+
+def level(scheduler: Any, index: int) -> Level:
+    """That of the sample of the next U-Net call, whose index is `index`; `CLEAN` after the last.
+
+    What diffusers' `add_noise` would do is found with two numbers on the host. It is never given
+    tensors of the device: it would upload its tables each time and leave some of them there, and
+    from then on every step would wait for the device.
+    """
+    if index >= len(scheduler.timesteps):
+        return CLEAN
+    if isinstance(scheduler, Sampler):
+        return 1.0, scheduler.noise_level
+    timestep = scheduler.timesteps[index : index + 1]
+    clean, noise = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    signal, sigma = scheduler.add_noise(clean, noise, timestep).tolist()
+    return signal, sigma
+
+
+def progress(scheduler: Any, done: int, total: int) -> float | torch.Tensor:
+    """The share of the way behind after `done` of `total` U-Net calls, 0 to 1; (B, 1, 1, 1) where
+    each picture has its own pace."""
+    own = getattr(scheduler, "progress", None)
+    return done / total if own is None or done == total else own
 
 
 def step_options(scheduler: Any, generators: Sequence[torch.Generator]) -> dict[str, Any]:

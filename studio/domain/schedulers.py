@@ -211,7 +211,7 @@ _SPECS = (
         honours=ANCESTRAL,
         zero_snr=_without(_TO_PURE_NOISE, "karras"),
     ),
-    SchedulerSpec("LMS", "LMSDiscreteScheduler", automatic="karras"),
+    SchedulerSpec("LMS", "LMSDiscreteScheduler", "Lms", automatic="karras"),
     SchedulerSpec(
         "Heun",
         "HeunDiscreteScheduler",
@@ -339,6 +339,7 @@ _SPECS = (
     SchedulerSpec(
         "PLMS",
         "PNDMScheduler",
+        "Plms",
         noise_schedules=("normal",),
         options={"skip_prk_steps": True},
         min_steps={"normal": 3},

@@ -2,35 +2,41 @@
 
 A run is a generator that holds its lease while it lives. It yields events for the world and asks
 for the engine; the engine answers the asks, so that those of several runs may later be answered
-by one U-Net call.
+by one U-Net call. A run is made of passes: one, but for an outpaint that is too large for one.
 """
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 
 import torch
-from PIL import Image
 
-from studio.diffusion import conditioning, inpainting, latents, predictors, preview, schedulers
+from studio.diffusion import conditioning, latents, predictors, preview, schedulers
 from studio.diffusion.denoise import Ask, Step, denoise
 from studio.domain import errors, events, infotext
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SamplerOptions
+from studio.engine import editing
+from studio.engine.editing import Editing
 from studio.engine.protocol import WantsPreview, never
+from studio.engine.vae import Vae
+from studio.imaging import plans
+from studio.imaging.plans import Pass
 from studio.models.loader import Models
 from studio.models.manager import ModelManager
 
 log = logging.getLogger(__name__)
 
-_OVERFLOWED = (
-    "This VAE overflows in half precision, so the picture was decoded again in float32, which "
-    "takes longer. Another VAE of the family may not need it."
-)
+Work = Generator[events.Event | Ask, torch.Tensor | None, None]
+
+
+def _no_pictures(reference: str) -> bytes:
+    raise errors.NotFound(f"{errors.shorten(reference)}: this engine was given no pictures.")
 
 
 class StableDiffusionRun:
@@ -43,25 +49,33 @@ class StableDiffusionRun:
         self.cancelled = False
         self.retried = False
         self.predictor: predictors.Predictor | None = None
-        self.work: Generator[events.Event | Ask, torch.Tensor | None, None] | None = None
+        self.work: Work | None = None
 
     def cancel(self) -> None:
         self.cancelled = True
 
 
 class StableDiffusionEngine:
-    """Runs requests on one device; `select` says which models a request needs, and `manager`
-    holds them. `short_hash` gives a model's ten digits for the infotext, None if not yet known."""
+    """Runs requests on one device.
+
+    manager     holds the models
+    select      says which of them a request needs
+    short_hash  gives a model's ten digits for the infotext, None if not yet known
+    read        gives the bytes of a task's picture by its reference; raises InvalidRequest or
+                NotFound where it cannot
+    """
 
     def __init__(
         self,
         manager: ModelManager,
         select: Callable[[GenerationRequest], Selection],
         short_hash: Callable[[ModelRef], str | None] = lambda ref: None,
+        read: Callable[[str], bytes] = _no_pictures,
     ) -> None:
         self._manager = manager
         self._select = select
         self._short_hash = short_hash
+        self._read = read
 
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""
@@ -113,11 +127,14 @@ class StableDiffusionEngine:
         self._manager.free()
         return events.Failed(type(failed).__name__, str(failed))
 
-    def _work(
-        self, run: StableDiffusionRun
-    ) -> Generator[events.Event | Ask, torch.Tensor | None, None]:
+    def _work(self, run: StableDiffusionRun) -> Work:
         """The whole life of a run, in the order of its events."""
         selection = self._select(run.request)
+        edit = Editing(run.request, plans.plan(run.request, self._read))
+        if edit.begins_with_picture and run.request.task.strength == 0:
+            yield events.Started()
+            yield events.Finished(self._pictures(run, selection, edit, None), 0.0)
+            return
         for stage, fraction in self._manager.prepare(selection):
             yield events.Loading(stage, fraction)
             if run.cancelled:
@@ -125,103 +142,88 @@ class StableDiffusionEngine:
         with self._manager.lease(selection) as models:
             started_s = time.monotonic()
             yield events.Started()
-            last = yield from self._denoise(run, models)
-            if last is None:
-                yield events.Cancelled(())
-                return
-            images, warning = self._decode(models, last.denoised if run.cancelled else last.latents)
-            pictures = self._pictures(run, selection, images, warning)
+            warning, drawn = yield from self._draw(run, models, edit)
+            pictures = self._pictures(run, selection, edit, warning) if drawn else ()
             if run.cancelled:
                 yield events.Cancelled(pictures)
             else:
                 yield events.Finished(pictures, time.monotonic() - started_s)
 
+    def _draw(
+        self, run: StableDiffusionRun, models: Models, edit: Editing
+    ) -> Generator[events.Event | Ask, torch.Tensor | None, tuple[str | None, bool]]:
+        """All passes, into the canvases of `edit`. Answers with a word of warning, if any, and
+        whether anything was drawn, which it was not if cancelled before the first step."""
+        request, family = run.request, models.ref.family
+        self._manager.bring(*(encoder.part for encoder in family.prompt_encoders), "vae")
+        vae = Vae(self._manager, models.vae)
+        told_apart = models.unet.config.in_channels > family.latent_channels
+        generators = latents.generators(_seeds(request))
+        drawing = _Drawing(
+            run,
+            models,
+            edit,
+            editing.Setting(request.task, vae, told_apart, generators),
+            _condition(request, models, self._manager.device),
+            _Clock(len(edit.passes)),
+        )
+        run.predictor = predictors.ClassifierFreeGuidance(predictors.UNetPredictor(models.unet))
+        warning, drawn = None, False
+        for number, part in enumerate(edit.passes):
+            last = yield from self._denoise(drawing, part, is_first=number == 0)
+            if last is None:
+                break
+            images, warning = vae.decode(last.denoised if run.cancelled else last.latents)
+            edit.paste(part, images)
+            drawn = True
+        return warning, drawn
+
     def _denoise(
-        self, run: StableDiffusionRun, models: Models
+        self, drawing: _Drawing, part: Pass, is_first: bool
     ) -> Generator[events.Event | Ask, torch.Tensor | None, Step | None]:
         """Answers with the last step that was made; None if cancelled before the first."""
-        request, device = run.request, self._manager.device
-        family = models.ref.family
-        seeds = range(request.seed, request.seed + request.batch_size)
-        sources = latents.generators(seeds)
-        noise = latents.initial_noise(
-            sources,
-            family.latent_channels,
-            request.height // family.vae_factor,
-            request.width // family.vae_factor,
-        )
+        run, models, request = drawing.run, drawing.models, drawing.run.request
+        family, generators = models.ref.family, drawing.setting.generators
+        width, height = (side // family.vae_factor for side in part.size)
+        noise = latents.initial_noise(generators, family.latent_channels, height, width)
+        noise = noise.to(self._manager.device)
+        start, told = editing.begin(drawing.setting, part, drawing.edit.canvases, noise)
+        words = conditioning.at_size(drawing.words, family, part.size)
+        words = dataclasses.replace(words, extra_channels=told)
         scheduler = schedulers.build(
             request.scheduler,
             request.noise_schedule,
             models.ref.prediction_type or "epsilon",
-            seeds,
+            _seeds(request) if is_first else latents.further_seeds(generators),
             _sampler_options(request, models.ref),
         )
-        self._manager.bring(*(encoder.part for encoder in family.prompt_encoders), "vae")
-        words = _condition(request, models, device)
         self._manager.bring("unet")
-        run.predictor = predictors.ClassifierFreeGuidance(predictors.UNetPredictor(models.unet))
         show = preview.previewer(models.ref.path, family.preview_factors, models.tiny_vae)
-        loop = denoise(noise.to(device), scheduler, request.steps, words, sources)
-        clock = _Clock()
+        shown = drawing.edit.shown(part)
+        loop = denoise(noise, scheduler, request.steps, words, generators, start)
         last, answer = None, None
         while not run.cancelled:
             try:
                 item = loop.send(answer)
             except StopIteration:
+                drawing.clock.pass_is_over()
                 return last
             if isinstance(item, Ask):
                 answer = yield item
                 continue
             last, answer = item, None
-            yield events.Progress(last.index, last.total, clock.left_s(last))
-            if run.wants_preview() and last.index < last.total:
-                yield events.Preview(last.index, preview.as_jpeg(show(last.denoised)))
+            progress = drawing.clock.progress(last)
+            yield progress
+            if run.wants_preview() and progress.step < progress.total:
+                small = shown.in_place(show(last.denoised))
+                yield events.Preview(progress.step, preview.as_jpeg(small))
         return last
-
-    def _decode(self, models: Models, clean: torch.Tensor) -> tuple[list[Image.Image], str | None]:
-        """The pictures, and a word of warning to go with them, if any."""
-        if not torch.isfinite(clean).all():
-            raise errors.EngineError(
-                "The numbers overflowed and the picture is lost. Start the studio with "
-                "--dtype float32, or lower the guidance scale."
-            )
-        self._manager.bring("vae")
-        try:
-            return self._decode_at_once_or_tiled(models.vae, clean), None
-        except latents.Overflow:
-            return self._decode_exactly(models.vae, clean), _OVERFLOWED
-
-    def _decode_exactly(self, vae: torch.nn.Module, clean: torch.Tensor) -> list[Image.Image]:
-        """In float32, with a copy: the VAE itself stays as others know it."""
-        log.warning("the VAE's numbers overflowed in %s: decoding again in float32", vae.dtype)
-        try:
-            return self._decode_at_once_or_tiled(copy.deepcopy(vae).float(), clean)
-        except latents.Overflow:
-            raise errors.EngineError(
-                "The VAE makes no picture of these latents, in float32 neither: its weights are "
-                "broken or those of another family. Choose another VAE."
-            ) from None
-
-    def _decode_at_once_or_tiled(
-        self, vae: torch.nn.Module, clean: torch.Tensor
-    ) -> list[Image.Image]:
-        try:
-            return latents.decode(vae, clean)
-        except torch.OutOfMemoryError:
-            self._manager.free()
-            log.warning("not enough memory to decode at once, decoding in tiles")
-            vae.enable_tiling()
-            try:
-                return latents.decode(vae, clean)
-            finally:
-                vae.disable_tiling()
 
     def _pictures(
         self,
         run: StableDiffusionRun,
         selection: Selection,
-        images: Sequence[Image.Image],
+        edit: Editing,
         warning: str | None,
     ) -> tuple[events.Picture, ...]:
         request = run.request
@@ -237,38 +239,63 @@ class StableDiffusionEngine:
                 infotext=infotext.write(request, request.seed + place, known),
                 partial=run.cancelled,
                 warning=warning,
+                outside_mask_max_difference=edit.max_difference(image),
             )
-            for place, image in enumerate(images)
+            for place, image in enumerate(edit.canvases)
         )
 
 
-class _Clock:
-    """Seconds left, from the mean of the steps since the first (which pays for warming up)."""
+@dataclass(frozen=True)
+class _Drawing:
+    """What the passes of one run share."""
 
-    def __init__(self) -> None:
+    run: StableDiffusionRun
+    models: Models
+    edit: Editing
+    setting: editing.Setting
+    words: conditioning.Conditioning
+    clock: _Clock
+
+
+class _Clock:
+    """Progress over all passes, and the seconds left, from the mean of the steps since the first
+    (which pays for warming up)."""
+
+    def __init__(self, passes: int) -> None:
+        self._left = passes
+        self._before = 0
+        self._last = events.Progress(0, 0, None)
         self._first: tuple[int, float] | None = None
 
-    def left_s(self, step: Step) -> float | None:
+    def progress(self, step: Step) -> events.Progress:
         now_s = time.monotonic()
+        done, total = self._before + step.index, self._before + step.total * self._left
+        eta_s = None
         if self._first is None:
-            self._first = (step.index, now_s)
-            return None
-        first, since_s = self._first
-        return (now_s - since_s) / (step.index - first) * (step.total - step.index)
+            self._first = (done, now_s)
+        else:
+            first, since_s = self._first
+            eta_s = (now_s - since_s) / (done - first) * (total - done)
+        self._last = events.Progress(done, total, eta_s)
+        return self._last
+
+    def pass_is_over(self) -> None:
+        """What follows are the steps of the next one."""
+        self._before, self._left = self._last.step, self._left - 1
+
+
+def _seeds(request: GenerationRequest) -> range:
+    return range(request.seed, request.seed + request.batch_size)
 
 
 def _condition(
     request: GenerationRequest, models: Models, device: torch.device
 ) -> conditioning.Conditioning:
-    """The same words for every row of the batch; nothing is kept where the U-Net could keep it."""
-    family = models.ref.family
+    """The same words for every row of the batch."""
     words = conditioning.TextModels(
-        family, models.tokenizers, models.text_encoders, models.embeddings
+        models.ref.family, models.tokenizers, models.text_encoders, models.embeddings
     )
-    extra = None
-    if models.unet.config.in_channels > family.latent_channels:
-        extra = inpainting.nothing_kept(models.vae, request.height, request.width).to(device)
-    return conditioning.condition(request, words, device, extra)
+    return conditioning.condition(request, words, device)
 
 
 def _sampler_options(request: GenerationRequest, ref: ModelRef) -> SamplerOptions:

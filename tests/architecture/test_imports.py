@@ -21,7 +21,17 @@ ARROWS = {
     "imaging": {"domain", "imaging"},
     "engine.protocol": {"domain"},
     "engine.fake": {"domain", "engine.protocol"},
-    "engine.stable_diffusion": {"domain", "engine.protocol", "imaging", "models", "diffusion"},
+    "engine.stable_diffusion": {
+        "domain",
+        "engine.editing",
+        "engine.protocol",
+        "engine.vae",
+        "imaging",
+        "models",
+        "diffusion",
+    },
+    "engine.editing": {"domain", "engine.vae", "imaging", "diffusion"},
+    "engine.vae": {"domain", "models", "diffusion"},
     "diffusion": {"domain", "diffusion"},
     "models": {"domain", "models"},
     "picturebook": {"domain", "models", "diffusion", "engine", "imaging", "picturebook"},
@@ -71,7 +81,14 @@ ARROWS = {
 the public names, imports for its callers alone."""
 
 ONLY_IN = {
-    "torch": {"diffusion", "models", "engine.stable_diffusion", "picturebook"},
+    "torch": {
+        "diffusion",
+        "models",
+        "engine.editing",
+        "engine.stable_diffusion",
+        "engine.vae",
+        "picturebook",
+    },
     "diffusers": {"diffusion", "models", "picturebook"},
     "transformers": {"diffusion", "models", "picturebook"},
     "cv2": {"imaging", "picturebook"},

@@ -13,6 +13,8 @@ from studio.diffusion.samplers.dpmpp_2s import DpmPlusPlus2SAncestral
 from studio.diffusion.samplers.dpmpp_sde import DpmPlusPlusSde
 from studio.diffusion.samplers.euler import Euler, EulerAncestral
 from studio.diffusion.samplers.heun import Heun, HeunPlusPlus, Restart
+from studio.diffusion.samplers.multistep import Lms, Plms
+from studio.diffusion.samplers.sde_multistep import SdeMultistep
 
 SAMPLERS: Mapping[str, type[Sampler]] = MappingProxyType(
     {
@@ -36,3 +38,8 @@ SAMPLERS: Mapping[str, type[Sampler]] = MappingProxyType(
         )
     }
 )
+
+DERIVED: Mapping[str, type] = MappingProxyType(
+    {cls.__name__: cls for cls in (Lms, Plms, SdeMultistep)}
+)
+"""Those that are a class of diffusers with something put right."""

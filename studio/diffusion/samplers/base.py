@@ -93,6 +93,12 @@ class Sampler:
             called[call] = known.get(float(self._called[call]), called[call])
         self.timesteps = called.to(device, torch.float32)
 
+    def begin_after(self, steps: int) -> int:
+        """Leave the first `steps` of the run out: what comes in has the noise that is left then.
+        Returns the index of the first U-Net call."""
+        self.set_begin_index(self._first_calls[steps])
+        return self._first_calls[steps]
+
     def set_begin_index(self, begin_index: int = 0) -> None:
         """Begin at that U-Net call. Raises ValueError where it is not the first of a step."""
         # Of several steps that begin there the last: those before it make no call.
@@ -130,9 +136,20 @@ class Sampler:
         self, original_samples: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
     ) -> torch.Tensor:
         """Clean latents as they would be at `timesteps` (1,) or (B,), of `self.timesteps`."""
-        places = [self.timesteps.tolist().index(t) for t in timesteps.tolist()]
-        sigmas = self._called[places].to(original_samples.device)
-        return original_samples + noise * sigmas.reshape(-1, 1, 1, 1)
+        sigmas = self._called[[self._place_of(t) for t in timesteps.tolist()]]
+        return original_samples + noise * sigmas.to(original_samples.device).reshape(-1, 1, 1, 1)
+
+    def _place_of(self, timestep: float) -> int:
+        """The present call, if it is at `timestep`: rounded, those of several calls are equal."""
+        known = self.timesteps.tolist()
+        if self._index < len(known) and known[self._index] == timestep:
+            return self._index
+        return known.index(timestep)
+
+    @property
+    def noise_level(self) -> float | torch.Tensor:
+        """σ of the present call: a number, or (B, 1, 1, 1) where each picture has its own pace."""
+        return float(self._sigma)
 
     @property
     def _sigma(self) -> torch.Tensor:

@@ -33,16 +33,33 @@ class DpmAdaptive(Sampler):
     order = 3
 
     def set_timesteps(self, num_inference_steps: int, device: str = "cpu") -> None:
-        self._top = torch.tensor(self.schedule.sigma_max, dtype=torch.float32)
-        self._ends = (-math.log(self.schedule.sigma_max), -math.log(self.schedule.sigma_min))
-        self._guess, self._rows = num_inference_steps, None
-        start = self.schedule.timesteps_of(self._top.numpy())
-        self.timesteps = torch.full((num_inference_steps,), float(start), dtype=torch.float32)
+        self._asked = num_inference_steps
+        self.begin_after(0)
+
+    def begin_after(self, steps: int) -> int:
+        """Leaves their share of the way in λ out, as if steps had equal width."""
+        start, end = -math.log(self.schedule.sigma_max), -math.log(self.schedule.sigma_min)
+        self._ends = (start + (end - start) * steps / self._asked, end)
+        self._top = torch.tensor(math.exp(-self._ends[0]), dtype=torch.float32)
+        self._guess, self._rows = self._asked - steps, None
+        timestep = float(self.schedule.timesteps_of(self._top.numpy()))
+        self.timesteps = torch.full((self._guess,), timestep, dtype=torch.float32)
+        return 0
 
     def set_begin_index(self, begin_index: int = 0) -> None:
         """Raises ValueError for any but 0: its calls are not known beforehand."""
         if begin_index:
             raise ValueError("DPM adaptive can only begin at the beginning.")
+
+    @property
+    def noise_level(self) -> float | torch.Tensor:
+        return float(self._top) if self._rows is None else self._levels
+
+    @property
+    def progress(self) -> torch.Tensor:
+        """The share of the way in λ that is behind each picture, (B, 1, 1, 1), 0 to 1."""
+        start, end = self._ends
+        return ((-self._levels.log() - start) / (end - start)).clamp(0, 1)
 
     @property
     def _sigma(self) -> torch.Tensor:

@@ -76,6 +76,12 @@ class DpmFast(Sampler):
         points = np.exp(np.linspace(math.log(highest), math.log(lowest), pieces + 1))
         return points, self.schedule.timesteps_of(points)
 
+    def begin_after(self, steps: int) -> int:
+        """`steps` are calls here; a step is not begun in its middle, so up to two more are made."""
+        begin_index = max(first for first in self._first_calls if first <= steps)
+        self.set_begin_index(begin_index)
+        return begin_index
+
     def _step(self, x: torch.Tensor, i: int) -> Calls:
         if i == len(self._orders):  # from the smallest σ to 0: it ends above
             return x

@@ -66,13 +66,26 @@ class Restart(Heun):
     def _points(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
         again, times = (0, 0) if steps < 20 else (9, 1) if steps < 36 else (steps // 4, 2)
         points, timesteps = self.schedule.points(steps - again * times)
+        # σ gone through once; the steps asked for; where the last part begins that is gone again.
+        self._once, self._asked, self._last_time = points, steps, 0
         if times == 0:
             return points, timesteps
         turn = int(np.abs(points - self.AT).argmin())
         back = int(np.abs(points - self.BACK_TO).argmin())
         part = karras(again + 1, points[turn], points[back])
+        self._last_time = turn + 1 + len(part) * (times - 1)
         points = np.concatenate([points[: turn + 1], *[part] * times, points[turn + 1 :]])
         return points, self.schedule.timesteps_of(points)
+
+    def begin_after(self, steps: int) -> int:
+        """The share of `steps` is left out of the way gone once. Where that ends below the σ it
+        would go back to, it does not: more of the picture would change than was asked for."""
+        step = steps * len(self._once) // self._asked
+        begin = self._once[step]
+        if self._last_time and begin < self.sigmas[self._last_time]:
+            later = self.sigmas[self._last_time :].numpy() <= begin * (1 + 1e-6)
+            step = self._last_time + int(later.argmax())
+        return super().begin_after(step)
 
     def _step(self, x: torch.Tensor, i: int) -> Calls:
         sigma, following = self.sigmas[i], self.sigmas[i + 1]

@@ -1,0 +1,189 @@
+"""The pictures of a run as they come about: what each pass begins with, how it gets into the
+canvas, and that nothing else was touched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from studio.diffusion import inpainting, latents
+from studio.diffusion.denoise import Start
+from studio.domain.geometry import Box
+from studio.domain.request import GenerationRequest
+from studio.domain.tasks import Inpaint, Task
+from studio.engine.vae import Vae
+from studio.imaging import difference
+from studio.imaging.plans import Pass, Plan
+from studio.imaging.resizing import resized
+
+_LARGEST_PREVIEW = 1024
+"""The longer side of a preview, a batch's grid included."""
+
+
+class Editing:
+    """`plan` is None where a run begins with no picture: one pass, which is the picture.
+
+    canvases  one RGB picture for each of the batch, as the passes left it; empty until there is one
+    passes    to be run one after the other
+    """
+
+    def __init__(self, request: GenerationRequest, plan: Plan | None) -> None:
+        self._plan = plan
+        self._rows = request.batch_size
+        self.canvases: list[Image.Image] = []
+        size = request.width, request.height
+        self.passes = plan.passes if plan else (Pass(size, Box(0, 0, *size)),)
+        if plan:
+            self.canvases = [plan.before] * self._rows
+
+    @property
+    def begins_with_picture(self) -> bool:
+        return self._plan is not None
+
+    def paste(self, run: Pass, drawn: Sequence[Image.Image]) -> None:
+        """Put what `run` has drawn, RGB of its size, into the canvases."""
+        if self._plan is None:
+            self.canvases = list(drawn)
+        else:
+            pairs = zip(self.canvases, drawn, strict=True)
+            self.canvases = [run.pasted(canvas, picture) for canvas, picture in pairs]
+
+    def max_difference(self, canvas: Image.Image) -> int | None:
+        """The largest change of a channel where the mask is zero; None without a mask."""
+        if self._plan is None or self._plan.mask is None:
+            return None
+        return difference.max_outside(self._plan.before, canvas, self._plan.mask)
+
+    def shown(self, run: Pass) -> Shown:
+        return Shown(run, self.canvases)
+
+
+class Shown:
+    """Previews of a pass, in place: `in_place` puts them into small copies of the canvases."""
+
+    def __init__(self, run: Pass, canvases: Sequence[Image.Image]) -> None:
+        self._run = run
+        self._canvases = canvases
+        self._small: list[Image.Image] = []
+
+    def in_place(self, previews: Sequence[Image.Image]) -> list[Image.Image]:
+        """`previews` are RGB of the shape of the pass, of any size."""
+        whole = self._canvases and self._run.box.size == self._canvases[0].size
+        if not self._canvases or (whole and self._run.blend is None):
+            return list(previews)
+        if not self._small:
+            self._shrink()
+        pairs = zip(self._small, previews, strict=True)
+        return [self._pasted(canvas, preview) for canvas, preview in pairs]
+
+    def _shrink(self) -> None:
+        columns = math.ceil(math.sqrt(len(self._canvases)))
+        scale = min(1.0, _LARGEST_PREVIEW / columns / max(self._canvases[0].size))
+
+        def scaled(length: int) -> int:
+            return round(length * scale)
+
+        box = self._run.box
+        self._place = scaled(box.left), scaled(box.top)
+        self._size = max(1, scaled(box.size[0])), max(1, scaled(box.size[1]))
+        self._blend = self._run.blend and self._run.blend.resize(self._size)
+        width, height = self._canvases[0].size
+        small = max(1, scaled(width)), max(1, scaled(height))
+        first = resized(self._canvases[0], small)
+        alike = [canvas is self._canvases[0] for canvas in self._canvases]
+        self._small = [
+            first if same else resized(canvas, small)
+            for same, canvas in zip(alike, self._canvases, strict=True)
+        ]
+
+    def _pasted(self, canvas: Image.Image, preview: Image.Image) -> Image.Image:
+        canvas = canvas.copy()
+        canvas.paste(preview.resize(self._size), self._place, self._blend)
+        return canvas
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the passes of a run have in common.
+
+    task         of the request
+    vae          encodes what they begin with
+    told_apart   the U-Net takes mask and masked latents beside the latents (9 channels)
+    generators   one a picture, on the CPU
+    """
+
+    task: Task
+    vae: Vae
+    told_apart: bool
+    generators: Sequence[torch.Generator]
+
+
+def begin(
+    setting: Setting, run: Pass, canvases: Sequence[Image.Image], noise: torch.Tensor
+) -> tuple[Start | None, torch.Tensor | None]:
+    """What the pass begins with (None: with `noise` alone, (B, C, h, w) on the device), and the
+    channels that a U-Net for inpainting takes beside its latents (None for others)."""
+    rows = len(noise)
+    if not canvases:
+        return None, _all_new(setting, run, rows) if setting.told_apart else None
+    clean = _encoded(setting.vae, [run.encoded(canvas) for canvas in _distinct(canvases)], noise)
+    if run.mask is None:
+        told = _all_new(setting, run, rows) if setting.told_apart else None
+        return Start(clean, setting.task.strength), told
+    return _masked(setting, run, canvases, clean, noise)
+
+
+def _masked(
+    setting: Setting,
+    run: Pass,
+    canvases: Sequence[Image.Image],
+    clean: torch.Tensor,
+    noise: torch.Tensor,
+) -> tuple[Start, torch.Tensor | None]:
+    task = setting.task
+    soft = isinstance(task, Inpaint) and task.soft
+    kind = task.masked_content if isinstance(task, Inpaint) else "fill"
+    mask = (inpainting.amounts if soft else inpainting.covered)(run.mask).to(noise.device)
+    clean = inpainting.content(kind, clean, mask, setting.generators)
+    # As in diffusers' pipeline: what is to be forgotten does not shine through the first noise.
+    unseen = not soft and kind == "original" and task.strength == 1
+    told = None
+    if setting.told_apart:
+        sources = [run.source(canvas) for canvas in _distinct(canvases)]
+        pixels = torch.cat([inpainting.masked_pixels(source, run.mask) for source in sources])
+        told = inpainting.told(mask.ceil(), _for_all(setting.vae.encode(pixels), noise))
+    blend = None  # a U-Net that sees what is kept draws it by itself
+    if soft:
+        blend = inpainting.SoftBlend(clean, noise, mask)
+    elif told is None:
+        blend = inpainting.HardBlend(clean, noise, mask)
+    return Start(clean, task.strength, blend, unseen), told
+
+
+def _all_new(setting: Setting, run: Pass, rows: int) -> torch.Tensor:
+    """For a picture of which nothing is kept."""
+    width, height = run.size
+    kept = setting.vae.encode(inpainting.gray_pixels(height, width)).expand(rows, -1, -1, -1)
+    return inpainting.told(torch.ones_like(kept[:1, :1]), kept)
+
+
+def _encoded(vae: Vae, images: Sequence[Image.Image], like: torch.Tensor) -> torch.Tensor:
+    """Their latents, of the shape and on the device of `like`."""
+    found = vae.encode(torch.cat([latents.to_pixels(image) for image in images]))
+    if found.shape[2:] != like.shape[2:]:
+        found = latents.resized(found, *like.shape[2:])
+    return _for_all(found, like)
+
+
+def _for_all(rows: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """One row for all of a batch, or one for each."""
+    return rows.to(like.device).expand(len(like), -1, -1, -1)
+
+
+def _distinct(canvases: Sequence[Image.Image]) -> Sequence[Image.Image]:
+    """All of them, or the first where they are one and the same, which is encoded once then."""
+    return canvases[:1] if all(canvas is canvases[0] for canvas in canvases) else canvases

@@ -1,0 +1,82 @@
+"""A VAE at work for one run, and what is done when its numbers overflow or memory is short."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from PIL import Image
+
+from studio.diffusion import latents
+from studio.domain import errors
+from studio.models.manager import ModelManager
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+_OVERFLOWED = (
+    "This VAE overflows in half precision, so the picture was decoded again in float32, which "
+    "takes longer. Another VAE of the family may not need it."
+)
+
+
+class Vae:
+    """`module` is leased from `manager`, and stays as others know it."""
+
+    def __init__(self, manager: ModelManager, module: torch.nn.Module) -> None:
+        self._manager = manager
+        self._module = module
+
+    def decode(self, clean: torch.Tensor) -> tuple[list[Image.Image], str | None]:
+        """The pictures of latents (B, C, h, w), and a word of warning to go with them, if any.
+        Raises EngineError where there is no picture in them."""
+        if not torch.isfinite(clean).all():
+            raise errors.EngineError(
+                "The numbers overflowed and the picture is lost. Start the studio with "
+                "--dtype float32, or lower the guidance scale."
+            )
+        images, again = self._exactly_if_need_be(latents.decode, clean)
+        return images, _OVERFLOWED if again else None
+
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Latents (B, C, h, w) float32 of pictures (B, 3, height, width) in −1…1. Raises
+        EngineError where the VAE makes none."""
+        return self._exactly_if_need_be(latents.encode, pixels)[0]
+
+    def _exactly_if_need_be(
+        self, work: Callable[[torch.nn.Module, torch.Tensor], Result], tensor: torch.Tensor
+    ) -> tuple[Result, bool]:
+        """(what `work` makes of the VAE and `tensor`, was it made once more in float32?)."""
+        self._manager.bring("vae")
+        try:
+            return self._at_once_or_tiled(work, self._module, tensor), False
+        except latents.Overflow:
+            log.warning("the VAE's numbers overflowed in %s: again in float32", self._module.dtype)
+        try:
+            return self._at_once_or_tiled(work, copy.deepcopy(self._module).float(), tensor), True
+        except latents.Overflow:
+            raise errors.EngineError(
+                "The VAE makes no picture of these latents, in float32 neither: its weights are "
+                "broken or those of another family. Choose another VAE."
+            ) from None
+
+    def _at_once_or_tiled(
+        self,
+        work: Callable[[torch.nn.Module, torch.Tensor], Result],
+        module: torch.nn.Module,
+        tensor: torch.Tensor,
+    ) -> Result:
+        try:
+            return work(module, tensor)
+        except torch.OutOfMemoryError:
+            self._manager.free()
+            log.warning("not enough memory for the VAE at once: in tiles")
+            module.enable_tiling()
+            try:
+                return work(module, tensor)
+            finally:
+                module.disable_tiling()
