@@ -206,7 +206,7 @@ class Studio:
         )
         log.info("Device: %s, %s", describe(manager.device), _dtype_name(manager))
         engine = StableDiffusionEngine(
-            manager, partial(select, self.catalog), self.catalog.short_hash
+            manager, partial(select, self.catalog), self.catalog.short_hash, self.sources.read
         )
         self._manager = manager
         if self._warm_up and self.default_checkpoint:
