@@ -7,6 +7,7 @@ import { examples } from "./welcome.js";
 import { Viewer } from "./viewer.js";
 
 export { badges } from "./badges.js";
+export { canvas } from "./canvas.js";
 export { catalog } from "./catalog.js";
 export { choice } from "./choices.js";
 export { menu, prose, seed, sizes, slider } from "./fields.js";
