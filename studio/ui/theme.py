@@ -22,6 +22,7 @@ _STYLES = (
     "layout.css",
     "fields.css",
     "viewer.css",
+    "canvas.css",
     "choices.css",
     "details.css",
     "models.css",
