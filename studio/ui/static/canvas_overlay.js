@@ -1,0 +1,145 @@
+// The mask as it is seen: its colour over the picture, redrawn only where it changed. Of a large
+// picture a part around what is in sight, at no finer grain than the screen shows.
+
+const MOST_PIXELS = 6_000_000;
+const MARGIN = 0.25;
+
+export class Overlay {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.colours = new Uint32Array(256);
+    this.mask = null;
+    this.dirty = null;
+    this.frame = 0;
+    this.onDrawn = () => {};
+  }
+
+  /** `colour` as #rrggbb, `opacity` 0 to 1. */
+  tint(colour, opacity) {
+    const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+    const bytes = new Uint8Array(this.colours.buffer);
+    for (let value = 0; value < 256; value += 1) bytes.set([r, g, b, value], 4 * value);
+    this.canvas.style.opacity = opacity;
+    if (this.mask) this.paint(0, 0, this.mask.width, this.mask.height);
+  }
+
+  show(mask) {
+    this.mask = mask;
+    this.window = null;
+    this.canvas.hidden = !mask;
+    if (mask) mask.onPaint = (left, top, right, bottom) => this.paint(left, top, right, bottom);
+  }
+
+  /** These pixels of the mask changed. They are drawn with the next frame. */
+  paint(left, top, right, bottom) {
+    const old = this.dirty ?? { left, top, right, bottom };
+    this.dirty = {
+      left: Math.min(old.left, left),
+      top: Math.min(old.top, top),
+      right: Math.max(old.right, right),
+      bottom: Math.max(old.bottom, bottom),
+    };
+    this.frame ||= requestAnimationFrame(() => this.flush());
+  }
+
+  /** The view shows `seen` (a box in pixels of the picture), `scale` device pixels for one. */
+  follow(seen, scale) {
+    if (!this.mask) return;
+    const { width, height } = this.mask;
+    let step = 1;
+    let wanted = { left: 0, top: 0, right: width, bottom: height };
+    if (width * height > MOST_PIXELS) {
+      while (step * 2 * scale <= 1) step *= 2;
+      while (area(wanted) / step ** 2 > MOST_PIXELS) {
+        wanted = widened(seen, step, wanted);
+        if (area(wanted) / step ** 2 > MOST_PIXELS) step *= 2;
+      }
+    }
+    const now = this.window;
+    if (now && now.step === step && contains(now, seen, this.mask)) return;
+    this.window = { ...wanted, step };
+    this.place();
+  }
+
+  place() {
+    const { left, top, right, bottom, step } = this.window;
+    const { canvas } = this;
+    canvas.width = Math.ceil((right - left) / step);
+    canvas.height = Math.ceil((bottom - top) / step);
+    canvas.style.left = `${left}px`;
+    canvas.style.top = `${top}px`;
+    canvas.style.width = `${canvas.width * step}px`;
+    canvas.style.height = `${canvas.height * step}px`;
+    this.dirty = { left, top, right, bottom };
+    this.flush();
+  }
+
+  flush() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    const { dirty, window: part, mask } = this;
+    this.dirty = null;
+    if (!dirty || !part || !mask) return;
+    const { step } = part;
+    const left = Math.floor((Math.max(dirty.left, part.left) - part.left) / step);
+    const top = Math.floor((Math.max(dirty.top, part.top) - part.top) / step);
+    const right = Math.ceil((Math.min(dirty.right, part.right) - part.left) / step);
+    const bottom = Math.ceil((Math.min(dirty.bottom, part.bottom) - part.top) / step);
+    if (left >= right || top >= bottom) return;
+    const image = new ImageData(right - left, bottom - top);
+    const pixels = new Uint32Array(image.data.buffer);
+    if (step === 1) this.fill(pixels, part.left + left, part.top + top, image);
+    else this.fillCoarse(pixels, part.left + left * step, part.top + top * step, image, step);
+    this.context.putImageData(image, left, top);
+    this.onDrawn();
+  }
+
+  fill(pixels, left, top, { width, height }) {
+    const { data, width: across } = this.mask;
+    for (let y = 0; y < height; y += 1) {
+      const from = (top + y) * across + left;
+      const to = y * width;
+      for (let x = 0; x < width; x += 1) pixels[to + x] = this.colours[data[from + x]];
+    }
+  }
+
+  /** Each pixel the greatest value of step × step of the mask: nothing masked goes unseen. */
+  fillCoarse(pixels, left, top, { width, height }, step) {
+    const { data, width: across, height: down } = this.mask;
+    for (let y = 0; y < height; y += 1) {
+      const y1 = Math.min(down, top + (y + 1) * step);
+      for (let x = 0; x < width; x += 1) {
+        const x1 = Math.min(across, left + (x + 1) * step);
+        let most = 0;
+        for (let v = top + y * step; v < y1; v += 1) {
+          for (let u = left + x * step; u < x1; u += 1) {
+            const value = data[v * across + u];
+            if (value > most) most = value;
+          }
+        }
+        pixels[y * width + x] = this.colours[most];
+      }
+    }
+  }
+}
+
+const area = ({ left, top, right, bottom }) => (right - left) * (bottom - top);
+
+/** `seen` with a margin, on whole steps, within `bounds`. */
+function widened(seen, step, bounds) {
+  const [across, down] = [seen.right - seen.left, seen.bottom - seen.top];
+  const snap = (at) => Math.floor(at / step) * step;
+  return {
+    left: snap(Math.max(0, seen.left - across * MARGIN)),
+    top: snap(Math.max(0, seen.top - down * MARGIN)),
+    right: Math.min(bounds.right, snap(seen.right + across * MARGIN) + step),
+    bottom: Math.min(bounds.bottom, snap(seen.bottom + down * MARGIN) + step),
+  };
+}
+
+const contains = (part, seen, { width, height }) =>
+  part.left <= Math.max(0, seen.left) &&
+  part.top <= Math.max(0, seen.top) &&
+  part.right >= Math.min(width, seen.right) &&
+  part.bottom >= Math.min(height, seen.bottom);
