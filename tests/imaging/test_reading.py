@@ -108,8 +108,8 @@ def test_cmyk_without_a_profile(format):
 
 def test_cmyk_goes_through_its_profile():
     image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
-    data = encoded(image, "JPEG", icc_profile=_profile_that_makes_all_gray())
-    assert reading.picture(data).getpixel((8, 8)) == pytest.approx((119, 119, 119), abs=2)
+    data = encoded(image, "JPEG", icc_profile=_profile_that_sees_black_alone())
+    assert reading.picture(data).getpixel((8, 8)) == pytest.approx((255, 255, 255), abs=2)
     broken = encoded(image, "JPEG", icc_profile=b"not a profile")
     assert reading.picture(broken).getpixel((8, 8))[0] > 200
 
@@ -199,12 +199,12 @@ def _png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> 
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def _profile_that_makes_all_gray() -> bytes:
-    """An ICC profile (version 2, CMYK to Lab) whose table says L = 50 for every ink."""
+def _profile_that_sees_black_alone() -> bytes:
+    """An ICC profile (version 2, CMYK to Lab) for which only black ink darkens the paper."""
     identity = struct.pack(">9i", *(65536 * (place % 4 == 0) for place in range(9)))
     curve = bytes(range(256))
     table = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + identity + curve * 4
-    table += bytes([128, 128, 128]) * 16 + curve * 3
+    table += bytes([255, 128, 128, 0, 128, 128]) * 8 + curve * 3
     table += bytes(-len(table) % 4)
     head = struct.pack(">I4sI4s4s4s", 144 + len(table), b"", 0x02400000, b"prtr", b"CMYK", b"Lab ")
     head += struct.pack(">6H4s28x3i", 2026, 1, 1, 0, 0, 0, b"acsp", 63190, 65536, 54061)
