@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 from studio.domain.errors import InvalidRequest, shorten
@@ -118,6 +119,47 @@ class PreprocessorSpec:
             return {each.name: each.checked(given.get(each.name)) for each in self.settings}
         except InvalidRequest as error:
             raise InvalidRequest(f"{self.name}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a preprocessor can run, and what it waits for.
+
+    found    where its files lie
+    missing  those that are not there; `ready` if none
+    source   the web address of the repository they are from
+    folder   where a download puts them, and where they may be put by hand
+    """
+
+    spec: PreprocessorSpec
+    found: tuple[Path, ...] = ()
+    missing: tuple[WeightFile, ...] = ()
+    source: str = ""
+    folder: Path | None = None
+
+    @property
+    def ready(self) -> bool:
+        return not self.missing
+
+    @property
+    def size_bytes(self) -> int:
+        """What there is to download."""
+        return sum(file.size_bytes for file in self.missing)
+
+    @property
+    def message(self) -> str:
+        """What is missing, how large, from where and where to put it; "" if it is ready."""
+        if self.ready:
+            return ""
+        files = " and ".join(f"{one.name} ({_megabytes(one.size_bytes)})" for one in self.missing)
+        place = f"put by hand into {self.folder}."
+        return f"{self.spec.title} needs {files} from {self.source}, to be downloaded or {place}"
+
+
+def _megabytes(size_bytes: int) -> str:
+    if size_bytes < 10**6:
+        return f"{max(1, round(size_bytes / 10**3))} kB"
+    return f"{size_bytes / 10**6:.0f} MB"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,64 @@
+// A result becomes the picture that an editing tab begins with, and the way back.
+
+import { restore } from "./form.js";
+import { put, recover, snapshot, sourceOf } from "./source.js";
+import { task, TASK_NAMES, showTask } from "./task.js";
+import { showView, view } from "./views.js";
+
+/** What `source.js` knows a result by. */
+const asSource = (picture, [width, height]) => ({
+  ref: `picture:${picture.id}`,
+  url: picture.url,
+  width,
+  height,
+});
+
+/**
+ * Put `picture`, of `size` [width, height], where the task `kind` begins, and show it.
+ * `offer(words, undo)` tells it and gives the way back.
+ */
+export async function send(picture, size, kind, offer) {
+  const from = { task: task(), view: view() };
+  showTask(kind);
+  const earlierView = view();
+  const earlier = snapshot(kind);
+  const back = () => {
+    showView(earlierView);
+    showTask(from.task);
+    showView(from.view);
+  };
+  showView("source"); // first: it may ask there what becomes of the mask
+  if (!(await put(kind, asSource(picture, size), { ask: true }))) {
+    back();
+    return;
+  }
+  offer(`Sent to ${TASK_NAMES[kind]}`, async () => {
+    await recover(kind, earlier);
+    back();
+  });
+}
+
+/** The next round: `picture` in place of the present source; the mask stays. */
+export function accept(picture, size, kind) {
+  return put(kind, asSource(picture, size), { ask: false, keep: true });
+}
+
+/** Everything as it was when `picture` was asked for: its tab, its pictures, its settings. */
+export async function takeUp(picture) {
+  const { request, seed } = picture;
+  const { kind, image, mask, ...rest } = request.task ?? { kind: "text_to_image" };
+  showTask(kind);
+  restore({ ...request, seed });
+  if (!image) return;
+  showView("source");
+  await put(kind, mask ? { ref: image, mask } : { ref: image }, { ask: false });
+  if (kind === "outpaint" && !rest.aspect_ratio) {
+    const { left, top, right, bottom } = rest;
+    recover(kind, { ...snapshot(kind), frame: { left, top, right, bottom } });
+  }
+  const { width, height } = sourceOf(kind);
+  const isOwnSize = request.width === roundedUp(width) && request.height === roundedUp(height);
+  if (isOwnSize) restore({ width: null, height: null });
+}
+
+const roundedUp = (side) => 8 * Math.ceil(side / 8);

@@ -1,0 +1,35 @@
+// The request's task on its way to the server: what the scripts know of it goes into one unseen
+// component, beside the controls of the form.
+
+import { value } from "./form.js";
+import { ready, sourceOf } from "./source.js";
+import { isEditing, task as current } from "./task.js";
+
+let props = null;
+
+export function task(part) {
+  props = part.props;
+}
+
+/** The present task: its `kind`, and for one that begins with a picture a promise of its `part`. It
+ * fails with words for people where something lacks. */
+export function collected() {
+  const kind = current();
+  return isEditing() ? { kind, part: ready(kind) } : { kind, part: null };
+}
+
+/** Make `task` part of what the form sends next. */
+export function put(task) {
+  props.value = task;
+}
+
+/** How large the result will be: {width, height}. A picture that is scaled down to be worked on has
+ * the size of the settled request, which has its shape. */
+export function expectedSize({ kind, left = 0, top = 0, right = 0, bottom = 0 }) {
+  const asked = { width: value("width"), height: value("height") };
+  if (kind === "text_to_image") return asked;
+  const { width, height } = sourceOf(kind);
+  if (kind === "outpaint") return { width: left + width + right, height: top + height + bottom };
+  const isFree = asked.width && asked.height && !(kind === "inpaint" && value("area") === "only_masked");
+  return isFree ? asked : { width, height };
+}

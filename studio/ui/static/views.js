@@ -1,0 +1,60 @@
+// What the place of the picture shows: what a task begins with (source), what became of it
+// (result), or the two together (compare, difference).
+
+import { read, write } from "./store.js";
+import { isEditing, onTask, task } from "./task.js";
+
+const KEPT = ["source", "result"];
+
+const views = read("views", {});
+const listeners = new Set();
+let canCompare = false;
+
+/** The view of the present task. Without a picture to begin with there is no source. */
+export function view() {
+  const usual = isEditing() ? "source" : "result";
+  const chosen = views[task()] ?? usual;
+  const isThere = chosen === "source" ? isEditing() : chosen === "result" || canCompare;
+  return isThere ? chosen : "result";
+}
+
+export function showView(name) {
+  views[task()] = name;
+  write("views", Object.fromEntries(Object.entries(views).filter(([, one]) => KEPT.includes(one))));
+  tell();
+}
+
+/** Is there a picture before the one shown, to compare it with? */
+export function allowCompare(allowed) {
+  if (canCompare === allowed) return;
+  canCompare = allowed;
+  tell();
+}
+
+/** Call `listener(view)` whenever another one shows. */
+export function onView(listener) {
+  listeners.add(listener);
+}
+
+export function bindViews(root) {
+  const buttons = [...root.querySelectorAll(".views [data-view]")];
+  for (const button of buttons) {
+    button.addEventListener("click", () => showView(button.dataset.view));
+  }
+  onView((shown) => {
+    for (const button of buttons) {
+      const name = button.dataset.view;
+      button.setAttribute("aria-pressed", String(name === shown));
+      button.disabled = !KEPT.includes(name) && !canCompare;
+      button.title = button.disabled ? "For a picture that was made from another" : "";
+    }
+  });
+  onTask(tell);
+  tell();
+}
+
+function tell() {
+  document.body.dataset.task = task();
+  document.body.dataset.view = view();
+  for (const listener of listeners) listener(view());
+}
