@@ -4,6 +4,9 @@ Stages run one after the other, each for its time budget: "vae", then "unet" (wi
 encoder), then "decoder" (the VAE's, sharpened while the latents stay), then "preview" (the small
 decoder that shows a forming picture). `--resume` goes on from the checkpoints in the work
 directory.
+
+`python -m studio.picturebook.train controlnet canny` trains a ControlNet for the finished model;
+`controlnet --help` says more.
 """
 
 import argparse
@@ -82,6 +85,7 @@ def parser():
     """The command line; further stages add themselves to STAGES."""
     arguments = argparse.ArgumentParser(prog="python -m studio.picturebook.train")
     arguments.description = __doc__.partition("\n")[0]
+    arguments.epilog = "controlnet KIND in place of all options: trains a ControlNet."
     arguments.add_argument("--stage", choices=[*STAGES, "all"], default="all")
     arguments.add_argument("--minutes", type=float, default=30, help="time budget of a stage")
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -100,6 +104,11 @@ def parser():
 
 def main(argv=None):
     """Run the stages asked for; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["controlnet"]:
+        from studio.picturebook import train_control
+
+        return train_control.main(argv[1:])
     options = parser().parse_args(argv)
     if options.threads:
         torch.set_num_threads(options.threads)
