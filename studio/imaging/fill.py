@@ -11,13 +11,18 @@ from studio.imaging.blending import blended
 MOST_PIXELS = 1_000_000
 """The smear is computed at no more pixels than this: it is smooth, finer would look the same."""
 
+_TRUSTED = [max(0, 255 - 4 * level) for level in range(256)]
+"""How far a pixel under a mask of that value is known. Half covered is not half known: where a mask
+ends in a blur, what is to vanish often reaches to its middle."""
+
 
 def smeared(image: Image.Image, mask: Image.Image) -> Image.Image:
     """`image` (RGB) with the colours around `mask` (L, same size) smeared over what it covers.
 
     What lies near the rim has its colours, what lies further in the mean of a wider and wider part
     of the rim (a pyramid of blurs, filled from coarse to fine: Gortler et al., "The Lumigraph",
-    1996, "push-pull"). Gray parts of the mask blend; where it is 0 the bytes stay.
+    1996, "push-pull"). Gray parts of the mask blend; where it is 0 the bytes stay. Where nothing at
+    all is known the fill is gray.
     """
     if mask.getbbox() is None:
         return image
@@ -30,8 +35,11 @@ def _known(image: Image.Image, mask: Image.Image) -> tuple[np.ndarray, np.ndarra
     and from 0 to 1 (height, width), reduced to at most `MOST_PIXELS`."""
     width, height = image.size
     scale = min(1.0, (MOST_PIXELS / (width * height)) ** 0.5)
+    known = mask.point(_TRUSTED)
+    if known.getbbox() is None:  # gray everywhere
+        known = ImageChops.invert(mask)
     seen = image.copy()
-    seen.putalpha(ImageChops.invert(mask))
+    seen.putalpha(known)
     seen = seen.convert("RGBa")  # colours times alpha: what is masked colours nothing around it
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
