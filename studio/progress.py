@@ -10,10 +10,11 @@ _CELLS = 24
 
 
 class ProgressBar:
-    """Draws events on `stream`; leaving the `with` clears the line."""
+    """Draws events on `stream`, `title` before them; leaving the `with` clears the line."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, title: str = "") -> None:
         self._stream = stream
+        self._title = title
         self._width = 0
 
     def __enter__(self) -> ProgressBar:
@@ -51,6 +52,7 @@ class ProgressBar:
         self._draw(f"{bar} {name} · {_size(done_bytes)} of {_size(total_bytes)}{rate}{left}")
 
     def _draw(self, text: str) -> None:
+        text = self._title + text
         self._stream.write("\r" + text.ljust(self._width))
         self._stream.flush()
         self._width = len(text)
