@@ -84,12 +84,12 @@ def _slider(name: str, label: str, bounds: str, unit: str) -> str:
     )
 
 
-def _menu(name: str, label: str, do: str, inside: str) -> str:
+def _menu(name: str, label: str, inside: str) -> str:
     """A button and what it unfolds."""
     words = text(label)
     return (
-        f'<div class="canvas-menu"><button type="button" class="icon-button" data-do="{do}" '
-        f'aria-expanded="false" aria-label="{words}" title="{words}">{_icon(name)}</button>'
+        '<div class="canvas-menu"><button type="button" class="plain" data-do="menu" '
+        f'aria-expanded="false" title="{words}">{_icon(name)}<span>{words}</span></button>'
         f'<div class="canvas-panel" role="group" aria-label="{words}" hidden>{inside}</div></div>'
     )
 
@@ -217,12 +217,12 @@ _MASK_BAR = f"""
     <button type="button" data-sign="add" aria-pressed="true">Add</button>
     <button type="button" data-sign="remove" aria-pressed="false">Remove</button>
   </div>
-  <div class="canvas-group">{_menu("sliders", "Stroke", "menu", _PAINT_PANEL)}</div>
+  <div class="canvas-group">{_menu("sliders", "Stroke", _PAINT_PANEL)}</div>
   <div class="canvas-group">
     {_button("undo", "Undo", "undo", "Ctrl+Z")}
     {_button("redo", "Redo", "redo", "Ctrl+Shift+Z")}
   </div>
-  <div class="canvas-group">{_menu("mask", "Mask", "menu", _MASK_PANEL)}</div>
+  <div class="canvas-group">{_menu("mask", "Mask", _MASK_PANEL)}</div>
   <span class="canvas-share"></span>
   {_PICTURE_BUTTONS}
 </div>"""

@@ -116,7 +116,6 @@ export class FrameEdges {
       handle.removeEventListener("pointermove", move);
       handle.removeEventListener("lostpointercapture", end);
       this.source.commitFrame(before);
-      this.source.tell();
       this.view.show(this.bounds, false);
     };
     handle.addEventListener("pointermove", move);
@@ -138,7 +137,8 @@ export class FrameEdges {
     const [x, y] = this.view.fromPicture(left, top);
     const [x1, y1] = this.view.fromPicture(right, bottom);
     Object.assign(this.element.style, {
-      transform: `translate(${x}px, ${y}px)`,
+      left: `${x}px`,
+      top: `${y}px`,
       width: `${x1 - x}px`,
       height: `${y1 - y}px`,
     });

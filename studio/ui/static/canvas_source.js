@@ -197,6 +197,7 @@ export class Source {
     if (JSON.stringify(before) === JSON.stringify(this.frame)) return;
     this.past = [...this.past.slice(-99), before];
     this.future = [];
+    this.tell();
   }
 
   stepFrame(from, to) {

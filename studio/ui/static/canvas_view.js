@@ -2,7 +2,8 @@
 // pan draws a single pixel anew.
 
 const STEP = 1.25;
-const MARGIN = 24;
+const MARGIN = 20;
+const FOOT = 56; // room for the zoom buttons under the picture
 const MOST = 32; // device pixels for one of the picture
 const STAYS = 48; // CSS pixels of it that always stay in sight
 
@@ -46,13 +47,14 @@ export class View {
     if (!this.content || clientWidth === 0) return;
     const { left, top, right, bottom } = this.content;
     const margin = Math.min(MARGIN, clientWidth / 20);
+    const high = clientHeight - FOOT;
     const room = Math.min(
       (clientWidth - 2 * margin) / (right - left),
-      (clientHeight - 2 * margin) / (bottom - top),
+      (high - margin) / (bottom - top),
     );
     this.scale = Math.max(0.005, Math.min(room, MOST / this.ratio));
     this.x = (clientWidth - (left + right) * this.scale) / 2;
-    this.y = (clientHeight - (top + bottom) * this.scale) / 2;
+    this.y = (margin + high - (top + bottom) * this.scale) / 2;
     this.fitted = true;
     this.apply();
   }
