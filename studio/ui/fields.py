@@ -7,24 +7,46 @@ life and sets `props.value`, which Gradio sends as the component's value.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import gradio as gr
 
-from studio.domain.request import declaration
+from studio.domain.request import Declaration, GenerationRequest, declaration
+from studio.domain.tasks import TASKS
 from studio.ui.markup import help_bubble, icon, icon_button, text
 from studio.ui.theme import on_load
 
 
+def kinds(name: str) -> list[str]:
+    """The tasks that have a field `name`; none for a field of the request itself, which serves
+    all. Raises KeyError for an unknown name."""
+    if name in GenerationRequest.model_fields:
+        return []
+    found = [kind for kind, task in TASKS.items() if name in task.model_fields]
+    if not found:
+        raise KeyError(f"neither a request nor a task has a field {name!r}")
+    return found
+
+
+def _declared(name: str) -> Declaration:
+    return declaration(name, next(iter(kinds(name)), None))
+
+
 def slider(
-    name: str, logarithmic: bool = False, unset: str = "", unset_at: str = "minimum"
+    name: str,
+    logarithmic: bool = False,
+    unset: str = "",
+    unset_at: str = "minimum",
+    defaults: Mapping[str, Any] | None = None,
 ) -> gr.HTML:
     """A number as slider and box.
 
     logarithmic  gives small values as much room as large ones
     unset        what the empty box of a field says that may be left open (None)
     unset_at     the end of the slider that this is like: "minimum" or "maximum"
+    defaults     task -> its own default; such a task also has its own value of the field
     """
-    field = declaration(name)
+    field = _declared(name)
     scale = "log" if logarithmic else "linear"
     bounds = f'min="{field.minimum:g}" max="{field.maximum:g}" step="{field.step:g}"'
     track = 'min="0" max="1000" step="any"' if logarithmic else bounds
@@ -36,7 +58,14 @@ def slider(
         f'aria-describedby="{name}-help">',
         f'<input type="range" data-scale="{scale}" {track} aria-label="{title} slider">',
         unset_at=unset_at,
+        defaults=dict(defaults or {}),
     )
+
+
+def toggle(name: str) -> gr.HTML:
+    """Yes or no."""
+    box = f'<input type="checkbox" role="switch" id="{name}" aria-describedby="{name}-help">'
+    return _control(name, "toggle", box, "")
 
 
 def choice(name: str) -> gr.HTML:
@@ -53,7 +82,7 @@ def choice(name: str) -> gr.HTML:
 
 def loras(name: str = "loras") -> gr.HTML:
     """The list of LoRAs in use, and the buttons that add one or an embedding."""
-    field = declaration(name)
+    field = _declared(name)
     return _component(
         name,
         "loras",
@@ -85,7 +114,7 @@ def menu(name: str, choices: Mapping[str, str], may_object: bool = False) -> gr.
 
 def seed(name: str = "seed") -> gr.HTML:
     """The seed's box with its two buttons."""
-    field = declaration(name)
+    field = _declared(name)
     box = (
         f'<input type="number" id="{name}" min="{field.minimum}" max="{field.maximum}" step="1" '
         f'aria-describedby="{name}-help">'
@@ -97,7 +126,7 @@ def seed(name: str = "seed") -> gr.HTML:
 
 def prose(name: str, placeholder: str, foldable: bool = False) -> gr.HTML:
     """Text of any length; the box grows with it. `foldable`: to one line that still shows it."""
-    field = declaration(name)
+    field = _declared(name)
     title = text(field.title)
     label = f'<label for="{name}">{title}</label>'
     if foldable:
@@ -114,8 +143,8 @@ def prose(name: str, placeholder: str, foldable: bool = False) -> gr.HTML:
     )
 
 
-def _control(name: str, kind: str, beside_label: str, below: str, **props: str) -> gr.HTML:
-    field = declaration(name)
+def _control(name: str, kind: str, beside_label: str, below: str, **props: Any) -> gr.HTML:
+    field = _declared(name)
     return _component(
         name,
         kind,
@@ -128,8 +157,8 @@ def _control(name: str, kind: str, beside_label: str, below: str, **props: str) 
     )
 
 
-def _component(name: str, kind: str, template: str, **props: str) -> gr.HTML:
-    field = declaration(name)
+def _component(name: str, kind: str, template: str, **props: Any) -> gr.HTML:
+    field = _declared(name)
     bounds = {"minimum": field.minimum, "maximum": field.maximum, "step": field.step}
     return gr.HTML(
         value=list(field.default) if isinstance(field.default, tuple) else field.default,
@@ -139,5 +168,7 @@ def _component(name: str, kind: str, template: str, **props: str) -> gr.HTML:
         field=name,
         bounds=bounds,
         optional=field.default is None,
+        kinds=kinds(name),
+        helps={kind: declaration(name, kind).help for kind in kinds(name)},
         **props,
     )

@@ -30,6 +30,10 @@ _PATHS = {
     "trash": '<path d="M3 4.5h10M6.5 4.5v-2h3v2M4.5 4.5l.6 9h5.8l.6-9M7 7v4M9 7v4"/>',
     "link": '<path d="M6.8 9.2a2.6 2.6 0 0 0 3.7 0l2-2a2.6 2.6 0 0 0-3.7-3.7l-.8.8M9.2 6.8a2.6 2.6'
     ' 0 0 0-3.7 0l-2 2a2.6 2.6 0 0 0 3.7 3.7l.8-.8"/>',
+    "send": '<path d="M8.5 3H4a1.5 1.5 0 0 0-1.5 1.5v7A1.5 1.5 0 0 0 4 13h7a1.5 1.5 0 0 0 '
+    '1.5-1.5V9M7 9l6.5-6.5M9.8 2.5h3.7v3.7"/>',
+    "input": '<path d="M13 8.5V12a1.5 1.5 0 0 1-1.5 1.5h-7A1.5 1.5 0 0 1 3 12V8.5M8 2.5v7.5'
+    'M5 7.2 8 10l3-2.8"/>',
     "apply": '<path d="m3 8.5 3.3 3.3L13 5"/>',
 }
 
@@ -91,10 +95,19 @@ def group_head(title: str) -> str:
 
 NAME = "<h1>Latent Studio</h1>"
 
-TABS = """
+TASKS = {
+    "text_to_image": "Text to image",
+    "image_to_image": "Image to image",
+    "inpaint": "Inpaint",
+    "outpaint": "Outpaint",
+}
+"""The tasks as the page names them; each has a tab, whose address has dashes."""
+
+_LINKS = {**TASKS, "models": "Models"}
+
+TABS = f"""
 <nav class="tabs" aria-label="Parts of the studio">
-  <a href="#text-to-image">Text to image</a>
-  <a href="#models">Models</a>
+  {"".join(f'<a href="#{one.replace("_", "-")}">{title}</a>' for one, title in _LINKS.items())}
 </nav>
 """
 
@@ -136,6 +149,7 @@ SIZES = f"""
 <div class="sizes" role="group" aria-label="Size presets">
   <button type="button" data-action="swap" title="Swap width and height">
     {icon("swap")}Swap</button>
+  <button type="button" data-action="as-picture">As the picture</button>
 </div>
 """
 
@@ -149,33 +163,36 @@ SHEET_HEAD = f"""
 <div class="sheet-head"><h2>Settings</h2>{icon_button("close", "Close the settings", "close")}</div>
 """
 
-VIEWER = f"""
-<section class="viewer" aria-label="Picture" data-state="empty">
-  <div class="stage">
-    <div class="frame">
-      <div class="note"></div>
-      <div class="badge">Stopped early</div>
-      <div class="bar" role="progressbar" aria-label="Progress" aria-valuemin="0"
-        aria-valuemax="100"><i></i></div>
-    </div>
+_PICTURES = 'type="file" accept="image/*" multiple hidden data-takes="pictures"'
+
+BATCH = f"""
+<div class="many">
+  <input {_PICTURES} data-button="many-pictures" aria-label="Pictures of the batch">
+  <input {_PICTURES} data-button="many-folder" webkitdirectory aria-label="Folder of pictures">
+  <input type="file" accept="image/*" multiple hidden data-takes="masks" data-button="many-masks"
+    aria-label="Masks of the batch">
+  <div class="many-row">
+    <button type="button" class="plain framed" data-action="many-pictures">Pictures…</button>
+    <button type="button" class="plain framed" data-action="many-folder">Folder…</button>
+    <span class="many-chosen"></span>
   </div>
-  <div class="welcome"><p>Try</p></div>
-  <div class="line">
-    <p class="status"></p>
-    <p class="facts"></p>
-    <button type="button" class="plain retry">{icon("again")}Retry</button>
+  <div class="many-row many-masks">
+    <button type="button" class="plain framed" data-action="many-masks"
+      title="A mask belongs to the picture of the same name">Masks…</button>
+    <span class="many-masked"></span>
   </div>
-  <div class="tools">
-    <div class="batch" role="group" aria-label="Pictures of this batch"></div>
-    <div class="actions" role="group" aria-label="What to do with the picture">
-      <a class="plain" data-action="download" download aria-label="Download"
-        title="Download">{icon("download")}<span>Download</span></a>
-      {labelled_button("copy", "Copy settings", "copy")}
-      {labelled_button("seed", "Reuse seed", "seed")}
-      {labelled_button("apply", "Use these settings", "apply")}
-    </div>
+  <div class="many-row">
+    <button type="button" class="primary small" data-action="start">Run</button>
+    <button type="button" class="plain framed" data-action="halt" hidden>Stop the batch</button>
+    <span class="many-words" role="status"></span>
   </div>
-  <section class="recent" aria-label="Recent pictures"><div class="strip"></div></section>
-  <p class="live" role="status" aria-live="polite"></p>
-</section>
+  <ul class="many-faults" aria-label="Left out"></ul>
+</div>
+"""
+
+ROUNDS = f"""
+<div class="field-head rounds"><label for="rounds">Loop</label>
+  {help_bubble("rounds", "Loop", "Rounds. Each result becomes the next picture to change.")}
+  <input type="number" id="rounds" min="1" max="100" step="1" aria-describedby="rounds-help">
+</div>
 """

@@ -7,7 +7,7 @@ What happens in the browser afterwards (following the job, showing previews and 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -16,10 +16,16 @@ from fastapi import FastAPI
 from gradio.components import Component
 
 from studio.domain.errors import StudioError
+from studio.domain.request import declaration
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from studio.domain.tasks import AREAS, MASKED_CONTENTS, RESIZE_MODES
 from studio.jobs.queue import JobQueue
-from studio.ui import fields, markup, markup_models, theme
+from studio.ui import fields, markup, markup_models, markup_viewer, theme
+from studio.ui.canvas import canvas
 from studio.ui.form import Form
+
+EDITING = [kind for kind in markup.TASKS if kind in fields.kinds("image")]
+"""The tasks that begin with a picture, in the order of their tabs."""
 
 
 def build_page(queue: JobQueue) -> gr.Blocks:
@@ -40,9 +46,13 @@ def build_page(queue: JobQueue) -> gr.Blocks:
                 form.add("negative_prompt", negative)
                 _part("badges", markup.BADGES)
                 generate = _part("generate", markup.GENERATE, event="generate")
+                form.add_task(_task())
             with gr.Column(elem_id="settings"):
                 _settings(form)
-            viewer = _part("viewer", markup.VIEWER)
+            viewer = _part("viewer", markup_viewer.VIEWER)
+            for kind in EDITING:
+                with gr.Column(elem_classes=["source", kind]):
+                    canvas(kind)
             _part("catalog", markup_models.CATALOG)
             _part("picker", markup_models.PICKER)
 
@@ -99,10 +109,13 @@ def mount(
 
 def _settings(form: Form) -> None:
     _part("sheetHead", markup.SHEET_HEAD)
+    _task_settings(form)
     with _group("Size", "width height"):
         _part("sizes", markup.SIZES)
-        form.add("width", fields.slider("width", logarithmic=True))
-        form.add("height", fields.slider("height", logarithmic=True))
+        for side in ("width", "height"):
+            # Where there is a picture its size is followed, unless another is asked for.
+            follow = dict.fromkeys(EDITING)
+            form.add(side, fields.slider(side, logarithmic=True, unset="auto", defaults=follow))
     with _group("Sampling", "scheduler steps guidance_scale"):
         form.add("scheduler", fields.menu("scheduler", {name: name for name in SCHEDULERS}))
         form.add("noise_schedule", fields.menu("noise_schedule", NOISE_SCHEDULES, True))
@@ -111,6 +124,9 @@ def _settings(form: Form) -> None:
     with _group("Seed and batch", "seed batch_size"):
         form.add("seed", fields.seed())
         form.add("batch_size", fields.slider("batch_size"))
+    with _group("Many pictures", "", folded=True, kinds=["image_to_image", "inpaint"]):
+        _part("loop", markup.ROUNDS)
+        _part("batch", markup.BATCH)
     with _group("LoRA", "loras"):
         form.add("loras", fields.loras())
     with _group("Advanced", "vae guidance_rescale clip_skip eta s_churn", folded=True):
@@ -125,8 +141,27 @@ def _settings(form: Form) -> None:
     _part("settingsFoot", markup.SETTINGS_FOOT)
 
 
-def _group(title: str, names: str, folded: bool = False) -> gr.Column:
-    """A group of settings that folds; its header then shows the values of the fields `names`."""
+def _task_settings(form: Form) -> None:
+    """What only some tasks have. A group, or a control in it, hides in the others."""
+    strengths = {kind: declaration("strength", kind).default for kind in EDITING}
+    with _group("Change", "strength feather resize_mode color_correction"):
+        form.add("strength", fields.slider("strength", defaults=strengths))
+        form.add("feather", fields.slider("feather"))
+        form.add("resize_mode", fields.menu("resize_mode", RESIZE_MODES))
+        form.add("color_correction", fields.toggle("color_correction"))
+    with _group("Mask", "area padding masked_content mask_blur mask_grow invert soft"):
+        form.add("area", fields.menu("area", AREAS))
+        form.add("padding", fields.slider("padding"))
+        form.add("masked_content", fields.menu("masked_content", MASKED_CONTENTS))
+        form.add("mask_blur", fields.slider("mask_blur"))
+        form.add("mask_grow", fields.slider("mask_grow"))
+        form.add("invert", fields.toggle("invert"))
+        form.add("soft", fields.toggle("soft"))
+
+
+def _group(title: str, names: str, folded: bool = False, kinds: Sequence[str] = ()) -> gr.Column:
+    """A group of settings that folds; its header then shows the values of the fields `names`. It
+    is there for the tasks `kinds`, or those that have one of the fields, or else for all."""
     column = gr.Column(elem_classes=["group", "folded"] if folded else ["group"])
     with column:
         gr.HTML(
@@ -134,6 +169,7 @@ def _group(title: str, names: str, folded: bool = False) -> gr.Column:
             js_on_load=theme.on_load("group"),
             apply_default_css=False,
             fields=names.split(),
+            kinds=[*kinds, *{kind for name in names.split() for kind in fields.kinds(name)}],
             title=title,
         )
     return column
@@ -144,6 +180,16 @@ def _part(script: str | None, template: str, event: str | None = None) -> gr.HTM
     return gr.HTML(
         html_template=template,
         js_on_load=theme.on_load(script, event) if script else None,
+        apply_default_css=False,
+    )
+
+
+def _task() -> gr.HTML:
+    """Unseen: what the request's task is, as the scripts put it together."""
+    return gr.HTML(
+        value={"kind": "text_to_image"},
+        html_template='<span hidden class="task"></span>',
+        js_on_load=theme.on_load("task"),
         apply_default_css=False,
     )
 

@@ -23,6 +23,7 @@ _STYLES = (
     "fields.css",
     "viewer.css",
     "canvas.css",
+    "views.css",
     "choices.css",
     "details.css",
     "models.css",

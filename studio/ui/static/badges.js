@@ -1,8 +1,11 @@
 // What acts on the picture beside the prompt and the settings: shown beside Generate, each with a
 // cross that takes it off.
 
-import { field, onChange } from "./form.js";
 import { icon, make } from "./dom.js";
+import { field, onChange, value } from "./form.js";
+import { onRounds, roundsWanted, setRounds } from "./loop.js";
+import { clearMask, onSource, sourceOf } from "./source.js";
+import { onTask, task } from "./task.js";
 
 const MOST = 3;
 
@@ -12,11 +15,28 @@ export function badges({ element }) {
     const uses = field("loras")?.value ?? [];
     const shown = uses.slice(0, uses.length > MOST ? MOST - 1 : MOST).map(loraBadge);
     if (shown.length < uses.length) shown.push(allBadge(uses));
+    const mask = task() === "inpaint" ? sourceOf("inpaint")?.mask : null;
+    if (mask) shown.unshift(maskBadge(mask));
+    if (roundsWanted() > 1) shown.unshift(loopBadge(roundsWanted()));
     place.replaceChildren(...shown);
-    document.body.classList.toggle("has-badges", uses.length > 0);
+    document.body.classList.toggle("has-badges", shown.length > 0);
   };
-  onChange((name) => name === "loras" && draw());
+  onChange((name) => ["loras", "invert"].includes(name) && draw());
+  onSource((kind) => kind === "inpaint" && draw());
+  onRounds(draw);
+  onTask(draw);
   draw();
+}
+
+function loopBadge(rounds) {
+  const words = `${rounds} rounds: each result becomes the next picture`;
+  return badge("Loop", rounds, words, () => setRounds(1));
+}
+
+function maskBadge({ share }) {
+  const words = value("invert") ? "Mask, inverted" : "Mask";
+  const covered = share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+  return badge(words, covered, `The mask covers ${covered} of the picture`, () => clearMask("inpaint"));
 }
 
 function loraBadge(use) {

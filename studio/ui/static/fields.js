@@ -3,6 +3,7 @@
 import { checkpointNamed, data } from "./data.js";
 import { field, onChange, register, value } from "./form.js";
 import { read } from "./store.js";
+import { isEditing, onTask } from "./task.js";
 
 export function slider({ element, props }) {
   const box = element.querySelector("input[type=number]");
@@ -130,6 +131,14 @@ function nameAutomatic(select) {
   automatic.text = `Automatic (${label})`;
 }
 
+export function toggle({ element, props }) {
+  const box = element.querySelector("input");
+  const one = register(element, props, (value) => {
+    box.checked = value;
+  });
+  box.addEventListener("change", () => one.set(box.checked));
+}
+
 export function seed({ element, props }) {
   const box = element.querySelector("input");
   const one = register(element, props, (value) => {
@@ -186,18 +195,25 @@ function foldable(element, area, one) {
 export function sizes({ element }) {
   const root = element.querySelector(".sizes");
   const swap = root.querySelector("[data-action=swap]");
+  const follow = root.querySelector("[data-action=as-picture]");
   const draw = () => {
     const ref = checkpointNamed(value("checkpoint"));
-    root.replaceChildren(...(ref?.sizes ?? []).map(([width, height]) => preset(width, height)), swap);
+    const presets = (ref?.sizes ?? []).map(([width, height]) => preset(width, height));
+    root.replaceChildren(follow, ...presets, swap);
     mark();
   };
   const mark = () => {
+    follow.hidden = !isEditing();
+    follow.setAttribute("aria-pressed", String(!value("width") && !value("height")));
+    swap.disabled = !value("width") && !value("height");
     for (const button of root.querySelectorAll("[data-size]")) {
       const chosen = button.dataset.size === `${value("width")}x${value("height")}`;
       button.setAttribute("aria-pressed", String(chosen));
     }
   };
   swap.addEventListener("click", () => setSize(value("height"), value("width")));
+  follow.addEventListener("click", () => setSize(null, null));
+  onTask(mark);
   onChange((name) => {
     if (name === "checkpoint") draw();
     if (name === "width" || name === "height") mark();

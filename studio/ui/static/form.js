@@ -2,6 +2,7 @@
 
 import { checkpointNamed, data } from "./data.js";
 import { read, write } from "./store.js";
+import { onTask, task } from "./task.js";
 
 const fields = new Map();
 const listeners = new Set();
@@ -10,7 +11,7 @@ let saving = 0;
 
 export const field = (name) => fields.get(name);
 export const value = (name) => fields.get(name)?.value;
-export const anyChanged = () => [...fields.values()].some((one) => one.isSetting && one.isChanged);
+export const anyChanged = () => [...fields.values()].some((one) => one.counts && one.isChanged);
 
 const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
@@ -20,16 +21,28 @@ export function onChange(listener) {
 }
 
 export function resetAll() {
-  for (const one of fields.values()) if (one.isSetting) one.reset();
+  for (const one of fields.values()) if (one.counts) one.reset();
+}
+
+/** The values of all fields as a request, as the server makes one of the controls; its task has
+ * what controls set of it. */
+export function asked() {
+  const request = { task: { kind: task() } };
+  for (const { name, props, value, isShown } of fields.values()) {
+    if (props.kinds.length === 0) request[name] = value;
+    else if (isShown) request.task[name] = value;
+  }
+  return request;
 }
 
 /** Put a whole request back into the form. What it does not say keeps its value; what it leaves
  * open is left open, where a field can be. */
 export function restore(request) {
   const order = ["checkpoint", ...fields.keys()];
+  const known = { ...request.task, ...request };
   for (const name of new Set(order)) {
     const one = fields.get(name);
-    const said = request[name];
+    const said = known[name];
     if (!one || said === undefined || (said === null && one.declared !== null)) continue;
     one.set(said);
   }
@@ -37,14 +50,24 @@ export function restore(request) {
 
 class Field {
   /** `show(value)` displays a value in the control. */
-  constructor(element, props, show) {
+  constructor(element, props, show, allows) {
     this.name = props.field;
     this.element = element.querySelector("[data-field]");
     this.props = props;
     this.show = show;
+    this.allows = allows;
     this.isSetting = !["prompt", "negative_prompt", "checkpoint"].includes(this.name);
     this.declared = this.value;
-    this.default = defaults()[this.name] ?? this.declared;
+    this.turn();
+  }
+
+  /** Does the present task have this field? */
+  get isShown() {
+    return this.props.kinds.length === 0 || this.props.kinds.includes(task());
+  }
+
+  get counts() {
+    return this.isSetting && this.isShown;
   }
 
   get value() {
@@ -72,17 +95,45 @@ class Field {
   reset() {
     this.set(this.default);
   }
+
+  /** Fit the task: a field with a default of its own there has a value of its own there, too. */
+  turn() {
+    const own = this.props.defaults ?? {};
+    const key = task() in own ? `${this.name}@${task()}` : this.name;
+    const help = document.getElementById(`${this.name}-help`);
+    if (help && this.props.helps[task()]) help.textContent = this.props.helps[task()];
+    this.element.hidden = !this.isShown;
+    if (key === this.key) return;
+    if (this.key) keep(this);
+    this.key = key;
+    this.default = defaultOf(this, defaults());
+    const earlier = stored[key];
+    const value = earlier !== undefined && this.allows(earlier) ? earlier : this.default;
+    this.props.value = value;
+  }
 }
+
+/** What a field has where nobody changed it; `family` is what the checkpoint brings. */
+function defaultOf(one, family) {
+  const own = one.props.defaults ?? {};
+  return task() in own ? own[task()] : (family[one.name] ?? one.declared);
+}
+
+onTask(() => {
+  for (const one of fields.values()) {
+    one.turn();
+    one.set(one.value);
+  }
+});
 
 /** Make a control a field of the form and give it its first value; `allows(value)` says which
  * of those stored earlier are still possible. */
 export function register(element, props, show, allows = () => true) {
-  const one = new Field(element, props, show);
+  const one = new Field(element, props, show, allows);
   fields.set(one.name, one);
   one.element.querySelector("[data-action=reset]")?.addEventListener("click", () => one.reset());
   one.element.querySelector("label")?.addEventListener("dblclick", () => one.reset());
-  const earlier = stored[one.name];
-  one.set(earlier !== undefined && allows(earlier) ? earlier : one.default);
+  one.set(one.value);
   const all = document.querySelectorAll("[data-field]").length;
   document.body.classList.toggle("ready", fields.size === all);
   return one;
@@ -108,16 +159,18 @@ function announce(one) {
 function takeDefaults() {
   const own = defaults();
   for (const one of fields.values()) {
-    const value = own[one.name] ?? one.declared;
+    const value = defaultOf(one, own);
     if (one.name !== "checkpoint" && !same(one.default, value)) one.setDefault(value);
   }
 }
 
+function keep(one) {
+  if (one.isChanged) stored[one.key] = one.value;
+  else delete stored[one.key];
+}
+
 function save() {
-  for (const one of fields.values()) {
-    if (one.isChanged) stored[one.name] = one.value;
-    else delete stored[one.name];
-  }
+  for (const one of fields.values()) keep(one);
   write("settings", stored);
 }
 

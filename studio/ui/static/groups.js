@@ -1,10 +1,11 @@
 // Groups of settings that fold; a folded one shows its values in its header.
 
-import { anyChanged, onChange, resetAll, value } from "./form.js";
+import { anyChanged, field, onChange, resetAll, value } from "./form.js";
 import { read, write } from "./store.js";
+import { onTask, task } from "./task.js";
 
 const SAY = {
-  width: (v) => `${v} × ${value("height")}`,
+  width: (v) => sizeWords(v, value("height")),
   height: () => null,
   scheduler: (v) => v,
   steps: (v) => `${v}`,
@@ -16,8 +17,25 @@ const SAY = {
   vae: (v) => v,
   eta: (v) => (v === null ? null : `eta ${v}`),
   s_churn: (v) => (v ? `churn ${v}` : null),
+  strength: (v) => `strength ${v}`,
+  feather: (v) => `feather ${v}`,
+  resize_mode: (v) => (v === "just_resize" ? null : chosen("resize_mode")),
+  color_correction: (v) => (v ? "colour correction" : null),
+  area: () => chosen("area"),
+  padding: (v) => (value("area") === "only_masked" ? `padding ${v}` : null),
+  masked_content: (v) => (v === "original" ? null : chosen("masked_content")),
+  mask_blur: (v) => `blur ${v}`,
+  mask_grow: (v) => (v ? `grow ${v}` : null),
+  invert: (v) => (v ? "inverted" : null),
+  soft: (v) => (v ? "soft" : null),
   loras: (v) => v.map(({ name, weight }) => `${name} ${weight}`).join(" · ") || "none",
 };
+
+const sizeWords = (width, height) =>
+  width || height ? `${width ?? "auto"} × ${height ?? "auto"}` : "as the picture";
+
+/** The label of a menu's chosen entry. */
+const chosen = (name) => document.getElementById(name)?.selectedOptions?.[0]?.label.toLowerCase();
 
 export function group({ element, props }) {
   const root = element.closest(".group");
@@ -29,7 +47,8 @@ export function group({ element, props }) {
     head.setAttribute("aria-expanded", String(!folded));
   };
   const sum = () => {
-    const parts = props.fields.map((name) => value(name) !== undefined && SAY[name](value(name)));
+    const shown = props.fields.filter((name) => field(name)?.isShown);
+    const parts = shown.map((name) => SAY[name](value(name)));
     summary.textContent = parts.filter(Boolean).join(" · ");
   };
   head.addEventListener("click", () => {
@@ -37,8 +56,13 @@ export function group({ element, props }) {
     fold(folded);
     write("folds", { ...read("folds", {}), [props.title]: folded });
   });
+  const turn = () => {
+    root.hidden = props.kinds.length > 0 && !props.kinds.includes(task());
+  };
   fold(folds[props.title] ?? root.classList.contains("folded"));
   onChange((name) => props.fields.includes(name) && sum());
+  onTask(turn);
+  turn();
   sum();
 }
 
@@ -50,6 +74,7 @@ export function settingsFoot({ element }) {
   };
   button.addEventListener("click", resetAll);
   onChange(enable);
+  onTask(enable);
   enable();
 }
 

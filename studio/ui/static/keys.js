@@ -11,7 +11,7 @@ export function bindKeys(session, viewer) {
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.addEventListener("keydown", (event) => {
     if (dialog.open || event.isComposing || isPickerOpen()) return;
-    if (!isShown("text-to-image")) {
+    if (isShown("models")) {
       if (event.key === "?" && !isTyping(event)) dialog.showModal();
       return;
     }

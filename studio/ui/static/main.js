@@ -1,19 +1,25 @@
 // What each part of the page is brought to life by; `on_load` in theme.py names these functions.
 
+import { joinSession } from "./batch.js";
 import { isSheetShown, showSheet } from "./groups.js";
 import { bindKeys } from "./keys.js";
+import { bindLoop } from "./loop.js";
 import { Session } from "./session.js";
 import { examples } from "./welcome.js";
 import { Viewer } from "./viewer.js";
+import { bindViews } from "./views.js";
 
 export { badges } from "./badges.js";
 export { canvas } from "./canvas.js";
+export { batch } from "./batch.js";
 export { catalog } from "./catalog.js";
 export { choice } from "./choices.js";
-export { menu, prose, seed, sizes, slider } from "./fields.js";
+export { menu, prose, seed, sizes, slider, toggle } from "./fields.js";
 export { group, settingsFoot, sheetHead } from "./groups.js";
+export { loop } from "./loop.js";
 export { loras } from "./loras.js";
 export { picker } from "./picker.js";
+export { task } from "./sending.js";
 export { statusBar } from "./status.js";
 export { tabs } from "./tabs.js";
 
@@ -31,6 +37,9 @@ function meet(part) {
   const button = document.getElementById("generate");
   button.addEventListener("click", (event) => session.press(event.detail));
   examples(viewer);
+  bindViews(viewer.root);
+  bindLoop(session);
+  joinSession(session);
   bindKeys(session, viewer);
 }
 

@@ -62,7 +62,8 @@ export function watchModels(wanted) {
 
 const place = ({ kind, name }) => `studio/v1/models/${kind}/${encodeURIComponent(name)}`;
 
-/** Send and return the answer's JSON. Throws an Error with words for people. */
+/** Send and return the answer's JSON. Throws an Error with words for people, and with the HTTP
+ * `status` if there was an answer. */
 export async function send(method, path, body) {
   let answer;
   try {
@@ -77,8 +78,9 @@ export async function send(method, path, body) {
     throw new Error("The studio does not answer. Is it still running?");
   }
   const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(said.message ?? `The studio answers with ${answer.status}.`);
-  return said;
+  if (answer.ok) return said;
+  const error = new Error(said.message ?? `The studio answers with ${answer.status}.`);
+  throw Object.assign(error, { status: answer.status });
 }
 
 /** Notes, defaults of its own or the prediction type of a model. */

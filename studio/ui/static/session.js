@@ -3,8 +3,9 @@
 import * as jobs from "./jobs.js";
 import { address } from "./data.js";
 import { cancel, describe, follow, health } from "./follow.js";
-import { value } from "./form.js";
+import { collected, expectedSize, put } from "./sending.js";
 import { engineState } from "./status.js";
+import { showView } from "./views.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "./words.js";
 
 const NO_ANSWER_MS = 3000;
@@ -16,7 +17,12 @@ export class Session {
     this.viewer = viewer;
     this.trigger = trigger;
     this.following = null;
+    this.sizes = new Map();
     this.pending = 0;
+    this.last = Promise.resolve();
+    this.asked = null;
+    this.sent = []; // called with (job's id, task) after a request was made by hand
+    this.ends = []; // called with (job's id, state, pictures) after every job
     this.stopWanted = false;
     this.state = null;
     viewer.onBrowse = () => {
@@ -36,33 +42,67 @@ export class Session {
     return this.pending > 0 || this.following !== null;
   }
 
-  generate() {
+  async generate() {
     document.activeElement?.dispatchEvent(new Event("change", { bubbles: true }));
     this.pending += 1;
+    this.showBusy();
+    const { kind, part } = collected();
+    try {
+      const task = { kind, ...(part && (await part)) };
+      const id = await this.submit(task);
+      for (const listener of this.sent) listener(id, task);
+    } catch (error) {
+      this.refused(error.message);
+    }
+    this.pending -= 1;
+    this.stopWanted &&= this.pending > 0;
+    this.showBusy();
+  }
+
+  /** Send the form with `task`; one after the other. Comes true with the job's id. */
+  submit(task) {
+    const sent = this.last.then(() => this.send(task));
+    this.last = sent.catch(() => null);
+    return sent;
+  }
+
+  send(task) {
+    showView("result");
+    this.expected = expectedSize(task);
     if (!this.following) {
-      this.viewer.begin({ width: value("width"), height: value("height") });
+      this.viewer.begin(this.expected);
       this.viewer.state("queued", "Sending");
     }
-    this.showBusy();
-    this.trigger();
-    clearTimeout(this.noAnswer);
-    this.noAnswer = setTimeout(() => this.checkAnswer(1), NO_ANSWER_MS);
+    put(task);
+    return new Promise((resolve, reject) => {
+      this.asked = { resolve, reject };
+      this.trigger();
+      clearTimeout(this.noAnswer);
+      this.noAnswer = setTimeout(() => this.checkAnswer(1), NO_ANSWER_MS);
+    });
   }
 
   /** The server took the request, or said why not. */
   answered(answer) {
     if (!answer) return;
-    this.pending = Math.max(0, this.pending - 1);
     clearTimeout(this.noAnswer);
+    const { resolve, reject } = this.asked ?? {};
+    this.asked = null;
     if (answer.error) {
-      this.refused(answer.message);
-    } else {
-      jobs.add(answer.job);
-      if (this.stopWanted) cancel(answer.job);
-      this.stopWanted = false;
-      this.next(answer.request);
+      reject?.(new Error(answer.message));
+      return;
     }
-    this.showBusy();
+    if (this.stopWanted) cancel(answer.job);
+    this.stopWanted = false;
+    this.take(answer.job, this.expected, answer.request);
+    resolve?.(answer.job);
+  }
+
+  /** Follow a job of ours that was just queued; `size` {width, height} is that of its result. */
+  take(id, size, request) {
+    jobs.add(id);
+    this.sizes.set(id, size);
+    return this.next(request);
   }
 
   refused(message) {
@@ -72,14 +112,14 @@ export class Session {
 
   /** No answer yet: is the server gone, only slow, or did it break over the request? */
   async checkAnswer(count) {
-    if (this.pending === 0) return;
+    if (!this.asked) return;
     if (count < MOST_CHECKS && (await health())) {
       this.noAnswer = setTimeout(() => this.checkAnswer(count + 1), NO_ANSWER_MS);
       return;
     }
-    this.pending = 0;
-    this.refused("The studio does not answer. Is it still running? Your settings are kept.");
-    this.showBusy();
+    const { reject } = this.asked;
+    this.asked = null;
+    reject(new Error("The studio does not answer. Is it still running? Your settings are kept."));
   }
 
   /** The button; `clicks` is the event's count: the second of a double click is no Stop. */
@@ -109,7 +149,7 @@ export class Session {
     this.showBusy();
     const about = request ?? (await describe(id).catch(() => null))?.request;
     if (!this.viewer.browsing) {
-      this.viewer.begin(about);
+      this.viewer.begin(this.sizes.get(id) ?? about);
       this.viewer.state("queued", "Waiting");
     }
     this.state = null;
@@ -118,10 +158,11 @@ export class Session {
         news: (state, jpeg) => this.news(id, state, jpeg),
         still: () => jobs.touch(),
         lost: () => this.lost(),
-        gone: () => this.gone(),
+        gone: () => this.gone(id),
       });
     } finally {
       jobs.remove(id);
+      this.sizes.delete(id);
       this.following = null;
       this.viewer.recent.showLive(null);
       this.next();
@@ -174,7 +215,9 @@ export class Session {
   async ended(id, state) {
     this.viewer.frame.progress(null);
     document.title = document.hidden ? "Done · Latent Studio" : "Latent Studio";
+    const tell = (pictures) => this.ends.forEach((listener) => listener(id, state, pictures));
     if (state.state === "failed") {
+      tell([]);
       if (!this.viewer.browsing) this.viewer.frame.wait();
       this.show("failed", state.message);
       return;
@@ -190,17 +233,24 @@ export class Session {
     if (state.state === "finished") {
       this.show("finished", warning ?? `Finished in ${duration(state.elapsed_s ?? 0)}`);
     } else this.show("cancelled", stoppedWords(state, images));
+    tell(pictures);
   }
 
   /** The first result is on screen before its settings are fetched. */
-  early(image) {
-    return this.viewer.frame.show(address(image.url), "Picture");
+  async early(image) {
+    const { frame } = this.viewer;
+    if (await frame.show(address(image.url), "Picture")) {
+      frame.shape(frame.image.naturalWidth, frame.image.naturalHeight);
+    }
   }
 
   backToJob() {
     this.viewer.begin(null);
     describe(this.following)
-      .then((job) => job && this.viewer.frame.shape(job.request.width, job.request.height))
+      .then((job) => {
+        const size = this.sizes.get(job?.id) ?? job?.request;
+        if (size) this.viewer.frame.shape(size.width, size.height);
+      })
       .catch(() => null);
     if (this.state) this.news(this.following, this.state, null);
   }
@@ -210,10 +260,11 @@ export class Session {
     this.show("queued", "Connection lost. Trying again");
   }
 
-  gone() {
+  gone(id) {
     this.viewer.frame.progress(null);
     if (!this.viewer.browsing) this.viewer.frame.wait();
     this.show("failed", "The studio was restarted and no longer knows this job.");
+    for (const listener of this.ends) listener(id, { state: "failed" }, []);
   }
 
   showBusy() {

@@ -16,3 +16,11 @@ export function write(key, value) {
     return false;
   }
 }
+
+export function forget(key) {
+  try {
+    localStorage.removeItem(`studio.${key}`);
+  } catch {
+    // where nothing can be kept nothing has to go
+  }
+}

@@ -2,6 +2,7 @@
 
 const listeners = new Set();
 let current = "";
+let show = () => {};
 
 export const isShown = (name) => current === name;
 
@@ -12,12 +13,13 @@ export function onTab(listener) {
 
 export function showTab(name) {
   if (location.hash !== `#${name}`) location.hash = name;
+  show(name);
 }
 
 export function tabs({ element }) {
   const links = [...element.querySelectorAll("a")];
   const names = links.map((link) => link.hash.slice(1));
-  const show = (asked) => {
+  show = (asked) => {
     const name = names.includes(asked) ? asked : names[0];
     if (name === current) return;
     current = name;

@@ -1,11 +1,15 @@
 // The right side of the page: the frame, the status line, the tools and the strip under it.
 
+import { Compare } from "./compare.js";
 import { address } from "./data.js";
-import { field, restore } from "./form.js";
+import { field } from "./form.js";
 import { Frame } from "./frame.js";
 import { Recent } from "./recent.js";
+import { accept, send, takeUp } from "./send.js";
 import { write } from "./store.js";
-import { facts } from "./words.js";
+import { task } from "./task.js";
+import { allowCompare, onView, showView, view } from "./views.js";
+import { facts, promise } from "./words.js";
 
 export class Viewer {
   constructor(root) {
@@ -17,9 +21,14 @@ export class Viewer {
     this.batch = root.querySelector(".batch");
     this.retry = root.querySelector(".retry");
     this.recent = new Recent(root.querySelector(".strip"), (picture) => this.browse(picture));
+    this.undo = root.querySelector(".undo");
+    this.promise = root.querySelector(".promise");
+    this.compare = new Compare(this.frame.element, (words) => this.say(words));
     this.picture = null;
     this.browsing = false;
     this.bindActions();
+    this.bindSending();
+    onView((name) => this.compare.show(name, this.picture));
   }
 
   /** One of empty, queued, loading, running, finished, cancelled, failed; `words` say more. */
@@ -28,12 +37,24 @@ export class Viewer {
     this.root.dataset.state = name;
     document.body.dataset.state = name;
     this.status.textContent = words;
+    this.undo.hidden = true;
   }
 
   /** Words beside the state: shown until the next ones, and read out. */
   say(words) {
     this.status.textContent = words;
     this.live.textContent = words;
+    this.undo.hidden = true;
+  }
+
+  /** Say what was done, with a button that takes it back. */
+  offer(words, undo) {
+    this.say(words);
+    this.undo.hidden = false;
+    this.undo.onclick = () => {
+      this.say("Undone");
+      undo();
+    };
   }
 
   /** Make room for a new request: its shape, no tools. */
@@ -41,12 +62,32 @@ export class Viewer {
     this.browsing = false;
     this.recent.showLive(null);
     this.recent.mark(null);
-    this.picture = null;
+    this.take(null);
     this.facts.textContent = "";
     this.batch.replaceChildren();
     this.root.classList.remove("has-picture", "partial", "browsing");
     this.frame.wait();
     if (request) this.frame.shape(request.width, request.height);
+  }
+
+  /** `picture` is the one that the tools and the views are about. */
+  take(picture) {
+    this.picture = picture;
+    const edited = picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
+    this.root.classList.toggle("edited", edited);
+    allowCompare(edited);
+    this.compare.show(view(), picture);
+    const { words, isKept } = promise(picture);
+    this.promise.hidden = !words;
+    this.promise.textContent = words;
+    this.promise.classList.toggle("broken", !isKept);
+  }
+
+  /** [width, height] of a picture; until it has been loaded, those asked for. */
+  sizeOf(picture) {
+    const { image } = this.frame;
+    if (image?.src === address(picture.url)) picture.size = [image.naturalWidth, image.naturalHeight];
+    return picture.size ?? [picture.request.width, picture.request.height];
   }
 
   /** Results of a job: the first in the frame, a batch as thumbnails. */
@@ -67,22 +108,23 @@ export class Viewer {
   /** Look at an earlier picture; a running job goes on behind it. */
   async browse(picture) {
     this.browsing = true;
+    if (view() === "source") showView("result");
     if (this.onBrowse) this.onBrowse();
     this.root.classList.add("browsing");
     await this.display(picture, [picture]);
   }
 
   async display(picture, batch) {
-    const [width, height] = [picture.request.width, picture.request.height];
-    this.picture = picture;
+    this.take(picture);
     const url = address(picture.url);
     if (this.frame.image?.src !== url) this.frame.wait();
-    this.frame.shape(width, height);
+    this.frame.shape(...this.sizeOf(picture));
     this.recent.mark(picture);
     const shown = await this.frame.show(url, picture.request.prompt || "Picture");
     if (this.picture !== picture) return;
     if (!shown) this.status.textContent = "This picture cannot be loaded (any more).";
-    this.facts.textContent = facts(picture);
+    this.frame.shape(...this.sizeOf(picture));
+    this.facts.textContent = facts(picture, this.sizeOf(picture));
     this.root.classList.add("has-picture");
     this.root.classList.toggle("partial", picture.partial);
     this.root.querySelector("[data-action=download]").href = address(`${picture.url}?download=1`);
@@ -124,10 +166,42 @@ export class Viewer {
       field("seed").set(this.picture.seed);
       this.flash(event.currentTarget, "Seed set");
     });
-    on("apply", (event) => {
-      restore({ ...this.picture.request, seed: this.picture.seed });
-      this.flash(event.currentTarget, "Settings set");
+    on("apply", async (event) => {
+      const button = event.currentTarget;
+      const words = await takeUp(this.picture).then(() => "Settings set", (error) => error.message);
+      this.flash(button, words);
     });
+    on("input", async () => {
+      await accept(this.picture, this.sizeOf(this.picture), task());
+      showView("source");
+    });
+    this.promise.addEventListener("click", () => showView("difference"));
+  }
+
+  bindSending() {
+    const list = this.root.querySelector(".menu-list");
+    const button = this.root.querySelector("[data-action=send]");
+    button.setAttribute("aria-haspopup", "menu");
+    button.addEventListener("click", () => {
+      list.showPopover();
+      const { left, right, top } = button.getBoundingClientRect();
+      list.style.left = `${Math.min(left, right - list.offsetWidth)}px`;
+      list.style.top = `${top - list.offsetHeight - 4}px`;
+      list.querySelector("button").focus();
+    });
+    list.addEventListener("click", (event) => {
+      const { kind } = event.target.dataset;
+      if (!kind) return;
+      list.hidePopover();
+      this.sendTo(kind);
+    });
+  }
+
+  sendTo(kind) {
+    const offer = (words, undo) => this.offer(words, undo);
+    return send(this.picture, this.sizeOf(this.picture), kind, offer).catch((error) =>
+      this.say(error.message),
+    );
   }
 
   /** Say for a moment what a button did. */

@@ -29,15 +29,24 @@ export function loadingWords({ stage, fraction }) {
   return `Loading ${stage?.split(": ")[0] || "the model"}${share}`;
 }
 
-/** Seed and settings of one picture. */
-export function facts({ seed, request }) {
+/** Seed, size and settings of one picture. */
+export function facts({ seed, request }, [width, height]) {
   return [
     `Seed ${seed}`,
-    `${request.width} × ${request.height}`,
+    `${width} × ${height}`,
     request.scheduler,
     `${request.steps} steps`,
     `CFG ${request.guidance_scale}`,
   ].join(" · ");
+}
+
+/** What was measured where nothing was to change; no words for a picture without a mask. */
+export function promise(picture) {
+  const most = picture?.outside_mask_max_difference;
+  if (most === undefined || most === null) return { words: "", isKept: true };
+  const where = picture.request.task.kind === "outpaint" ? "Inside the old picture" : "Outside the mask";
+  const words = most === 0 ? "unchanged" : `changed by up to ${most} of 255`;
+  return { words: `${where}: ${words}`, isKept: most === 0 };
 }
 
 /** Kinds of models, as many and as one. */
