@@ -26,7 +26,7 @@ def prepared(mask: Image.Image, task: Inpaint, size: Size) -> Image.Image:
         if not task.resize_mask:
             raise InvalidRequest(
                 f"mask: it has {mask.size[0]} × {mask.size[1]} pixels, the image {size[0]} × "
-                f"{size[1]}. Make them equal, or ask for the mask to be resized."
+                f"{size[1]}. Make them equal, or ask for the mask to be resized (resize_mask)."
             )
         mask = resized(mask, size)
     if task.invert:
