@@ -10,7 +10,7 @@ from studio.domain import geometry
 from studio.domain.errors import InvalidRequest
 from studio.domain.geometry import Box, Size
 from studio.domain.tasks import Outpaint
-from studio.imaging.fill import smeared
+from studio.imaging.fill import widened
 from studio.imaging.masks import framed
 from studio.imaging.passes import Pass
 from studio.imaging.reading import check_size
@@ -54,7 +54,7 @@ def laid_out(
     left, top, _, _ = sides(task, image.size)
     old = Box(left, top, left + image.width, top + image.height)
     mask = new_region(canvas, old, task.feather)
-    before = _smeared_canvas(image, canvas, old)
+    before = widened(image, canvas, old)
     if _fits(canvas, size):
         return before, mask, (_single(task, mask, size),)
     passes, drawn = [], [old]
@@ -62,13 +62,6 @@ def laid_out(
         passes.append(_window_pass(task, canvas, window, drawn))
         drawn.append(window.box)
     return before, mask, tuple(passes)
-
-
-def _smeared_canvas(image: Image.Image, canvas: Size, old: Box) -> Image.Image:
-    wide = part(image, Box(-old.left, -old.top, canvas[0] - old.left, canvas[1] - old.top))
-    unknown = Image.new("L", canvas, 255)
-    unknown.paste(0, old)
-    return smeared(wide, unknown)
 
 
 def new_region(canvas: Size, old: Box, feather: int) -> Image.Image:
