@@ -1,7 +1,7 @@
 """Networks of controlnet_aux, each loaded from its file and asked for one map.
 
-Networks take RGB pixels, uint8 (height, width, 3), whose sides are multiples of 64: then
-controlnet_aux scales nothing. Maps are uint8, (height, width) or (height, width, 3).
+Pixels are RGB, uint8 (height, width, 3); maps are uint8, (height, width) or (height, width, 3), of
+the same size. In between they are padded to multiples of 64: then controlnet_aux scales nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from studio.preprocessors.shades import near_is_light
 Paths = Mapping[str, Path]
 """A file's name in the repository -> where it lies."""
 Settings = Mapping[str, float]
+
+_MULTIPLE = 64
 
 
 def load_hed(paths: Paths, device: str):
@@ -138,15 +140,15 @@ def poses(
 
 def straight_lines(network, pixels: np.ndarray, settings: Settings) -> np.ndarray:
     map = np.zeros(pixels.shape[:2], np.uint8)
-    lines = annotator("mlsd.utils").pred_lines
-    size = list(pixels.shape[:2])
+    padded = _padded(pixels)
+    thresholds = settings["value_threshold"], settings["distance_threshold"]
     try:
-        found = lines(
-            pixels, network, size, settings["value_threshold"], settings["distance_threshold"]
+        lines = annotator("mlsd.utils").pred_lines(
+            padded, network, list(padded.shape[:2]), *thresholds
         )
     except IndexError:  # its way of saying that there are none
         return map
-    for line in found:
+    for line in lines:
         left, top, right, bottom = (int(value) for value in line)
         cv2.line(map, (left, top), (right, bottom), 255, 1)
     return map
@@ -155,13 +157,23 @@ def straight_lines(network, pixels: np.ndarray, settings: Settings) -> np.ndarra
 def midas_depth(network, pixels: np.ndarray, settings: Settings) -> np.ndarray:
     import torch
 
+    height, width = pixels.shape[:2]
     device = next(network.parameters()).device
-    values = torch.from_numpy(pixels).to(device, torch.float32).permute(2, 0, 1)[None]
-    return near_is_light(network(values / 127.5 - 1)[0])
+    values = torch.from_numpy(_padded(pixels)).to(device, torch.float32).permute(2, 0, 1)[None]
+    return near_is_light(network(values / 127.5 - 1)[0, :height, :width])
 
 
 def _asked(detector, pixels: np.ndarray, **options: bool) -> np.ndarray:
-    short = min(pixels.shape[:2])
-    return detector(
-        pixels, detect_resolution=short, image_resolution=short, output_type="np", **options
+    height, width = pixels.shape[:2]
+    padded = _padded(pixels)
+    short = min(padded.shape[:2])
+    map = detector(
+        padded, detect_resolution=short, image_resolution=short, output_type="np", **options
     )
+    return map[:height, :width]
+
+
+def _padded(pixels: np.ndarray) -> np.ndarray:
+    """`pixels` with their last row and column repeated."""
+    more = [-side % _MULTIPLE for side in pixels.shape[:2]]
+    return cv2.copyMakeBorder(pixels, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE)

@@ -12,6 +12,7 @@ import numpy as np
 
 Settings = Mapping[str, float]
 
+_BLACK = 16
 _STROKE = 64
 """Levels by which a stroke differs from its paper, in at least one channel."""
 _FINE_SIGMA, _WIDE_SIGMA = 0.5, 5.0
@@ -24,9 +25,11 @@ def canny(pixels: np.ndarray, settings: Settings) -> np.ndarray:
 
 
 def scribble(pixels: np.ndarray, settings: Settings) -> np.ndarray:
-    """Strokes of any colour on paper of any colour: white where a pixel differs from the paper,
-    which is what most of the drawing shows. White strokes on black stay just as they are."""
+    """Strokes of any colour on paper of any colour, which is what most of the drawing shows: white
+    where a pixel differs from it. A drawing on black paper stays as it is, but for its colours."""
     paper = np.median(pixels.reshape(-1, 3), axis=0).astype(np.int16)
+    if paper.max() <= _BLACK:
+        return pixels.max(axis=2)
     return _white(np.abs(pixels - paper).max(axis=2) >= _STROKE)
 
 

@@ -8,15 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from studio.domain.errors import OutOfMemory
 from studio.domain.preprocessor_spec import PreprocessorSpec
 from studio.preprocessors import annotators, transformer_networks
-
-MULTIPLE = 64
-"""Networks halve their input up to six times."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +80,7 @@ class OneNetwork:
                 if self._held is None or self._held[0] != key:
                     self.release()
                     self._held = key, network.load(paths, self._device)
-                height, width = pixels.shape[:2]
-                map = network.ask(self._held[1], _padded(pixels), settings)
-                return np.ascontiguousarray(map[:height, :width])
+                return np.ascontiguousarray(network.ask(self._held[1], pixels, settings))
         except torch.OutOfMemoryError:
             self.release()
             raise OutOfMemory(
@@ -102,9 +96,3 @@ class OneNetwork:
         self._held = None
         if torch.device(self._device).type == "cuda":
             torch.cuda.empty_cache()
-
-
-def _padded(pixels: np.ndarray) -> np.ndarray:
-    """`pixels` with their last row and column repeated, up to multiples of 64."""
-    more = [-side % MULTIPLE for side in pixels.shape[:2]]
-    return cv2.copyMakeBorder(pixels, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE)

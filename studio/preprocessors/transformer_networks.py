@@ -98,7 +98,7 @@ def _normal(pixels: np.ndarray, sides: tuple[int, int], device: torch.device) ->
     """float32 (1, 3, height, width), of mean 0 and spread 1 over ImageNet, at the size `sides`."""
     import torch
 
-    values = torch.from_numpy(pixels).to(device, torch.float32).permute(2, 0, 1)[None] / 255
+    values = torch.tensor(pixels, dtype=torch.float32, device=device).permute(2, 0, 1)[None] / 255
     values = torch.nn.functional.interpolate(
         values, sides, mode="bicubic", align_corners=False, antialias=True
     )
