@@ -8,7 +8,15 @@ import time
 import pytest
 from PIL import Image
 
-from studio import Cancelled, Finished, GenerationRequest, Preview, Settings, Studio
+from studio import (
+    Cancelled,
+    Finished,
+    GenerationRequest,
+    ImageToImage,
+    Preview,
+    Settings,
+    Studio,
+)
 from studio.domain.errors import (
     CheckpointError,
     EngineError,
@@ -82,6 +90,21 @@ def test_errors_are_those_of_the_tree(make):
 
     with pytest.raises(OutOfMemory, match="too small"):
         make(build_engine=too_small).generate(request())
+
+
+def test_files_of_this_machine_begin_a_picture(make, tmp_path):
+    studio = make()
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (72, 64), "red").save(path)
+    [picture] = studio.generate(request(task=ImageToImage(image=str(path)), width=None))
+    assert picture.request.task.image.startswith("input:")
+    assert picture.image.size == (72, 64)  # the picture's own shape
+    [again] = studio.generate(picture.request)
+    assert again.image.tobytes() == picture.image.tobytes()
+    with pytest.raises(InvalidRequest, match="image: 'missing.png': .*cannot be read"):
+        list(studio.run(request(task=ImageToImage(image="missing.png"))))
+    with pytest.raises(InvalidRequest, match="not read"):  # the queue is what HTTP talks to
+        studio.queue.submit(request(task=ImageToImage(image=str(path))))
 
 
 def test_an_unknown_default_checkpoint_is_refused_at_the_start(tmp_path):

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from studio.api.uploads import FOREVER
 from studio.api.wire import PREFIX, ErrorBody
 from studio.domain.errors import NotFound
-from studio.domain.tasks import Inpaint
+from studio.domain.tasks import ImageToImage, Inpaint
 from studio.gallery import views
 from studio.gallery.files import Gallery
 from studio.imaging import difference, plans, reading
@@ -28,8 +28,14 @@ def build_edits_router(gallery: Gallery, read: Callable[[str], bytes]) -> APIRou
 
     @router.get("/before", response_class=Response)
     def before(id: str) -> Response:
-        """A PNG of what the picture was before, at its present size; around an outpaint, the
-        canvas with the picture's border smeared over it."""
+        """What the picture was before, at its present size; around an outpaint, the canvas with
+        the picture's border smeared over it."""
+        task = gallery.request(id).task
+        if isinstance(task, (ImageToImage, Inpaint)):
+            data = read(task.image)
+            if reading.size_of(data)[0] == reading.size_of(gallery.png(id))[0]:
+                data, media_type = views.shown(data)  # nothing was scaled: no need to pack it anew
+                return Response(data, media_type=media_type, headers=FOREVER)
         return _png(views.png(_plan(gallery, read, id).before))
 
     @router.get("/difference", response_class=Response)
