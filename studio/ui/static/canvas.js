@@ -8,7 +8,7 @@ import { Overlay } from "./canvas_overlay.js";
 import { Paint } from "./canvas_paint.js";
 import { pngOf } from "./canvas_png.js";
 import { Pointers } from "./canvas_pointers.js";
-import { grow } from "./canvas_shapes.js";
+import { grow } from "./canvas_regions.js";
 import { shareWords } from "./canvas_source.js";
 import { View } from "./canvas_view.js";
 import { address } from "./data.js";

@@ -80,14 +80,16 @@ export class Mask {
   /** All at once: `bytes` are the new mask. */
   replace(bytes) {
     this.open();
-    this.keep(this.bounds);
-    this.data.set(bytes);
-    this.paintAll();
+    for (let tile = 0; tile < this.across * this.down; tile += 1) {
+      if (!this.differs(tile, bytes)) continue;
+      this.before(tile);
+      this.copyTile(tile, bytes);
+    }
     this.commit();
   }
 
   clear() {
-    if (this.edit || this.total > 0) this.replace(new Uint8Array(this.data.length));
+    this.replace(new Uint8Array(this.data.length));
   }
 
   invert() {
@@ -102,10 +104,6 @@ export class Mask {
 
   redo() {
     if (!this.edit) this.step(this.future, this.past);
-  }
-
-  get bounds() {
-    return { left: 0, top: 0, right: this.width, bottom: this.height };
   }
 
   paintAll() {
@@ -170,6 +168,27 @@ export class Mask {
       bytes.set(this.data.subarray(at + left, at + right), (y - top) * wide);
     }
     return bytes;
+  }
+
+  differs(tile, bytes) {
+    const { left, top, right, bottom } = this.tileBox(tile);
+    for (let y = top; y < bottom; y += 1) {
+      const end = y * this.width + right;
+      for (let at = y * this.width + left; at < end; at += 1) {
+        if (this.data[at] !== bytes[at]) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Take a tile over from bytes of the whole mask. */
+  copyTile(tile, bytes) {
+    const { left, top, right, bottom } = this.tileBox(tile);
+    for (let y = top; y < bottom; y += 1) {
+      const at = y * this.width;
+      this.data.set(bytes.subarray(at + left, at + right), at + left);
+    }
+    this.onPaint(left, top, right, bottom);
   }
 
   setTile(tile, bytes) {

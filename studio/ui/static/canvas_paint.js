@@ -1,6 +1,7 @@
 // The tools of the mask: what a press of the pointer begins with each of them.
 
-import { fillBox, fillEnclosed, fillOutline } from "./canvas_shapes.js";
+import { fillEnclosed } from "./canvas_regions.js";
+import { fillBox, fillOutline } from "./canvas_shapes.js";
 import { Stroke } from "./canvas_stroke.js";
 
 const LIGHT = 0.15; // of the brush's size at the lightest touch of a pen

@@ -1,7 +1,6 @@
-// Whole shapes in a mask: outlines filled, enclosed parts filled, the mask grown, shrunk, stretched.
+// Shapes put into a mask: the inside of an outline, a rectangle, another mask stretched.
 
 const SUB = 4; // lines looked at in each row of pixels
-const COVERED = 128;
 
 /** Fill the inside of a closed outline, [[x, y], …] in pixels, edges smoothed. Parts surrounded
  * twice are inside too. `target` 255 adds, 0 removes, as far as `opacity` (0 to 1) says. */
@@ -93,114 +92,6 @@ export function fillBox(mask, box, { target, opacity }) {
   }
   mask.onPaint(box.left, box.top, box.right, box.bottom);
   mask.commit();
-}
-
-/** Fill the part around pixel (x, y) that what is painted encloses, up to the middle of its soft
- * edge; with `target` 0 empty the painted part there. */
-export function fillEnclosed(mask, x, y, { target, opacity }) {
-  const { width, height, data } = mask;
-  const level = (at) => (target ? data[at] : 255 - data[at]);
-  if (level(y * width + x) >= COVERED) return;
-  const part = new Uint8Array(width * height);
-  const edge = flood(part, level, width, height, y * width + x);
-  climb(part, level, width, height, edge);
-  mask.open();
-  mask.keep(mask.bounds);
-  for (let at = 0; at < part.length; at += 1) if (part[at]) mask.blend(at, target, opacity);
-  mask.paintAll();
-  mask.commit();
-}
-
-/** Mark what is connected to `start` and not covered. Returns the pixels that stopped it. */
-function flood(part, level, width, height, start) {
-  const edge = [];
-  const stack = [start];
-  part[start] = 1;
-  const visit = (at) => {
-    if (part[at]) return;
-    if (level(at) >= COVERED) {
-      edge.push(at);
-      return;
-    }
-    part[at] = 1;
-    stack.push(at);
-  };
-  while (stack.length > 0) {
-    const at = stack.pop();
-    const x = at % width;
-    if (x > 0) visit(at - 1);
-    if (x < width - 1) visit(at + 1);
-    if (at >= width) visit(at - width);
-    if (at < width * (height - 1)) visit(at + width);
-  }
-  return edge;
-}
-
-/** On from a half covered edge to where it is highest, so that no rim stays between. */
-function climb(part, level, width, height, edge) {
-  let front = edge;
-  while (front.length > 0) {
-    const next = [];
-    for (const at of front) {
-      if (part[at]) continue;
-      part[at] = 1;
-      const here = level(at);
-      const x = at % width;
-      const higher = (to) => !part[to] && level(to) > here && next.push(to);
-      if (x > 0) higher(at - 1);
-      if (x < width - 1) higher(at + 1);
-      if (at >= width) higher(at - width);
-      if (at < width * (height - 1)) higher(at + width);
-    }
-    front = next;
-  }
-}
-
-/** Widen what is masked by a disc of `radius` pixels, or shrink it where that is negative. */
-export function grow(mask, radius) {
-  const { width, height } = mask;
-  const flip = radius < 0 ? 255 : 0;
-  const source = flip ? mask.data.map((value) => 255 - value) : mask.data;
-  const out = source.slice();
-  const reach = Math.abs(radius);
-  const wide = new Uint8Array(width);
-  for (let dy = 0; dy <= reach; dy += 1) {
-    const half = Math.floor(Math.sqrt(reach * reach - dy * dy));
-    for (let y = 0; y < height; y += 1) {
-      if (!widened(source, y * width, width, half, wide)) continue;
-      for (const to of dy ? [y - dy, y + dy] : [y]) {
-        if (to >= 0 && to < height) raise(out, to * width, wide);
-      }
-    }
-  }
-  if (flip) for (let at = 0; at < out.length; at += 1) out[at] = 255 - out[at];
-  mask.replace(out);
-}
-
-/** The greatest value within `half` pixels, for a row; false where all of it is 0. */
-function widened(source, start, width, half, wide) {
-  let last = -1;
-  const queue = new Int32Array(width);
-  let [head, tail] = [0, 0];
-  for (let x = 0; x < width + half; x += 1) {
-    if (x < width) {
-      const value = source[start + x];
-      if (value) last = x;
-      while (tail > head && source[start + queue[tail - 1]] <= value) tail -= 1;
-      queue[tail++] = x;
-    }
-    const at = x - half;
-    if (at < 0) continue;
-    while (queue[head] < at - half) head += 1;
-    wide[at] = source[start + queue[head]];
-  }
-  return last >= 0;
-}
-
-function raise(out, start, wide) {
-  for (let x = 0; x < wide.length; x += 1) {
-    if (wide[x] > out[start + x]) out[start + x] = wide[x];
-  }
 }
 
 /** The bytes of a mask stretched to another size, between pixels straight from one to the next. */
