@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 _FAINTEST = 90
 """Where on the colour ramp (0 to 255) the least change lies: below, it is as dark as the ground."""
@@ -19,9 +19,10 @@ def max_outside(before: Image.Image, after: Image.Image, mask: Image.Image) -> i
     """
     if not before.size == after.size == mask.size:
         raise ValueError(f"sizes differ: {before.size}, {after.size}, {mask.size}")
-    outside = cv2.compare(np.asarray(mask), 0, cv2.CMP_EQ)
-    difference = cv2.absdiff(np.asarray(before), np.asarray(after))
-    return int(cv2.bitwise_and(difference, difference, mask=outside).max())
+    outside = mask.point([255] + [0] * 255)
+    counts = np.array(ImageChops.difference(before, after).histogram(outside)).reshape(3, 256)
+    found = np.flatnonzero(counts.any(axis=0))
+    return int(found[-1]) if len(found) else 0
 
 
 def heat_map(before: Image.Image, after: Image.Image) -> Image.Image:
