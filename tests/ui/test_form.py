@@ -11,6 +11,7 @@ import pytest
 from studio.app import create_app
 from studio.domain.errors import InvalidRequest
 from studio.domain.request import GenerationRequest
+from studio.domain.tasks import TASKS, TextToImage
 from studio.engine.fake import FakeEngine
 from studio.ui import theme
 from studio.ui.form import Form
@@ -106,3 +107,49 @@ def test_a_hand_made_call_reads_no_file_and_queues_nothing(serve):
             )
             assert answer.status_code >= 400 or "error" in answer.json()["data"][0]
     assert served.studio.queue.jobs() == []
+
+
+@pytest.fixture
+def editing() -> tuple[Form, dict[str, gr.HTML]]:
+    with gr.Blocks():
+        controls = {name: gr.HTML() for name in ("prompt", "strength", "mask_blur", "task")}
+    form = Form()
+    for name in ("prompt", "strength", "mask_blur"):
+        form.add(name, controls[name])
+    form.add_task(controls["task"])
+    return form, controls
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ({"kind": "text_to_image"}, TextToImage()),
+        ({"kind": "image_to_image", "image": "input:a"}, {"image": "input:a", "strength": 0.3}),
+        (
+            {"kind": "inpaint", "image": "input:a", "mask": "input:b"},
+            {"image": "input:a", "mask": "input:b", "strength": 0.3, "mask_blur": 9},
+        ),
+        (
+            {"kind": "outpaint", "image": "input:a", "right": 64, "left": 0},
+            {"image": "input:a", "strength": 0.3, "right": 64},
+        ),
+    ],
+)
+def test_a_task_takes_the_controls_that_it_has_fields_for(editing, task, expected):
+    form, controls = editing
+    assert form.controls == set(controls.values())
+    values = {"prompt": "", "strength": 0.3, "mask_blur": 9, "task": task}
+    request = form.request({controls[name]: value for name, value in values.items()})
+    if isinstance(expected, dict):
+        expected = TASKS[task["kind"]](**expected)
+    assert request.task == expected
+
+
+@pytest.mark.parametrize(
+    "task", [None, "inpaint", {}, {"kind": ["inpaint"]}, {"kind": "inpaint", "image": 7}]
+)
+def test_a_task_that_is_none_is_refused_in_words(editing, task):
+    form, controls = editing
+    values = {"prompt": "", "strength": 0.3, "mask_blur": 9, "task": task}
+    with pytest.raises(InvalidRequest, match="task|image|mask"):
+        form.request({controls[name]: value for name, value in values.items()})

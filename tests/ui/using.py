@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
+
+from PIL import Image
 
 
 def generate(page, prompt: str = "a red house") -> None:
@@ -49,3 +52,38 @@ def facts(page) -> dict[str, str]:
     """Seed, size and so on under the picture."""
     words = page.locator(".facts").inner_text().split(" · ")
     return {"seed": re.sub(r"\D", "", words[0]), "size": words[1], "scheduler": words[2]}
+
+
+def open_tab(page, kind: str) -> None:
+    """Show the tab of the task `kind`."""
+    page.locator(f".tabs a[href='#{kind.replace('_', '-')}']").click()
+    page.locator(f"body[data-task={kind}]").wait_for()
+
+
+def view(page) -> str:
+    """What the place of the picture shows."""
+    return page.locator("body").get_attribute("data-view")
+
+
+def send_to(page, kind: str) -> None:
+    """Send the picture that is shown to another tab, and wait until it is there."""
+    page.get_by_role("button", name="Send to").click()
+    page.locator(f".menu-list [data-kind={kind}]").click()
+    page.locator(f".source.{kind} .canvas[data-state=ready]").wait_for()
+
+
+def paint(page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """A stroke with the mouse over the mask canvas, from shares of the picture to shares of it."""
+    box = page.locator(".source.inpaint .canvas-world img").bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    page.mouse.move(*at[1], steps=8)
+    page.mouse.up()
+
+
+def save_picture(path: Path, size: tuple[int, int], colour: str = "teal") -> Path:
+    """A plain picture as a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path

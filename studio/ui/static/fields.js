@@ -30,23 +30,36 @@ export function slider({ element, props }) {
   });
   bindBox(box, one, (typed) => range.accept(typed));
   if (SAMPLER_FIELDS.has(props.field)) enableWhereHonoured(one, box, track);
+  if (props.field === "padding") enableWhereOnlyMasked(one, box, track);
 }
 
 const SAMPLER_FIELDS = new Set(Object.values(data.honours).flat());
 
 /** What the sampler makes no use of is greyed out, and says so. */
 function enableWhereHonoured(one, box, track) {
-  const enable = () => {
-    const sampler = value("scheduler");
+  enableWhere(one, [box, track], "scheduler", (sampler) => {
     const isOff = sampler !== undefined && !(data.honours[sampler] ?? []).includes(one.name);
-    const why = isOff ? `${sampler} makes no use of this.` : "";
-    for (const control of [box, track]) {
-      control.disabled = isOff;
+    return isOff ? `${sampler} makes no use of this.` : "";
+  });
+}
+
+function enableWhereOnlyMasked(one, box, track) {
+  enableWhere(one, [box, track], "area", (area) =>
+    area === "only_masked" ? "" : "The whole picture is drawn: choose Only masked as its area.",
+  );
+}
+
+/** Grey `controls` out while `objection(value of the field other)` says why. */
+function enableWhere(one, controls, other, objection) {
+  const enable = () => {
+    const why = objection(value(other));
+    for (const control of controls) {
+      control.disabled = why !== "";
       control.title = why;
     }
-    one.element.classList.toggle("off", isOff);
+    one.element.classList.toggle("off", why !== "");
   };
-  onChange((name) => name === "scheduler" && enable());
+  onChange((name) => name === other && enable());
   enable();
 }
 

@@ -14,12 +14,18 @@ const asSource = (picture, [width, height]) => ({
 });
 
 /**
- * Put `picture`, of `size` [width, height], where the task `kind` begins, and show it.
+ * Put `picture`, of `size` [width, height], where the task `kind` begins, and show it; text-to-image
+ * takes its settings alone.
  * `offer(words, undo)` tells it and gives the way back.
  */
 export async function send(picture, size, kind, offer) {
   const from = { task: task(), view: view() };
   showTask(kind);
+  if (kind === "text_to_image") {
+    const kept = { width: undefined, height: undefined }; // as they stand there
+    restore({ ...picture.request, ...kept, task: {}, seed: picture.seed });
+    return;
+  }
   const earlierView = view();
   const earlier = snapshot(kind);
   const back = () => {
@@ -32,7 +38,8 @@ export async function send(picture, size, kind, offer) {
     back();
     return;
   }
-  offer(`Sent to ${TASK_NAMES[kind]}`, async () => {
+  const words = kind === from.task ? "The result is the source now" : `Sent to ${TASK_NAMES[kind]}`;
+  offer(words, async () => {
     await recover(kind, earlier);
     back();
   });

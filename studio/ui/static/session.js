@@ -46,6 +46,7 @@ export class Session {
     document.activeElement?.dispatchEvent(new Event("change", { bubbles: true }));
     this.pending += 1;
     this.showBusy();
+    if (!this.following) this.viewer.state("queued", "Sending");
     const { kind, part } = collected();
     try {
       const task = { kind, ...(part && (await part)) };
@@ -69,10 +70,7 @@ export class Session {
   send(task) {
     showView("result");
     this.expected = expectedSize(task);
-    if (!this.following) {
-      this.viewer.begin(this.expected);
-      this.viewer.state("queued", "Sending");
-    }
+    if (!this.following) this.viewer.begin(this.expected);
     put(task);
     return new Promise((resolve, reject) => {
       this.asked = { resolve, reject };

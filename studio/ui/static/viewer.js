@@ -5,7 +5,7 @@ import { address } from "./data.js";
 import { field } from "./form.js";
 import { Frame } from "./frame.js";
 import { Recent } from "./recent.js";
-import { accept, send, takeUp } from "./send.js";
+import { send, takeUp } from "./send.js";
 import { write } from "./store.js";
 import { task } from "./task.js";
 import { allowCompare, onView, showView, view } from "./views.js";
@@ -171,10 +171,7 @@ export class Viewer {
       const words = await takeUp(this.picture).then(() => "Settings set", (error) => error.message);
       this.flash(button, words);
     });
-    on("input", async () => {
-      await accept(this.picture, this.sizeOf(this.picture), task());
-      showView("source");
-    });
+    on("input", () => this.sendTo(task()));
     this.promise.addEventListener("click", () => showView("difference"));
   }
 
