@@ -1,5 +1,6 @@
 """The embedded model in memory, loaded once for all tests that only read it."""
 
+from collections.abc import Callable
 from functools import cache, partial
 
 from studio.domain.refs import Selection
@@ -24,5 +25,9 @@ def picturebook() -> Selection:
     return Selection(catalog().find("picturebook"))
 
 
-def engine(dtype: str = "float32") -> StableDiffusionEngine:
-    return StableDiffusionEngine(manager(dtype), partial(select, catalog()))
+def engine(
+    dtype: str = "float32", read: Callable[[str], bytes] | None = None
+) -> StableDiffusionEngine:
+    """`read` gives the pictures that requests name."""
+    reads = {} if read is None else {"read": read}
+    return StableDiffusionEngine(manager(dtype), partial(select, catalog()), **reads)

@@ -9,6 +9,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
+from studio.domain.tasks import TASKS
+
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
@@ -32,12 +34,8 @@ def _page(openapi: dict[str, Any]) -> str:
         for path, operations in openapi["paths"].items()
         for method, operation in operations.items()
     )
-    fields = "".join(
-        _field(name, field)
-        for name, field in openapi["components"]["schemas"]["GenerationRequest"][
-            "properties"
-        ].items()
-    )
+    schemas = openapi["components"]["schemas"]
+    tasks = "".join(_task(kind, schemas[model.__name__]) for kind, model in TASKS.items())
     title = escape(f"{openapi['info']['title']} {openapi['info']['version']}")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}: API</title>'
@@ -45,7 +43,7 @@ def _page(openapi: dict[str, Any]) -> str:
         f"<style>{_STYLE}</style><h1>{title}: API</h1>"
         '<p>In full, for programs: <a href="openapi.json">openapi.json</a>.</p>'
         f"<h2>Routes</h2><dl>{routes}</dl>"
-        f"<h2>A request</h2><table><tr><th>Field<th>Default<th>Meaning</tr>{fields}</table></html>"
+        f"<h2>A request</h2>{_fields(schemas['GenerationRequest'])}{tasks}</html>"
     )
 
 
@@ -54,9 +52,23 @@ def _route(method: str, path: str, operation: dict[str, Any]) -> str:
     return f"<dt><code>{escape(method.upper())} {escape(path)}</code></dt><dd>{escape(says)}</dd>"
 
 
+def _task(kind: str, schema: dict[str, Any]) -> str:
+    says = f"<p>{escape(schema['description'])}</p>"
+    return f"<h3>Task <code>{escape(kind)}</code></h3>{says}{_fields(schema)}"
+
+
+def _fields(schema: dict[str, Any]) -> str:
+    rows = "".join(_field(name, field) for name, field in schema["properties"].items())
+    return f"<table><tr><th>Field<th>Default<th>Meaning</tr>{rows}</table>"
+
+
 def _field(name: str, field: dict[str, Any]) -> str:
     default = repr(field["default"]) if "default" in field else ""
     says = field.get("description", field.get("title", ""))
     if "minimum" in field:
-        says += f" {field['minimum']} to {field['maximum']}."
+        says += f" {field['minimum']:g} to {field['maximum']:.16g}."
+    if "enum" in field:
+        says += f" One of: {', '.join(field['enum'])}."
+    if "const" in field:
+        says = "Says which task it is."
     return f"<tr><td><code>{escape(name)}</code><td>{escape(default)}<td>{escape(says)}</tr>"

@@ -63,7 +63,10 @@ def build_edits_router(gallery: Gallery, read: Callable[[str], bytes]) -> APIRou
 
 
 def _plan(gallery: Gallery, read: Callable[[str], bytes], id: str) -> plans.Plan:
-    plan = plans.plan(gallery.request(id), read)
+    request = gallery.request(id)
+    if request.width is None or request.height is None:
+        raise NotFound(f"Picture {id} does not tell its size: it was not made by this studio.")
+    plan = plans.plan(request, read)
     if plan is None:
         raise NotFound(f"Picture {id} was drawn from words alone: there was nothing before it.")
     return plan

@@ -75,7 +75,7 @@ class Inputs:
         size, format = reading.size_of(data)
         id = hashlib.sha256(data).hexdigest()[:32]
         self._sweep_now_and_then()
-        if not self._renewed(id):
+        if not self._renewed(id) or self._path(id).stat().st_size != len(data):
             with self._decoding:
                 reading.picture(data)
             self._write(id, data)
@@ -133,11 +133,13 @@ class Inputs:
     def _write(self, id: str, data: bytes) -> None:
         try:
             self._unused.mkdir(parents=True, exist_ok=True)
+            # One that is there was cut short when the machine went down: it is mended.
+            folder = self._used if (self._used / id).is_file() else self._unused
             handle, part = tempfile.mkstemp(dir=self._unused, prefix=".", suffix=".part")
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
-                os.replace(part, self._unused / id)
+                os.replace(part, folder / id)
             except BaseException:
                 os.unlink(part)
                 raise

@@ -185,5 +185,7 @@ def test_metadata_of_others_makes_the_server_read_nothing(served, tmp_path):
     task = {"kind": "image_to_image", "image": str(secret)}
     texts.add_text("studio", json.dumps({"task": task}))
     noise().save(path, pnginfo=texts)
-    answer = served.http.get(job["images"][0]["url"] + "/before")
-    assert answer.status_code == 422 and "not read" in answer.json()["message"]
+    for name in ("before", "difference"):
+        answer = served.http.get(f"{job['images'][0]['url']}/{name}")
+        assert answer.status_code in (404, 422) and answer.json()["message"]
+    assert "not read" in served.http.get(job["images"][0]["url"] + "/before").json()["message"]

@@ -223,6 +223,7 @@ def test_models_health_metrics_and_docs(serve):
     assert "studio_pictures_total 3\n" in metrics
     docs = served.http.get("/docs").text
     assert "POST /studio/v1/jobs" in docs and "guidance_scale" in docs
+    assert "Task <code>inpaint" in docs and "fill, original, latent_noise" in docs
     assert "http://" not in docs and "https://" not in docs  # loads nothing from elsewhere
     schema = served.http.get("/openapi.json").json()
     assert "steps" in schema["components"]["schemas"]["GenerationRequest"]["properties"]

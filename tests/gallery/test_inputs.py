@@ -84,6 +84,16 @@ def test_unused_pictures_do_not_fill_the_disk(tmp_path, monkeypatch):
     assert present == [False, True, True, True]  # the newest came after the sweep
 
 
+def test_a_file_cut_short_is_mended_when_the_picture_comes_again(tmp_path):
+    inputs = Inputs(tmp_path)
+    data = encoded()
+    id = inputs.keep(data).id
+    inputs.use(id)
+    (tmp_path / id).write_bytes(data[:100])
+    assert inputs.keep(data).id == id
+    assert (tmp_path / id).read_bytes() == data
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\0" * 1000, encoded()[:900]],
