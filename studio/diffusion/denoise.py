@@ -19,17 +19,38 @@ from studio.diffusion.conditioning import Conditioning
 
 
 @dataclass(frozen=True)
+class Residuals:
+    """For the skip connections of the U-Net's way down, in its order, and for its middle; each
+    (B, c, h, w) of that layer."""
+
+    down: tuple[torch.Tensor, ...]
+    middle: torch.Tensor
+
+    def __add__(self, other: Residuals) -> Residuals:
+        pairs = zip(self.down, other.down, strict=True)
+        return Residuals(tuple(a + b for a, b in pairs), self.middle + other.middle)
+
+
+@dataclass(frozen=True)
 class Ask:
     """Wanted: the noise prediction for `sample` (B, C, h, w), scaled for the U-Net, at `timestep`
     (B,) float32 on the device, under `conditioning`. Every row stands for itself.
 
     With `wants_negative` the answer is a `Guided`, else the prediction alone.
+
+    begun, ended  the share of the run that is behind before and after this call, 0 to 1
+    negatives     so many rows, the first ones, are under the negative prompt
+    residuals     what is added to the U-Net's features; None: nothing
     """
 
     sample: torch.Tensor
     timestep: torch.Tensor
     conditioning: Conditioning
     wants_negative: bool = False
+    begun: float = 0.0
+    ended: float = 1.0
+    negatives: int = 0
+    residuals: Residuals | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +124,8 @@ def denoise(
         timestep = scheduler.timesteps[index]
         sample = scheduler.scale_model_input(latents, timestep)
         on_device, alpha_cumprod = times.at(index)
-        answer = yield Ask(sample, on_device, conditioning, wants_negative)
+        begun, ended = ((at - first) / (times.total - first) for at in (index, index + 1))
+        answer = yield Ask(sample, on_device, conditioning, wants_negative, begun, ended)
         noise_pred = answer
         if wants_negative:
             noise_pred, options["negative_output"] = answer.noise_pred, answer.negative_pred

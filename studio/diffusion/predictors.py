@@ -34,12 +34,17 @@ class UNetPredictor:
                 "text_embeds": words.pooled_embeds.to(self._dtype),
                 "time_ids": words.time_ids.to(self._dtype),
             }
+        more = {}
+        if ask.residuals is not None:
+            more["down_block_additional_residuals"] = ask.residuals.down
+            more["mid_block_additional_residual"] = ask.residuals.middle
         noise_pred = self._unet(
             sample.to(self._dtype),
             ask.timestep,
             encoder_hidden_states=words.prompt_embeds.to(self._dtype),
             added_cond_kwargs=added,
             return_dict=False,
+            **more,
         )[0]
         return noise_pred.float()
 
@@ -56,7 +61,14 @@ class ClassifierFreeGuidance:
         if words.negative_prompt_embeds is None:
             positive = self._predictor(dataclasses.replace(ask, wants_negative=False))
             return Guided(positive, positive) if ask.wants_negative else positive
-        doubled = Ask(torch.cat([ask.sample] * 2), torch.cat([ask.timestep] * 2), _both(words))
+        doubled = dataclasses.replace(
+            ask,
+            sample=torch.cat([ask.sample] * 2),
+            timestep=torch.cat([ask.timestep] * 2),
+            conditioning=_both(words),
+            wants_negative=False,
+            negatives=len(ask.sample),
+        )
         negative, positive = self._predictor(doubled).chunk(2)
         guided = negative + words.guidance_scale * (positive - negative)
         if words.guidance_rescale is not None:

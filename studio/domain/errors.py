@@ -103,6 +103,7 @@ _REASONS = {
     "string_too_long": "too long, at most {max_length} characters are allowed.",
     "value_error": "{error}",
     "missing": "is missing.",
+    "too_long": "{actual_length} are too many, at most {max_length} are allowed.",
     "union_tag_invalid": "{tag!r} is unknown. Choose one of: {expected_tags}.",
     "union_tag_not_found": 'say which with "kind".',
 }

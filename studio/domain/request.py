@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from studio.domain import geometry
+from studio.domain.control import MAX_UNITS, ControlInput
 from studio.domain.errors import InvalidRequest, explain, shorten
 from studio.domain.family import ModelFamily
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, resolve
@@ -153,6 +154,12 @@ class GenerationRequest(Frozen):
         title="LoRAs",
         max_length=32,
         description="Small additions to the checkpoint, each with a weight, as in name:0.8.",
+    )
+    controls: tuple[ControlInput, ...] = Field(
+        (),
+        title="ControlNet units",
+        max_length=MAX_UNITS,
+        description="Pictures that say where things go, as in controlnet=canny,image=a.png.",
     )
     eta: float | None = Field(
         None,

@@ -14,14 +14,17 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 
-from studio.diffusion import conditioning, latents, predictors, preview, schedulers
+from studio.diffusion import conditioning, control, latents, predictors, preview, schedulers
 from studio.diffusion.denoise import Ask, Step, denoise
 from studio.domain import errors, events, infotext
+from studio.domain.control import ControlInput
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SamplerOptions
 from studio.engine import editing
+from studio.engine.controlling import Controls, MapOf
 from studio.engine.editing import Editing
 from studio.engine.protocol import WantsPreview, never
 from studio.engine.vae import Vae
@@ -37,6 +40,10 @@ Work = Generator[events.Event | Ask, torch.Tensor | None, None]
 
 def _no_pictures(reference: str) -> bytes:
     raise errors.NotFound(f"{errors.shorten(reference)}: this engine was given no pictures.")
+
+
+def _no_maps(unit: ControlInput, *_: object) -> Image.Image:
+    raise errors.NotFound(f"{unit.preprocessor}: this engine was given no preprocessors.")
 
 
 class StableDiffusionRun:
@@ -63,6 +70,7 @@ class StableDiffusionEngine:
     short_hash  gives a model's ten digits for the infotext, None if not yet known
     read        gives the bytes of a task's picture by its reference; raises InvalidRequest or
                 NotFound where it cannot
+    map_of      makes the map of a ControlNet unit
     """
 
     def __init__(
@@ -71,11 +79,13 @@ class StableDiffusionEngine:
         select: Callable[[GenerationRequest], Selection],
         short_hash: Callable[[ModelRef], str | None] = lambda ref: None,
         read: Callable[[str], bytes] = _no_pictures,
+        map_of: MapOf = _no_maps,
     ) -> None:
         self._manager = manager
         self._select = select
         self._short_hash = short_hash
         self._read = read
+        self._map_of = map_of
 
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""
@@ -142,7 +152,8 @@ class StableDiffusionEngine:
         with self._manager.lease(selection) as models:
             started_s = time.monotonic()
             yield events.Started()
-            warning, drawn = yield from self._draw(run, models, edit)
+            controls = Controls(run.request.controls, selection, self._read, self._map_of)
+            warning, drawn = yield from self._draw(run, models, edit, controls)
             pictures = self._pictures(run, selection, edit, warning) if drawn else ()
             if run.cancelled:
                 yield events.Cancelled(pictures)
@@ -150,7 +161,7 @@ class StableDiffusionEngine:
                 yield events.Finished(pictures, time.monotonic() - started_s)
 
     def _draw(
-        self, run: StableDiffusionRun, models: Models, edit: Editing
+        self, run: StableDiffusionRun, models: Models, edit: Editing, controls: Controls
     ) -> Generator[events.Event | Ask, torch.Tensor | None, tuple[str | None, bool]]:
         """All passes, into the canvases of `edit`. Answers with a word of warning, if any, and
         whether anything was drawn, which it was not if cancelled before the first step."""
@@ -163,11 +174,11 @@ class StableDiffusionEngine:
             run,
             models,
             edit,
+            controls,
             editing.Setting(request.task, vae, told_apart, generators),
             _condition(request, models, self._manager.device),
             _Clock(len(edit.passes)),
         )
-        run.predictor = predictors.ClassifierFreeGuidance(predictors.UNetPredictor(models.unet))
         warning, drawn = None, False
         for number, part in enumerate(edit.passes):
             last = yield from self._denoise(drawing, part, is_first=number == 0)
@@ -198,6 +209,7 @@ class StableDiffusionEngine:
             _sampler_options(request, models.ref),
         )
         self._manager.bring("unet")
+        run.predictor = predictors.ClassifierFreeGuidance(self._steered(drawing, part))
         show = preview.previewer(models.ref.path, family.preview_factors, models.tiny_vae)
         shown = drawing.edit.shown(part)
         loop = denoise(noise, scheduler, request.steps, words, generators, start)
@@ -218,6 +230,16 @@ class StableDiffusionEngine:
                 small = shown.in_place(show(last.denoised))
                 yield events.Preview(progress.step, preview.as_jpeg(small))
         return last
+
+    def _steered(self, drawing: _Drawing, part: Pass) -> predictors.Predictor:
+        """The U-Net, with the request's ControlNets if it has any."""
+        unet = predictors.UNetPredictor(drawing.models.unet)
+        if not drawing.controls.units:
+            return unet
+        canvas = drawing.edit.canvases[0] if drawing.edit.canvases else None
+        return control.Controlled(
+            unet, drawing.controls.at_work(drawing.models.controlnets, part, canvas)
+        )
 
     def _pictures(
         self,
@@ -252,6 +274,7 @@ class _Drawing:
     run: StableDiffusionRun
     models: Models
     edit: Editing
+    controls: Controls
     setting: editing.Setting
     words: conditioning.Conditioning
     clock: _Clock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.domain import embedding_names
-from studio.domain.errors import InvalidRequest
+from studio.domain.errors import InvalidRequest, UnknownModel
 from studio.domain.family import SD1, SDXL
 from studio.domain.geometry import Size
 from studio.domain.refs import LoraUse, ModelRef, Selection
@@ -43,7 +43,14 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     }
     named = embedding_names.named_in(f"{request.prompt}\n{request.negative_prompt}", fitting)
     embeddings = tuple(ref for name, ref in fitting.items() if name in named)
-    return Selection(checkpoint, vae, uses, embeddings, _tiny_vae(catalog, checkpoint))
+    return Selection(
+        checkpoint,
+        vae,
+        uses,
+        embeddings,
+        _tiny_vae(catalog, checkpoint),
+        _controlnets(catalog, request, checkpoint),
+    )
 
 
 def settle(
@@ -59,9 +66,33 @@ def settle(
         for lora, use in zip(request.loras, selection.loras, strict=True)
     )
     vae = selection.vae.name if selection.vae else None
+    controls = tuple(
+        unit.model_copy(update={"controlnet": catalog.find(unit.controlnet, "controlnet").name})
+        for unit in request.controls
+    )
     checkpoint = selection.checkpoint
     settled = request.settled(checkpoint.name, checkpoint.family, source_size)
-    return settled.model_copy(update={"vae": vae, "loras": loras})
+    return settled.model_copy(update={"vae": vae, "loras": loras, "controls": controls})
+
+
+def _controlnets(
+    catalog: Catalog, request: GenerationRequest, checkpoint: ModelRef
+) -> tuple[ModelRef, ...]:
+    """Those that the units name, each once."""
+    found: dict[str, ModelRef] = {}
+    for place, unit in enumerate(request.controls):
+        try:
+            ref = catalog.find(unit.controlnet, "controlnet")
+        except UnknownModel as error:
+            raise UnknownModel(f"controls.{place}: {error}") from None
+        if ref.family not in (None, checkpoint.family):
+            fit = [r.name for r in catalog.refs("controlnet") if r.family == checkpoint.family]
+            raise InvalidRequest(
+                f"controls.{place}: {ref.name} is for {ref.family.name}, but {checkpoint.name} is "
+                f"{checkpoint.family.name}. Those that fit: {', '.join(fit) or 'none'}."
+            )
+        found[ref.name] = ref
+    return tuple(found.values())
 
 
 def _tiny_vae(catalog: Catalog, checkpoint: ModelRef) -> ModelRef | None:

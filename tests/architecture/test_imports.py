@@ -23,6 +23,7 @@ ARROWS = {
     "engine.fake": {"domain", "engine.protocol"},
     "engine.stable_diffusion": {
         "domain",
+        "engine.controlling",
         "engine.editing",
         "engine.protocol",
         "engine.vae",
@@ -30,6 +31,7 @@ ARROWS = {
         "models",
         "diffusion",
     },
+    "engine.controlling": {"domain", "imaging", "diffusion", "preprocessors"},
     "engine.editing": {"domain", "engine.vae", "imaging", "diffusion"},
     "engine.vae": {"domain", "models", "diffusion"},
     "diffusion": {"domain", "diffusion"},
@@ -106,6 +108,7 @@ ONLY_IN = {
     "torch": {
         "diffusion",
         "models",
+        "engine.controlling",
         "engine.editing",
         "engine.stable_diffusion",
         "engine.vae",
