@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 Points = Sequence[tuple[float, float]]
 
@@ -24,9 +24,9 @@ _READY = """
 
 def picture_file(folder: Path, size: tuple[int, int], name: str = "picture.png") -> Path:
     """A picture of `size` (width, height)."""
-    across, down = np.meshgrid(np.linspace(0, 255, size[0]), np.linspace(0, 255, size[1]))
-    pixels = np.stack([across, down, 255 - across], axis=2).astype(np.uint8)
-    Image.fromarray(pixels).save(folder / name, compress_level=1)
+    down = Image.linear_gradient("L").resize(size)
+    across = Image.linear_gradient("L").transpose(Image.Transpose.ROTATE_90).resize(size)
+    Image.merge("RGB", (across, down, ImageOps.invert(across))).save(folder / name)
     return folder / name
 
 
