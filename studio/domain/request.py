@@ -258,6 +258,17 @@ class GenerationRequest(Frozen):
             raise ValueError(objection)
         return self
 
+    @model_validator(mode="after")
+    def _units_have_pictures(self) -> GenerationRequest:
+        if isinstance(self.task, TextToImage):
+            for place, unit in enumerate(self.controls):
+                if unit.image is None:
+                    raise ValueError(
+                        f"controls.{place} has no image, and text to image begins with none. "
+                        "Give the unit a picture."
+                    )
+        return self
+
     @classmethod
     def parse(cls, data: bytes | str | dict) -> GenerationRequest:
         """From JSON text or a dict, as `model_validate…` does, but raising `InvalidRequest`."""
