@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
+from studio.preprocessors.hands import draw_hand
 from studio.preprocessors.loading import annotator, fill
 from studio.preprocessors.shades import near_is_light
 
@@ -135,7 +136,18 @@ def poses(
     hand: bool = False,
     face: bool = False,
 ) -> np.ndarray:
-    return _asked(detector, pixels, include_body=body, include_hand=hand, include_face=face)
+    """The people found, drawn on black: those parts of them that are asked for."""
+    height, width = pixels.shape[:2]
+    padded = _padded(pixels)
+    canvas = np.zeros_like(padded)
+    draw = annotator("open_pose.util")
+    for person in detector.detect_poses(padded, include_hand=hand, include_face=face):
+        if body:
+            draw.draw_bodypose(canvas, person.body.keypoints)
+        draw_hand(canvas, person.left_hand)
+        draw_hand(canvas, person.right_hand)
+        draw.draw_facepose(canvas, person.face)
+    return canvas[:height, :width]
 
 
 def straight_lines(network, pixels: np.ndarray, settings: Settings) -> np.ndarray:

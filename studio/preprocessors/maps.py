@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,7 @@ class Preprocessors:
         Raises InvalidRequest for what cannot be and for absent weights, CheckpointError for broken
         ones, OutOfMemory.
         """
-        spec = find(name)
+        spec, size = find(name), tuple(size)
         settled = spec.settled(settings)
         _check(spec, image, size, resolution, resize_mode, mask)
         key = (
@@ -131,30 +132,33 @@ class Preprocessors:
         )
         if (kept := self._kept.get(key)) is not None:
             return kept
-        if spec.needs_mask:
-            map = _hollow(image, mask, size, resize_mode)
-        elif name in _AS_IT_IS:
-            map = _as_it_is(spec, image, size, resize_mode)
-        else:
-            seen = resized(
-                image.convert("RGB"), working_size(image.size, size, resolution, resize_mode)
-            )
-            found = self._found(spec, np.asarray(seen), settled)
-            map = Image.fromarray(found).convert("RGB")
-            map = placed(map, size, resize_mode, nearest=spec.nearest)
-        self._kept.put(key, map)
+        with self._turn if spec.weights else nullcontext():
+            if (kept := self._kept.get(key)) is not None:  # made while this one waited
+                return kept
+            if spec.needs_mask:
+                map = _hollow(image, mask, size, resize_mode)
+            elif name in _AS_IT_IS:
+                map = _as_it_is(spec, image, size, resize_mode)
+            else:
+                at = working_size(image.size, size, resolution, resize_mode)
+                map = self._looked_at(spec, resized(image.convert("RGB"), at), settled)
+                map = placed(map, size, resize_mode, nearest=spec.nearest)
+            self._kept.put(key, map)
         return map
 
-    def _found(
-        self, spec: PreprocessorSpec, pixels: np.ndarray, settings: Mapping[str, float]
-    ) -> np.ndarray:
+    def _looked_at(
+        self, spec: PreprocessorSpec, image: Image.Image, settings: Mapping[str, float]
+    ) -> Image.Image:
+        """The map at the size of `image`."""
+        pixels = np.asarray(image)
         if spec.weights is None:
-            return _WEIGHT_FREE[spec.name](pixels, settings)
-        available = self.available(spec.name)
-        if not available.ready:
-            raise InvalidRequest(available.message)
-        with self._turn:
-            return self._network.run(spec, self._weights.find(spec.weights), pixels, settings)
+            map = _WEIGHT_FREE[spec.name](pixels, settings)
+        else:
+            available = self.available(spec.name)
+            if not available.ready:
+                raise InvalidRequest(available.message)
+            map = self._network.run(spec, self._weights.find(spec.weights), pixels, settings)
+        return Image.fromarray(map).convert("RGB")
 
 
 def _check(
