@@ -18,6 +18,8 @@ _MEDIA_TYPES = {
     "TIFF": "image/tiff",
     "AVIF": "image/avif",
 }
+_PHOTOS = ("JPEG", "MPO", "AVIF")
+"""Formats that are lossy themselves."""
 _SHOWN_AS_THEY_ARE = ("PNG", "JPEG", "WEBP")
 _ORIENTATION = 0x0112
 _UPRIGHT = (None, 1)
@@ -30,11 +32,13 @@ def media_type(data: bytes) -> str:
 
 def shown(data: bytes, as_mask: bool = False) -> tuple[bytes, str]:
     """(bytes, media type) of what the engine will see of it: the file itself if a browser shows it
-    just so, else a PNG."""
+    just so, else a PNG; of a photo a fine JPEG, which takes a tenth of the time."""
     if as_mask:
         return png(reading.mask(data)), "image/png"
     if _needs_nothing(data):
         return data, media_type(data)
+    if reading.size_of(data)[1] in _PHOTOS:
+        return _jpeg(reading.picture(data)), "image/jpeg"
     return png(reading.picture(data)), "image/png"
 
 
@@ -42,6 +46,13 @@ def png(image: Image.Image) -> bytes:
     """Quickly packed."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    """So fine that no eye sees the difference."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=97, subsampling=0)
     return buffer.getvalue()
 
 
