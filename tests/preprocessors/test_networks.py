@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from studio.domain.preprocessors import PREPROCESSORS
 from studio.preprocessors.loading import annotator
 from studio.preprocessors.maps import Preprocessors
+from studio.preprocessors.networks import NETWORKS, Network
 from tests.preprocessors import networks
 
 QUICK = (
@@ -112,6 +114,24 @@ def test_one_network_at_a_time_is_in_memory(folder, picture):
     assert former() is None
     preprocessors.release()
     assert preprocessors._network._held is None
+
+
+def test_two_who_want_the_same_map_wait_for_one(folder, picture, monkeypatch):
+    networks.write("softedge_pidinet", folder)
+    preprocessors = Preprocessors([], folder)
+    calls = []
+    network = NETWORKS["softedge_pidinet"]
+
+    def ask(*given):
+        calls.append(given)
+        return network.ask(*given)
+
+    monkeypatch.setitem(NETWORKS, "softedge_pidinet", Network(network.load, ask))
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(
+            lambda _: pixels(preprocessors, "softedge_pidinet", picture), range(2)
+        )
+    assert (first == second).all() and len(calls) == 1
 
 
 def test_mediapipe_and_other_detectors_are_not_touched(folder, tmp_path):
