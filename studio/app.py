@@ -98,8 +98,7 @@ class Studio:
 
         Raises `InvalidRequest` (also its kinds) or `QueueFull`.
         """
-        task = self.sources.with_files_kept(request.task)
-        return self.queue.submit(request.model_copy(update={"task": task}))
+        return self.queue.submit(self.sources.with_files_kept(request))
 
     def run(self, request: GenerationRequest) -> Iterator[Event]:
         """Submit `request` and yield its events, previews included, until it ends. Leaving the
@@ -171,15 +170,13 @@ class Studio:
 
     def _settled(self, request: GenerationRequest) -> GenerationRequest:
         """For the queue, and so for HTTP and the page: reads no file by its path."""
-        task = self.sources.kept(request.task)
-        image_size = self.sources.size(task)
-        size = plans.source_size(task, image_size) if image_size else None
-        changes = {"task": task}
         if request.checkpoint is None:
-            changes["checkpoint"] = self.settings.checkpoint
-        request = request.model_copy(update=changes)
+            request = request.model_copy(update={"checkpoint": self.settings.checkpoint})
+        request = self.sources.kept(request)
+        image_size = self.sources.size(request.task)
+        size = plans.source_size(request.task, image_size) if image_size else None
         request = settle(self.catalog, request, size)
-        self.sources.use(task)
+        self.sources.use(request)
         return request
 
     def _engine(self) -> Engine:

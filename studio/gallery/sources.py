@@ -1,4 +1,4 @@
-"""Where the pictures of a task come from: names in a request -> bytes.
+"""Where the pictures of a request come from: their names -> bytes.
 
 input:ID      kept by `Inputs`, as all are once the request is submitted
 picture:ID    a result in the gallery
@@ -14,24 +14,28 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from studio.domain.errors import InvalidRequest, NotFound, shorten
 from studio.domain.geometry import Size
-from studio.domain.tasks import Inpaint, Task
+from studio.domain.request import GenerationRequest
+from studio.domain.tasks import Frozen, Inpaint, Task
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
 from studio.imaging import masks, reading
 
 FIELDS = ("image", "mask")
-"""The fields of tasks that name pictures."""
+"""The fields of tasks and of ControlNet units that name pictures."""
 MAX_FILE_BYTES = 512 * 2**20
 """Of a file on this machine: 64 MP with four channels of 16 bits."""
+
+Record = TypeVar("Record", bound=Frozen)
 
 _DATA_URI = re.compile(r"data:[\w/+.-]{0,100}(?:;[\w=.-]{0,100}){0,4};base64,", re.ASCII)
 
 
 class Sources:
-    """Reads and keeps what tasks name."""
+    """Reads and keeps what requests name."""
 
     def __init__(self, inputs: Inputs, gallery: Gallery) -> None:
         self._inputs = inputs
@@ -52,35 +56,37 @@ class Sources:
             "/studio/v1/uploads and name it input:ID, or send a data-URI."
         )
 
-    def kept(self, task: Task) -> Task:
-        """`task` with every picture kept and named `input:ID`. Refuses paths.
+    def kept(self, request: GenerationRequest) -> GenerationRequest:
+        """`request` with every picture kept and named `input:ID`. Refuses paths.
 
         Raises `InvalidRequest` (no picture, damaged, too large, gone; a mask that does not fit or
         covers nothing) and `SaveError`.
         """
-        task = self._renamed(task, self._from_caller)
+        request = self._renamed(request, self._from_caller)
+        task = request.task
         if isinstance(task, Inpaint):
             mask = reading.mask(self.read(task.mask))
             sharp = task.model_copy(update={"mask_blur": 0})  # the blur takes long and hides none
             masks.prepared(mask, sharp, self.size(task))
-        return task
+        return request
+
+    def with_files_kept(self, request: GenerationRequest) -> GenerationRequest:
+        """`request` with those pictures kept and renamed that are files on this machine.
+
+        Raises as `kept` does.
+        """
+        return self._renamed(request, lambda name: _file(name) if _is_path(name) else None)
 
     def size(self, task: Task) -> Size | None:
         """(width, height) of the picture that `task`, which is kept, begins with, if any."""
         image = named_in(task).get("image")
         return image and self._inputs.size(image.partition(":")[2])
 
-    def with_files_kept(self, task: Task) -> Task:
-        """`task` with those pictures kept and renamed that are files on this machine.
-
-        Raises as `kept` does.
-        """
-        return self._renamed(task, lambda source: _file(source) if _is_path(source) else None)
-
-    def use(self, task: Task) -> None:
-        """A job will need the pictures of `task`, which are kept: they stay."""
-        for source in named_in(task).values():
-            self._inputs.use(source.partition(":")[2])
+    def use(self, request: GenerationRequest) -> None:
+        """A job will need the pictures of `request`, which are kept: they stay."""
+        for record in (request.task, *request.controls):
+            for source in named_in(record).values():
+                self._inputs.use(source.partition(":")[2])
 
     def _from_caller(self, source: str) -> bytes | None:
         if source.startswith("input:"):
@@ -88,23 +94,36 @@ class Sources:
             return None
         return _decoded(source) if source.startswith("data:") else self.read(source)
 
-    def _renamed(self, task: Task, read: Callable[[str], bytes | None]) -> Task:
+    def _renamed(
+        self, request: GenerationRequest, read: Callable[[str], bytes | None]
+    ) -> GenerationRequest:
         """`read` gives the bytes to keep, or None for a name that stays as it is."""
+        changes = {
+            "task": self._record(request.task, "", read),
+            "controls": tuple(
+                self._record(unit, f"controls.{place}.", read)
+                for place, unit in enumerate(request.controls)
+            ),
+        }
+        return request.model_copy(update=changes)
+
+    def _record(self, record: Record, place: str, read: Callable[[str], bytes | None]) -> Record:
         names = {}
-        for field, source in named_in(task).items():
+        for field, source in named_in(record).items():
             try:
                 data = read(source)
                 if data is not None:
                     names[field] = self._inputs.keep(data).ref
             except (InvalidRequest, NotFound) as error:
-                named = f"{field}: {shorten(source, 200)}" if _is_path(source) else field
-                raise InvalidRequest(f"{named}: {error}") from None
-        return task.model_copy(update=names)
+                what = f": {shorten(source, 200)}" if _is_path(source) else ""
+                raise InvalidRequest(f"{place}{field}{what}: {error}") from None
+        return record.model_copy(update=names)
 
 
-def named_in(task: Task) -> dict[str, str]:
-    """Field -> source, for the pictures that `task` has."""
-    return {field: getattr(task, field) for field in FIELDS if hasattr(task, field)}
+def named_in(record: Frozen) -> dict[str, str]:
+    """Field -> source, for the pictures that a task or a unit has."""
+    found = {field: getattr(record, field, None) for field in FIELDS}
+    return {field: source for field, source in found.items() if source is not None}
 
 
 def _is_path(source: str) -> bool:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest
+from studio.domain.request import GenerationRequest
 from studio.domain.tasks import ImageToImage, Inpaint, TextToImage
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
@@ -27,24 +29,44 @@ def file(tmp_path):
     return path
 
 
+def asked(task=None, **fields):
+    return GenerationRequest(task=task or TextToImage(), **fields)
+
+
 def test_files_become_kept_pictures(sources, file):
-    task = sources.with_files_kept(ImageToImage(image=str(file), strength=0.5))
-    assert task.image.startswith("input:") and task.strength == 0.5
-    assert sources.read(task.image) == file.read_bytes()
-    assert sources.size(task) == (48, 32)
-    assert sources.with_files_kept(task) == sources.kept(task) == task
+    request = asked(ImageToImage(image=str(file), strength=0.5), seed=3)
+    kept = sources.with_files_kept(request)
+    assert kept.task.image.startswith("input:")
+    assert (kept.task.strength, kept.seed) == (0.5, 3)
+    assert sources.read(kept.task.image) == file.read_bytes()
+    assert sources.size(kept.task) == (48, 32)
+    assert sources.with_files_kept(kept) == sources.kept(kept) == kept
 
 
-def test_a_task_without_pictures_stays(sources):
-    assert sources.kept(TextToImage()) == sources.with_files_kept(TextToImage()) == TextToImage()
+def test_a_request_without_pictures_stays(sources):
+    assert sources.kept(asked()) == sources.with_files_kept(asked()) == asked()
     assert sources.size(TextToImage()) is None and named_in(TextToImage()) == {}
 
 
+def test_control_units_have_pictures_too(sources, file, tmp_path):
+    unit = ControlInput(controlnet="edges", image=str(file), mask=str(file))
+    with pytest.raises(InvalidRequest, match=r"^controls\.0\.image: .*not read"):
+        sources.kept(asked(controls=(unit,)))
+    kept = sources.with_files_kept(asked(controls=(unit,)))
+    assert kept.controls[0].image == kept.controls[0].mask != unit.image
+    assert sources.kept(kept) == kept
+    sources.use(kept)
+    assert (tmp_path / "inputs" / kept.controls[0].image[6:]).is_file()
+    with_task = asked(ImageToImage(image=str(file)), controls=(ControlInput(controlnet="edges"),))
+    assert sources.with_files_kept(with_task).controls[0].image is None
+
+
 def test_only_files_are_read_there_and_only_there(sources, file):
-    task = Inpaint(image=str(file), mask=f"input:{'0' * 32}")
-    assert sources.with_files_kept(task).mask == task.mask  # looked at when it is submitted
+    request = asked(Inpaint(image=str(file), mask=f"input:{'0' * 32}"))
+    kept = sources.with_files_kept(request)
+    assert kept.task.mask == request.task.mask  # looked at when it is submitted
     with pytest.raises(InvalidRequest, match="^image: .*not read"):
-        sources.kept(task)
+        sources.kept(request)
 
 
 @pytest.mark.parametrize("kind", ["missing", "a folder", "a pipe", "no picture", "a NUL", "huge"])
@@ -61,5 +83,5 @@ def test_what_cannot_be_read_is_said_with_its_name(sources, tmp_path, kind):
             file.truncate(2**30)
     name = "a\0b" if kind == "a NUL" else str(path)
     with pytest.raises(InvalidRequest, match="^image: ") as refused:
-        sources.with_files_kept(ImageToImage(image=name))
+        sources.with_files_kept(asked(ImageToImage(image=name)))
     assert ("a\\x00b" if kind == "a NUL" else "thing'") in str(refused.value)
