@@ -23,6 +23,7 @@ _STYLES = (
     "fields.css",
     "viewer.css",
     "canvas.css",
+    "canvas_port.css",
     "views.css",
     "choices.css",
     "details.css",
