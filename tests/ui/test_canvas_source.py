@@ -103,9 +103,18 @@ def test_another_picture_asks_what_becomes_of_the_mask(canvas, stroke, served, t
     answer(canvas, "Clear it")
     wait_for_size(canvas, SIZE)
     assert canvas.source()["mask"] is None
-    # With nothing to lose nothing is asked.
+    # With nothing to lose nothing is asked; nor is a mask lost with its picture unasked.
     choose(canvas, "Choose another picture", other)
     wait_for_size(canvas, (450, 300))
+    canvas.stroke((50, 50), (200, 100))
+    canvas.button("Remove the picture").click()
+    answer(canvas, "Cancel")
+    assert canvas.source()["mask"]
+    canvas.button("Remove the picture").click()
+    answer(canvas, "Remove it")
+    assert canvas.source() is None
+    canvas.page.reload()
+    canvas.button("Choose a picture").wait_for()
 
 
 def test_a_result_is_sent_and_taken_back(canvas, stroke, served):

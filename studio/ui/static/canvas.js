@@ -116,6 +116,7 @@ class Canvas {
     const image = make("img", { src: url, alt: "", draggable: false });
     image.style.width = `${picture.width}px`;
     image.style.height = `${picture.height}px`;
+    this.world.classList.add("changing");
     const isDecoded = await image.decode().then(() => true, () => false);
     if (this.shownUrl !== url) return;
     if (!isDecoded) {
@@ -124,6 +125,8 @@ class Canvas {
       return;
     }
     this.world.querySelector("img").replaceWith(image);
+    this.world.classList.remove("changing");
+    this.options?.suit(picture);
     this.root.dataset.state = "ready";
     this.view.show(this.bounds);
     this.show();
@@ -186,6 +189,16 @@ class Canvas {
     if (file) this.take([file]);
   }
 
+  async removePicture() {
+    const { source } = this;
+    const question = {
+      title: "Remove the picture?",
+      words: source.masked ? `Its mask, ${shareWords(source.mask.share)} of it, goes too.` : "",
+      answers: [{ value: "remove", label: "Remove it", primary: true }],
+    };
+    if (!source.masked || (await this.ask(question))) source.remove();
+  }
+
   dragged(event) {
     if (!isShown(this.tab) || ![...event.dataTransfer.types].includes("Files")) return;
     event.preventDefault();
@@ -232,7 +245,7 @@ class Canvas {
     const mask = (work) => () => source.mask && !source.mask.edit && work(source.mask);
     return {
       "picture-choose": () => this.choosePicture(),
-      "picture-remove": () => source.remove(),
+      "picture-remove": () => this.removePicture(),
       "zoom-in": () => view.zoomBy(1),
       "zoom-out": () => view.zoomBy(-1),
       "zoom-100": () => view.zoomTo(1),

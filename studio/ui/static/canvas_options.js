@@ -18,18 +18,29 @@ const SIZES = [1, 2000];
 /** The options as properties; setting one tells `onChange(name)`. */
 export class Options {
   constructor() {
-    this.values = { ...DEFAULTS, ...read("canvas", {}) };
+    const kept = read("canvas", {});
+    this.values = { ...DEFAULTS, ...kept };
+    this.suits = !("size" in kept);
     this.onChange = () => {};
     for (const name of Object.keys(DEFAULTS)) {
       Object.defineProperty(this, name, {
         get: () => this.values[name],
         set: (value) => {
           this.values[name] = value;
-          write("canvas", this.values);
+          if (name === "size") this.suits = false;
+          const { size, ...rest } = this.values;
+          write("canvas", this.suits ? rest : this.values);
           this.onChange(name);
         },
       });
     }
+  }
+
+  /** Until somebody chooses a size of the brush it is in proportion to the picture. */
+  suit({ width, height }) {
+    if (!this.suits) return;
+    this.values.size = Math.max(4, Math.round(Math.min(width, height) / 8));
+    this.onChange("size");
   }
 }
 

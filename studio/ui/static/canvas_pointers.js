@@ -10,7 +10,8 @@ const MOST_WHEEL = 200;
 
 export class Pointers {
   /** `begin(event)` returns what a press starts, {move(events), end(event), cancel()}, or null to
-   * move the view. `touches` says whether one finger works on the picture or scrolls the page. */
+   * move the view. `touches` says whether one finger works on the picture; else it scrolls the page, or moves the
+   * view where that is not fitted. */
   constructor(port, view, { begin, touches }) {
     this.port = port;
     this.view = view;
@@ -64,7 +65,7 @@ export class Pointers {
       }
       return false;
     }
-    return this.fingers.size === 1 && this.touches;
+    return this.fingers.size === 1 && (this.touches || !this.view.fitted);
   }
 
   moved(event) {

@@ -61,7 +61,13 @@ export class Source {
 
   // Changing it
 
-  async put(what, { ask, keep }) {
+  put(what, options) {
+    const coming = this.bring(what, options);
+    this.coming = coming.catch(() => {});
+    return coming;
+  }
+
+  async bring(what, { ask, keep }) {
     const turn = ++this.turn;
     const file = what instanceof Blob;
     if (!file && !what.ref) return this.putMask(what.mask, { ask });
@@ -220,7 +226,7 @@ export class Source {
 
   async ready() {
     await this.restored;
-    if (this.arriving) throw new Error("The picture is still on its way. Try again in a moment.");
+    await this.coming;
     if (!this.picture) throw new Error("Choose a picture first: drop one, paste it, or press Choose.");
     const { image } = this.picture;
     if (this.kind === "image_to_image") return { image };

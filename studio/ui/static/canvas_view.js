@@ -108,7 +108,8 @@ export class View {
     this.x = hold(this.x, left, right, clientWidth);
     this.y = hold(this.y, top, bottom, clientHeight);
     this.world.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
-    this.world.classList.toggle("pixels", this.zoom >= 3);
+    this.world.classList.toggle("pixels", this.zoom >= 4 && !this.fitted);
+    this.port.classList.toggle("free", !this.fitted);
     this.onChange();
   }
 

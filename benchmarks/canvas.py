@@ -1,0 +1,181 @@
+"""The mask canvas: from the pointer to the screen, and what it adds to a click on Generate.
+
+    python benchmarks/canvas.py [--sizes 1536x1024,4000x3000] [--moves N] [--repeats N] [--json]
+
+Draws with the mouse in a real Chromium (`STUDIO_CHROMIUM`, `chromium` or `google-chrome`; needs
+playwright) on the page of a real studio.
+
+stroke_to_screen  from a movement of the pointer to the screen that shows its stroke, as the browser
+                  itself traces each event, the wait for the next of 60 frames a second included
+work              the part of it that the canvas takes to paint a movement into the mask
+submit            encoding and sending the mask: the canvas' share of the time after the click
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+try:
+    from playwright.sync_api import Browser, Page, sync_playwright
+except ModuleNotFoundError:
+    raise SystemExit("This needs playwright: pip install '.[test]'") from None
+
+GOALS = {
+    "1536x1024": {"stroke_to_screen_ms": 16, "submit_s": 0.5},
+    "4000x3000": {"submit_s": 2.0},
+}
+_MODULE = "document.querySelector('link[href$=\"/source.js\"]').href"
+_SUBMIT = f"""
+async () => {{
+  const source = await import({_MODULE});
+  const started = performance.now();
+  await source.ready("inpaint");
+  return (performance.now() - started) / 1000;
+}}
+"""
+_TIME_WORK = """
+() => {
+  window.work = [];
+  const port = document.querySelector(".canvas[data-kind=inpaint] .canvas-port");
+  let began = 0;
+  addEventListener("pointermove", () => (began = performance.now()), { capture: true });
+  port.addEventListener("pointermove", () => work.push(performance.now() - began));
+}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", default=",".join(GOALS))
+    parser.add_argument("--moves", type=int, default=240, help="movements of the pointer")
+    parser.add_argument("--repeats", type=int, default=5, help="submits")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        report = _measure(Path(folder), options)
+    if options.json:
+        print(json.dumps(report))
+        return
+    for size, row in report.items():
+        print(size)
+        for name, value in row.items():
+            goal = GOALS.get(size, {}).get(name.replace("_median", ""))
+            print(f"  {name:28} {value:8.3f}" + (f"   goal {goal:g}" if goal else ""))
+
+
+def _measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser"]
+    server = subprocess.Popen(
+        [*command, "--data-dir", str(folder / "data")], stdout=subprocess.PIPE, text=True
+    )
+    chromium = os.environ.get("STUDIO_CHROMIUM") or shutil.which("chromium")
+    try:
+        address = _ready(server)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=chromium or shutil.which("google-chrome"),
+                args=["--no-sandbox", "--disable-background-networking"],
+            )
+            report = {}
+            for size in options.sizes.split(","):
+                report[size] = _at_size(browser, address, folder, size, options)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(30)
+    return report
+
+
+def _ready(server: subprocess.Popen) -> str:
+    for line in server.stdout:
+        if "ready at" in line:
+            return line.split("ready at")[1].strip().rstrip("/")
+    raise SystemExit("The studio ended before it was ready.")
+
+
+def _at_size(
+    browser: Browser, address: str, folder: Path, size: str, options: argparse.Namespace
+) -> dict[str, float]:
+    width, height = (int(side) for side in size.split("x"))
+    picture = folder / f"{size}.png"
+    Image.linear_gradient("L").resize((width, height)).convert("RGB").save(picture)
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{address}/#inpaint")
+    with page.expect_file_chooser() as chooser:
+        page.locator("[data-kind=inpaint] .canvas-empty button").click()
+    chooser.value.set_files(str(picture))
+    page.locator(".canvas[data-kind=inpaint][data-state=ready]").wait_for()
+    _brush(page, size=min(width, height) // 10, softness=50)
+    page.evaluate(_TIME_WORK)
+    _draw(page, options.moves // 4, 0)  # warms up
+    browser.start_tracing(page=page, categories=["cc", "benchmark", "input"])
+    _draw(page, options.moves, 1)
+    latencies = sorted(_latencies_ms(json.loads(browser.stop_tracing())["traceEvents"]))
+    work = page.evaluate("work")[-options.moves :]
+    submits = []
+    for repeat in range(options.repeats):
+        _draw(page, 6, 2 + repeat)
+        submits.append(page.evaluate(_SUBMIT))
+    page.close()
+    return {
+        "stroke_to_screen_ms_median": round(statistics.median(latencies), 2),
+        "stroke_to_screen_ms_p95": round(latencies[int(0.95 * len(latencies))], 2),
+        "work_ms_median": round(statistics.median(work), 2),
+        "work_ms_max": round(max(work), 2),
+        "submit_s_median": round(statistics.median(submits), 3),
+        "submit_s_max": round(max(submits), 3),
+    }
+
+
+def _brush(page: Page, **options: int) -> None:
+    stroke = page.locator("[data-kind=inpaint]").get_by_role("button", name="Stroke", exact=True)
+    stroke.click()
+    for name, value in options.items():
+        box = page.locator(f"[data-kind=inpaint] [data-option={name}] input[type=number]")
+        box.fill(str(value))
+        box.press("Enter")
+    stroke.click()
+
+
+def _draw(page: Page, moves: int, phase: float) -> None:
+    """One stroke of so many movements over all of the picture."""
+    box = page.locator(".canvas[data-kind=inpaint] .canvas-world img").bounding_box()
+    for move in range(moves + 1):
+        across = 0.5 + 0.45 * math.cos(move / 17 + phase)
+        down = 0.5 + 0.45 * math.sin(move / 11 + phase)
+        page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+        if move == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def _latencies_ms(events: list[dict]) -> Iterator[float]:
+    """Of each movement that reached the screen."""
+    began: dict[str, float] = {}
+    for event in sorted(events, key=lambda one: one.get("ts", 0)):
+        if event["name"] != "EventLatency":
+            continue
+        key = str(event.get("id2"))
+        told = event["args"].get("event_latency", {})
+        if event["ph"] == "b":
+            is_shown = "surface_frame_trace_id" in told
+            if told.get("event_type") == "MOUSE_DRAGGED" and is_shown:
+                began[key] = event["ts"]
+        elif event["ph"] == "e" and key in began:
+            yield (event["ts"] - began.pop(key)) / 1000
+
+
+if __name__ == "__main__":
+    main()
