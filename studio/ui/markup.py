@@ -125,6 +125,7 @@ STATUS_BAR = f"""
       <div><dt><kbd>Ctrl</kbd> <kbd>Enter</kbd></dt><dd>Generate, or queue one more</dd></div>
       <div><dt><kbd>Esc</kbd></dt><dd>Stop the running picture</dd></div>
       <div><dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>Step through the pictures in a row</dd></div>
+      <div><dt><kbd>C</kbd></dt><dd>Compare with the picture before</dd></div>
       <div><dt><kbd>↑</kbd> <kbd>↓</kbd></dt><dd>Step through a list of models</dd></div>
       <div><dt>Double click</dt><dd>Set a slider to its default</dd></div>
       <div><dt><kbd>?</kbd></dt><dd>Show these keys</dd></div>

@@ -110,7 +110,10 @@ def mount(
 def _settings(form: Form) -> None:
     _part("sheetHead", markup.SHEET_HEAD)
     _task_settings(form)
-    with _group("Size", "width height"):
+    # The size of an outpaint is the frame on its canvas.
+    with _group(
+        "Size", "width height", kinds=[kind for kind in markup.TASKS if kind != "outpaint"]
+    ):
         _part("sizes", markup.SIZES)
         for side in ("width", "height"):
             # Where there is a picture its size is followed, unless another is asked for.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from studio.app import create_app
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.models.catalog import Catalog
@@ -12,7 +14,7 @@ from studio.models.select import select
 from studio.settings import assets_dir
 from tests import models_in_memory
 from tests.models import files
-from tests.ui.using import set_number, shown_id
+from tests.ui.using import generate, paint, send_to, set_number, shown_id, wait_for
 
 _COUNT_PREVIEWS = """
 () => {
@@ -83,4 +85,45 @@ def test_another_checkpoint_is_loaded_in_words_and_the_first_comes_back_the_same
     first, second, third = (job.pictures[0] for job in served.studio.queue.jobs())
     assert second.request.checkpoint == "night book"
     assert first.image.tobytes() == third.image.tobytes()
+    context.close()
+
+
+def test_a_house_is_painted_away_the_picture_widened_and_both_compared(browser, serve):
+    engine = models_in_memory.engine(read=lambda ref: served.studio.sources.read(ref))
+    served = serve(engine, app=create_app)
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(served.url)
+    page.locator("body.ready").wait_for()
+    set_number(page, "steps", 6)
+    generate(page, "a red house on a meadow at sunset")
+    wait_for(page, "finished")
+    send_to(page, "inpaint")
+    paint(page, (0.2, 0.6), (0.8, 0.6))
+    page.locator("#masked_content").select_option("fill")
+    set_number(page, "strength", 1)
+    generate(page, "a meadow at sunset")
+    wait_for(page, "finished")
+    page.get_by_role("button", name="Outside the mask: unchanged").click()
+    page.locator(".over img[src$='/difference']").wait_for()
+    send_to(page, "outpaint")
+    side = page.locator("[data-side=right]")
+    side.fill("64")
+    side.press("Enter")
+    page.locator("#generate").click()
+    wait_for(page, "finished")
+    page.get_by_role("button", name="Inside the old picture: unchanged").wait_for()
+    page.keyboard.press("c")
+    page.locator(".over img[src$='/before']").wait_for()
+    scene, repainted, widened = (
+        np.asarray(job.pictures[0].image) for job in served.studio.queue.jobs()
+    )
+    height, width, _ = scene.shape
+    assert not np.array_equal(scene, repainted)
+    assert np.array_equal(scene[: height // 8], repainted[: height // 8])
+    assert widened.shape == (height, width + 64, 3)
+    assert np.array_equal(widened[:, : width // 2], repainted[:, : width // 2])
+    frame = page.locator(".frame").bounding_box()
+    assert abs(frame["width"] / frame["height"] - (width + 64) / height) < 0.02
     context.close()

@@ -38,6 +38,14 @@ export class Frame {
     return true;
   }
 
+  /** Show, dimmed, what is about to be changed. */
+  async showUnder(url) {
+    const turn = this.turn + 1;
+    if ((await this.show(url, "The picture to change")) && this.turn === turn) {
+      this.element.classList.add("stale");
+    }
+  }
+
   async showPreview(jpeg, alt) {
     const url = URL.createObjectURL(jpeg);
     const shown = await this.show(url, alt);

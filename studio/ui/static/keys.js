@@ -3,6 +3,7 @@
 import { isSheetShown, showSheet } from "./groups.js";
 import { isPickerOpen } from "./picker.js";
 import { isShown } from "./tabs.js";
+import { showView, view } from "./views.js";
 
 export function bindKeys(session, viewer) {
   const dialog = document.querySelector("dialog.keys");
@@ -28,7 +29,9 @@ export function bindKeys(session, viewer) {
 }
 
 function plainKey(event, viewer, dialog) {
+  if (event.defaultPrevented || (view() === "source" && event.key !== "?")) return;
   if (event.key === "?") dialog.showModal();
+  if (event.key === "c") showView(view() === "compare" ? "result" : "compare");
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   const picture = step && viewer.recent.neighbour(step);
   if (!picture) return;

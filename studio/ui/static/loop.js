@@ -38,11 +38,11 @@ export function loop({ element }) {
 }
 
 export function bindLoop(session) {
-  let going = null; // {kind, settings, size, round, total, job}
+  let going = null; // {kind, settings, result, round, total, job}
   session.sent.push((job, { kind }) => {
     const total = roundsWanted();
     if (total === 1) return;
-    going = { kind, settings: asked(), size: session.sizes.get(job), round: 1, total, job };
+    going = { kind, settings: asked(), result: session.results.get(job), round: 1, total, job };
   });
   session.ends.push(async (job, state, pictures) => {
     if (going?.job !== job) return;
@@ -54,7 +54,7 @@ export function bindLoop(session) {
       const part = { ...one.settings.task, ...(await ready(one.kind)) };
       const { id } = await send("POST", "studio/v1/jobs", { ...one.settings, task: part });
       going = { ...one, round: one.round + 1, job: id };
-      session.take(id, one.size);
+      session.take(id, one.result);
       session.viewer.say(`Round ${going.round} of ${one.total}`);
     } catch (error) {
       session.viewer.say(`Round ${one.round + 1} could not begin: ${error.message}`);

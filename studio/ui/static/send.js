@@ -65,7 +65,7 @@ export async function takeUp(picture) {
   }
   const { width, height } = sourceOf(kind);
   const isOwnSize = request.width === roundedUp(width) && request.height === roundedUp(height);
-  if (isOwnSize) restore({ width: null, height: null });
+  if (isOwnSize || kind === "outpaint") restore({ width: null, height: null });
 }
 
 const roundedUp = (side) => 8 * Math.ceil(side / 8);

@@ -1,6 +1,7 @@
 // The request's task on its way to the server: what the scripts know of it goes into one unseen
 // component, beside the controls of the form.
 
+import { address } from "./data.js";
 import { value } from "./form.js";
 import { ready, sourceOf } from "./source.js";
 import { isEditing, task as current } from "./task.js";
@@ -23,13 +24,13 @@ export function put(task) {
   props.value = task;
 }
 
-/** How large the result will be: {width, height}. A picture that is scaled down to be worked on has
- * the size of the settled request, which has its shape. */
-export function expectedSize({ kind, left = 0, top = 0, right = 0, bottom = 0 }) {
+/** What the result will be: {width, height}, and the address of the picture `under` it, if that has
+ * the same place. One that is scaled down to be worked on has the shape of its result. */
+export function expectedResult({ kind, left = 0, top = 0, right = 0, bottom = 0 }) {
   const asked = { width: value("width"), height: value("height") };
   if (kind === "text_to_image") return asked;
-  const { width, height } = sourceOf(kind);
+  const { width, height, url } = sourceOf(kind);
   if (kind === "outpaint") return { width: left + width + right, height: top + height + bottom };
   const isFree = asked.width && asked.height && !(kind === "inpaint" && value("area") === "only_masked");
-  return isFree ? asked : { width, height };
+  return isFree ? asked : { width, height, under: address(url) };
 }

@@ -3,8 +3,10 @@
 import * as jobs from "./jobs.js";
 import { address } from "./data.js";
 import { cancel, describe, follow, health } from "./follow.js";
-import { collected, expectedSize, put } from "./sending.js";
+import { collected, expectedResult, put } from "./sending.js";
+import { onSource } from "./source.js";
 import { engineState } from "./status.js";
+import { task as current } from "./task.js";
 import { showView } from "./views.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "./words.js";
 
@@ -17,7 +19,7 @@ export class Session {
     this.viewer = viewer;
     this.trigger = trigger;
     this.following = null;
-    this.sizes = new Map();
+    this.results = new Map();
     this.pending = 0;
     this.last = Promise.resolve();
     this.asked = null;
@@ -34,6 +36,7 @@ export class Session {
     addEventListener("studio-status", () => {
       if (this.following && this.state?.state === "queued") this.waiting();
     });
+    onSource((kind) => this.provided(kind));
     jobs.adopt();
     this.next();
   }
@@ -49,7 +52,7 @@ export class Session {
     if (!this.following) this.viewer.state("queued", "Sending");
     const { kind, part } = collected();
     try {
-      const task = { kind, ...(part && (await part)) };
+      const task = { kind, ...(part && (await part.catch((error) => this.lacking(error)))) };
       const id = await this.submit(task);
       for (const listener of this.sent) listener(id, task);
     } catch (error) {
@@ -69,7 +72,7 @@ export class Session {
 
   send(task) {
     showView("result");
-    this.expected = expectedSize(task);
+    this.expected = expectedResult(task);
     if (!this.following) this.viewer.begin(this.expected);
     put(task);
     return new Promise((resolve, reject) => {
@@ -96,16 +99,29 @@ export class Session {
     resolve?.(answer.job);
   }
 
-  /** Follow a job of ours that was just queued; `size` {width, height} is that of its result. */
-  take(id, size, request) {
+  /** Follow a job of ours that was just queued; `result` {width, height} is what it will make. */
+  take(id, result, request) {
     jobs.add(id);
-    this.sizes.set(id, size);
+    this.results.set(id, result);
     return this.next(request);
   }
 
   refused(message) {
-    if (this.following) this.viewer.say(message);
-    else this.show("failed", message);
+    if (!this.following) this.show("failed", message);
+    this.viewer.say(message);
+  }
+
+  /** Something is missing on the canvas: that is where to go, and once it is there all is well. */
+  lacking(error) {
+    showView("source");
+    this.isLacking = true;
+    throw error;
+  }
+
+  provided(kind) {
+    if (!this.isLacking || kind !== current()) return;
+    this.isLacking = false;
+    if (!this.busy) this.viewer.state(this.viewer.picture ? "finished" : "empty");
   }
 
   /** No answer yet: is the server gone, only slow, or did it break over the request? */
@@ -147,7 +163,7 @@ export class Session {
     this.showBusy();
     const about = request ?? (await describe(id).catch(() => null))?.request;
     if (!this.viewer.browsing) {
-      this.viewer.begin(this.sizes.get(id) ?? about);
+      this.viewer.begin(this.results.get(id) ?? about);
       this.viewer.state("queued", "Waiting");
     }
     this.state = null;
@@ -160,7 +176,7 @@ export class Session {
       });
     } finally {
       jobs.remove(id);
-      this.sizes.delete(id);
+      this.results.delete(id);
       this.following = null;
       this.viewer.recent.showLive(null);
       this.next();
@@ -246,7 +262,7 @@ export class Session {
     this.viewer.begin(null);
     describe(this.following)
       .then((job) => {
-        const size = this.sizes.get(job?.id) ?? job?.request;
+        const size = this.results.get(job?.id) ?? job?.request;
         if (size) this.viewer.frame.shape(size.width, size.height);
       })
       .catch(() => null);

@@ -38,6 +38,7 @@ export class Viewer {
     document.body.dataset.state = name;
     this.status.textContent = words;
     this.undo.hidden = true;
+    this.root.classList.remove("said");
   }
 
   /** Words beside the state: shown until the next ones, and read out. */
@@ -45,6 +46,8 @@ export class Viewer {
     this.status.textContent = words;
     this.live.textContent = words;
     this.undo.hidden = true;
+    this.root.classList.add("said");
+    this.status.parentElement.scrollIntoView({ block: "nearest" });
   }
 
   /** Say what was done, with a button that takes it back. */
@@ -57,7 +60,8 @@ export class Viewer {
     };
   }
 
-  /** Make room for a new request: its shape, no tools. */
+  /** Make room for a new request: its shape {width, height}, no tools, and `under` the words what
+   * it begins with, if that is told. */
   begin(request) {
     this.browsing = false;
     this.recent.showLive(null);
@@ -68,6 +72,7 @@ export class Viewer {
     this.root.classList.remove("has-picture", "partial", "browsing");
     this.frame.wait();
     if (request) this.frame.shape(request.width, request.height);
+    if (request?.under) this.frame.showUnder(request.under);
   }
 
   /** `picture` is the one that the tools and the views are about. */
