@@ -105,7 +105,8 @@ def _single(task: Outpaint, mask: Image.Image, size: Size) -> Pass:
 
 
 def _window_pass(task: Outpaint, canvas: Size, window: Window, drawn: list[Box]) -> Pass:
-    """A pass over `window` that draws what is not in `drawn`, fading into what is."""
+    """A pass over `window` that draws what is not in `drawn`, fading into what is. What it begins
+    with is the canvas, which already goes on from the picture's rim."""
     inside = clipped(window.box, canvas)
     left, top, (width, height) = inside.left, inside.top, inside.size
     known = np.zeros((height, width), np.uint8)
@@ -122,6 +123,5 @@ def _window_pass(task: Outpaint, canvas: Size, window: Window, drawn: list[Box])
         box=window.box,
         mask=resized(blend, window.size),
         blend=blend,
-        fill=True,
         color_correction=task.color_correction,
     )

@@ -12,6 +12,9 @@ drawn smaller, then scaled up: a day of passes is no better than a little less d
 _OVERLAP = 1 / 3
 """How much of a window is known before it is drawn, at least, in the direction it goes."""
 _WIDER = 1.25
+_STRETCHED = 1.5
+"""A window may be so many times as high as a square of its area is, to see a picture from its
+ground to its sky at once; above that, squares lie side by side."""
 
 
 class Window(NamedTuple):
@@ -24,15 +27,15 @@ class Window(NamedTuple):
 def windows(canvas: Size, old: Box, size: Size) -> list[Window]:
     """The windows, in the order they are to be drawn, that cover all of `canvas` but `old`.
 
-    Each is at most `size`, or of its shape and scaled. A third of each is known when its turn
-    comes: the picture, or what earlier windows drew. First right and left of the picture, as high
-    as it is, then below and above, over the whole width.
+    Each has at most the area of `size`, or is drawn smaller than it is. A third of each is known
+    when its turn comes: the picture, or what earlier windows drew. First right and left of the
+    picture, as high as it is, then below and above, over the whole width.
     """
+    side = (size[0] * size[1]) ** 0.5
     scale = 1.0
     while True:
-        reach = round(size[0] * scale), round(size[1] * scale)
-        boxes = _boxes(canvas, old, reach)
-        if len(boxes) <= MOST_WINDOWS or (reach[0] >= canvas[0] and reach[1] >= canvas[1]):
+        boxes = _boxes(canvas, old, side * scale)
+        if len(boxes) <= MOST_WINDOWS or side * scale >= max(canvas):
             return [_window(box, scale) for box in boxes]
         scale *= _WIDER
 
@@ -45,24 +48,32 @@ def _window(box: Box, scale: float) -> Window:
     return Window(Box(box.left, box.top, right, bottom), size)
 
 
-def _boxes(canvas: Size, old: Box, reach: Size) -> list[Box]:
+def _boxes(canvas: Size, old: Box, side: float) -> list[Box]:
+    """As `windows`, at full resolution; `side` is that of a square of the largest area."""
     boxes = []
-    for box in _sideways((old.left, old.right), (old.top, old.bottom), canvas[0], reach):
+    for box in _sideways((old.left, old.right), (old.top, old.bottom), canvas[0], side):
         boxes.append(box)
-    for box in _sideways((old.top, old.bottom), (0, canvas[0]), canvas[1], reach[::-1]):
+    for box in _sideways((old.top, old.bottom), (0, canvas[0]), canvas[1], side):
         boxes.append(Box(box.top, box.left, box.bottom, box.right))  # axes exchanged
     return boxes
 
 
-def _sideways(known: tuple[int, int], across: tuple[int, int], end: int, reach: Size) -> list[Box]:
+def _reach(side: float, across: int) -> tuple[int, int]:
+    """The largest box (along, across) of the area of a square of `side`."""
+    high = across if across <= side * _STRETCHED else side
+    return int(min(side * side / high, side * _STRETCHED)), int(high)
+
+
+def _sideways(known: tuple[int, int], across: tuple[int, int], end: int, side: float) -> list[Box]:
     """Boxes from the stretch `known` of an axis to its `end` and to 0, each set covering `across`
-    on the other axis. `reach` is the largest box (along, across)."""
+    on the other axis."""
     boxes = []
     first, last = known
-    for start, stop in _steps(last, end, reach[0], last - first):
-        boxes += [Box(start, low, stop, high) for low, high in _rows(across, reach[1])]
-    for start, stop in _steps(end - first, end, reach[0], end - first):
-        boxes += [Box(end - stop, low, end - start, high) for low, high in _rows(across, reach[1])]
+    along, high = _reach(side, across[1] - across[0])
+    for start, stop in _steps(last, end, along, last - first):
+        boxes += [Box(start, low, stop, top) for low, top in _rows(across, high)]
+    for start, stop in _steps(end - first, end, along, end - first):
+        boxes += [Box(end - stop, low, end - start, top) for low, top in _rows(across, high)]
     return boxes
 
 
