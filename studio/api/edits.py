@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from studio.api.uploads import FOREVER
+from studio.api.uploads import DECODED_AT_ONCE, FOREVER
 from studio.api.wire import PREFIX, ErrorBody
 from studio.domain.errors import NotFound
 from studio.domain.tasks import ImageToImage, Inpaint
@@ -25,30 +26,22 @@ def build_edits_router(gallery: Gallery, read: Callable[[str], bytes]) -> APIRou
     """The routes below `/studio/v1/images/{id}`. `read` gives the bytes of a kept picture by its
     reference, `input:ID`."""
     router = APIRouter(prefix=f"{PREFIX}/images/{{id}}", tags=["images"], responses=_REFUSALS)
+    decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
     @router.get("/before", response_class=Response)
     def before(id: str) -> Response:
         """What the picture was before, at its present size; around an outpaint, the canvas with
         the picture's border smeared over it."""
-        task = gallery.request(id).task
-        if isinstance(task, (ImageToImage, Inpaint)):
-            data = read(task.image)
-            if reading.size_of(data)[0] == reading.size_of(gallery.png(id))[0]:
-                data, media_type = views.shown(data)  # nothing was scaled: no need to pack it anew
-                return Response(data, media_type=media_type, headers=FOREVER)
-        return _png(views.png(_plan(gallery, read, id).before))
+        with decoding:
+            data, media_type = _before(gallery, read, id)
+        return Response(data, media_type=media_type, headers=FOREVER)
 
     @router.get("/difference", response_class=Response)
     def heat_map(id: str) -> Response:
         """A PNG that shows what has changed: bright where much did, dim and gray where every
         pixel is as it was."""
-        was, now = _plan(gallery, read, id).before, reading.picture(gallery.png(id))
-        if was.size != now.size:
-            raise NotFound(
-                f"Picture {id} is {now.width} × {now.height}, and was {was.width} × {was.height} "
-                "before: this cannot be compared pixel by pixel."
-            )
-        return _png(views.png(difference.heat_map(was, now)))
+        with decoding:
+            return _png(_difference(gallery, read, id))
 
     @router.get("/mask", response_class=Response)
     def mask(id: str) -> Response:
@@ -57,9 +50,30 @@ def build_edits_router(gallery: Gallery, read: Callable[[str], bytes]) -> APIRou
         task = gallery.request(id).task
         if not isinstance(task, Inpaint):
             raise NotFound(f"Picture {id} was made without a mask.")
-        return _png(views.shown(read(task.mask), as_mask=True)[0])
+        with decoding:
+            return _png(views.shown(read(task.mask), as_mask=True)[0])
 
     return router
+
+
+def _before(gallery: Gallery, read: Callable[[str], bytes], id: str) -> tuple[bytes, str]:
+    """(bytes, media type)."""
+    task = gallery.request(id).task
+    if isinstance(task, (ImageToImage, Inpaint)):
+        data = read(task.image)
+        if reading.size_of(data)[0] == reading.size_of(gallery.png(id))[0]:
+            return views.shown(data)  # nothing was scaled: no need to pack it anew
+    return views.png(_plan(gallery, read, id).before), "image/png"
+
+
+def _difference(gallery: Gallery, read: Callable[[str], bytes], id: str) -> bytes:
+    was, now = _plan(gallery, read, id).before, reading.picture(gallery.png(id))
+    if was.size != now.size:
+        raise NotFound(
+            f"Picture {id} is {now.width} × {now.height}, and was {was.width} × {was.height} "
+            "before: this cannot be compared pixel by pixel."
+        )
+    return views.png(difference.heat_map(was, now))
 
 
 def _plan(gallery: Gallery, read: Callable[[str], bytes], id: str) -> plans.Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -15,6 +16,8 @@ from studio.gallery.inputs import Inputs
 
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 """What an id stands for never changes."""
+DECODED_AT_ONCE = 2
+"""Pictures of 64 MP fill hundreds of MB each; more callers wait."""
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorBody, "description": "No such picture (any more)"},
@@ -44,6 +47,7 @@ class UploadBody(BaseModel):
 def build_uploads_router(inputs: Inputs) -> APIRouter:
     """The routes below `/studio/v1/uploads`."""
     router = APIRouter(prefix=f"{PREFIX}/uploads", tags=["uploads"], responses=_REFUSALS)
+    decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
     @router.post("", openapi_extra=_REQUEST_BODY)
     async def upload(http: Request) -> UploadBody:
@@ -72,7 +76,8 @@ def build_uploads_router(inputs: Inputs) -> APIRouter:
     def view(id: str, kind: Literal["picture", "mask"] = "picture") -> Response:
         """The picture as a browser can show it: upright, opaque, eight bits a channel. With
         `kind=mask` as the inpainting reads it, a grayscale PNG whose white is repainted."""
-        data, media_type = views.shown(inputs.bytes(id), as_mask=kind == "mask")
+        with decoding:
+            data, media_type = views.shown(inputs.bytes(id), as_mask=kind == "mask")
         return Response(data, media_type=media_type, headers=FOREVER)
 
     return router

@@ -12,6 +12,7 @@ import base64
 import binascii
 import re
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +30,9 @@ FIELDS = ("image", "mask")
 MAX_FILE_BYTES = 512 * 2**20
 """Of a file on this machine: 64 MP with four channels of 16 bits."""
 
+_CHECKED_AT_ONCE = 2
+"""A mask of 64 MP fills some hundred MB while it is looked at."""
+
 Record = TypeVar("Record", bound=Frozen)
 
 _DATA_URI = re.compile(r"data:[\w/+.-]{0,100}(?:;[\w=.-]{0,100}){0,4};base64,", re.ASCII)
@@ -40,6 +44,7 @@ class Sources:
     def __init__(self, inputs: Inputs, gallery: Gallery) -> None:
         self._inputs = inputs
         self._gallery = gallery
+        self._checking = threading.BoundedSemaphore(_CHECKED_AT_ONCE)
 
     def read(self, source: str) -> bytes:
         """What `input:ID` or `picture:ID` stands for; no path is ever opened.
@@ -65,9 +70,9 @@ class Sources:
         request = self._renamed(request, self._from_caller)
         task = request.task
         if isinstance(task, Inpaint):
-            mask = reading.mask(self.read(task.mask))
             sharp = task.model_copy(update={"mask_blur": 0})  # the blur takes long and hides none
-            masks.prepared(mask, sharp, self.size(task))
+            with self._checking:
+                masks.prepared(reading.mask(self.read(task.mask)), sharp, self.size(task))
         return request
 
     def with_files_kept(self, request: GenerationRequest) -> GenerationRequest:
