@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.domain.request import GenerationRequest, declaration
-from tests.ui.using import generate, set_number, shown_id, wait_for
+from tests.ui.using import generate, open_tab, set_number, shown_id, wait_for
 
 _NASTY = '<img src=x onerror="window.hurt=1"><script>window.hurt=2</script>${window.hurt=3}{{hurt}}'
 
@@ -175,8 +175,10 @@ def test_seven_tabs_of_one_visitor(visit):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_is_readable(visit, scheme):
+@pytest.mark.parametrize("tab", ["text_to_image", "inpaint"])
+def test_text_is_readable(visit, scheme, tab):
     page = visit(color_scheme=scheme)
+    open_tab(page, tab)
     ratios = page.evaluate(_CONTRASTS)
     poor = {words: ratio for words, ratio in ratios.items() if ratio < 4.5}
     assert len(ratios) > 20

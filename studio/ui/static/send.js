@@ -1,7 +1,7 @@
 // A result becomes the picture that an editing tab begins with, and the way back.
 
 import { restore } from "./form.js";
-import { put, recover, snapshot, sourceOf } from "./source.js";
+import { onSource, put, recover, snapshot, sourceOf } from "./source.js";
 import { task, TASK_NAMES, showTask } from "./task.js";
 import { showView, view } from "./views.js";
 
@@ -16,7 +16,7 @@ const asSource = (picture, [width, height]) => ({
 /**
  * Put `picture`, of `size` [width, height], where the task `kind` begins, and show it; text-to-image
  * takes its settings alone.
- * `offer(words, undo)` tells it and gives the way back.
+ * `offer(words, undo)` tells it and gives the way back, until something was changed there.
  */
 export async function send(picture, size, kind, offer) {
   const from = { task: task(), view: view() };
@@ -39,11 +39,24 @@ export async function send(picture, size, kind, offer) {
     return;
   }
   const words = kind === from.task ? "The result is the source now" : `Sent to ${TASK_NAMES[kind]}`;
-  offer(words, async () => {
-    await recover(kind, earlier);
+  withdraw = offer(words, () => {
+    recover(kind, earlier);
     back();
   });
+  offered = { kind, looks: looks(kind) };
 }
+
+let withdraw = () => {};
+let offered = null;
+
+/** What an artist would miss if it were undone. */
+const looks = (kind) => JSON.stringify([sourceOf(kind)?.image, sourceOf(kind)?.mask?.share]);
+
+onSource((kind) => {
+  if (offered?.kind !== kind || offered.looks === looks(kind)) return;
+  offered = null;
+  withdraw();
+});
 
 /** The next round: `picture` in place of the present source; the mask stays. */
 export function accept(picture, size, kind) {

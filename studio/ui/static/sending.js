@@ -34,3 +34,14 @@ export function expectedResult({ kind, left = 0, top = 0, right = 0, bottom = 0 
   const isFree = asked.width && asked.height && !(kind === "inpaint" && value("area") === "only_masked");
   return isFree ? asked : { width, height, under: address(url) };
 }
+
+/** The same of a request that was sent earlier, whose picture may not be on any canvas now. */
+export async function resultOf({ width, height, task }) {
+  if (task.kind !== "outpaint" && task.area !== "only_masked") return { width, height };
+  const image = new Image();
+  image.src = address(`studio/v1/uploads/${task.image.replace("input:", "")}/view`);
+  await image.decode().catch(() => null);
+  const { left = 0, top = 0, right = 0, bottom = 0 } = task;
+  if (!image.naturalWidth) return { width, height };
+  return { width: left + image.naturalWidth + right, height: top + image.naturalHeight + bottom };
+}

@@ -3,7 +3,7 @@
 import * as jobs from "./jobs.js";
 import { address } from "./data.js";
 import { cancel, describe, follow, health } from "./follow.js";
-import { collected, expectedResult, put } from "./sending.js";
+import { collected, expectedResult, put, resultOf } from "./sending.js";
 import { onSource } from "./source.js";
 import { engineState } from "./status.js";
 import { task as current } from "./task.js";
@@ -162,8 +162,9 @@ export class Session {
     this.following = id;
     this.showBusy();
     const about = request ?? (await describe(id).catch(() => null))?.request;
+    if (!this.results.has(id) && about) this.results.set(id, await resultOf(about));
     if (!this.viewer.browsing) {
-      this.viewer.begin(this.results.get(id) ?? about);
+      this.viewer.begin(this.results.get(id));
       this.viewer.state("queued", "Waiting");
     }
     this.state = null;
@@ -259,13 +260,7 @@ export class Session {
   }
 
   backToJob() {
-    this.viewer.begin(null);
-    describe(this.following)
-      .then((job) => {
-        const size = this.results.get(job?.id) ?? job?.request;
-        if (size) this.viewer.frame.shape(size.width, size.height);
-      })
-      .catch(() => null);
+    this.viewer.begin(this.results.get(this.following));
     if (this.state) this.news(this.following, this.state, null);
   }
 

@@ -4,6 +4,7 @@ import { Compare } from "./compare.js";
 import { address } from "./data.js";
 import { field } from "./form.js";
 import { Frame } from "./frame.js";
+import { menuOf } from "./menu.js";
 import { Recent } from "./recent.js";
 import { send, takeUp } from "./send.js";
 import { write } from "./store.js";
@@ -50,13 +51,17 @@ export class Viewer {
     this.status.parentElement.scrollIntoView({ block: "nearest" });
   }
 
-  /** Say what was done, with a button that takes it back. */
+  /** Say what was done, with a button that takes it back; the answer withdraws the button. */
   offer(words, undo) {
     this.say(words);
     this.undo.hidden = false;
     this.undo.onclick = () => {
       this.say("Undone");
       undo();
+    };
+    const { onclick } = this.undo;
+    return () => {
+      if (this.undo.onclick === onclick) this.undo.hidden = true;
     };
   }
 
@@ -173,30 +178,18 @@ export class Viewer {
     });
     on("apply", async (event) => {
       const button = event.currentTarget;
-      const words = await takeUp(this.picture).then(() => "Settings set", (error) => error.message);
-      this.flash(button, words);
+      await takeUp(this.picture).then(
+        () => this.flash(button, "Settings set"),
+        (error) => this.say(error.message),
+      );
     });
     on("input", () => this.sendTo(task()));
     this.promise.addEventListener("click", () => showView("difference"));
   }
 
   bindSending() {
-    const list = this.root.querySelector(".menu-list");
     const button = this.root.querySelector("[data-action=send]");
-    button.setAttribute("aria-haspopup", "menu");
-    button.addEventListener("click", () => {
-      list.showPopover();
-      const { left, right, top } = button.getBoundingClientRect();
-      list.style.left = `${Math.min(left, right - list.offsetWidth)}px`;
-      list.style.top = `${top - list.offsetHeight - 4}px`;
-      list.querySelector("button").focus();
-    });
-    list.addEventListener("click", (event) => {
-      const { kind } = event.target.dataset;
-      if (!kind) return;
-      list.hidePopover();
-      this.sendTo(kind);
-    });
+    menuOf(button, this.root.querySelector(".menu-list"), ({ kind }) => this.sendTo(kind));
   }
 
   sendTo(kind) {
