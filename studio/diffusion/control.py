@@ -1,13 +1,19 @@
-"""ControlNets (arXiv:2302.05543): what they add to the U-Net's features, as a wrapper around the
-noise predictor. Tasks, samplers and guidance know nothing of it."""
+"""Units that say where things go: what they add to the U-Net's features, as a wrapper around the
+noise predictor. Tasks, samplers and guidance know nothing of it.
+
+ControlNets (arXiv:2302.05543), ControlNet-Union, which is one for several types of map, and
+T2I-Adapters (arXiv:2302.08453).
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
+from diffusers import ControlNetUnionModel, T2IAdapter
 from torch.nn import functional
 
 from studio.diffusion.denoise import Ask, Residuals
@@ -18,66 +24,145 @@ SOFTER = 0.825
 """From one residual to the next, the deeper the less: where the prompt is more important."""
 SOFT_AT_LAST = 12
 """The residual of this number, the middle one of SD 1.x, is not weakened at all."""
+SOFT_FEATURES = (0.25, 0.62, 0.825, 1.0)
+"""The same for the features of a T2I-Adapter, up to the deepest."""
 
 
 @dataclass(frozen=True)
-class Unit:
-    """One ControlNet at work.
+class Acting:
+    """How a unit acts.
 
-    net         diffusers' ControlNetModel
-    map         (1, 3, height, width) on the device, 0 to 1 (−1 in a hole to be inpainted)
     scale       what its residuals are multiplied by
     start, end  share of the run, 0 to 1, between which it acts
     mode        see `domain.control.CONTROL_MODES`
     region      (1, 1, h, w), 0 to 1, in latent cells: where it acts; None: everywhere
     """
 
-    net: torch.nn.Module
-    map: torch.Tensor
     scale: float = 1.0
     start: float = 0.0
     end: float = 1.0
     mode: ControlMode = "balanced"
     region: torch.Tensor | None = None
 
-    def acts(self, ask: Ask) -> bool:
-        """Only in calls that lie wholly between start and end, as in diffusers' pipelines."""
+    def covers(self, ask: Ask) -> bool:
+        """Only calls that lie wholly between start and end, as in diffusers' pipelines."""
         return self.start <= ask.begun and ask.ended <= self.end
 
-    def residuals(self, ask: Ask) -> Residuals:
-        """For every row of `ask`; zeros in the negative rows where the map is more important, so
-        that its effect grows with the guidance scale."""
-        negatives = ask.negatives if self.mode == "control" else 0
-        sample, words = ask.sample[negatives:], ask.conditioning
-        dtype = self.net.dtype
-        added = None
-        if words.pooled_embeds is not None:
-            added = {
-                "text_embeds": words.pooled_embeds[negatives:].to(dtype),
-                "time_ids": words.time_ids[negatives:].to(dtype),
-            }
-        down, middle = self.net(
-            sample.to(dtype),
-            ask.timestep[negatives:],
-            encoder_hidden_states=words.prompt_embeds[negatives:].to(dtype),
-            controlnet_cond=self.map.to(dtype).expand(len(sample), -1, -1, -1),
-            conditioning_scale=self.scale if self.mode == "balanced" else 1.0,
-            added_cond_kwargs=added,
-            return_dict=False,
-        )
-        found = [self._where_it_acts(one) for one in (*down, middle)]
-        if self.mode != "balanced":
-            soft = [self.scale * SOFTER ** (SOFT_AT_LAST - n) for n in range(len(found))]
-            found = [one * weight for one, weight in zip(found, soft, strict=True)]
-        if negatives:
-            found = [torch.cat([torch.zeros_like(one[:negatives]), one]) for one in found]
-        return Residuals(tuple(found[:-1]), found[-1])
+    def spared(self, ask: Ask) -> int:
+        """So many rows of `ask`, the first ones, it leaves alone: the negative ones where the map
+        is more important, so that its effect grows with the guidance scale."""
+        return ask.negatives if self.mode == "control" else 0
 
-    def _where_it_acts(self, residual: torch.Tensor) -> torch.Tensor:
+    def in_region(self, residual: torch.Tensor) -> torch.Tensor:
+        """Nothing of it where the unit does not act."""
         if self.region is None:
             return residual
         region = functional.interpolate(self.region, residual.shape[2:], mode="area")
         return residual * region.to(residual)
+
+
+class Unit(Protocol):
+    """One unit at work."""
+
+    acting: Acting
+
+    def residuals(self, ask: Ask) -> Residuals:
+        """What it adds, for every row of `ask`."""
+        ...
+
+
+def unit(net: torch.nn.Module, map: torch.Tensor, acting: Acting, place: int | None = None) -> Unit:
+    """`net`, a module of diffusers' of one of the three kinds, at work. `map` is (1, 3, height,
+    width) on its device, 0 to 1 (−1 in a hole to be inpainted). A ControlNet-Union is told the
+    `place` of the map's type among those it knows."""
+    if isinstance(net, T2IAdapter):
+        return AdapterUnit(net, map, acting)
+    is_union = isinstance(net, ControlNetUnionModel)
+    return ControlNetUnit(net, map, acting, place if is_union else None)
+
+
+@dataclass(frozen=True)
+class ControlNetUnit:
+    """A ControlNet, asked anew at each step; see `unit` for the fields."""
+
+    net: torch.nn.Module
+    map: torch.Tensor
+    acting: Acting
+    place: int | None = None
+
+    def residuals(self, ask: Ask) -> Residuals:
+        spared = self.acting.spared(ask)
+        down, middle = self._asked(ask, spared)
+        found = [self.acting.in_region(one) for one in (*down, middle)]
+        if self.acting.mode != "balanced":
+            scale = self.acting.scale
+            soft = [scale * SOFTER ** (SOFT_AT_LAST - n) for n in range(len(found))]
+            found = [one * weight for one, weight in zip(found, soft, strict=True)]
+        found = [_after_zeros(one, spared) for one in found]
+        return Residuals(tuple(found[:-1]), found[-1])
+
+    def _asked(self, ask: Ask, spared: int) -> tuple[Sequence[torch.Tensor], torch.Tensor]:
+        """What the net says of all rows but the `spared` ones."""
+        sample, words, dtype = ask.sample[spared:], ask.conditioning, self.net.dtype
+        map = self.map.to(dtype).expand(len(sample), -1, -1, -1)
+        told = {"controlnet_cond": map}
+        if self.place is not None:
+            kinds = torch.zeros(len(sample), self.net.config.num_control_type)
+            kinds[:, self.place] = 1
+            told = {
+                "controlnet_cond": [map],
+                "control_type": kinds.to(map),
+                "control_type_idx": [self.place],
+            }
+        added = None
+        if words.pooled_embeds is not None:
+            added = {
+                "text_embeds": words.pooled_embeds[spared:].to(dtype),
+                "time_ids": words.time_ids[spared:].to(dtype),
+            }
+        return self.net(
+            sample.to(dtype),
+            ask.timestep[spared:],
+            encoder_hidden_states=words.prompt_embeds[spared:].to(dtype),
+            conditioning_scale=self.acting.scale if self.acting.mode == "balanced" else 1.0,
+            added_cond_kwargs=added,
+            return_dict=False,
+            **told,
+        )
+
+
+class AdapterUnit:
+    """A T2I-Adapter: its features depend on the map alone and are made but once."""
+
+    def __init__(self, net: torch.nn.Module, map: torch.Tensor, acting: Acting) -> None:
+        self.acting = acting
+        features = net(_for_adapter(net, map).to(net.dtype))
+        soft = SOFT_FEATURES[-len(features) :] if acting.mode != "balanced" else [1.0] * 4
+        self._features = [
+            acting.in_region(feature * (acting.scale * weight))
+            for feature, weight in zip(features, soft, strict=False)
+        ]
+
+    def residuals(self, ask: Ask) -> Residuals:
+        spared = self.acting.spared(ask)
+        rows = len(ask.sample) - spared
+        inner = [one.expand(rows, -1, -1, -1) for one in self._features]
+        return Residuals(inner=tuple(_after_zeros(one, spared) for one in inner))
+
+
+def _for_adapter(net: torch.nn.Module, map: torch.Tensor) -> torch.Tensor:
+    """Gray for one that was trained on gray maps, and as large as it can cut into squares."""
+    if net.config.in_channels == 1:
+        map = map.mean(dim=1, keepdim=True)
+    height, width = map.shape[2:]
+    side = net.downscale_factor
+    return functional.pad(map, (0, -width % side, 0, -height % side), mode="replicate")
+
+
+def _after_zeros(residual: torch.Tensor, rows: int) -> torch.Tensor:
+    return (
+        torch.cat([residual.new_zeros(rows, *residual.shape[1:]), residual]) if rows else residual
+    )
 
 
 class Controlled:
@@ -90,7 +175,7 @@ class Controlled:
     def __call__(self, ask: Ask) -> torch.Tensor:
         residuals = None
         for unit in self._units:
-            if unit.acts(ask):
+            if unit.acting.covers(ask):
                 found = unit.residuals(ask)
                 residuals = found if residuals is None else residuals + found
         return self._predictor(dataclasses.replace(ask, residuals=residuals))

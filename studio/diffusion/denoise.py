@@ -20,15 +20,25 @@ from studio.diffusion.conditioning import Conditioning
 
 @dataclass(frozen=True)
 class Residuals:
-    """For the skip connections of the U-Net's way down, in its order, and for its middle; each
-    (B, c, h, w) of that layer."""
+    """What is added to the U-Net's features, each (B, c, h, w) of that layer: to the skip
+    connections of its way down, in its order, and to its middle (both or neither), and to the ends
+    of the blocks of its way down."""
 
-    down: tuple[torch.Tensor, ...]
-    middle: torch.Tensor
+    down: tuple[torch.Tensor, ...] = ()
+    middle: torch.Tensor | None = None
+    inner: tuple[torch.Tensor, ...] = ()
 
     def __add__(self, other: Residuals) -> Residuals:
-        pairs = zip(self.down, other.down, strict=True)
-        return Residuals(tuple(a + b for a, b in pairs), self.middle + other.middle)
+        middle = self.middle if other.middle is None else other.middle
+        if None not in (self.middle, other.middle):
+            middle = self.middle + other.middle
+        return Residuals(_sums(self.down, other.down), middle, _sums(self.inner, other.inner))
+
+
+def _sums(one: tuple[torch.Tensor, ...], other: tuple[torch.Tensor, ...]) -> tuple:
+    if not one or not other:
+        return one or other
+    return tuple(a + b for a, b in zip(one, other, strict=True))
 
 
 @dataclass(frozen=True)

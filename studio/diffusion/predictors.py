@@ -35,9 +35,11 @@ class UNetPredictor:
                 "time_ids": words.time_ids.to(self._dtype),
             }
         more = {}
-        if ask.residuals is not None:
+        if ask.residuals is not None and ask.residuals.middle is not None:
             more["down_block_additional_residuals"] = ask.residuals.down
             more["mid_block_additional_residual"] = ask.residuals.middle
+        if ask.residuals is not None and ask.residuals.inner:
+            more["down_intrablock_additional_residuals"] = list(ask.residuals.inner)
         noise_pred = self._unet(
             sample.to(self._dtype),
             ask.timestep,

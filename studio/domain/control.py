@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from studio.domain.errors import InvalidRequest, shorten
+from studio.domain.preprocessor_spec import UNION_PLACES
 from studio.domain.preprocessors import find
 from studio.domain.tasks import Frozen, Source
 
@@ -54,6 +55,13 @@ class ControlInput(Frozen):
         title="Preprocessor resolution",
         description="Of the short side, in pixels. Empty: pixel perfect.",
         json_schema_extra={"step": 8},
+    )
+    union_type: str | None = Field(
+        None,
+        title="Map shows",
+        description="For a ControlNet-Union, which reads several types of map. Empty: what the "
+        "preprocessor makes.",
+        json_schema_extra={"enum": [*UNION_PLACES, None]},
     )
     scale: float = Field(
         1.0,
@@ -124,6 +132,18 @@ class ControlInput(Frozen):
             return find(value).name
         except InvalidRequest as error:
             raise ValueError(str(error)) from None
+
+    @field_validator("union_type")
+    @classmethod
+    def _is_a_type(cls, value: str | None) -> str | None:
+        if value not in (None, *UNION_PLACES):
+            raise ValueError(f"{shorten(value)} is none of: {', '.join(UNION_PLACES)}.")
+        return value
+
+    @property
+    def control_type(self) -> str:
+        """What its map shows, of `preprocessor_spec.CONTROL_TYPES`; "" where nothing says so."""
+        return self.union_type or find(self.preprocessor).group
 
     @model_validator(mode="after")
     def _makes_sense(self) -> ControlInput:

@@ -189,3 +189,26 @@ CONTROL_TYPES: Mapping[str, ControlType] = MappingProxyType(
     }
 )
 """Name -> what kinds of ControlNet there are, by the map they were trained on."""
+
+UNION_PLACES: Mapping[str, int] = MappingProxyType(
+    {
+        "openpose": 0,
+        "depth": 1,
+        "softedge": 2,
+        "scribble": 2,
+        "canny": 3,
+        "lineart": 3,
+        "mlsd": 3,
+        "normal": 4,
+        "segmentation": 5,
+        "tile": 6,
+        "inpaint": 7,
+    }
+)
+"""Control type -> its place among those that a ControlNet-Union is told of. The first version knows
+six of them, its ProMax version all eight (xinsir/controlnet-union-sdxl-1.0, its README)."""
+
+
+def union_types(count: int | None) -> tuple[str, ...]:
+    """The control types of a ControlNet-Union that is told of `count`; None: not known, six."""
+    return tuple(name for name, place in UNION_PLACES.items() if place < (count or 6))

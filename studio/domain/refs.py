@@ -8,7 +8,11 @@ from pathlib import Path
 from studio.domain.family import ModelFamily
 
 KINDS = ("checkpoint", "lora", "embedding", "vae", "tiny_vae", "controlnet", "upscaler")
-"""What a model file can be. An embedding is a textual inversion, a tiny VAE a TAESD decoder."""
+"""What a model file can be. An embedding is a textual inversion, a tiny VAE a TAESD decoder; what
+a control unit can name is a ControlNet, of one of ARCHITECTURES."""
+
+ARCHITECTURES = ("controlnet", "union")
+"""What is called a ControlNet here: one for one type of map, or ControlNet-Union for several."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class ModelRef:
     zero_snr         trained with a schedule that ends in pure noise (arXiv:2305.08891)
     dtype            of most of its weights, as in torch: "float16"
     rank, vectors    of a LoRA, of an embedding
+    architecture     of a ControlNet: one of ARCHITECTURES, "" being the first of them
+    control_types    of a ControlNet-Union: those of `preprocessor_spec.CONTROL_TYPES` that it knows
     """
 
     name: str
@@ -44,6 +50,8 @@ class ModelRef:
     vectors: int | None = None
     title: str = ""
     trigger_words: tuple[str, ...] = ()
+    architecture: str = ""
+    control_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

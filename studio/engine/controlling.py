@@ -11,6 +11,7 @@ from PIL import Image
 from studio.diffusion import control
 from studio.domain.control import ControlInput
 from studio.domain.geometry import CELL, Size
+from studio.domain.preprocessor_spec import UNION_PLACES
 from studio.domain.refs import Selection
 from studio.imaging import reading
 from studio.imaging.passes import Pass
@@ -44,23 +45,23 @@ class Controls:
     ) -> list[control.Unit]:
         """The units for one pass over `canvas` (RGB; None: there is no picture yet). `nets` are
         those of the selection, in its order."""
-        by_name = {ref.name: net for ref, net in zip(self.selection.controlnets, nets, strict=True)}
+        pairs = zip(self.selection.controlnets, nets, strict=True)
+        by_name = {ref.name: net for ref, net in pairs}
         found, maps = [], []
         for unit in self.units:
             net = by_name[unit.controlnet]
             map = self._map(unit, run, canvas)
             maps.append(map)
-            found.append(
-                control.Unit(
-                    net=net,
-                    map=torch.from_numpy(control_values(map))[None].to(net.device),
-                    scale=unit.scale,
-                    start=unit.start,
-                    end=unit.end,
-                    mode=unit.mode,
-                    region=self._region(unit, run, canvas, net.device),
-                )
+            values = torch.from_numpy(control_values(map))[None].to(net.device)
+            acting = control.Acting(
+                scale=unit.scale,
+                start=unit.start,
+                end=unit.end,
+                mode=unit.mode,
+                region=self._region(unit, run, canvas, net.device),
             )
+            place = UNION_PLACES.get(unit.control_type)
+            found.append(control.unit(net, values, acting, place))
         self.maps = self.maps or maps
         return found
 

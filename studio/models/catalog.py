@@ -282,6 +282,8 @@ def _ref(name: str, found: Found, told: Probe) -> ModelRef:
         vectors=told.vectors,
         title=told.title,
         trigger_words=told.trigger_words,
+        architecture=told.architecture,
+        control_types=told.control_types,
     )
 
 

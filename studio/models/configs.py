@@ -24,6 +24,7 @@ METADATA_TOKENIZER = "latent_studio.tokenizer"
 UNTOLD = {
     "unet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "controlnet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
+    "controlnet_union": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "vae": ("norm_num_groups", "scaling_factor"),
     "text_encoder": ("num_attention_heads", "hidden_act", "bos_token_id", "eos_token_id"),
 }
@@ -112,6 +113,20 @@ def controlnet_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
     return unet_config(shapes, family) | {
         "conditioning_channels": shapes["input_hint_block.0.weight"][1],
         "conditioning_embedding_out_channels": widths,
+    }
+
+
+def union_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
+    """Of a ControlNet-Union: what it has beside those of `controlnet_config`. How many heads its
+    little transformer has does not show; there is but one such model, and it has eight."""
+    count, width = shapes["task_embedding"]
+    told = shapes["control_add_embedding.linear_1.weight"][1]
+    return controlnet_config(shapes, family) | {
+        "addition_time_embed_dim": told // count,
+        "num_control_type": count,
+        "num_trans_channel": width,
+        "num_trans_layer": _count(shapes, "transformer_layes.{}.ln_1.weight"),
+        "num_proj_channel": shapes["spatial_ch_projs.weight"][0],
     }
 
 

@@ -32,16 +32,17 @@ def open_folder(ref: ModelRef, dtype: torch.dtype) -> Source:
 
 def open_part(folder: Path, part: str, dtype: torch.dtype) -> PartSource:
     """The module in `folder`; `part` says what it is to be. Raises `CheckpointError`."""
-    config = modules.canonical(_config(folder, part))
+    told = modules.canonical(config(folder, part))
     stored = {
-        _present_name(key, part, config): (file, Origin(key))
+        _present_name(key, part, told): (file, Origin(key))
         for file in _weight_files(folder, part, dtype)
         for key in file.shapes
     }
-    return PartSource(config, stored)
+    return PartSource(told, stored)
 
 
-def _config(folder: Path, part: str) -> dict[str, Any]:
+def config(folder: Path, part: str) -> dict[str, Any]:
+    """What stands in its config.json. Raises `CheckpointError`, which calls it a `part`."""
     try:
         found = json.loads((folder / "config.json").read_text("utf-8"))
     except OSError as error:

@@ -13,7 +13,7 @@ from studio.models.probe import Probe, probe
 from studio.models.scan import Found
 from studio.models.store import read_json, try_write_json
 
-VERSION = 1
+VERSION = 2
 """To be raised whenever a probe would tell more of the same file, or something else."""
 
 _FAMILIES = {family.name: family for family in (PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER)}
@@ -68,6 +68,7 @@ def _from_json(values: dict[str, Any]) -> Probe:
     values = dict(values)
     if "family" in values:
         values["family"] = _FAMILIES[values["family"]]
-    if "trigger_words" in values:
-        values["trigger_words"] = tuple(values["trigger_words"])
+    for name in ("trigger_words", "control_types"):
+        if name in values:
+            values[name] = tuple(values[name])
     return Probe(**values)

@@ -17,7 +17,7 @@ import torch
 from studio.domain.errors import CheckpointError, InvalidRequest, OutOfMemory
 from studio.domain.family import SD1
 from studio.domain.refs import ModelRef, Selection
-from studio.models import folders, modules, single_files
+from studio.models import control_files, folders, modules, single_files
 from studio.models.modules import build
 from studio.models.sources import Origin, PartSource, Source
 from studio.models.tensor_files import Own, TensorFile, open_tensors, own
@@ -80,8 +80,8 @@ def read(
 ) -> Iterator[tuple[str, float, Weights | None]]:
     """Read `ref`, yielding (stage, fraction done, None) and at last ("ready", 1.0, weights).
 
-    A `ref` that is itself a VAE gives the part "vae" alone, a ControlNet "controlnet"; the single
-    file of a checkpoint may lack a VAE.
+    A `ref` that is itself a VAE gives the part "vae" alone, a ControlNet one of `control_files`;
+    the single file of a checkpoint may lack a VAE.
 
     Raises `CheckpointError` where files are missing, broken, or not of a kind we can run,
     `OutOfMemory` where they do not fit into the host's memory.
@@ -128,7 +128,7 @@ def _open(ref: ModelRef, dtype: torch.dtype) -> Source:
             f"{ref.name} is no longer there ({ref.path}). Put it back, or choose another one."
         )
     if ref.kind in _ALONE:
-        parts, found = {ref.kind: _ALONE[ref.kind](ref, dtype)}, ()
+        parts, found = _ALONE[ref.kind](ref, dtype), ()
     else:
         if ref.path.is_dir():
             source = folders.open_folder(ref, dtype)
@@ -139,21 +139,16 @@ def _open(ref: ModelRef, dtype: torch.dtype) -> Source:
     return Source({name: part.checked(name) for name, part in parts.items()}, found)
 
 
-def _vae(ref: ModelRef, dtype: torch.dtype) -> PartSource:
+def _vae(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
     """A VAE of its own. No file tells the scale of its latents: `vae_config` corrects it."""
     if ref.path.is_dir():
-        return folders.open_part(ref.path, "vae", dtype)
-    return single_files.vae_part(open_tensors(ref.path), (ref.family or SD1).latent_scale)
+        return {"vae": folders.open_part(ref.path, "vae", dtype)}
+    scale = (ref.family or SD1).latent_scale
+    return {"vae": single_files.vae_part(open_tensors(ref.path), scale)}
 
 
-def _controlnet(ref: ModelRef, dtype: torch.dtype) -> PartSource:
-    if ref.path.is_dir():
-        return folders.open_part(ref.path, "controlnet", dtype)
-    return single_files.controlnet_part(open_tensors(ref.path), ref.family or SD1)
-
-
-_ALONE = {"vae": _vae, "controlnet": _controlnet}
-"""Kinds of one part alone, which is called like them."""
+_ALONE = {"vae": _vae, "controlnet": control_files.open_control}
+"""Kinds of one part alone."""
 
 
 _NOT_YET = {4: "to edit a picture by instruction (pix2pix)", 1: "to follow a depth map"}

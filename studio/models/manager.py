@@ -191,8 +191,9 @@ class ModelManager:
         for part, slot in slots.items():
             slot.fill(sources[part].parts[part], patches.get(part, ()))
         for part, weights in nets.items():
-            slots[part] = self._slot("controlnet", weights.configs["controlnet"], part)
-            slots[part].fill(weights.parts["controlnet"])
+            [kind] = weights.parts
+            slots[part] = self._slot(kind, weights.configs[kind], part)
+            slots[part].fill(weights.parts[kind])
         for slot in slots.values():
             if self._mode in memory.RESIDENT or slot.device.type == "cpu":
                 slot.bring()

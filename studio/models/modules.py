@@ -7,7 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from accelerate import init_empty_weights
-from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderTiny,
+    ControlNetModel,
+    ControlNetUnionModel,
+    UNet2DConditionModel,
+)
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 from transformers.utils import logging as transformers_logging
@@ -29,13 +35,15 @@ _DIFFUSERS_CLASSES = {
     "unet": UNet2DConditionModel,
     "vae": AutoencoderKL,
     "controlnet": ControlNetModel,
+    "controlnet_union": ControlNetUnionModel,
     "tiny_vae": AutoencoderTiny,
 }
 
 
 def build(part: str, config: dict[str, Any]) -> nn.Module:
-    """The module of `part` ("unet", "vae", "text_encoder", "text_encoder_2", "controlnet",
-    "tiny_vae"), its parameters on the meta device, without gradients, in evaluation mode.
+    """The module of `part` ("unet", "vae", "text_encoder", "text_encoder_2", "tiny_vae" or
+    one of `control_files`), its parameters on the meta device, without gradients, in evaluation
+    mode.
 
     Raises `CheckpointError` if the configuration makes no sense.
     """

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, ModelFamily
+from studio.domain.preprocessor_spec import union_types
 from studio.models import metadata as notes
 from studio.models.header import Header
 from studio.models.keys import (
@@ -41,6 +42,8 @@ class Probe:
     vectors: int | None = None
     title: str = ""
     trigger_words: tuple[str, ...] = ()
+    architecture: str = ""
+    control_types: tuple[str, ...] = ()
     tensors: int = 0
     problem: str = ""
 
@@ -187,8 +190,11 @@ def _lora(found: Probe, keys: Keys) -> Probe:
 
 
 def _controlnet(found: Probe, keys: Keys) -> Probe:
-    if keys.have("control_add_embedding.", "task_embedding"):
-        return replace(found, problem="is a ControlNet-Union, which the studio cannot use yet.")
+    if keys.have("control_add_embedding.") and keys.have("task_embedding"):
+        shape = keys.shape("task_embedding")
+        return replace(
+            found, architecture="union", control_types=union_types(shape[0] if shape else None)
+        )
     if keys.have(*_FOREIGN, "pos_embed"):
         problem = "is a ControlNet for a family that the studio cannot run, as SD 3 or Flux."
         return replace(found, family=None, problem=problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.domain import embedding_names
+from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, UnknownModel
 from studio.domain.family import SD1, SDXL
 from studio.domain.geometry import Size
@@ -91,8 +92,26 @@ def _controlnets(
                 f"controls.{place}: {ref.name} is for {ref.family.name}, but {checkpoint.name} is "
                 f"{checkpoint.family.name}. Those that fit: {', '.join(fit) or 'none'}."
             )
+        if ref.architecture == "union":
+            _check_control_type(unit, ref, place)
         found[ref.name] = ref
     return tuple(found.values())
+
+
+def _check_control_type(unit: ControlInput, ref: ModelRef, place: int) -> None:
+    """A ControlNet-Union must be told what the map shows."""
+    if unit.control_type in ref.control_types:
+        return
+    known = ", ".join(ref.control_types)
+    if not unit.control_type:
+        raise InvalidRequest(
+            f"controls.{place}: {ref.name} reads several types of map. Set union_type to what this "
+            f"one shows: {known}."
+        )
+    raise InvalidRequest(
+        f"controls.{place}: {ref.name} reads no maps of the type {unit.control_type}. It reads: "
+        f"{known}."
+    )
 
 
 def _tiny_vae(catalog: Catalog, checkpoint: ModelRef) -> ModelRef | None:

@@ -58,18 +58,18 @@ def vae_part(file: TensorFile, latent_scale: float) -> PartSource:
     keys = _vae_keys(file)
     if not keys:
         raise CheckpointError("there is no VAE in it. Choose another file")
-    shapes = _shapes(file, keys)
-    config = _derived("vae", file, lambda: configs.vae_config(shapes, latent_scale))
-    return _part("vae", file, config, keys, lambda name: vae.original_name(name, config))
+    shapes = shapes_of(file, keys)
+    config = derived("vae", file, lambda: configs.vae_config(shapes, latent_scale))
+    return part_of("vae", file, config, keys, lambda name: vae.original_name(name, config))
 
 
 def _vae_keys(file: TensorFile) -> Keys:
     """Empty if there is no VAE in the file."""
     for prefix in _VAE_PREFIXES:
         if f"{prefix}decoder.mid.block_1.conv1.weight" in file.shapes:
-            return _below(file, prefix)
+            return below(file, prefix)
         if f"{prefix}decoder.mid_block.resnets.0.conv1.weight" in file.shapes:
-            ours = {vae.newest_name(name): key for name, key in _below(file, prefix).items()}
+            ours = {vae.newest_name(name): key for name, key in below(file, prefix).items()}
             blocks = {name.split(".")[2] for name in ours if name.startswith("encoder.down_blocks")}
             named = {"block_out_channels": blocks}
             return {vae.original_name(name, named): key for name, key in ours.items()}
@@ -78,33 +78,18 @@ def _vae_keys(file: TensorFile) -> Keys:
 
 def _unet_part(file: TensorFile, family: ModelFamily, pooled_width: int) -> PartSource:
     keys = _unet_keys(file)
-    shapes = _shapes(file, keys)
-    config = _derived("unet", file, lambda: configs.unet_config(shapes, family, pooled_width))
-    return _part("unet", file, config, keys, lambda name: unet.original_name(name, config))
+    shapes = shapes_of(file, keys)
+    config = derived("unet", file, lambda: configs.unet_config(shapes, family, pooled_width))
+    return part_of("unet", file, config, keys, lambda name: unet.original_name(name, config))
 
 
 def _unet_keys(file: TensorFile) -> Keys:
     for prefix in _UNET_PREFIXES:
         if f"{prefix}input_blocks.0.0.weight" in file.shapes:
-            return _below(file, prefix)
+            return below(file, prefix)
         if f"{prefix}down_blocks.0.resnets.0.conv1.weight" in file.shapes:
-            return original_unet_keys(_below(file, prefix))
+            return original_unet_keys(below(file, prefix))
     raise CheckpointError("there is no U-Net in it. It is no checkpoint: choose another file")
-
-
-def controlnet_part(file: TensorFile, family: ModelFamily) -> PartSource:
-    """The ControlNet in `file`, in either layout. Raises `CheckpointError`."""
-    for prefix in ("control_model.", ""):
-        keys = _below(file, prefix)
-        if "controlnet_cond_embedding.conv_in.weight" in keys:
-            keys = original_unet_keys(keys)
-        if "input_hint_block.0.weight" in keys:
-            break
-    else:
-        raise CheckpointError("there is no ControlNet in it. Choose another file")
-    shapes = _shapes(file, keys)
-    config = _derived("controlnet", file, lambda: configs.controlnet_config(shapes, family))
-    return _part("controlnet", file, config, keys, lambda name: unet.original_name(name, config))
 
 
 def original_unet_keys(ours: Keys) -> Keys:
@@ -129,7 +114,7 @@ def _text_part(file: TensorFile, encoder: PromptEncoder, place: int) -> PartSour
     if place == 0:
         outers.append("cond_stage_model.")
     for prefix in (outer + inner for outer in outers for inner in _TEXT_INNER):
-        keys = _below(file, prefix)
+        keys = below(file, prefix)
         if "embeddings.token_embedding.weight" in keys:
             return _clip_part(file, encoder, keys, prefix.removesuffix("text_model."))
         if "token_embedding.weight" in keys:
@@ -142,18 +127,18 @@ def _text_part(file: TensorFile, encoder: PromptEncoder, place: int) -> PartSour
 
 def _clip_part(file: TensorFile, encoder: PromptEncoder, keys: Keys, outer: str) -> PartSource:
     """Under the names that transformers uses too; `outer` stands before the projection."""
-    shapes = _shapes(file, keys)
-    config = _derived(encoder.part, file, lambda: configs.clip_config(shapes, encoder))
+    shapes = shapes_of(file, keys)
+    config = derived(encoder.part, file, lambda: configs.clip_config(shapes, encoder))
     projection = f"{outer}text_projection.weight"
     if encoder.pooled and projection in file.shapes:
         config["projection_dim"] = file.shapes[projection][0]
         keys = {**keys, "text_projection.weight": projection}
-    return _part(encoder.part, file, config, keys, lambda name: name.removeprefix("text_model."))
+    return part_of(encoder.part, file, config, keys, lambda name: name.removeprefix("text_model."))
 
 
 def _openclip_part(file: TensorFile, encoder: PromptEncoder, keys: Keys) -> PartSource:
-    shapes = _shapes(file, keys)
-    config = _derived(encoder.part, file, lambda: configs.openclip_config(shapes, encoder))
+    shapes = shapes_of(file, keys)
+    config = derived(encoder.part, file, lambda: configs.openclip_config(shapes, encoder))
     origins = {}
     for name in modules.shapes(encoder.part, config):
         origin = text.openclip_origin(name)
@@ -165,16 +150,18 @@ def _openclip_part(file: TensorFile, encoder: PromptEncoder, keys: Keys) -> Part
     return PartSource(config, origins)
 
 
-def _below(file: TensorFile, prefix: str) -> Keys:
+def below(file: TensorFile, prefix: str) -> Keys:
+    """What stands behind `prefix`, by its name there."""
     cut = len(prefix)
     return {key[cut:]: key for key in file.shapes if key.startswith(prefix)}
 
 
-def _shapes(file: TensorFile, keys: Keys) -> configs.Shapes:
+def shapes_of(file: TensorFile, keys: Keys) -> configs.Shapes:
+    """Of the tensors in `keys`, by their names there."""
     return {name: file.shapes[key] for name, key in keys.items()}
 
 
-def _part(
+def part_of(
     part: str,
     file: TensorFile,
     config: dict[str, Any],
@@ -186,7 +173,7 @@ def _part(
     return PartSource(config, {name: (file, Origin(key)) for name, key in found.items() if key})
 
 
-def _derived(part: str, file: TensorFile, derive: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def derived(part: str, file: TensorFile, derive: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The configuration from the shapes, and from what the file's metadata add."""
     try:
         config = derive()

@@ -77,3 +77,16 @@ def test_with_a_picture_to_begin_with_a_unit_needs_none_of_its_own():
     task = {"kind": "image_to_image", "image": "a.png"}
     request = GenerationRequest.parse({"task": task, "controls": ["controlnet=canny"]})
     assert request.controls[0].image is None
+
+
+def test_a_map_shows_what_its_preprocessor_makes_unless_told_otherwise():
+    text = "controlnet=a,image=b,preprocessor={}"
+    kinds = [
+        parse(text.format(name)).controls[0].control_type
+        for name in ("none", "canny", "invert", "none,union_type=depth", "canny,union_type=mlsd")
+    ]
+    assert kinds == ["", "canny", "lineart", "depth", "mlsd"]
+    with pytest.raises(
+        InvalidRequest, match=r"controls\.0\.union_type: .*none of: openpose, depth"
+    ):
+        parse("controlnet=a,image=b,union_type=edges")

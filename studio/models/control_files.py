@@ -1,0 +1,62 @@
+"""What a control unit can name, from its file or folder: which of them it is shows in its contents.
+
+One part each, called "controlnet" or "controlnet_union".
+"""
+
+from __future__ import annotations
+
+import torch
+
+from studio.domain.errors import CheckpointError
+from studio.domain.family import SD1, ModelFamily
+from studio.domain.refs import ModelRef
+from studio.models import configs, folders
+from studio.models.layouts import unet
+from studio.models.single_files import below, derived, original_unet_keys, part_of, shapes_of
+from studio.models.sources import PartSource
+from studio.models.tensor_files import TensorFile, open_tensors
+
+
+def open_control(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
+    """Its one part, by name. Raises `CheckpointError`."""
+    if ref.path.is_dir():
+        part = _part_of_folder(ref)
+        return {part: folders.open_part(ref.path, part, dtype)}
+    return _controlnet(open_tensors(ref.path), ref.family or SD1)
+
+
+def _part_of_folder(ref: ModelRef) -> str:
+    name = str(folders.config(ref.path, "controlnet").get("_class_name", ""))
+    return "controlnet_union" if "Union" in name else "controlnet"
+
+
+_UNION_ONLY = (
+    "task_embedding",
+    "transformer_layes.",
+    "spatial_ch_projs.",
+    "control_add_embedding.",
+)
+"""Beginnings of the names that only a ControlNet-Union has; no layout knows others for them."""
+
+
+def _controlnet(file: TensorFile, family: ModelFamily) -> dict[str, PartSource]:
+    """The ControlNet or ControlNet-Union in `file`, in either layout."""
+    for prefix in ("control_model.", ""):
+        keys = dict(below(file, prefix))
+        own = {name: keys.pop(name) for name in list(keys) if name.startswith(_UNION_ONLY)}
+        if "controlnet_cond_embedding.conv_in.weight" in keys:
+            keys = original_unet_keys(keys)
+        if "input_hint_block.0.weight" in keys:
+            break
+    else:
+        raise CheckpointError("there is no ControlNet in it. Choose another file")
+    part = "controlnet_union" if own else "controlnet"
+    keys = {**keys, **own}
+    shapes = shapes_of(file, keys)
+    derive = configs.union_config if own else configs.controlnet_config
+    config = derived(part, file, lambda: derive(shapes, family))
+
+    def stored_name(name: str) -> str:
+        return name if name.startswith(_UNION_ONLY) else unet.original_name(name, config)
+
+    return {part: part_of(part, file, config, keys, stored_name)}

@@ -1,0 +1,88 @@
+"""ControlNet-Union: told from its names, the same from a file as from a folder."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from studio.domain.errors import InvalidRequest
+from studio.domain.family import SDXL
+from studio.domain.refs import ModelRef
+from studio.domain.request import GenerationRequest
+from studio.models.catalog import Catalog
+from studio.models.loader import read
+from studio.models.modules import build
+from studio.models.probe import probe
+from studio.models.select import select
+from tests.models import checkpoints, files
+from tests.models.nets import union_of
+
+
+def part_of(ref: ModelRef) -> tuple[str, dict[str, torch.Tensor], dict]:
+    """(kind, weights, configuration) of what a unit names."""
+    *_, (_, _, weights) = read(ref, torch.float32)
+    [kind] = weights.parts
+    return kind, weights.parts[kind], weights.configs[kind]
+
+
+def is_the_same(net: torch.nn.Module, ref: ModelRef, kind: str) -> None:
+    found, weights, config = part_of(ref)
+    expected = net.state_dict()
+    assert found == kind and weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    assert str(build(kind, config)) == str(net)
+
+
+@pytest.mark.parametrize("form", ["folder", "file", "file with prefix"])
+def test_unions(form, tmp_path):
+    net = union_of(checkpoints.unet_of(SDXL), types=8)
+    path = tmp_path / ("net" if form == "folder" else "net.safetensors")
+    if form == "folder":
+        net.save_pretrained(path)
+    else:
+        prefix = "control_model." if "prefix" in form else ""
+        save_file({prefix + name: tensor for name, tensor in net.state_dict().items()}, path)
+    is_the_same(net, ModelRef("n", "controlnet", path, SDXL), "controlnet_union")
+
+
+def union_header(types: int) -> dict[str, tuple[int, ...]]:
+    return {
+        "controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3),
+        "control_add_embedding.linear_1.weight": (1280, 256 * types),
+        "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight": (640, 2048),
+        "task_embedding": (types, 320),
+    }
+
+
+def test_how_many_types_a_union_knows_is_told_from_its_header(tmp_path):
+    first, pro = (
+        probe(files.write(tmp_path / f"{n}.safetensors", union_header(n))) for n in (6, 8)
+    )
+    assert (first.kind, first.architecture, first.family) == ("controlnet", "union", SDXL)
+    assert set(pro.control_types) - set(first.control_types) == {"tile", "inpaint"}
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    files.write(tmp_path / "xl.safetensors", files.checkpoint(2048))
+    files.write(tmp_path / "union.safetensors", union_header(6))
+    return lambda: Catalog([tmp_path / "none", tmp_path], data_dir=None)
+
+
+def selected(catalog: Catalog, **unit):
+    unit = {"controlnet": "union", "image": "a", **unit}
+    return select(catalog, GenerationRequest(checkpoint="xl", controls=[unit]))
+
+
+def test_a_union_must_be_told_what_the_map_shows(catalog):
+    catalog = catalog()
+    [found] = selected(catalog, preprocessor="canny").controlnets
+    assert found.control_types[:2] == ("openpose", "depth")
+    assert selected(catalog, union_type="normal").controlnets == (found,)
+    with pytest.raises(InvalidRequest, match=r"controls\.0: union .*Set union_type .*: openpose"):
+        selected(catalog)
+    with pytest.raises(InvalidRequest, match="reads no maps of the type shuffle.* reads: openpose"):
+        selected(catalog, preprocessor="shuffle")
+    with pytest.raises(InvalidRequest, match="no maps of the type tile"):
+        selected(catalog, union_type="tile")
