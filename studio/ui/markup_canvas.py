@@ -175,8 +175,8 @@ def _empty(words: str) -> str:
 _PAINT_PANEL = (
     _slider("softness", "Softness", 'min="0" max="100" step="1"', "percent")
     + _slider("opacity", "Opacity", 'min="1" max="100" step="1"', "percent")
-    + '<label class="canvas-check"><input type="checkbox" data-option="pressure">'
-    "<span>Pen pressure sets the size</span></label>"
+    + '<label class="canvas-check toggle"><span>Pen pressure sets the size</span>'
+    '<input type="checkbox" role="switch" data-option="pressure"></label>'
 )
 
 _MASK_PANEL = (

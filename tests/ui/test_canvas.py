@@ -120,6 +120,20 @@ def test_a_stroke_that_leaves_the_canvas_stays_whole(inpaint, served):
     assert_same(canvas.stored(served), inside)
 
 
+def test_a_mask_is_sent_while_somebody_paints(inpaint, served):
+    canvas = inpaint()
+    canvas.set(size=50)
+    window, true = canvas.at([(100, 100), (300, 100), (300, 300), (500, 300)])
+    canvas.page.mouse.move(*window[0])
+    canvas.page.mouse.down()
+    canvas.page.mouse.move(*window[1])
+    assert_same(canvas.stored(served), painted(BLANK, covered(true[:2], SIZE, 50)))
+    canvas.page.mouse.move(*window[2])
+    canvas.page.mouse.move(*window[3])
+    canvas.page.mouse.up()
+    assert_same(canvas.stored(served), painted(BLANK, covered(true, SIZE, 50)))
+
+
 def test_straight_lines_with_shift_and_moving_the_view(inpaint, served):
     canvas = inpaint()
     canvas.set(size=20)

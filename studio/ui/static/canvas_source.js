@@ -31,7 +31,10 @@ export class Source {
     this.onPicture = () => {};
     this.onMask = () => {};
     this.restored = this.restore();
-    addEventListener("pagehide", () => this.leave());
+    addEventListener("pagehide", () => {
+      this.mask?.commit();
+      this.leave();
+    });
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) return;
       this.leave();
@@ -287,7 +290,6 @@ export class Source {
 
   /** The page goes, and an upload would not end in time: what is not uploaded stays here. */
   leave() {
-    this.mask?.commit();
     if (!this.dirty) return;
     const { width, height, data } = this.mask;
     const runs = toText(pack(data));

@@ -10,13 +10,31 @@ export class Stroke {
    * of the radius over which it fades, and how far it goes where it covers wholly. */
   constructor(mask, { target, radius, softness, opacity }) {
     Object.assign(this, { mask, target, radius, softness, opacity });
-    this.covers = new Map(); // tile -> 0 to 255: how far the stroke covers each pixel
     this.last = null;
-    mask.open();
+    this.covers = new Map(); // tile -> how far the stroke covers each pixel, and what was there
+    this.begin();
+  }
+
+  begin() {
+    this.mask.open();
+    this.edit = this.mask.edit;
+    this.version = this.mask.version;
+  }
+
+  /** Was the edit ended from elsewhere, as when the mask is sent while somebody paints? */
+  get isEnded() {
+    return this.mask.edit !== this.edit;
+  }
+
+  /** On with the stroke; if more than that happened to the mask, as a new one. */
+  resume() {
+    if (this.mask.version !== this.version + 1) this.covers.clear();
+    this.begin();
   }
 
   /** On to a point, at a pressure of 0 to 1. Pixel (0, 0) reaches from 0 to 1. */
   to(x, y, pressure = 1) {
+    if (this.isEnded) this.resume();
     const point = { x, y, radius: Math.max(0.5, this.radius * pressure) };
     const from = this.last ?? point;
     const parts = Math.ceil(Math.hypot(x - from.x, y - from.y) / Math.max(STRETCH, this.radius * 4));
@@ -31,11 +49,11 @@ export class Stroke {
   }
 
   end() {
-    this.mask.commit();
+    if (!this.isEnded) this.mask.commit();
   }
 
   cancel() {
-    this.mask.cancel();
+    if (!this.isEnded) this.mask.cancel();
   }
 
   segment(a, b) {
@@ -63,18 +81,23 @@ export class Stroke {
   inTile(tile, box, a, b) {
     const { mask, target, opacity, softness } = this;
     const { data, width } = mask;
-    const before = mask.before(tile);
+    const now = mask.before(tile);
     const { left, top, right } = mask.tileBox(tile);
     const wide = right - left;
-    let cover = this.covers.get(tile);
-    if (!cover) this.covers.set(tile, (cover = new Uint8Array(before.length)));
+    if (!this.covers.has(tile)) {
+      this.covers.set(tile, { before: now, cover: new Uint8Array(now.length) });
+    }
+    const { before, cover } = this.covers.get(tile);
     const [dx, dy, grows] = [b.x - a.x, b.y - a.y, b.radius - a.radius];
     const square = dx * dx + dy * dy;
+    const rate = square > 0 ? 1 / square : 0;
     for (let y = box.top; y < box.bottom; y += 1) {
       const py = y + 0.5 - a.y;
       for (let x = box.left; x < box.right; x += 1) {
+        const local = (y - top) * wide + x - left;
+        if (cover[local] === 255) continue;
         const px = x + 0.5 - a.x;
-        let along = square > 0 ? (px * dx + py * dy) / square : 0;
+        let along = (px * dx + py * dy) * rate;
         along = along < 0 ? 0 : along > 1 ? 1 : along;
         const outer = a.radius + grows * along + 0.5;
         const ex = px - along * dx;
@@ -82,7 +105,6 @@ export class Stroke {
         const distance2 = ex * ex + ey * ey;
         if (distance2 >= outer * outer) continue;
         const covered = coverage(outer - Math.sqrt(distance2), softness * outer);
-        const local = (y - top) * wide + x - left;
         if (covered <= cover[local]) continue;
         cover[local] = covered;
         const old = before[local];
