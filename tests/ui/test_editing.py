@@ -248,6 +248,28 @@ def test_batch_of_pictures_with_their_masks(visit, served, tmp_path):
     assert [_masked(served, job.request.task.mask).size for job in jobs] == [(64, 64), (72, 72)]
 
 
+_DROP = """
+(names) => {
+  const data = new DataTransfer();
+  for (const name of names) data.items.add(new File(["?"], name, {type: "image/png"}));
+  const canvas = document.querySelector(".source.image_to_image .canvas");
+  const how = {dataTransfer: data, bubbles: true, cancelable: true};
+  canvas.dispatchEvent(new DragEvent("drop", how));
+}
+"""
+
+
+def test_several_files_dropped_at_once_are_a_batch(visit):
+    page = visit()
+    open_tab(page, "image_to_image")
+    page.evaluate(_DROP, ["b.png", "a.png"])
+    assert page.locator(".many-chosen").inner_text() == "2 pictures"
+    start = page.locator("[data-action=start]")
+    start.click()
+    page.locator(".many-words", has_text="0 of 2 done · 2 left out").wait_for()
+    assert page.locator(".many-faults li").all_inner_texts()[0].startswith("a.png: ")
+
+
 def test_loop_goes_on_from_each_result(visit, served):
     page = visit()
     set_number(page, "steps", 2)
