@@ -11,8 +11,9 @@ KINDS = ("checkpoint", "lora", "embedding", "vae", "tiny_vae", "controlnet", "up
 """What a model file can be. An embedding is a textual inversion, a tiny VAE a TAESD decoder; what
 a control unit can name is a ControlNet, of one of ARCHITECTURES."""
 
-ARCHITECTURES = ("controlnet", "union")
-"""What is called a ControlNet here: one for one type of map, or ControlNet-Union for several."""
+ARCHITECTURES = ("controlnet", "union", "t2i_adapter")
+"""What is called a ControlNet here: one for one type of map, ControlNet-Union for several, or a
+T2I-Adapter."""
 
 
 @dataclass(frozen=True)

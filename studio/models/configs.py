@@ -25,6 +25,7 @@ UNTOLD = {
     "unet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "controlnet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "controlnet_union": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
+    "t2i_adapter": (),
     "vae": ("norm_num_groups", "scaling_factor"),
     "text_encoder": ("num_attention_heads", "hidden_act", "bos_token_id", "eos_token_id"),
 }

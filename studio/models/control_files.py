@@ -1,6 +1,6 @@
 """What a control unit can name, from its file or folder: which of them it is shows in its contents.
 
-One part each, called "controlnet" or "controlnet_union".
+One part each, called "controlnet", "controlnet_union" or "t2i_adapter".
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from studio.domain.errors import CheckpointError
 from studio.domain.family import SD1, ModelFamily
 from studio.domain.refs import ModelRef
-from studio.models import configs, folders
+from studio.models import configs, folders, t2i_files
 from studio.models.layouts import unet
 from studio.models.single_files import below, derived, original_unet_keys, part_of, shapes_of
 from studio.models.sources import PartSource
@@ -22,11 +22,16 @@ def open_control(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
     if ref.path.is_dir():
         part = _part_of_folder(ref)
         return {part: folders.open_part(ref.path, part, dtype)}
-    return _controlnet(open_tensors(ref.path), ref.family or SD1)
+    file = open_tensors(ref.path)
+    adapter = t2i_files.t2i_part(file)
+    return {t2i_files.PART: adapter} if adapter else _controlnet(file, ref.family or SD1)
 
 
 def _part_of_folder(ref: ModelRef) -> str:
+    """As its maker's class is called."""
     name = str(folders.config(ref.path, "controlnet").get("_class_name", ""))
+    if name == "T2IAdapter":
+        return t2i_files.PART
     return "controlnet_union" if "Union" in name else "controlnet"
 
 

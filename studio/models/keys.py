@@ -111,6 +111,7 @@ _RULES = (
         lambda keys: (
             keys.start("adapter.body.", "adapter.conv_in.")
             or (keys.start("body.0.block1.", "body.0.resnets.") and keys.exist("conv_in.weight"))
+            or (keys.exist("body.0.in_conv.weight") and keys.exist("body.0.out_conv.weight"))
         ),
     ),
     ("unet", lambda keys: keys.match(r"(input_blocks|down_blocks)\.[^\n]*attn2\.to_k")),

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 
 import torch
 
-from studio.domain.errors import CheckpointError, OutOfMemory
+from studio.domain.errors import CheckpointError, InvalidRequest, OutOfMemory
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.models import device as devices
-from studio.models import embeddings, loader, lora, memory, modules, tiny_vae
+from studio.models import embeddings, loader, lora, memory, modules, t2i_files, tiny_vae
 from studio.models.cache import WeightCache
 from studio.models.loader import Models, Weights
 from studio.models.slot import Patch, Slot, own_for
@@ -176,6 +176,8 @@ class ModelManager:
             f"controlnet {place}": self._cache.get(_key(ref))
             for place, ref in enumerate(selection.controlnets, 1)
         }
+        for net in nets.values():
+            _check_fits(net, own)
         patches = self._patches(selection.loras, own)
         family = selection.checkpoint.family
         vectors = {r.name: embeddings.read(r, family, own.parts) for r in selection.embeddings}
@@ -299,6 +301,16 @@ def _whole(selection: Selection) -> tuple[ModelRef, ...]:
     """What of `selection` is kept in host memory as it was read."""
     vae = (selection.vae,) if selection.vae else ()
     return (selection.checkpoint, *vae, *selection.controlnets)
+
+
+def _check_fits(net: Weights, own: Weights) -> None:
+    """Where a header does not tell the family, the shapes do."""
+    config = net.configs.get(t2i_files.PART)
+    if config and t2i_files.misfit(config, own.configs["unet"]):
+        raise InvalidRequest(
+            f"controls: {net.ref.name} is a T2I-Adapter for another family than {own.ref.name}. "
+            "Choose one that fits."
+        )
 
 
 def _key(ref: ModelRef) -> Hashable:

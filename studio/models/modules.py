@@ -12,6 +12,7 @@ from diffusers import (
     AutoencoderTiny,
     ControlNetModel,
     ControlNetUnionModel,
+    T2IAdapter,
     UNet2DConditionModel,
 )
 from torch import nn
@@ -36,6 +37,7 @@ _DIFFUSERS_CLASSES = {
     "vae": AutoencoderKL,
     "controlnet": ControlNetModel,
     "controlnet_union": ControlNetUnionModel,
+    "t2i_adapter": T2IAdapter,
     "tiny_vae": AutoencoderTiny,
 }
 

@@ -50,7 +50,6 @@ class Probe:
 
 _USELESS = {
     "ip_adapter": "is an IP-Adapter, which the studio cannot use yet.",
-    "t2i_adapter": "is a T2I-Adapter, which the studio cannot use yet. Use a ControlNet instead.",
     "control_lora": "is a Control-LoRA, which the studio cannot use yet. Use a ControlNet instead.",
     "controlnet_lllite": "is a ControlNet-LLLite, which the studio cannot use yet. "
     "Use a ControlNet instead.",
@@ -86,6 +85,7 @@ def examined(found: Probe, name: str, keys: Keys, header: Header | None = None) 
         "checkpoint": _checkpoint,
         "lora": _lora,
         "controlnet": _controlnet,
+        "t2i_adapter": _t2i_adapter,
         "vae": _vae,
         "tiny_vae": _tiny_vae,
     }
@@ -199,6 +199,21 @@ def _controlnet(found: Probe, keys: Keys) -> Probe:
         problem = "is a ControlNet for a family that the studio cannot run, as SD 3 or Flux."
         return replace(found, family=None, problem=problem)
     return found
+
+
+def _t2i_adapter(found: Probe, keys: Keys) -> Probe:
+    """For SDXL maps are cut into larger squares. Those for SD 1.x are told from a picturebook's by
+    how wide their features are."""
+    found = replace(found, kind="controlnet", architecture="t2i_adapter")
+    if keys.have(".skep."):
+        return replace(found, problem="is a T2I-Adapter of an early form. Get a newer version.")
+    into = keys.shape(r"conv_in\.weight") or keys.shape(r"body\.0\.in_conv\.weight")
+    out = keys.shape(r"conv_in\.weight") or keys.shape(r"body\.0\.out_conv\.weight")
+    if not into or not out or len(into) != 4:
+        return found
+    if into[1] in (256, 768):
+        return replace(found, family=SDXL)
+    return replace(found, family=SD1 if out[0] >= 320 else PICTUREBOOK)
 
 
 def _vae(found: Probe, keys: Keys) -> Probe:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from diffusers import ControlNetUnionModel
+from diffusers import ControlNetUnionModel, T2IAdapter
 
 
 def union_of(unet: torch.nn.Module, types: int = 6) -> ControlNetUnionModel:
@@ -24,3 +24,32 @@ def shaken(net: torch.nn.Module, much: float = 0.03) -> torch.nn.Module:
         for tensor in net.parameters():
             tensor.add_(torch.randn_like(tensor) * much)
     return net.requires_grad_(False).eval()
+
+
+def t2i_of(channels: list[int], **more) -> T2IAdapter:
+    """A T2I-Adapter of random weights that really steers."""
+    return shaken(T2IAdapter(channels=channels, **more), 0.05)
+
+
+def original_t2i(net: T2IAdapter) -> dict[str, torch.Tensor]:
+    """Its weights as its makers name them: blocks are numbered through all levels."""
+    into = {f"conv_in.{name}": tensor for name, tensor in net.adapter.conv_in.state_dict().items()}
+    number = 0
+    for level in net.adapter.body:
+        if level.in_conv is not None:
+            for name, tensor in level.in_conv.state_dict().items():
+                into[f"body.{number}.in_conv.{name}"] = tensor
+        for block in level.resnets:
+            for name, tensor in block.state_dict().items():
+                into[f"body.{number}.{name}"] = tensor
+            number += 1
+    return into
+
+
+def original_light_t2i(net: T2IAdapter) -> dict[str, torch.Tensor]:
+    """The same for a light one."""
+    into = {}
+    for number, level in enumerate(net.adapter.body):
+        for name, tensor in level.state_dict().items():
+            into[f"body.{number}.{name.replace('resnets.', 'body.')}"] = tensor
+    return into

@@ -1,4 +1,4 @@
-"""ControlNet-Union: told from its names, the same from a file as from a folder."""
+"""ControlNet-Unions and T2I-Adapters: told from their names, the same from every layout."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from studio.domain.errors import InvalidRequest
-from studio.domain.family import SDXL
+from studio.domain.family import PICTUREBOOK, SD1, SDXL
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.models.catalog import Catalog
@@ -16,7 +16,7 @@ from studio.models.modules import build
 from studio.models.probe import probe
 from studio.models.select import select
 from tests.models import checkpoints, files
-from tests.models.nets import union_of
+from tests.models.nets import original_light_t2i, original_t2i, t2i_of, union_of
 
 
 def part_of(ref: ModelRef) -> tuple[str, dict[str, torch.Tensor], dict]:
@@ -86,3 +86,40 @@ def test_a_union_must_be_told_what_the_map_shows(catalog):
         selected(catalog, preprocessor="shuffle")
     with pytest.raises(InvalidRequest, match="no maps of the type tile"):
         selected(catalog, union_type="tile")
+
+
+T2I = {
+    "full": ([64, 128, 256, 256], {}, original_t2i),
+    "gray": ([64, 128, 256, 256], {"in_channels": 1, "num_res_blocks": 3}, original_t2i),
+    "XL": (
+        [64, 128, 256, 256],
+        {"downscale_factor": 16, "adapter_type": "full_adapter_xl"},
+        original_t2i,
+    ),
+    "light": ([64, 128, 256], {"adapter_type": "light_adapter"}, original_light_t2i),
+}
+
+
+@pytest.mark.parametrize("shape", T2I)
+@pytest.mark.parametrize("form", ["folder", "file", "original"])
+def test_t2i_adapters(shape, form, tmp_path):
+    channels, more, original = T2I[shape]
+    net = t2i_of(channels, **more)
+    path = tmp_path / ("net" if form == "folder" else "net.safetensors")
+    if form == "folder":
+        net.save_pretrained(path)
+        told = probe(path / "diffusion_pytorch_model.safetensors")
+    else:
+        save_file(net.state_dict() if form == "file" else original(net), path)
+        told = probe(path)
+    assert (told.kind, told.architecture, told.problem) == ("controlnet", "t2i_adapter", "")
+    assert told.family is (SDXL if shape == "XL" else PICTUREBOOK)
+    is_the_same(net, ModelRef("n", "controlnet", path), "t2i_adapter")
+
+
+def test_families_of_t2i_adapters_in_full_size(tmp_path):
+    shapes = {"adapter.body.0.resnets.0.block1.weight": (320, 320, 3, 3)}
+    for channels, family in ((64, SD1), (192, SD1), (256, SDXL), (768, SDXL)):
+        tensors = shapes | {"adapter.conv_in.weight": (320, channels, 3, 3)}
+        path = files.write(tmp_path / f"{channels}.safetensors", tensors)
+        assert probe(path).family is family

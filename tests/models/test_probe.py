@@ -70,8 +70,14 @@ def test_what_is_predicted_where_it_can_be_told(tmp_path, more, metadata, predic
             "no text encoder inside",
         ),
         ({"image_proj.proj.weight": (3, 3), "ip_adapter.1.to_k_ip.weight": (3, 3)}, "IP-Adapter"),
-        ({"adapter.body.0.resnets.0.block1.weight": (3, 3)}, "T2I-Adapter"),
-        ({"body.0.block1.weight": (3, 3), "conv_in.weight": (3, 3)}, "T2I-Adapter"),
+        (
+            {
+                "body.0.block1.weight": (3, 3),
+                "body.0.skep.weight": (3, 3),
+                "conv_in.weight": (3, 3),
+            },
+            "T2I-Adapter of an early form",
+        ),
         ({"lora_controlnet": (), "input_hint_block.0.weight": (3,)}, "Control-LoRA"),
         ({"lllite_unet_x.down.0.weight": (3,)}, "LLLite"),
         (
