@@ -37,7 +37,14 @@ _PATHS = {
 }
 """Elements on a grid of 16."""
 
-_COLOURS = ("#e5484d", "#f5a524", "#30a46c", "#3b82f6", "#d946ef", "#111111")
+_COLOURS = {
+    "#e5484d": "Red",
+    "#f5a524": "Amber",
+    "#30a46c": "Green",
+    "#3b82f6": "Blue",
+    "#d946ef": "Magenta",
+    "#111111": "Black",
+}
 _RATIOS = ("1:1", "4:3", "3:2", "16:9", "3:4", "2:3", "9:16")
 _SIDES = ("left", "top", "right", "bottom")
 
@@ -193,8 +200,8 @@ _MASK_PANEL = (
     + '<hr><div class="canvas-colours" role="group" aria-label="Colour of the overlay">'
     + "".join(
         f'<button type="button" data-colour="{colour}" style="--colour: {colour}" '
-        f'aria-pressed="false" aria-label="Overlay {colour}" title="Overlay {colour}"></button>'
-        for colour in _COLOURS
+        f'aria-pressed="false" aria-label="{name}" title="{name}"></button>'
+        for colour, name in _COLOURS.items()
     )
     + '<input type="color" data-option="colour" aria-label="Another colour of the overlay" '
     'title="Another colour"></div>'

@@ -197,6 +197,30 @@ def test_a_damaged_file_is_refused_in_words(canvas, stroke, served, tmp_path):
     assert_same(canvas.stored(served), stroke)
 
 
+def test_a_picture_that_is_gone_is_told(canvas, stroke):
+    canvas.page.route("**/studio/v1/uploads/*/view", lambda route: route.abort())
+    canvas.page.reload()
+    canvas.root.locator(".canvas-note:has-text('cannot be loaded')").wait_for()
+    assert canvas.source() is None
+    canvas.button("Choose a picture").wait_for()
+
+
+def test_the_colour_of_the_overlay(canvas, stroke):
+    canvas.button("Mask").click()
+    canvas.button("Blue").click()
+    overlay = canvas.root.get_by_label("Overlay, percent")
+    overlay.fill("5")
+    overlay.press("Enter")
+    assert overlay.input_value() == "20"  # never so faint that it goes unseen
+    canvas.page.wait_for_function(
+        """() => {
+          const canvas = document.querySelector(".canvas-world canvas");
+          const [r, g, b, a] = canvas.getContext("2d").getImageData(150, 100, 1, 1).data;
+          return canvas.style.opacity === "0.2" && [r, g, b, a].join() === "59,130,246,255";
+        }"""
+    )
+
+
 def test_the_mask_that_is_generated_with_is_the_one_that_is_seen(canvas, stroke, served):
     page = canvas.page
     page.get_by_label("Prompt", exact=True).fill("a red house")
