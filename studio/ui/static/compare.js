@@ -4,6 +4,8 @@
 import { address } from "./data.js";
 import { make } from "./dom.js";
 
+const PATIENCE_MS = 300;
+const WAITING = { className: "over waiting", textContent: "Looking at what was before" };
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10 };
 
 export class Compare {
@@ -31,15 +33,22 @@ export class Compare {
     image.src = address(`${picture.url}/${rest}`);
     image.alt = view === "compare" ? "The picture as it was" : "Map of what changed";
     image.draggable = false;
+    this.remove();
+    const waits = () => this.shown === wanted && this.put(make("div", WAITING));
+    const waiting = setTimeout(waits, PATIENCE_MS);
     const isDecoded = await image.decode().then(() => true, () => false);
+    clearTimeout(waiting);
     if (this.shown !== wanted) return;
     this.remove();
-    if (!isDecoded) {
-      this.say("The picture before this one cannot be loaded (any more).");
-      return;
-    }
-    this.over = view === "compare" ? this.slider(image) : make("div", { className: "over" }, image);
-    this.frame.append(this.over);
+    if (isDecoded) {
+      this.put(view === "compare" ? this.slider(image) : make("div", { className: "over" }, image));
+    } else this.say("The picture before this one cannot be loaded (any more).");
+  }
+
+  put(over) {
+    this.remove();
+    this.over = over;
+    this.frame.append(over);
   }
 
   remove() {
