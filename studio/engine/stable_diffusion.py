@@ -24,8 +24,9 @@ from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SamplerOptions
 from studio.engine import editing
-from studio.engine.controlling import Controls, MapOf
+from studio.engine.controlling import Controls
 from studio.engine.editing import Editing
+from studio.engine.maps import MapOf
 from studio.engine.protocol import WantsPreview, never
 from studio.engine.vae import Vae
 from studio.imaging import plans
@@ -250,7 +251,7 @@ class StableDiffusionEngine:
     ) -> tuple[events.Picture, ...]:
         request = run.request
         refs = (selection.checkpoint, selection.vae, *(use.ref for use in selection.loras))
-        used = [ref for ref in (*refs, *selection.embeddings) if ref]
+        used = [ref for ref in (*refs, *selection.embeddings, *selection.controlnets) if ref]
         hashes = {(ref.kind, ref.name): self._short_hash(ref) for ref in used}
         known = {key: digits for key, digits in hashes.items() if digits}
         return tuple(

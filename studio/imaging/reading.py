@@ -66,6 +66,14 @@ def picture(data: bytes, background: tuple[int, int, int] = WHITE) -> Image.Imag
     return Image.alpha_composite(ground, image).convert("RGB")
 
 
+def with_alpha(data: bytes) -> Image.Image:
+    """The picture in `data` as `picture` gives it, but as RGBA where not all of it is opaque."""
+    image = _decoded(data)
+    if image.mode == "RGBA" and image.getextrema()[3][0] < 255:
+        return image
+    return image.convert("RGB")
+
+
 def mask(data: bytes) -> Image.Image:
     """The mask in `data` as "L": its luminance, white = repaint.
 

@@ -1,0 +1,87 @@
+"""The maps of a request's ControlNet units: which picture each is made from, and where it lies.
+
+No torch: the API makes maps again without the models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from studio.domain.control import ControlInput
+from studio.domain.errors import NotFound, StudioError
+from studio.domain.geometry import Box, Size
+from studio.domain.preprocessors import find
+from studio.domain.request import GenerationRequest
+from studio.imaging import plans, reading
+from studio.imaging.passes import Pass
+from studio.imaging.resizing import part, resized
+
+MapOf = Callable[[ControlInput, Image.Image, Size, Image.Image | None], Image.Image]
+"""(unit, picture, size, mask) -> the map at that size, RGB, or RGBA with a hole. The mask, L of the
+picture's size, white where it is repainted, is for those preprocessors that want one."""
+
+Read = Callable[[str], bytes]
+"""Gives a picture's bytes by its reference."""
+
+BLACK = (0, 0, 0)
+
+
+def of_pass(
+    unit: ControlInput, run: Pass, canvas: Image.Image | None, read: Read, map_of: MapOf
+) -> Image.Image:
+    """The map of `unit` for one pass over `canvas` (RGB; None: there is no picture yet), at the
+    size of the pass. Raises as `read` and `map_of` do, and InvalidRequest for what is no picture.
+    """
+    if unit.image is None:
+        return map_of(unit, run.seen(canvas), run.size, run.mask)
+    picture = _picture(unit, read)
+    wants_mask = find(unit.preprocessor).needs_mask
+    if canvas is None or (run.box.size == canvas.size and not wants_mask):
+        return map_of(unit, picture, run.size, None)
+    picture = part(resized(picture, canvas.size, unit.resize_mode), run.box)
+    if wants_mask:
+        picture = resized(picture, run.size)
+    return map_of(unit, picture, run.size, run.mask)
+
+
+def of_request(request: GenerationRequest, number: int, read: Read, map_of: MapOf) -> Image.Image:
+    """The map that unit `number`, counted from 1, of a settled request was led by in its first
+    pass. Raises NotFound where there is no such unit, else as `of_pass` does."""
+    units = request.controls
+    if not 1 <= number <= len(units):
+        has = f"has {len(units)}" if units else "was made without any"
+        raise NotFound(f"There is no ControlNet unit {number}: the picture {has}.")
+    plan = plans.plan(request, read)
+    size = request.width, request.height
+    run = plan.passes[0] if plan else Pass(size, Box(0, 0, *size))
+    with of_unit(number - 1):
+        return of_pass(units[number - 1], run, plan and plan.before, read, map_of)
+
+
+@contextmanager
+def of_unit(place: int) -> Iterator[None]:
+    """Whatever is raised within says of which unit, counted from 0 as in the request."""
+    try:
+        yield
+    except StudioError as error:
+        raise type(error)(f"controls.{place}: {error}") from None
+
+
+def _picture(unit: ControlInput, read: Read) -> Image.Image:
+    """RGB; a ready-made map for inpainting as RGBA, whose transparent part is the hole. Other maps
+    are drawn on black."""
+    data = read(unit.image)
+    if unit.preprocessor != "none":
+        return reading.picture(data)
+    if _inpaints(unit):
+        return reading.with_alpha(data)
+    return reading.picture(data, BLACK)
+
+
+def _inpaints(unit: ControlInput) -> bool:
+    """Is its ControlNet one that reads holes? Nothing but the name tells it, where the unit does
+    not: such ControlNets have the shapes of all others."""
+    return "inpaint" in (unit.union_type or unit.controlnet).lower()
