@@ -1,0 +1,106 @@
+"""What benchmarks share that draw: their flags, the checkpoint they draw with, and their report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from common import models, pairs
+from studio.domain.events import Finished
+from studio.domain.refs import ModelRef
+from studio.domain.request import GenerationRequest
+from studio.engine.protocol import WantsPreview, never
+from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.models import device as devices
+from studio.models.catalog import Catalog
+from studio.models.loader import Models
+from studio.models.manager import ModelManager
+
+Work = Callable[[], None]
+
+
+def options(doc: str, rows: Mapping[str, str]) -> argparse.Namespace:
+    """The flags of a benchmark whose `rows` are name -> what is compared."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--model", choices=("picturebook", "sd15"), default="picturebook")
+    parser.add_argument("--steps", type=int, help="default: 20, or 3 for sd15 on a CPU")
+    parser.add_argument("--repeats", type=int, help="default: 9, or 3 for sd15 on a CPU")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--warmup", type=int, default=1, help="runs before the counted ones")
+    parser.add_argument("--row", choices=rows, help="only this one")
+    parser.add_argument("--json", action="store_true")
+    found = parser.parse_args()
+    slow = found.model == "sd15" and devices.choose_device(found.device).type == "cpu"
+    found.steps = found.steps or (3 if slow else 20)
+    found.repeats = found.repeats or (3 if slow else 9)
+    return found
+
+
+def checkpoint(model: str, folder: Path) -> ModelRef:
+    """picturebook, or "sd15": random weights of Stable Diffusion 1.5's size, put into `folder`."""
+    if model == "picturebook":
+        return models.embedded()
+    models.write_sd15(folder / "sd15-random")
+    return Catalog([folder]).find("sd15-random")
+
+
+def pipeline(kind: Any, held: Models, scheduler: Any) -> Any:
+    """diffusers' pipeline of that kind, with the modules that our engine draws with."""
+    # Our modules know no size of their own, which some pipelines ask for.
+    held.unet.register_to_config(sample_size=64)
+    made = kind(
+        vae=held.vae,
+        text_encoder=held.text_encoders[0],
+        tokenizer=held.tokenizers[0],
+        unet=held.unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def run(
+    engine: StableDiffusionEngine, request: GenerationRequest, wants_preview: WantsPreview = never
+) -> None:
+    """All of a run that must succeed."""
+    under_way = engine.open(request, wants_preview)
+    while not under_way.done:
+        happened = engine.advance([under_way])
+    assert isinstance(happened[-1][1], Finished), happened
+
+
+def report(
+    flags: argparse.Namespace,
+    manager: ModelManager,
+    names: Mapping[str, str],
+    pairs_of: Mapping[str, tuple[Work, Work]],
+) -> None:
+    """Time each pair of (ours, baseline) and print the table, or JSON."""
+    rows = []
+    for name, (ours, baseline) in pairs_of.items():
+        if flags.row in (None, name):
+            one, other = (partial(pairs.seconds, draw) for draw in (ours, baseline))
+            times = pairs.compare(one, other, flags.repeats, flags.warmup)
+            rows.append({"name": names[name], **times})
+    told = {
+        "model": flags.model,
+        "device": devices.describe(manager.device),
+        "dtype": str(manager.dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+        "steps": flags.steps,
+        "repeats": flags.repeats,
+        "rows": rows,
+    }
+    head = f"{told['model']} · {told['device']} · {told['dtype']} · torch {told['torch']}"
+    head += f" · {told['steps']} steps · {told['repeats']} repeats"
+    print(json.dumps(told) if flags.json else pairs.table(head, rows))
