@@ -248,6 +248,23 @@ def test_batch_of_pictures_with_their_masks(visit, served, tmp_path):
     assert [_masked(served, job.request.task.mask).size for job in jobs] == [(64, 64), (72, 72)]
 
 
+def test_settings_taken_up_are_given_back(visit):
+    page = visit()
+    set_number(page, "steps", 4)
+    _drawn(page)
+    page.get_by_label("Prompt", exact=True).fill("my long prompt")
+    set_number(page, "steps", 5)
+    open_tab(page, "outpaint")
+    page.locator(".views [data-view=result]").click()
+    page.get_by_role("button", name="Use these settings").click()
+    page.locator("body[data-task=text_to_image]").wait_for()
+    assert page.locator("#steps").input_value() == "4"
+    page.locator(".line").get_by_role("button", name="Undo").click()
+    page.locator("body[data-task=outpaint]").wait_for()
+    assert page.locator("#steps").input_value() == "5"
+    assert page.get_by_label("Prompt", exact=True).input_value() == "my long prompt"
+
+
 _DROP = """
 (names) => {
   const data = new DataTransfer();

@@ -1,6 +1,6 @@
 // A result becomes the picture that an editing tab begins with, and the way back.
 
-import { restore } from "./form.js";
+import { asked, restore } from "./form.js";
 import { onSource, put, recover, snapshot, sourceOf } from "./source.js";
 import { task, TASK_NAMES, showTask } from "./task.js";
 import { showView, view } from "./views.js";
@@ -19,13 +19,13 @@ const asSource = (picture, [width, height]) => ({
  * `offer(words, undo)` tells it and gives the way back, until something was changed there.
  */
 export async function send(picture, size, kind, offer) {
-  const from = { task: task(), view: view() };
-  showTask(kind);
   if (kind === "text_to_image") {
-    const kept = { width: undefined, height: undefined }; // as they stand there
-    restore({ ...picture.request, ...kept, task: {}, seed: picture.seed });
+    const size = { width: undefined, height: undefined }; // as they stand there
+    await takeUp({ ...picture, request: { ...picture.request, ...size, task: { kind } } }, offer);
     return;
   }
+  const from = { task: task(), view: view() };
+  showTask(kind);
   const earlierView = view();
   const earlier = snapshot(kind);
   const back = () => {
@@ -63,13 +63,31 @@ export function accept(picture, size, kind) {
   return put(kind, asSource(picture, size), { ask: false, keep: true });
 }
 
-/** Everything as it was when `picture` was asked for: its tab, its pictures, its settings. */
-export async function takeUp(picture) {
+/** Everything as it was when `picture` was asked for: its tab, its pictures, its settings.
+ * `offer(words, undo)` tells it and gives the way back. */
+export async function takeUp(picture, offer) {
   const { request, seed } = picture;
-  const { kind, image, mask, ...rest } = request.task ?? { kind: "text_to_image" };
-  showTask(kind);
+  const part = request.task ?? { kind: "text_to_image" };
+  const from = { task: task(), view: view() };
+  showTask(part.kind);
+  const settings = asked();
+  const earlier = part.image ? snapshot(part.kind) : null;
   restore({ ...request, seed });
-  if (!image) return;
+  let words = "Settings set";
+  if (part.image) {
+    await takeUpPictures(request, part).catch((error) => {
+      words = error.message;
+    });
+  }
+  offer(words, () => {
+    if (earlier) recover(part.kind, earlier);
+    restore(settings);
+    showTask(from.task);
+    showView(from.view);
+  });
+}
+
+async function takeUpPictures(request, { kind, image, mask, ...rest }) {
   showView("source");
   await put(kind, mask ? { ref: image, mask } : { ref: image }, { ask: false });
   if (kind === "outpaint" && !rest.aspect_ratio) {

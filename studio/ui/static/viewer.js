@@ -27,6 +27,7 @@ export class Viewer {
     this.compare = new Compare(this.frame.element, (words) => this.say(words));
     this.picture = null;
     this.browsing = false;
+    this.offers = (words, undo) => this.offer(words, undo);
     this.bindActions();
     this.bindSending();
     onView((name) => this.compare.show(name, this.picture));
@@ -176,13 +177,7 @@ export class Viewer {
       field("seed").set(this.picture.seed);
       this.flash(event.currentTarget, "Seed set");
     });
-    on("apply", async (event) => {
-      const button = event.currentTarget;
-      await takeUp(this.picture).then(
-        () => this.flash(button, "Settings set"),
-        (error) => this.say(error.message),
-      );
-    });
+    on("apply", () => takeUp(this.picture, this.offers).catch((error) => this.say(error.message)));
     on("input", () => this.sendTo(task()));
     this.promise.addEventListener("click", () => showView("difference"));
   }
@@ -193,10 +188,8 @@ export class Viewer {
   }
 
   sendTo(kind) {
-    const offer = (words, undo) => this.offer(words, undo);
-    return send(this.picture, this.sizeOf(this.picture), kind, offer).catch((error) =>
-      this.say(error.message),
-    );
+    const size = this.sizeOf(this.picture);
+    return send(this.picture, size, kind, this.offers).catch((error) => this.say(error.message));
   }
 
   /** Say for a moment what a button did. */
