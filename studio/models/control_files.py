@@ -5,6 +5,8 @@ One part each, called "controlnet", "controlnet_union" or "t2i_adapter".
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from studio.domain.errors import CheckpointError
@@ -19,17 +21,26 @@ from studio.models.tensor_files import TensorFile, open_tensors
 
 def open_control(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
     """Its one part, by name. Raises `CheckpointError`."""
-    if ref.path.is_dir():
-        part = _part_of_folder(ref)
-        return {part: folders.open_part(ref.path, part, dtype)}
+    if folder := _folder_of(ref.path):
+        part = _part_of_folder(folder)
+        return {part: folders.open_part(folder, part, dtype)}
     file = open_tensors(ref.path)
     adapter = t2i_files.t2i_part(file)
     return {t2i_files.PART: adapter} if adapter else _controlnet(file, ref.family or SD1)
 
 
-def _part_of_folder(ref: ModelRef) -> str:
+def _folder_of(path: Path) -> Path | None:
+    """The folder in diffusers layout that `path` is, or whose weights it is: what the configuration
+    beside them says need not be guessed from shapes."""
+    if path.is_dir():
+        return path
+    is_part = path.name.startswith("diffusion_pytorch_model")
+    return path.parent if is_part and (path.parent / "config.json").is_file() else None
+
+
+def _part_of_folder(folder: Path) -> str:
     """As its maker's class is called."""
-    name = str(folders.config(ref.path, "controlnet").get("_class_name", ""))
+    name = str(folders.config(folder, "controlnet").get("_class_name", ""))
     if name == "T2IAdapter":
         return t2i_files.PART
     return "controlnet_union" if "Union" in name else "controlnet"
