@@ -13,6 +13,7 @@ import gradio as gr
 
 from studio.domain.request import Declaration, GenerationRequest, declaration
 from studio.domain.tasks import TASKS
+from studio.ui import markup_control
 from studio.ui.markup import help_bubble, icon, icon_button, text
 from studio.ui.theme import on_load
 
@@ -96,6 +97,12 @@ def loras(name: str = "loras") -> gr.HTML:
         f'title="Puts its name into the prompt">{icon("plus")}<span>Embedding</span></button>'
         "</div></div>",
     )
+
+
+def controls(name: str = "controls") -> gr.HTML:
+    """The ControlNet units: their panel, in its place among the settings."""
+    field = _declared(name)
+    return _component(name, "controls", markup_control.panel(name, field.title, field.help))
 
 
 def menu(name: str, choices: Mapping[str, str], may_object: bool = False) -> gr.HTML:

@@ -150,7 +150,7 @@ _PICTURE_BUTTONS = f"""
   {_button("close", "Remove the picture", "picture-remove")}
 </div>"""
 
-_ZOOM = f"""
+ZOOM = f"""
 <div class="canvas-zoom" role="group" aria-label="View">
   {_button("minus", "Zoom out", "zoom-out", "−")}
   <button type="button" class="canvas-percent" data-do="zoom-100" title="100 % (1)">100 %</button>
@@ -208,27 +208,33 @@ _MASK_PANEL = (
     + _slider("overlay", "Overlay", 'min="20" max="90" step="1"', "percent")
 )
 
-_MASK_BAR = f"""
-<div class="canvas-bar" role="toolbar" aria-label="Mask tools">
-  <div class="canvas-group" role="group" aria-label="Tools">
+TOOLS = f"""<div class="canvas-group" role="group" aria-label="Tools">
     {_tool("brush", "Brush", "B")}
     {_tool("eraser", "Eraser", "E")}
     {_tool("lasso", "Lasso", "L")}
     {_tool("rectangle", "Rectangle", "R")}
     {_tool("fill", "Fill", "G")}
-  </div>
-  <div class="canvas-group canvas-size">
+  </div>"""
+
+SIZE = f"""<div class="canvas-group canvas-size">
     {_slider("size", "Size", 'min="1" max="2000" step="1"', "pixels")}
-  </div>
+  </div>"""
+
+HISTORY = f"""<div class="canvas-group">
+    {_button("undo", "Undo", "undo", "Ctrl+Z")}
+    {_button("redo", "Redo", "redo", "Ctrl+Shift+Z")}
+  </div>"""
+
+_MASK_BAR = f"""
+<div class="canvas-bar" role="toolbar" aria-label="Mask tools">
+  {TOOLS}
+  {SIZE}
   <div class="canvas-group canvas-sign" role="group" aria-label="What the tool does">
     <button type="button" data-sign="add" aria-pressed="true">Add</button>
     <button type="button" data-sign="remove" aria-pressed="false">Remove</button>
   </div>
   <div class="canvas-group">{_menu("sliders", "Stroke", _PAINT_PANEL)}</div>
-  <div class="canvas-group">
-    {_button("undo", "Undo", "undo", "Ctrl+Z")}
-    {_button("redo", "Redo", "redo", "Ctrl+Shift+Z")}
-  </div>
+  {HISTORY}
   <div class="canvas-group">{_menu("mask", "Mask", _MASK_PANEL)}</div>
   <span class="canvas-share"></span>
   {_PICTURE_BUTTONS}
@@ -271,7 +277,7 @@ _HANDLES = "".join(
 _FRAME = f"""
 <div class="canvas-frame">{_HANDLES}<output class="canvas-new-size"></output></div>"""
 
-_MASK_LAYERS = """
+PAINT_LAYERS = """
 <svg class="canvas-outline" aria-hidden="true"><path/><path/></svg>
 <div class="canvas-cursor" aria-hidden="true"></div>"""
 
@@ -284,7 +290,7 @@ def _canvas(kind: str, label: str, words: str, bar: str, layers: str, more: str)
   <div class="canvas-port" tabindex="0" role="application" aria-label="{text(label)}">
     <div class="canvas-world"><img alt="" draggable="false">{overlay}</div>
     {layers}
-    {_ZOOM}
+    {ZOOM}
   </div>
   {_empty(words)}
   <p class="canvas-note" role="status" aria-live="polite"></p>
@@ -306,7 +312,7 @@ CANVAS = {
         "Mask canvas",
         "The picture to repaint a part of",
         _MASK_BAR,
-        _MASK_LAYERS,
+        PAINT_LAYERS,
         _help(_MASK_KEYS),
     ),
     "outpaint": _canvas(

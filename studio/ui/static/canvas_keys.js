@@ -6,8 +6,10 @@ const PANS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDow
 
 /** `act(name)` does what a button with that data-do does; false if there is none. */
 export function bindCanvasKeys({ root, port, view, pointers, options, act, closePanels }) {
-  const isOn = (event) =>
-    root.checkVisibility() && !document.querySelector("dialog[open]") && !isTyping(event.target);
+  const isOn = (event) => {
+    const dialog = document.querySelector("dialog[open]");
+    return root.checkVisibility() && (!dialog || dialog.contains(root)) && !isTyping(event.target);
+  };
   const plain = (event) => {
     const key = event.key.toLowerCase();
     if (options && key in TOOLS) options.tool = TOOLS[key];

@@ -66,7 +66,7 @@ export function bindOptions(root, options) {
 
 const isLog = (name) => name === "size";
 
-function bindSlider(element, options) {
+export function bindSlider(element, options) {
   const name = element.dataset.option;
   const [track, box] = element.querySelectorAll("input");
   const [least, most] = isLog(name) ? SIZES : [Number(box.min), Number(box.max)];
@@ -95,7 +95,7 @@ function bindSlider(element, options) {
 }
 
 /** Buttons with data-tool, data-sign or data-colour, of which one is pressed. */
-function bindChoice(root, name, options) {
+export function bindChoice(root, name, options) {
   const buttons = [...root.querySelectorAll(`button[data-${name}]`)];
   for (const button of buttons) {
     button.addEventListener("click", () => (options[name] = button.dataset[name]));

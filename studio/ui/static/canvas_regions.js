@@ -23,7 +23,7 @@ export function fillEnclosed(mask, x, y, { target, opacity }) {
 }
 
 /** Mark what is connected to `start` and not covered, run by run. */
-function flood(part, data, flip, { width, height, start }) {
+export function flood(part, data, flip, { width, height, start }) {
   const isOpen = (at) => !part[at] && (data[at] ^ flip) < COVERED;
   const stack = [start];
   while (stack.length > 0) {
