@@ -22,7 +22,7 @@ from studio.picturebook.export import export_module
 from studio.picturebook.latents import encode_training_set
 from studio.picturebook.optim import Optimizer
 from studio.picturebook.train import MODEL_DIR
-from studio.picturebook.train_unet import loss_weight, shortened, spread_timesteps
+from studio.picturebook.train_unet import loss_weight, shortened
 from studio.picturebook.training import (
     Average,
     Budget,
@@ -39,6 +39,13 @@ NEW_RATE, NEW_MATRIX_RATE = 1e-3, 0.01
 COPY_RATE, COPY_MATRIX_RATE = 2e-4, 0.003
 # What the heads' loss counts at the beginning; at the end it counts nothing.
 HEADS_LOSS = 0.1
+
+
+def noisy_timesteps(count):
+    """int64 (count,), 0 to 999, evenly spread, two thirds of them in the noisier half: there a map
+    has something to say; where little noise is, the latents say it themselves."""
+    spread = (torch.arange(count) + torch.rand(count)) / count
+    return (1000 * spread**0.6).long().clamp(max=999)
 
 
 class Trainer:
@@ -71,7 +78,7 @@ class Trainer:
     def loss(self, controlnet, latents, hints, ids):
         """The error of the noise predicted for scaled latents (n, 4, h, w), weighted as in the
         model's own training. Without a `controlnet`: that of the U-Net alone."""
-        timesteps = spread_timesteps(len(latents))
+        timesteps = noisy_timesteps(len(latents))
         noise = torch.randn_like(latents)
         noisy = self.schedule.add_noise(latents, noise, timesteps).to(self.device)
         unet = self.unet
