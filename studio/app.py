@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
 from studio.domain.request import GenerationRequest
+from studio.domain.tasks import Inpaint, Outpaint
+from studio.engine import maps
 from studio.engine.protocol import Engine
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
@@ -31,6 +33,8 @@ if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
     from studio.api.models import ModelDesk
     from studio.models.downloads import Downloads
     from studio.models.manager import ModelManager
+    from studio.preprocessors.downloading import WeightDownloads
+    from studio.preprocessors.maps import Preprocessors
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +61,14 @@ class Studio:
     ) -> None:
         self.settings = settings or Settings.read()
         prepare_environment(self.settings)
-        folders = (assets_dir() / "models", *self.settings.models_dir)
-        self.catalog = Catalog(folders, self.settings.data_dir)
+        self._folders = (assets_dir() / "models", *self.settings.models_dir)
+        self.catalog = Catalog(self._folders, self.settings.data_dir)
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
         self._downloads: Downloads | None = None
+        self._preprocessors: Preprocessors | None = None
+        self._weight_downloads: WeightDownloads | None = None
+        self._making = threading.Lock()
         self.gallery = Gallery(outputs or self.settings.outputs_dir, flat=outputs is not None)
         self.inputs = Inputs(self.settings.inputs_dir)
         self.sources = Sources(self.inputs, self.gallery)
@@ -90,6 +97,8 @@ class Studio:
         self._may_load.set()
         if self._downloads:
             self._downloads.close()
+        if self._weight_downloads:
+            self._weight_downloads.close()
         self.catalog.close()
         return self.queue.close(timeout_s)
 
@@ -140,6 +149,30 @@ class Studio:
         return self._downloads
 
     @property
+    def preprocessors(self) -> Preprocessors:
+        """What makes the maps of ControlNet units. Their networks run on the CPU, so that they
+        take no memory from the models; the device's own thread need not be asked then."""
+        with self._making:
+            if self._preprocessors is None:
+                # Here and not at the top, as for `downloads`.
+                from studio.preprocessors.maps import Preprocessors
+
+                folders = (*self._folders, self.settings.downloads_dir)
+                self._preprocessors = Preprocessors(folders, self.settings.preprocessors_dir)
+            return self._preprocessors
+
+    @property
+    def weight_downloads(self) -> WeightDownloads:
+        """Weights of preprocessors on their way."""
+        preprocessors = self.preprocessors
+        with self._making:
+            if self._weight_downloads is None:
+                from studio.preprocessors.downloading import WeightDownloads
+
+                self._weight_downloads = WeightDownloads(preprocessors)
+            return self._weight_downloads
+
+    @property
     def default_checkpoint(self) -> str | None:
         """The name of the checkpoint that draws where a request names none, if there is any."""
         names = [ref.name for ref in self.catalog.refs()]
@@ -172,6 +205,10 @@ class Studio:
         """For the queue, and so for HTTP and the page: reads no file by its path."""
         if request.checkpoint is None:
             request = request.model_copy(update={"checkpoint": self.settings.checkpoint})
+        has_mask = isinstance(request.task, (Inpaint, Outpaint))
+        for place, unit in enumerate(request.controls):
+            with maps.of_unit(place):
+                self.preprocessors.check(unit, has_mask)
         request = self.sources.kept(request)
         image_size = self.sources.size(request.task)
         size = plans.source_size(request.task, image_size) if image_size else None
@@ -203,7 +240,11 @@ class Studio:
         )
         log.info("Device: %s, %s", describe(manager.device), _dtype_name(manager))
         engine = StableDiffusionEngine(
-            manager, partial(select, self.catalog), self.catalog.short_hash, self.sources.read
+            manager,
+            partial(select, self.catalog),
+            self.catalog.short_hash,
+            self.sources.read,
+            lambda *unit: self.preprocessors.of_unit(*unit),
         )
         self._manager = manager
         if self._warm_up and self.default_checkpoint:
@@ -266,7 +307,7 @@ def _desk(studio: Studio) -> ModelDesk:
 def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
     from fastapi import FastAPI
 
-    from studio.api import docs, edits, models, native, refusal, uploads
+    from studio.api import docs, edits, models, native, preprocessors, refusal, uploads
     from studio.version import __version__
 
     app = FastAPI(
@@ -279,7 +320,16 @@ def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
     refusal.add_refusals(app)
     app.include_router(models.build_models_router(desk, studio.downloads))
     app.include_router(uploads.build_uploads_router(studio.inputs))
-    app.include_router(edits.build_edits_router(studio.gallery, studio.sources.read))
+    read, map_of = studio.sources.read, studio.preprocessors.of_unit
+    map_again = partial(maps.of_request, read=read, map_of=map_of)
+    app.include_router(edits.build_edits_router(studio.gallery, read, map_again))
+    app.include_router(
+        preprocessors.build_preprocessors_router(
+            studio.preprocessors.available,
+            studio.weight_downloads,
+            partial(maps.of_picture, read=studio.sources.seen, map_of=map_of),
+        )
+    )
     app.include_router(native.build_router(studio.queue, studio.gallery, studio.status))
     docs.add_docs(app)
     studio.catalog.watch()

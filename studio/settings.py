@@ -137,6 +137,11 @@ class Settings(BaseModel):
         """Where downloaded models go; a models folder like the others."""
         return self.data_dir / "models"
 
+    @property
+    def preprocessors_dir(self) -> Path:
+        """Where the weights of preprocessors go."""
+        return self.data_dir / "preprocessors"
+
     def logins(self) -> dict[str, str]:
         """User -> password, from `auth` and `auth_file`; empty means that no login is needed.
 

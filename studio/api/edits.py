@@ -1,4 +1,5 @@
-"""What a result was made from: the picture before, the mask, and what has changed."""
+"""What a result was made from: the picture before, the mask, the maps that led it, and what has
+changed."""
 
 from __future__ import annotations
 
@@ -8,10 +9,12 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from PIL import Image
 
 from studio.api.uploads import DECODED_AT_ONCE, FOREVER
 from studio.api.wire import PREFIX, ErrorBody
-from studio.domain.errors import NotFound
+from studio.domain.errors import InvalidRequest, NotFound
+from studio.domain.request import GenerationRequest
 from studio.domain.tasks import ImageToImage, Inpaint
 from studio.gallery import views
 from studio.gallery.files import Gallery
@@ -22,9 +25,13 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build_edits_router(gallery: Gallery, read: Callable[[str], bytes]) -> APIRouter:
+def build_edits_router(
+    gallery: Gallery,
+    read: Callable[[str], bytes],
+    map_again: Callable[[GenerationRequest, int], Image.Image],
+) -> APIRouter:
     """The routes below `/studio/v1/images/{id}`. `read` gives the bytes of a kept picture by its
-    reference, `input:ID`."""
+    reference, `input:ID`; `map_again` the map of a request's ControlNet unit, counted from 1."""
     router = APIRouter(prefix=f"{PREFIX}/images/{{id}}", tags=["images"], responses=_REFUSALS)
     decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
@@ -53,7 +60,27 @@ def build_edits_router(gallery: Gallery, read: Callable[[str], bytes]) -> APIRou
         with decoding:
             return _png(views.shown(read(task.mask), as_mask=True)[0])
 
+    @router.get("/control/{number}", response_class=Response)
+    def control(id: str, number: int) -> Response:
+        """The map that ControlNet unit `number`, counted from 1, was led by: a PNG, transparent
+        where it has a hole. It is made again, and is the very same."""
+        with decoding:
+            return _png(views.png(_map(gallery, map_again, id, number)))
+
     return router
+
+
+def _map(
+    gallery: Gallery,
+    map_again: Callable[[GenerationRequest, int], Image.Image],
+    id: str,
+    number: int,
+) -> Image.Image:
+    request = _settled(gallery, id)
+    try:
+        return map_again(request, number)
+    except InvalidRequest as error:  # weights or a picture that were there once
+        raise NotFound(f"The map of picture {id} cannot be made again. {error}") from None
 
 
 def _before(gallery: Gallery, read: Callable[[str], bytes], id: str) -> tuple[bytes, str]:
@@ -77,13 +104,17 @@ def _difference(gallery: Gallery, read: Callable[[str], bytes], id: str) -> byte
 
 
 def _plan(gallery: Gallery, read: Callable[[str], bytes], id: str) -> plans.Plan:
-    request = gallery.request(id)
-    if request.width is None or request.height is None:
-        raise NotFound(f"Picture {id} does not tell its size: it was not made by this studio.")
-    plan = plans.plan(request, read)
+    plan = plans.plan(_settled(gallery, id), read)
     if plan is None:
         raise NotFound(f"Picture {id} was drawn from words alone: there was nothing before it.")
     return plan
+
+
+def _settled(gallery: Gallery, id: str) -> GenerationRequest:
+    request = gallery.request(id)
+    if request.width is None or request.height is None:
+        raise NotFound(f"Picture {id} does not tell its size: it was not made by this studio.")
+    return request
 
 
 def _png(data: bytes) -> Response:

@@ -61,6 +61,16 @@ def of_request(request: GenerationRequest, number: int, read: Read, map_of: MapO
         return of_pass(units[number - 1], run, plan and plan.before, read, map_of)
 
 
+def of_picture(
+    unit: ControlInput, size: Size | None, mask: str | None, read: Read, map_of: MapOf
+) -> Image.Image:
+    """The map of `unit`, which has an image, for somebody who wants to see it: at `size`, by
+    default the image's own. `mask` names what would be repainted. Raises as `of_pass` does."""
+    picture = _picture(unit, read)
+    painted = None if mask is None else reading.mask(read(mask))
+    return map_of(unit, picture, size or picture.size, painted)
+
+
 @contextmanager
 def of_unit(place: int) -> Iterator[None]:
     """Whatever is raised within says of which unit, counted from 0 as in the request."""

@@ -61,6 +61,10 @@ class Sources:
             "/studio/v1/uploads and name it input:ID, or send a data-URI."
         )
 
+    def seen(self, source: str) -> bytes:
+        """As `read`, and what a data-URI holds. Raises `InvalidRequest` for one that is none."""
+        return _decoded(source) if source.startswith("data:") else self.read(source)
+
     def kept(self, request: GenerationRequest) -> GenerationRequest:
         """`request` with every picture kept and named `input:ID`. Refuses paths.
 
@@ -97,7 +101,7 @@ class Sources:
         if source.startswith("input:"):
             self._inputs.size(source.partition(":")[2])
             return None
-        return _decoded(source) if source.startswith("data:") else self.read(source)
+        return self.seen(source)
 
     def _renamed(
         self, request: GenerationRequest, read: Callable[[str], bytes | None]

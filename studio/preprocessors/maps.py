@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, shorten
 from studio.domain.geometry import Size
 from studio.domain.preprocessor_spec import (
@@ -30,6 +31,10 @@ from studio.preprocessors.networks import OneNetwork
 from studio.preprocessors.placing import placed, working_size
 from studio.preprocessors.weights import WeightFolders
 
+_HOW_TO_DOWNLOAD = (
+    "The page downloads it at the unit, the API with POST /studio/v1/preprocessors/NAME/download. "
+    "Or choose a preprocessor that needs none."
+)
 KEPT_BYTES = 64 * 2**20
 """Maps made last are kept up to so many bytes."""
 
@@ -90,6 +95,34 @@ class Preprocessors:
         if self._offline and not available.ready:
             raise InvalidRequest(f"The studio is offline. {available.message}")
         self._weights.download(available.spec, report)
+
+    def check(self, unit: ControlInput, has_mask: bool) -> None:
+        """Could the map of `unit` be made, in a task that has a mask or none?
+
+        Raises InvalidRequest, with what to do.
+        """
+        available = self.available(unit.preprocessor)
+        if available.spec.needs_mask and not has_mask:
+            raise InvalidRequest(
+                f"{unit.preprocessor} needs a mask, and this task has none. Inpaint or outpaint, "
+                "or choose another preprocessor."
+            )
+        if not available.ready:
+            raise InvalidRequest(f"{available.message} {_HOW_TO_DOWNLOAD}")
+
+    def of_unit(
+        self, unit: ControlInput, image: Image.Image, size: Size, mask: Image.Image | None = None
+    ) -> Image.Image:
+        """The map of a ControlNet unit, from `image`; see `run`."""
+        return self.run(
+            unit.preprocessor,
+            image,
+            size,
+            unit.settings,
+            resolution=unit.resolution,
+            resize_mode=unit.resize_mode,
+            mask=mask,
+        )
 
     def release(self) -> None:
         """Drop the network that is in memory."""

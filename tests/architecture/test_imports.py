@@ -58,6 +58,7 @@ ARROWS = {
         "models.catalog",
         "models.downloads",
         "imaging",
+        "preprocessors.downloading",
         "api",
     },
     "ui": {
@@ -79,6 +80,7 @@ ARROWS = {
         "models",
         "jobs",
         "gallery",
+        "preprocessors",
         "api",
         "ui",
         "settings",

@@ -1,0 +1,81 @@
+"""Weights of preprocessors on their way: started by somebody, watched by all."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from studio.domain.errors import StudioError
+from studio.models.fetch import Progress, Stopped
+from studio.preprocessors.maps import Preprocessors
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Downloading:
+    """`done_bytes` of `total_bytes` (None: not known) have come; `error` says why it ended, None
+    while it goes on."""
+
+    done_bytes: int = 0
+    total_bytes: int | None = None
+    error: str | None = None
+
+
+class WeightDownloads:
+    """Brings what preprocessors need, one after the other, beside everything else. What broke off
+    goes on with the next try."""
+
+    def __init__(self, preprocessors: Preprocessors) -> None:
+        self._preprocessors = preprocessors
+        self._known: dict[str, Downloading] = {}
+        self._lock = threading.Lock()
+        self._closing = False
+
+    def start(self, name: str) -> None:
+        """Begin to download what `name` lacks; harmless if that is nothing, or on its way.
+
+        Raises InvalidRequest for an unknown name.
+        """
+        available = self._preprocessors.available(name)
+        with self._lock:
+            ongoing = name in self._known and self._known[name].error is None
+            if available.ready or ongoing:
+                return
+            self._known[name] = Downloading(total_bytes=available.size_bytes)
+        # A daemon, so that a server that says nothing does not keep the studio from ending.
+        threading.Thread(target=self._run, args=(name,), daemon=True).start()
+
+    def of(self, name: str) -> Downloading | None:
+        """How far it is; None where nothing is on its way and nothing went wrong."""
+        with self._lock:
+            return self._known.get(name)
+
+    def close(self) -> None:
+        """End all and wait for none."""
+        self._closing = True
+
+    def _run(self, name: str) -> None:
+        def report(progress: Progress) -> None:
+            if self._closing:
+                raise Stopped
+            with self._lock:
+                self._known[name] = Downloading(progress.done_bytes, progress.total_bytes)
+
+        try:
+            self._preprocessors.download(name, report)
+            with self._lock:
+                del self._known[name]
+        except Stopped:
+            self._fail(name, "The studio was closed.")
+        except StudioError as error:
+            self._fail(name, str(error))
+        except Exception as error:  # the last guard: it must not seem to go on for ever
+            log.exception("a download ended unexpectedly")
+            self._fail(name, f"The download ended unexpectedly: {type(error).__name__}.")
+
+    def _fail(self, name: str, message: str) -> None:
+        with self._lock:
+            there = self._known[name]
+            self._known[name] = Downloading(there.done_bytes, there.total_bytes, message)
