@@ -114,7 +114,9 @@ class PreprocessorSpec:
             has = (
                 f"It has: {', '.join(s.name for s in self.settings)}." if known else "It has none."
             )
-            raise InvalidRequest(f"{self.name} has no setting {shorten(unknown[0])}. {has}")
+            raise InvalidRequest(
+                f"the preprocessor {self.name} has no setting {shorten(unknown[0])}. {has}"
+            )
         try:
             return {each.name: each.checked(given.get(each.name)) for each in self.settings}
         except InvalidRequest as error:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Container
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from annotated_types import Gt
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from studio.domain import geometry
 from studio.domain.control import MAX_UNITS, ControlInput
@@ -324,7 +324,10 @@ def declaration(name: str, kind: str | None = None) -> Declaration:
 
     Raises KeyError for an unknown name or kind.
     """
-    model = GenerationRequest if kind is None else TASKS[kind]
+    return _declared(GenerationRequest if kind is None else TASKS[kind], name)
+
+
+def _declared(model: type[BaseModel], name: str) -> Declaration:
     field = model.model_fields[name]
     schema = model.model_json_schema()["properties"][name]
     number = next((option for option in schema.get("anyOf", ()) if "minimum" in option), schema)
@@ -333,7 +336,7 @@ def declaration(name: str, kind: str | None = None) -> Declaration:
         title=field.title,
         help=field.description or "",
         default=None if field.is_required() else field.get_default(call_default_factory=True),
-        minimum=number.get("minimum"),
+        minimum=number.get("minimum", number.get("exclusiveMinimum")),
         maximum=number.get("maximum"),
         step=number.get("step", schema.get("step")),
     )
@@ -341,18 +344,24 @@ def declaration(name: str, kind: str | None = None) -> Declaration:
 
 def _limits(name: str) -> str:
     """'a whole number from 1 to 150', for a field that is a number; else ''."""
-    name = name.removeprefix("task.")
-    kinds = [kind for kind in (None, *TASKS) if name in _fields(kind)]
-    if not kinds:
+    model, name = _declares(name)
+    if model is None:
         return ""
-    field = declaration(name, kinds[0])
+    field = _declared(model, name)
     if field.minimum is None:
         return ""
     kind = "a number" if isinstance(field.minimum, float) else "a whole number"
     if name in ("width", "height"):
         kind = "a multiple of 8"
-    return f"{kind} from {field.minimum:g} to {field.maximum:.16g}"
+    excluded = any(isinstance(limit, Gt) for limit in model.model_fields[name].metadata)
+    words = ("above", ", up to") if excluded else ("from", " to")
+    return f"{kind} {words[0]} {field.minimum:g}{words[1]} {field.maximum:.16g}"
 
 
-def _fields(kind: str | None) -> Container[str]:
-    return (GenerationRequest if kind is None else TASKS[kind]).model_fields
+def _declares(name: str) -> tuple[type[BaseModel] | None, str]:
+    """The record that the field `name`, as errors call it, is in, and what it is called there."""
+    unit, in_unit = re.subn(r"^controls\.\d+\.", "", name)
+    own = name.removeprefix("task.")
+    candidates = [(ControlInput, unit)] if in_unit else []
+    candidates += [(model, own) for model in (GenerationRequest, *TASKS.values())]
+    return next((each for each in candidates if each[1] in each[0].model_fields), (None, ""))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from studio.domain import embedding_names
 from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, UnknownModel
@@ -44,13 +46,15 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     }
     named = embedding_names.named_in(f"{request.prompt}\n{request.negative_prompt}", fitting)
     embeddings = tuple(ref for name, ref in fitting.items() if name in named)
+    controlnets = _controlnets(catalog, request, checkpoint)
     return Selection(
         checkpoint,
         vae,
         uses,
         embeddings,
         _tiny_vae(catalog, checkpoint),
-        _controlnets(catalog, request, checkpoint),
+        controlnets,
+        _image_encoders(catalog, controlnets),
     )
 
 
@@ -85,7 +89,8 @@ def _controlnets(
         try:
             ref = catalog.find(unit.controlnet, "controlnet")
         except UnknownModel as error:
-            raise UnknownModel(f"controls.{place}: {error}") from None
+            what = _what_else(catalog, unit.controlnet)
+            raise UnknownModel(f"controls.{place}: {what or error}") from None
         if ref.family not in (None, checkpoint.family):
             fit = [r.name for r in catalog.refs("controlnet") if r.family == checkpoint.family]
             raise InvalidRequest(
@@ -94,8 +99,33 @@ def _controlnets(
             )
         if ref.architecture == "union":
             _check_control_type(unit, ref, place)
+        if ref.architecture == "ip_adapter":
+            _check_image_prompt(unit, ref, place)
         found[ref.name] = ref
     return tuple(found.values())
+
+
+_OTHERS = {
+    "lora": "a LoRA: choose it among the LoRAs",
+    "checkpoint": "a checkpoint: choose it as the model that draws",
+    "embedding": "an embedding: write its name into the prompt",
+    "vae": "a VAE: choose it as the VAE",
+    "tiny_vae": "a tiny VAE, which shows the forming picture",
+    "upscaler": "an upscaler",
+}
+
+
+def _what_else(catalog: Catalog, name: str) -> str:
+    """What a name stands for that no ControlNet has; "" where it is unknown."""
+    fit = ", ".join(ref.name for ref in catalog.refs("controlnet")) or "none"
+    for kind, words in _OTHERS.items():
+        with suppress(InvalidRequest):
+            found = catalog.find(name, kind)
+            return f"{found.name} is no ControlNet, but {words}. There are: {fit}."
+    for path, reason in catalog.broken.items():
+        if name in (path.name, path.stem):
+            return f"{name} cannot be used: {reason}"
+    return ""
 
 
 def _check_control_type(unit: ControlInput, ref: ModelRef, place: int) -> None:
@@ -112,6 +142,59 @@ def _check_control_type(unit: ControlInput, ref: ModelRef, place: int) -> None:
         f"controls.{place}: {ref.name} reads no maps of the type {unit.control_type}. It reads: "
         f"{known}."
     )
+
+
+def _check_image_prompt(unit: ControlInput, ref: ModelRef, place: int) -> None:
+    if unit.preprocessor != "none":
+        raise InvalidRequest(
+            f"controls.{place}: {ref.name} is prompted with a picture as it is. Choose the "
+            "preprocessor none."
+        )
+    if unit.mode != "balanced":
+        raise InvalidRequest(
+            f"controls.{place}: {ref.name} has no control modes. Choose balanced, and a lower "
+            "scale where the prompt is more important."
+        )
+
+
+_ENCODERS = {
+    (1280, 1024): ("CLIP ViT-H/14", "models/image_encoder", "2.5 GB"),
+    (1664, 1280): ("CLIP ViT-bigG/14", "sdxl_models/image_encoder", "3.7 GB"),
+}
+"""Widths of its layers and its embedding -> an image encoder that IP-Adapters were trained with,
+its folder in the repository h94/IP-Adapter, and its size."""
+
+
+def _image_encoders(catalog: Catalog, nets: tuple[ModelRef, ...]) -> tuple[ModelRef, ...]:
+    """Those that the IP-Adapters among `nets` see with."""
+    found: dict[str, ModelRef] = {}
+    for net in nets:
+        if net.architecture == "ip_adapter":
+            ref = _image_encoder(catalog, net)
+            found[ref.name] = ref
+    return tuple(found.values())
+
+
+def _image_encoder(catalog: Catalog, net: ModelRef) -> ModelRef:
+    for ref in catalog.refs("image_encoder"):
+        if _sees_for(ref.image_features, net):
+            return ref
+    for widths, (name, folder, size) in _ENCODERS.items():
+        if _sees_for(widths, net):
+            raise InvalidRequest(
+                f"controls: {net.name} sees with {name}, which is not there. Download model."
+                f"safetensors ({size}) from {folder} of huggingface.co/h94/IP-Adapter and put it "
+                "into the folder clip_vision of the models."
+            )
+    raise InvalidRequest(
+        f"controls: {net.name} sees with an image encoder that is not there. Its maker says which; "
+        "put it into the folder clip_vision of the models."
+    )
+
+
+def _sees_for(widths: tuple[int, ...], net: ModelRef) -> bool:
+    wanted = zip(net.image_features, widths, strict=True)
+    return all(want in (0, has) for want, has in wanted)
 
 
 def _tiny_vae(catalog: Catalog, checkpoint: ModelRef) -> ModelRef | None:

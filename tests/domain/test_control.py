@@ -41,7 +41,14 @@ def test_the_default_acts_all_along_at_full_weight():
     [
         ({"controlnet": "a", "image": "b", "scale": float("nan")}, r"controls\.0\.scale"),
         ({"controlnet": "a", "image": "b", "scale": 0}, r"controls\.0\.scale: 0 "),
-        ({"controlnet": "a", "image": "b", "scale": 10}, r"controls\.0\.scale: 10 "),
+        (
+            {"controlnet": "a", "image": "b", "scale": 10},
+            r"controls\.0\.scale: 10 .* a number above 0, up to 2\.",
+        ),
+        (
+            {"controlnet": "a", "image": "b", "resolution": 9},
+            r"controls\.0\.resolution: 9 .* from 64 to 2048",
+        ),
         ({"controlnet": "a", "image": "b", "start": 0.8, "end": 0.2}, r"starts at 0\.8.*0\.2"),
         ({"image": "b"}, r"controls\.0\.controlnet: is missing"),
         ({"controlnet": "a"}, r"controls\.0 has no image"),
