@@ -6,7 +6,9 @@ Draws with the mouse in a real Chromium (`STUDIO_CHROMIUM`, `chromium` or `googl
 playwright) on the page of a real studio.
 
 stroke_to_screen  from a movement of the pointer to the screen that shows its stroke, as the browser
-                  itself traces each event, the wait for the next of 60 frames a second included
+                  itself traces each event
+frame_to_screen   the same without the wait for the next of 60 frames a second, to which a browser
+                  holds such events back: painting, drawing, compositing
 work              the part of it that the canvas takes to paint a movement into the mask
 submit            encoding and sending the mask: the canvas' share of the time after the click
 """
@@ -22,6 +24,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,11 +87,14 @@ def _measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, f
     chromium = os.environ.get("STUDIO_CHROMIUM") or shutil.which("chromium")
     try:
         address = _ready(server)
+        while _fetch(address, "healthz")["state"] != "warm":  # until then the model is being loaded
+            time.sleep(0.05)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=chromium or shutil.which("google-chrome"),
                 args=["--no-sandbox", "--disable-background-networking"],
             )
+            _at_size(browser, address, folder, "512x512", options)  # warms the browser up
             report = {}
             for size in options.sizes.split(","):
                 report[size] = _at_size(browser, address, folder, size, options)
@@ -103,6 +110,11 @@ def _ready(server: subprocess.Popen) -> str:
         if "ready at" in line:
             return line.split("ready at")[1].strip().rstrip("/")
     raise SystemExit("The studio ended before it was ready.")
+
+
+def _fetch(address: str, path: str) -> dict:
+    with urllib.request.urlopen(f"{address}/{path}") as answer:
+        return json.load(answer)
 
 
 def _at_size(
@@ -122,7 +134,8 @@ def _at_size(
     _draw(page, options.moves // 4, 0)  # warms up
     browser.start_tracing(page=page, categories=["cc", "benchmark", "input"])
     _draw(page, options.moves, 1)
-    latencies = sorted(_latencies_ms(json.loads(browser.stop_tracing())["traceEvents"]))
+    seen = list(_latencies_ms(json.loads(browser.stop_tracing())["traceEvents"]))
+    latencies, after_wait = (sorted(times) for times in zip(*seen, strict=True))
     work = page.evaluate("work")[-options.moves :]
     submits = []
     for repeat in range(options.repeats):
@@ -132,6 +145,8 @@ def _at_size(
     return {
         "stroke_to_screen_ms_median": round(statistics.median(latencies), 2),
         "stroke_to_screen_ms_p95": round(latencies[int(0.95 * len(latencies))], 2),
+        "frame_to_screen_ms_median": round(statistics.median(after_wait), 2),
+        "frame_to_screen_ms_p95": round(after_wait[int(0.95 * len(after_wait))], 2),
         "work_ms_median": round(statistics.median(work), 2),
         "work_ms_max": round(max(work), 2),
         "submit_s_median": round(statistics.median(submits), 3),
@@ -161,20 +176,22 @@ def _draw(page: Page, moves: int, phase: float) -> None:
     page.mouse.up()
 
 
-def _latencies_ms(events: list[dict]) -> Iterator[float]:
-    """Of each movement that reached the screen."""
+def _latencies_ms(events: list[dict]) -> Iterator[tuple[float, float]]:
+    """Of each movement that reached the screen: since it happened, since the page was told."""
     began: dict[str, float] = {}
+    told: dict[str, float] = {}
     for event in sorted(events, key=lambda one: one.get("ts", 0)):
-        if event["name"] != "EventLatency":
-            continue
         key = str(event.get("id2"))
-        told = event["args"].get("event_latency", {})
-        if event["ph"] == "b":
-            is_shown = "surface_frame_trace_id" in told
-            if told.get("event_type") == "MOUSE_DRAGGED" and is_shown:
+        if event["name"] == "EventLatency" and event["ph"] == "b":
+            about = event["args"].get("event_latency", {})
+            is_shown = "surface_frame_trace_id" in about
+            if about.get("event_type") == "MOUSE_DRAGGED" and is_shown:
                 began[key] = event["ts"]
-        elif event["ph"] == "e" and key in began:
-            yield (event["ts"] - began.pop(key)) / 1000
+        elif event["name"] == "RendererMainProcessing" and event["ph"] == "b":
+            told[key] = event["ts"]
+        elif event["name"] == "EventLatency" and event["ph"] == "e" and key in began:
+            start = began.pop(key)
+            yield (event["ts"] - start) / 1000, (event["ts"] - told.pop(key, start)) / 1000
 
 
 if __name__ == "__main__":
