@@ -57,11 +57,13 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     def start(
         engine: FakeEngine | None = None,
         app: Callable[[Studio], FastAPI] = create_api,
+        real_engine: bool = False,
         **settings: Any,
     ) -> Served:
         engine = engine or FakeEngine()
         studio = Studio(
-            Settings(**{"data_dir": tmp_path / "data"} | settings), build_engine=lambda: engine
+            Settings(**{"data_dir": tmp_path / "data"} | settings),
+            build_engine=None if real_engine else lambda: engine,
         )
         listener = socket.create_server(("127.0.0.1", 0))
         server = uvicorn.Server(

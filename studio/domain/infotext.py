@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Mapping
 
+from studio.domain.control import CONTROL_MODES, ControlInput
+from studio.domain.preprocessors import find
 from studio.domain.request import GenerationRequest, LoraInput
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
 from studio.domain.tasks import (
@@ -53,6 +55,7 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         **_task_settings(request.task),
         "Lora hashes": _listed({n: h for n, h in hashes.items() if n in _loras(request)}),
         "TI hashes": _listed({n: h for n, h in hashes.items() if n[0] == "embedding"}),
+        **{f"ControlNet {n}": _unit(unit, hashes) for n, unit in enumerate(request.controls)},
         "Version": f"Latent Studio {__version__}",
     }
     prompt = " ".join(filter(None, (request.prompt, *map(_tag, request.loras))))
@@ -80,6 +83,36 @@ def _loras(request: GenerationRequest) -> set[tuple[str, str]]:
 def _listed(hashes: Hashes) -> str | None:
     pairs = {name: digits for (_, name), digits in hashes.items() if not re.search("[,:]", name)}
     return ", ".join(f"{name}: {digits}" for name, digits in pairs.items()) or None
+
+
+def _unit(unit: ControlInput, hashes: Hashes) -> str:
+    """As the ControlNet extension writes it: what its readers know. The picture is not in it."""
+    digits = hashes.get(("controlnet", unit.controlnet))
+    settings: dict[str, object] = {
+        "Module": unit.preprocessor,
+        "Model": f"{unit.controlnet} [{digits}]" if digits else unit.controlnet,
+        "Weight": f"{unit.scale:g}",
+        "Resize Mode": _CONTROL_RESIZE_MODES[unit.resize_mode],
+    }
+    if unit.resolution is not None:
+        settings["Processor Res"] = unit.resolution
+    of_preprocessor = find(unit.preprocessor).settled(unit.settings).values()
+    for label, value in zip(("Threshold A", "Threshold B"), of_preprocessor, strict=False):
+        settings[label] = f"{value:g}"
+    settings |= {
+        "Guidance Start": f"{unit.start:g}",
+        "Guidance End": f"{unit.end:g}",
+        "Pixel Perfect": unit.resolution is None,
+        "Control Mode": CONTROL_MODES[unit.mode],
+    }
+    return ", ".join(f"{name}: {_quoted(name, value)}" for name, value in settings.items())
+
+
+_CONTROL_RESIZE_MODES = {
+    "just_resize": "Just Resize",
+    "crop_and_resize": "Crop and Resize",
+    "resize_and_fill": "Resize and Fill",
+}
 
 
 def _strength(task: Task) -> str | None:

@@ -168,3 +168,41 @@ def test_outpainting_is_told_by_side_or_ratio():
 
 def test_a_drawing_from_words_alone_tells_no_strength():
     assert not {"Denoising strength", "Init image hash"} & read(written(prompt="a cat"))[2].keys()
+
+
+class TestUnits:
+    """What the ControlNet extension writes, so that its readers find it."""
+
+    @staticmethod
+    def unit(hashes=None, **fields):
+        request = GenerationRequest(
+            controls=[{"controlnet": "control_canny", "image": "input:x"} | fields]
+        ).settled("model", PICTUREBOOK)
+        found = read(infotext.write(request, 1, hashes))[2]["ControlNet 0"]
+        return dict(part.split(": ", 1) for part in re.split(r", (?=[A-Z])", found))
+
+    def test_all_that_their_readers_know(self):
+        hashes = {("controlnet", "control_canny"): "abc1234567"}
+        settings = {"low_threshold": 50}
+        fields = {"preprocessor": "canny", "settings": settings, "scale": 0.8, "end": 0.7}
+        assert self.unit(hashes, mode="control", resolution=512, **fields) == {
+            "Module": "canny",
+            "Model": "control_canny [abc1234567]",
+            "Weight": "0.8",
+            "Resize Mode": "Crop and Resize",
+            "Processor Res": "512",
+            "Threshold A": "50",
+            "Threshold B": "200",
+            "Guidance Start": "0",
+            "Guidance End": "0.7",
+            "Pixel Perfect": "False",
+            "Control Mode": "ControlNet is more important",
+        }
+
+    def test_a_ready_made_map_has_no_thresholds(self):
+        unit = self.unit()
+        assert unit["Module"] == "none" and unit["Pixel Perfect"] == "True"
+        assert not {"Threshold A", "Processor Res"} & unit.keys()
+
+    def test_awkward_names_are_quoted(self):
+        assert self.unit(controlnet="a: b, c")["Model"] == '"a: b, c"'

@@ -1,0 +1,93 @@
+"""ControlNet units through the whole studio, with real nets: HTTP, command line, Python."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.cli import main
+from studio.picturebook.world import Scene
+from studio.preprocessors.maps import Preprocessors
+from tests.control_nets import write_controlnets
+
+SIZE = (128, 96)
+FEW = {"prompt": "a red house", "steps": 3, "seed": 4, "width": SIZE[0], "height": SIZE[1]}
+
+
+@pytest.fixture(scope="module")
+def nets(tmp_path_factory):
+    return write_controlnets(tmp_path_factory.mktemp("nets"), "edges", "lines")
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return Scene.random(np.random.default_rng(5)).draw((200, 150))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch, scene, nets):
+    """A user in a folder with a picture, and with nets."""
+    monkeypatch.setenv("STUDIO_DATA_DIR", str(tmp_path / "cli"))
+    monkeypatch.setenv("STUDIO_MODELS_DIR", str(nets))
+    monkeypatch.setenv("STUDIO_DEVICE", "cpu")
+    monkeypatch.chdir(tmp_path)
+    scene.save("scene.png")
+    return tmp_path
+
+
+def test_two_units_give_the_same_bytes_everywhere(serve, nets, scene, capsys):
+    served = serve(real_engine=True, models_dir=(nets,), device="cpu")
+    with open("scene.png", "rb") as file:
+        upload = served.http.post("/studio/v1/uploads", content=file.read()).json()["ref"]
+    canny = {"controlnet": "edges", "image": upload, "preprocessor": "canny", "scale": 0.8}
+    units = [
+        canny | {"settings": {"low_threshold": 50}, "end": 0.7},
+        {"controlnet": "lines", "image": upload, "preprocessor": "scribble", "mode": "control"},
+    ]
+    job = served.wait_until(served.submit(**FEW, controls=units), "finished", "failed")
+    assert job["state"] == "finished", job["message"]
+    url = job["images"][0]["url"]
+    by_http = opened(served.http.get(url).content)
+    plain = served.wait_until(served.submit(**FEW), "finished")["images"][0]["url"]
+    assert opened(served.http.get(plain).content).tobytes() != by_http.tobytes()
+
+    [path], [text] = by_command_line(
+        *["--control", "controlnet=edges,image=scene.png,preprocessor=canny,scale=0.8,end=0.7,"],
+        *["--control", "controlnet=lines,image=scene.png,preprocessor=scribble,mode=control"],
+        capsys=capsys,
+        low="low_threshold=50",
+    )
+    assert Image.open(path).tobytes() == by_http.tobytes()
+    assert units_in(text) == units_in(job["images"][0]["infotext"])
+    assert len(units_in(text)) == 2
+
+    # The maps that led it can be seen, and what they were made from is kept.
+    expected = Preprocessors([], nets).run("canny", scene, SIZE, {"low_threshold": 50})
+    assert opened(served.http.get(f"{url}/control/1").content).tobytes() == expected.tobytes()
+    missing = served.http.get(f"{url}/control/3")
+    assert missing.status_code == 404 and "the picture has 2" in missing.json()["message"]
+    kept = json.loads(by_http.text["studio"])["controls"]
+    assert [unit["image"] for unit in kept] == [upload, upload]
+
+
+def by_command_line(*flags, capsys, low):
+    """(paths, infotexts). `low` is appended to the first unit."""
+    first, unit, *others = flags
+    request = [part for name, value in FEW.items() for part in (f"--{name}", str(value))]
+    assert main(["generate", "--json", *request, first, unit + low, *others]) == 0
+    told = json.loads(capsys.readouterr().out)
+    return told["images"], told["infotext"]
+
+
+def units_in(text):
+    """What an infotext tells of units; whether models' hashes are known yet does not matter."""
+    return re.findall(r'ControlNet \d: "[^"]+"', re.sub(r" \[\w{10}\]", "", text))
+
+
+def opened(data):
+    return Image.open(io.BytesIO(data))
