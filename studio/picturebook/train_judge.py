@@ -1,6 +1,7 @@
 """Trains the judge of `judge.py` on drawn scenes, a part of them sent through the VAE."""
 
 import time
+from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -12,10 +13,13 @@ from studio.picturebook.judge import SIDE, Judge, accuracy, judge_loss, targets_
 from studio.picturebook.optim import Optimizer
 from studio.picturebook.train_vae import reconstruct, to_tensor
 from studio.picturebook.training import learning_rate
+from studio.picturebook.vocabulary import EXTRAS, GROUNDS
 from studio.picturebook.world import Scene
 
 SEED = 77
 BATCH = 64
+# First numbers of the scenes that training never sees, with objects and without.
+HELD_OUT_FROM, BARE_FROM = 10_000_000, 20_000_000
 
 
 def judge_scene(index):
@@ -23,14 +27,27 @@ def judge_scene(index):
     return Scene.random(np.random.default_rng((SEED, index)))
 
 
+def bare_scene(index):
+    """Scene number `index` without objects; every second one has mountains, on every ground."""
+    scene = judge_scene(BARE_FROM + index)
+    there = {*scene.extras} - {"mountains"} | ({"mountains"} if index % 2 else set())
+    extras = tuple(name for name in EXTRAS if name in there)
+    return replace(scene, items=(), extras=extras, ground=GROUNDS[index // 2 % len(GROUNDS)])
+
+
 def _size_of(index, native):
     sizes = data.bucket_sizes(native)
     return sizes[0] if index % 3 else sizes[index // 3 % len(sizes)]
 
 
+def _job(index, native):
+    """A scene and the size it is judged at."""
+    return judge_scene(index), _size_of(index, native)
+
+
 def _drawn(job):
-    index, native = job
-    return np.asarray(judge_scene(index).draw(_size_of(index, native)))
+    scene, size = job
+    return np.asarray(scene.draw(size))
 
 
 def _small(pictures):
@@ -39,10 +56,10 @@ def _small(pictures):
     return ((small.clamp(-1, 1) + 1) * 127.5).round().byte()
 
 
-def judge_pictures(indices, vae, native, share, device):
-    """uint8 (n, 3, SIDE, SIDE) of these scenes; a `share` of them went through the VAE."""
+def judge_pictures(jobs, vae=None, share=0.0, device="cpu"):
+    """uint8 (n, 3, SIDE, SIDE) of these (scene, size); a `share` of them went through `vae`."""
     with get_context("spawn").Pool() as pool:
-        drawn = pool.map(_drawn, [(k, native) for k in indices], chunksize=64)
+        drawn = pool.map(_drawn, jobs, chunksize=64)
     small = torch.empty(len(drawn), 3, SIDE, SIDE, dtype=torch.uint8)
     groups = {}
     for n, picture in enumerate(drawn):
@@ -73,8 +90,9 @@ def train_judge(vae, native=128, minutes=4.0, scenes=10_000, device="cpu"):
     `minutes` is the budget of the training itself, the drawing comes on top.
     """
     torch.manual_seed(SEED)
-    pictures = judge_pictures(range(scenes), vae, native, 0.25, device)
-    labels = targets_of([judge_scene(k) for k in range(scenes)])
+    jobs = [_job(k, native) for k in range(scenes)]
+    pictures = judge_pictures(jobs, vae, 0.25, device)
+    labels = targets_of([scene for scene, _ in jobs])
     judge = Judge().to(memory_format=torch.channels_last).train()
     optimizer = Optimizer([judge], 2e-3, 0.02, ("heads", "body.0"))
     start, step = time.monotonic(), 0
@@ -94,8 +112,23 @@ def train_judge(vae, native=128, minutes=4.0, scenes=10_000, device="cpu"):
 @torch.no_grad()
 def held_out_accuracy(judge, native=128, count=1000):
     """The judge's accuracy per head, 0..1, on `count` drawn scenes that training never saw."""
-    judge.eval()
-    indices = range(10_000_000, 10_000_000 + count)
-    pictures = judge_pictures(indices, None, native, 0, "cpu")
-    logits = judge(pictures.float().div(127.5).sub(1))
-    return accuracy(logits, targets_of([judge_scene(k) for k in indices]))
+    jobs = [_job(HELD_OUT_FROM + k, native) for k in range(count)]
+    logits = judge.eval()(judge_pictures(jobs).float().div(127.5).sub(1))
+    return accuracy(logits, targets_of([scene for scene, _ in jobs]))
+
+
+@torch.no_grad()
+def mountain_errors(judge, vae, native=128, count=600):
+    """How it errs about mountains in unseen scenes without objects that went through the VAE.
+
+    {"imagined": share of the scenes without mountains in which it sees some, "missed": share of
+    those with mountains in which it sees none}, 0..1; `count` scenes, half of each kind.
+    """
+    jobs = [(bare_scene(k), (native, native)) for k in range(count)]
+    pictures = judge_pictures(jobs, vae, 1.0, next(vae.parameters()).device.type)
+    logits = judge.eval()(pictures.float().div(127.5).sub(1))["extras"]
+    seen = logits[:, EXTRAS.index("mountains")] > 0
+    return {
+        "imagined": float(seen[0::2].float().mean()),
+        "missed": float((~seen[1::2]).float().mean()),
+    }

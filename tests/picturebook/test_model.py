@@ -8,10 +8,11 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+from studio.domain.family import PICTUREBOOK
 from studio.picturebook import evaluate, sampling, train_vae
 from studio.picturebook.judge import JUDGE_DIR, Judge
 from studio.picturebook.train import MODEL_DIR
-from studio.picturebook.train_judge import held_out_accuracy
+from studio.picturebook.train_judge import held_out_accuracy, mountain_errors
 from studio.picturebook.world import TRAINED
 
 # A little under the figures in the model card.
@@ -41,7 +42,8 @@ def judge():
 
 
 def options(**changes):
-    values = {"count": 12, "steps": 12, "guidance": 5.0, "batch": 12, "sheet": None}
+    values = {"count": 12, "steps": 12, "batch": 12, "sheet": None}
+    values["guidance"] = PICTUREBOOK.guidance_scale
     return argparse.Namespace(**{**values, **changes})
 
 
@@ -78,6 +80,28 @@ def test_judge_is_right_about_drawn_scenes(judge):
     right = held_out_accuracy(judge, count=150)
     for head, least in JUDGE_AT_LEAST.items():
         assert right[head] >= least, right
+
+
+def test_judge_knows_mountains_in_scenes_without_objects(parts, judge):
+    errors = mountain_errors(judge, parts["vae"], count=120)
+    assert errors["imagined"] <= 0.05 and errors["missed"] <= 0.08, errors
+
+
+def test_negative_prompt_takes_mountains_away(parts, judge):
+    # Three seeds that draw mountains where the prompt does not ask for them.
+    seen = {}
+    for negative in ("", "mountains"):
+        pictures = sampling.sample(
+            parts,
+            ["a desert at dawn"] * 3,
+            (128, 128),
+            negative=negative,
+            seeds=(9050, 9182, 9254),
+            steps=15,
+            guidance=PICTUREBOOK.guidance_scale,
+        )
+        seen[negative] = ["mountains" in found["extras"] for found in judge.read(pictures)]
+    assert all(seen[""]) and not any(seen["mountains"]), seen
 
 
 def test_pictures_obey_the_prompt(parts, judge):
