@@ -34,7 +34,7 @@ _PATHS = {
     '1.5-1.5V9M7 9l6.5-6.5M9.8 2.5h3.7v3.7"/>',
     "input": '<path d="M13 8.5V12a1.5 1.5 0 0 1-1.5 1.5h-7A1.5 1.5 0 0 1 3 12V8.5M8 2.5v7.5'
     'M5 7.2 8 10l3-2.8"/>',
-    "pencil": '<path d="M3 13l.7-3L10.6 3.1a1.2 1.2 0 0 1 1.7 0l.6.6a1.2 1.2 0 0 1 0 1.7L6 12.3 3 13Z'
+    "pencil": '<path d="m3 13 .7-3 6.9-6.9a1.2 1.2 0 0 1 1.7 0l.6.6a1.2 1.2 0 0 1 0 1.7L6 12.3Z'
     'M9.3 4.4l2.3 2.3"/>',
     "apply": '<path d="m3 8.5 3.3 3.3L13 5"/>',
 }
@@ -105,7 +105,7 @@ TASKS = {
 }
 """The tasks as the page names them; each has a tab, whose address has dashes."""
 
-_LINKS = {**TASKS, "models": "Models"}
+_LINKS = {**TASKS, "controlnet": "ControlNet", "models": "Models"}
 
 TABS = f"""
 <nav class="tabs" aria-label="Parts of the studio">

@@ -21,7 +21,7 @@ def _help(name: str) -> str:
 
 
 def _number(name: str, minimum: float, maximum: float, step: float) -> str:
-    """A slider with its box. `--` in ids is made the unit's own by a script."""
+    """A slider with its box."""
     return (
         f'<div class="unit-number" data-number="{name}" title="{_help(name)}">'
         f"<span>{_title(name)}</span>"
@@ -50,8 +50,9 @@ def _menu(name: str, choices: dict[str, str]) -> str:
 
 
 def _act(name: str, words: str, symbol: str, tip: str = "") -> str:
+    told = text(tip or words)
     return (
-        f'<button type="button" class="plain framed" data-act="{name}" title="{text(tip or words)}">'
+        f'<button type="button" class="plain framed" data-act="{name}" title="{told}">'
         f"{icon(symbol)}<span>{text(words)}</span></button>"
     )
 

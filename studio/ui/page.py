@@ -20,7 +20,7 @@ from studio.domain.request import declaration
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
 from studio.domain.tasks import AREAS, MASKED_CONTENTS, RESIZE_MODES
 from studio.jobs.queue import JobQueue
-from studio.ui import fields, markup, markup_models, markup_viewer, theme
+from studio.ui import control, fields, markup, markup_models, markup_viewer, theme
 from studio.ui.canvas import canvas
 from studio.ui.form import Form
 
@@ -53,6 +53,9 @@ def build_page(queue: JobQueue) -> gr.Blocks:
             for kind in EDITING:
                 with gr.Column(elem_classes=["source", kind]):
                     canvas(kind)
+            with gr.Column(elem_classes=["source", "controlnet"]):
+                control.stage()
+            control.editor()
             _part("catalog", markup_models.CATALOG)
             _part("picker", markup_models.PICKER)
 
@@ -132,6 +135,8 @@ def _settings(form: Form) -> None:
         _part("batch", markup.BATCH)
     with _group("LoRA", "loras"):
         form.add("loras", fields.loras())
+    with _group("ControlNet units", "controls"):
+        form.add("controls", fields.controls())
     with _group("Advanced", "vae guidance_rescale clip_skip eta s_churn", folded=True):
         form.add("vae", fields.choice("vae"))
         form.add("guidance_rescale", fields.slider("guidance_rescale"))
@@ -217,6 +222,7 @@ def _page_data(
         "objections": {name: _objections(name) for name in SCHEDULERS},
         "honours": {name: sorted(spec.honours) for name, spec in SCHEDULERS.items()},
         "automatic": {name: spec.automatic for name, spec in SCHEDULERS.items()},
+        "palettes": control.palettes(),
         "status": status,
         "welcome": (theme.STATIC / "welcome.png").is_file(),
     }

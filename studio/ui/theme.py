@@ -27,6 +27,8 @@ _STYLES = (
     "views.css",
     "choices.css",
     "details.css",
+    "control.css",
+    "control_editor.css",
     "models.css",
 )
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")

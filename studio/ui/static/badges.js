@@ -1,6 +1,8 @@
 // What acts on the picture beside the prompt and the settings: shown beside Generate, each with a
 // cross that takes it off.
 
+import { acting, change, lacks, onUnits, units } from "./control_units.js";
+import { summary } from "./control_unit.js";
 import { icon, make } from "./dom.js";
 import { field, onChange, value } from "./form.js";
 import { onRounds, roundsWanted, setRounds } from "./loop.js";
@@ -15,6 +17,7 @@ export function badges({ element }) {
     const uses = field("loras")?.value ?? [];
     const shown = uses.slice(0, uses.length > MOST ? MOST - 1 : MOST).map(loraBadge);
     if (shown.length < uses.length) shown.push(allBadge(uses));
+    shown.unshift(...acting().map(unitBadge));
     const mask = task() === "inpaint" ? sourceOf("inpaint")?.mask : null;
     if (mask) shown.unshift(maskBadge(mask));
     if (roundsWanted() > 1) shown.unshift(loopBadge(roundsWanted()));
@@ -24,6 +27,7 @@ export function badges({ element }) {
   onChange((name) => ["loras", "invert"].includes(name) && draw());
   onSource((kind) => kind === "inpaint" && draw());
   onRounds(draw);
+  onUnits(draw);
   onTask(draw);
   draw();
 }
@@ -37,6 +41,13 @@ function maskBadge({ share }) {
   const words = value("invert") ? "Mask, inverted" : "Mask";
   const covered = share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
   return badge(words, covered, `The mask covers ${covered} of the picture`, () => clearMask("inpaint"));
+}
+
+function unitBadge(unit) {
+  const name = `Unit ${units().indexOf(unit) + 1}`;
+  const why = lacks(unit);
+  const remove = () => change(unit.id, { on: false });
+  return badge(name, why ? "incomplete" : summary(unit), why || `ControlNet ${unit.controlnet}`, remove);
 }
 
 function loraBadge(use) {

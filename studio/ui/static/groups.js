@@ -28,6 +28,7 @@ const SAY = {
   mask_grow: (v) => (v ? `grow ${v}` : null),
   invert: (v) => (v ? "inverted" : null),
   soft: (v) => (v ? "soft" : null),
+  controls: (v) => v.map((unit) => unit.controlnet).join(" · ") || "none",
   loras: (v) => v.map(({ name, weight }) => `${name} ${weight}`).join(" · ") || "none",
 };
 

@@ -13,6 +13,8 @@ export { badges } from "./badges.js";
 export { canvas } from "./canvas.js";
 export { batch } from "./batch.js";
 export { catalog } from "./catalog.js";
+export { controlEditor } from "./control_editor.js";
+export { controls, controlStage } from "./control_panel.js";
 export { choice } from "./choices.js";
 export { menu, prose, seed, sizes, slider, toggle } from "./fields.js";
 export { group, settingsFoot, sheetHead } from "./groups.js";

@@ -2,6 +2,7 @@
 // component, beside the controls of the form.
 
 import { address } from "./data.js";
+import { ready as unitsReady } from "./control_units.js";
 import { value } from "./form.js";
 import { ready, sourceOf } from "./source.js";
 import { isEditing, task as current } from "./task.js";
@@ -12,11 +13,12 @@ export function task(part) {
   props = part.props;
 }
 
-/** The present task: its `kind`, and for one that begins with a picture a promise of its `part`. It
- * fails with words for people where something lacks. */
+/** The present task: its `kind`, and a promise of its `part`, what it begins with. It fails with
+ * words for people where something lacks, there or in a ControlNet unit. */
 export function collected() {
   const kind = current();
-  return isEditing() ? { kind, part: ready(kind) } : { kind, part: null };
+  const part = isEditing() ? ready(kind) : Promise.resolve({});
+  return { kind, part: part.then((own) => unitsReady().then(() => own)) };
 }
 
 /** Make `task` part of what the form sends next. */
@@ -34,6 +36,17 @@ export function expectedResult({ kind, left = 0, top = 0, right = 0, bottom = 0 
   const isFree = asked.width && asked.height && !(kind === "inpaint" && value("area") === "only_masked");
   return isFree ? asked : { width, height, under: address(url) };
 }
+
+/** The size of what the present settings make, {width, height}, in whole cells of latents. */
+export function madeSize() {
+  const kind = current();
+  const source = isEditing() ? sourceOf(kind) : null;
+  const least = { width: value("width") ?? 512, height: value("height") ?? 512 };
+  const made = !isEditing() || source ? expectedResult({ kind, ...source?.frame }) : least;
+  return { width: roundedUp(made.width), height: roundedUp(made.height) };
+}
+
+const roundedUp = (side) => 8 * Math.ceil(side / 8);
 
 /** The same of a request that was sent earlier, whose picture may not be on any canvas now. */
 export async function resultOf({ width, height, task }) {

@@ -1,6 +1,7 @@
 // From the click on Generate to the picture: submits, follows, stops, reports.
 
 import * as jobs from "./jobs.js";
+import { onUnits } from "./control_units.js";
 import { address } from "./data.js";
 import { cancel, describe, follow, health } from "./follow.js";
 import { collected, expectedResult, put, resultOf } from "./sending.js";
@@ -37,6 +38,7 @@ export class Session {
       if (this.following && this.state?.state === "queued") this.waiting();
     });
     onSource((kind) => this.provided(kind));
+    onUnits(() => this.provided(current()));
     jobs.adopt();
     this.next();
   }

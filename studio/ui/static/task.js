@@ -12,7 +12,10 @@ export const TASK_NAMES = {
 /** The tasks that begin with a picture. */
 export const EDITING = Object.keys(TASK_NAMES).slice(1);
 
-const kindOf = (tab) => tab.replaceAll("-", "_");
+/** Tabs whose task has another one, too. */
+const TASK_OF = { controlnet: "text_to_image" };
+
+const kindOf = (tab) => TASK_OF[tab] ?? tab.replaceAll("-", "_");
 const listeners = new Set();
 const asked = kindOf(location.hash.slice(1));
 

@@ -2,6 +2,7 @@
 // (result), or the two together (compare, difference).
 
 import { read, write } from "./store.js";
+import { isShown, onTab } from "./tabs.js";
 import { isEditing, onTask, task } from "./task.js";
 
 const KEPT = ["source", "result"];
@@ -10,16 +11,20 @@ const views = read("views", {});
 const listeners = new Set();
 let canCompare = false;
 
-/** The view of the present task. Without a picture to begin with there is no source. */
+const UNITS = "controlnet"; // a tab of its own for the same task
+const place = () => (isShown(UNITS) ? UNITS : task());
+const hasSource = () => isEditing() || isShown(UNITS);
+
+/** The view of the present task. Without anything to begin with there is no source. */
 export function view() {
-  const usual = isEditing() ? "source" : "result";
-  const chosen = views[task()] ?? usual;
-  const isThere = chosen === "source" ? isEditing() : chosen === "result" || canCompare;
+  const usual = hasSource() ? "source" : "result";
+  const chosen = views[place()] ?? usual;
+  const isThere = chosen === "source" ? hasSource() : chosen === "result" || canCompare;
   return isThere ? chosen : "result";
 }
 
 export function showView(name) {
-  views[task()] = name;
+  views[place()] = name;
   write("views", Object.fromEntries(Object.entries(views).filter(([, one]) => KEPT.includes(one))));
   tell();
 }
@@ -45,11 +50,13 @@ export function bindViews(root) {
     for (const button of buttons) {
       const name = button.dataset.view;
       button.setAttribute("aria-pressed", String(name === shown));
+      if (name === "source") button.textContent = isShown(UNITS) ? "Units" : "Source";
       button.disabled = !KEPT.includes(name) && !canCompare;
       button.title = button.disabled ? "For a picture that was made from another" : "";
     }
   });
   onTask(tell);
+  onTab(tell);
   tell();
 }
 

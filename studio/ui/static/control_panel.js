@@ -1,0 +1,120 @@
+// The panel of all ControlNet units. There is one; it moves between the ControlNet tab, where it has
+// the picture's place, and the settings of the other tabs.
+
+import { onFit } from "./choices.js";
+import { look as lookForPreprocessors, onPreprocessors } from "./control_types.js";
+import * as units from "./control_units.js";
+import { UnitView } from "./control_unit.js";
+import { onChange, register } from "./form.js";
+import { isKnown, look as lookForModels } from "./models.js";
+import { onSource } from "./source.js";
+import { isShown, onTab } from "./tabs.js";
+import { onTask } from "./task.js";
+
+const SIZES = ["width", "height"];
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+let stage = null;
+let panel = null;
+
+export function controlStage({ element }) {
+  stage = element.querySelector(".control-stage");
+  panel?.place();
+}
+
+/** The field `controls` of the form. */
+export function controls({ element, props }) {
+  panel = new Panel(element, props);
+}
+
+class Panel {
+  constructor(element, props) {
+    this.home = element.querySelector(".control-home");
+    this.root = element.querySelector(".control-panel");
+    this.list = this.root.querySelector(".units");
+    this.button = this.root.querySelector("[data-act=add]");
+    this.words = this.root.querySelector(".control-words");
+    this.views = new Map();
+    this.told = []; // the value that the units gave the form
+    this.field = register(element, props, (value) => this.given(value), () => false);
+    this.button.addEventListener("click", () => units.add());
+    document.addEventListener("paste", (event) => this.pasted(event));
+    units.onUnits((id) => this.changed(id));
+    onPreprocessors(() => this.changed(null));
+    onFit(() => this.changed(null));
+    onChange((name) => SIZES.includes(name) && this.showUnits());
+    onSource(() => this.showUnits());
+    onTask(() => this.place());
+    onTab(() => this.place());
+    addEventListener("studio-result", () => this.showUnits());
+    this.changed(null);
+    this.place();
+  }
+
+  /** The form has a new value: from a picture's settings, or from a reset. */
+  given(value) {
+    if (this.told && !same(value, this.told)) units.take(value);
+  }
+
+  changed(id) {
+    this.told = units.requested();
+    if (!same(this.field.value, this.told)) this.field.set(this.told);
+    if (units.units().length) this.learn();
+    if (id === null) this.draw();
+    else this.views.get(id)?.show();
+    this.showFoot();
+  }
+
+  draw() {
+    const all = units.units();
+    for (const [id, view] of this.views) {
+      if (all.some((one) => one.id === id)) continue;
+      view.element.remove();
+      this.views.delete(id);
+    }
+    all.forEach((one, index) => {
+      if (!this.views.has(one.id)) this.views.set(one.id, new UnitView(one.id));
+      const { element } = this.views.get(one.id);
+      if (this.list.children[index] !== element) this.list.insertBefore(element, this.list.children[index]);
+    });
+    this.showUnits();
+  }
+
+  showUnits() {
+    for (const view of this.views.values()) view.show();
+  }
+
+  showFoot() {
+    const count = units.units().length;
+    this.button.disabled = count >= units.MOST;
+    this.words.textContent = this.button.disabled ? `No more than ${units.MOST} units.` : "";
+  }
+
+  /** Where it belongs in the present tab. A picture in the settings would be too small to begin with. */
+  place() {
+    const isStage = isShown("controlnet") && stage;
+    const host = isStage ? stage : this.home;
+    if (this.root.parentElement !== host) host.append(this.root);
+    if (isStage && units.units().length === 0) units.add();
+    if (isStage || units.units().length) this.learn();
+    this.showUnits();
+  }
+
+  /** What there is to choose from is asked for when somebody is about to choose. */
+  learn() {
+    if (!this.learnt) lookForPreprocessors();
+    this.learnt = true;
+    if (!isKnown()) lookForModels();
+  }
+
+  /** A picture in the clipboard, while the tab is about units: for the first that has none. */
+  pasted(event) {
+    if (!isShown("controlnet") || event.defaultPrevented) return;
+    const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+    if (!file || event.clipboardData.types.includes("text/plain")) return;
+    event.preventDefault();
+    const open = units.units().filter((one) => !one.folded);
+    const target = open.find((one) => !one.picture) ?? open[0] ?? units.add();
+    if (target) this.views.get(target.id)?.takeFile(file);
+  }
+}
