@@ -1,8 +1,8 @@
 """Units that say where things go: what they add to the U-Net's features, as a wrapper around the
 noise predictor. Tasks, samplers and guidance know nothing of it.
 
-ControlNets (arXiv:2302.05543), ControlNet-Union, which is one for several types of map, and
-T2I-Adapters (arXiv:2302.08453).
+ControlNets (arXiv:2302.05543), ControlNet-Union, which is one for several types of map,
+T2I-Adapters (arXiv:2302.08453), and IP-Adapters, whose map is a picture that prompts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import torch
 from diffusers import ControlNetUnionModel, T2IAdapter
 from torch.nn import functional
 
+from studio.diffusion import image_prompts
 from studio.diffusion.denoise import Ask, Residuals
+from studio.diffusion.image_prompts import ImagePrompt
 from studio.diffusion.predictors import Predictor
 from studio.domain.control import ControlMode
 
@@ -72,7 +74,7 @@ class Unit(Protocol):
 
 
 def unit(net: torch.nn.Module, map: torch.Tensor, acting: Acting, place: int | None = None) -> Unit:
-    """`net`, a module of diffusers' of one of the three kinds, at work. `map` is (1, 3, height,
+    """`net`, a module of diffusers' that reads maps, at work. `map` is (1, 3, height,
     width) on its device, 0 to 1 (−1 in a hole to be inpainted). A ControlNet-Union is told the
     `place` of the map's type among those it knows."""
     if isinstance(net, T2IAdapter):
@@ -163,6 +165,27 @@ def _after_zeros(residual: torch.Tensor, rows: int) -> torch.Tensor:
     return (
         torch.cat([residual.new_zeros(rows, *residual.shape[1:]), residual]) if rows else residual
     )
+
+
+class ImagePromptUnit:
+    """An IP-Adapter: `features` are what its image encoder says of no picture and of the one, see
+    `image_prompts.seen`. No picture goes with the negative prompt."""
+
+    def __init__(self, net: torch.nn.Module, features: torch.Tensor, acting: Acting) -> None:
+        self.acting = acting
+        self._net = net
+        self._nothing, self._picture = image_prompts.tokens(net, features)[:, None, None]
+
+    def residuals(self, ask: Ask) -> Residuals:
+        rows = len(ask.sample)
+        tokens = torch.cat(
+            [
+                self._nothing.expand(ask.negatives, -1, -1, -1),
+                self._picture.expand(rows - ask.negatives, -1, -1, -1),
+            ]
+        )
+        prompt = ImagePrompt(self._net, tokens, self.acting.scale, self.acting.region)
+        return Residuals(prompts=(prompt,))
 
 
 class Controlled:

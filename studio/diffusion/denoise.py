@@ -16,23 +16,30 @@ import torch
 
 from studio.diffusion import schedulers
 from studio.diffusion.conditioning import Conditioning
+from studio.diffusion.image_prompts import ImagePrompt
 
 
 @dataclass(frozen=True)
 class Residuals:
     """What is added to the U-Net's features, each (B, c, h, w) of that layer: to the skip
     connections of its way down, in its order, and to its middle (both or neither), and to the ends
-    of the blocks of its way down."""
+    of the blocks of its way down; and the pictures that it reads beside the text."""
 
     down: tuple[torch.Tensor, ...] = ()
     middle: torch.Tensor | None = None
     inner: tuple[torch.Tensor, ...] = ()
+    prompts: tuple[ImagePrompt, ...] = ()
 
     def __add__(self, other: Residuals) -> Residuals:
         middle = self.middle if other.middle is None else other.middle
         if None not in (self.middle, other.middle):
             middle = self.middle + other.middle
-        return Residuals(_sums(self.down, other.down), middle, _sums(self.inner, other.inner))
+        return Residuals(
+            _sums(self.down, other.down),
+            middle,
+            _sums(self.inner, other.inner),
+            self.prompts + other.prompts,
+        )
 
 
 def _sums(one: tuple[torch.Tensor, ...], other: tuple[torch.Tensor, ...]) -> tuple:

@@ -6,12 +6,15 @@ Nothing here assumes that the rows of a batch share a timestep, a prompt or a gu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from studio.diffusion.conditioning import Conditioning
-from studio.diffusion.denoise import Ask, Guided
+from studio.diffusion.denoise import Ask, Guided, Residuals
+from studio.diffusion.image_prompts import ImageAttention
 
 Predictor = Callable[[Ask], torch.Tensor]
 """noise_pred (B, C, h, w) float32 for an Ask."""
@@ -23,6 +26,7 @@ class UNetPredictor:
     def __init__(self, unet: torch.nn.Module) -> None:
         self._unet = unet
         self._dtype = unet.dtype  # what it computes in, however small its weights are kept
+        self._attention: ImageAttention | None = None
 
     def __call__(self, ask: Ask) -> torch.Tensor:
         words, sample = ask.conditioning, ask.sample
@@ -40,15 +44,28 @@ class UNetPredictor:
             more["mid_block_additional_residual"] = ask.residuals.middle
         if ask.residuals is not None and ask.residuals.inner:
             more["down_intrablock_additional_residuals"] = list(ask.residuals.inner)
-        noise_pred = self._unet(
-            sample.to(self._dtype),
-            ask.timestep,
-            encoder_hidden_states=words.prompt_embeds.to(self._dtype),
-            added_cond_kwargs=added,
-            return_dict=False,
-            **more,
-        )[0]
+        with self._reading(words, ask.residuals) as text:
+            noise_pred = self._unet(
+                sample.to(self._dtype),
+                ask.timestep,
+                encoder_hidden_states=text,
+                added_cond_kwargs=added,
+                return_dict=False,
+                **more,
+            )[0]
         return noise_pred.float()
+
+    @contextmanager
+    def _reading(self, words: Conditioning, residuals: Residuals | None) -> Iterator[Any]:
+        """What the U-Net reads, in a form that within this it understands."""
+        text = words.prompt_embeds.to(self._dtype)
+        if residuals is None or not residuals.prompts:
+            yield text
+            return
+        if self._attention is None:
+            self._attention = ImageAttention(self._unet)
+        with self._attention.lent(residuals.prompts):
+            yield text, [prompt.tokens.to(self._dtype) for prompt in residuals.prompts]
 
 
 class ClassifierFreeGuidance:

@@ -7,13 +7,23 @@ from pathlib import Path
 
 from studio.domain.family import ModelFamily
 
-KINDS = ("checkpoint", "lora", "embedding", "vae", "tiny_vae", "controlnet", "upscaler")
+KINDS = (
+    "checkpoint",
+    "lora",
+    "embedding",
+    "vae",
+    "tiny_vae",
+    "controlnet",
+    "image_encoder",
+    "upscaler",
+)
 """What a model file can be. An embedding is a textual inversion, a tiny VAE a TAESD decoder; what
-a control unit can name is a ControlNet, of one of ARCHITECTURES."""
+a control unit can name is a ControlNet, of one of ARCHITECTURES; an image encoder is what some of
+them see with."""
 
-ARCHITECTURES = ("controlnet", "union", "t2i_adapter")
-"""What is called a ControlNet here: one for one type of map, ControlNet-Union for several, or a
-T2I-Adapter."""
+ARCHITECTURES = ("controlnet", "union", "t2i_adapter", "ip_adapter")
+"""What is called a ControlNet here: one for one type of map, ControlNet-Union for several, a
+T2I-Adapter, or an IP-Adapter, whose map is a picture that prompts."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,8 @@ class ModelRef:
     rank, vectors    of a LoRA, of an embedding
     architecture     of a ControlNet: one of ARCHITECTURES, "" being the first of them
     control_types    of a ControlNet-Union: those of `preprocessor_spec.CONTROL_TYPES` that it knows
+    image_features   of an image encoder, how wide is what it says of a picture: its layers and its
+                     embedding; of an IP-Adapter, what it wants of these, 0 where it reads no such
     """
 
     name: str
@@ -53,6 +65,7 @@ class ModelRef:
     trigger_words: tuple[str, ...] = ()
     architecture: str = ""
     control_types: tuple[str, ...] = ()
+    image_features: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class LoraUse:
 class Selection:
     """All that one request needs in memory. `vae` None is the checkpoint's own; `tiny_vae` shows
     the forming picture, where the checkpoint brings nothing better. A ControlNet that several
-    units use stands in `controlnets` once."""
+    units use stands in `controlnets` once, as does an image encoder of several IP-Adapters."""
 
     checkpoint: ModelRef
     vae: ModelRef | None = None
@@ -76,3 +89,4 @@ class Selection:
     embeddings: tuple[ModelRef, ...] = ()
     tiny_vae: ModelRef | None = None
     controlnets: tuple[ModelRef, ...] = ()
+    image_encoders: tuple[ModelRef, ...] = ()

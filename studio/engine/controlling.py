@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from PIL import Image
 
-from studio.diffusion import control
+from studio.diffusion import control, image_prompts
 from studio.domain.control import ControlInput
 from studio.domain.geometry import CELL
 from studio.domain.preprocessor_spec import UNION_PLACES
@@ -34,6 +34,7 @@ class Controls:
     selection: Selection
     read: Callable[[str], bytes]
     map_of: MapOf
+    _seen: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def at_work(
         self, nets: Sequence[torch.nn.Module], run: Pass, canvas: Image.Image | None
@@ -45,9 +46,6 @@ class Controls:
         found = []
         for number, unit in enumerate(self.units):
             net = by_name[unit.controlnet]
-            with of_unit(number):
-                map = of_pass(unit, run, canvas, self.read, self.map_of)
-            values = torch.from_numpy(control_values(map))[None].to(net.device)
             acting = control.Acting(
                 scale=unit.scale,
                 start=unit.start,
@@ -55,9 +53,37 @@ class Controls:
                 mode=unit.mode,
                 region=self._region(unit, run, canvas, net.device),
             )
+            if number in self._seen:
+                found.append(control.ImagePromptUnit(net, self._seen[number], acting))
+                continue
+            with of_unit(number):
+                map = of_pass(unit, run, canvas, self.read, self.map_of)
+            values = torch.from_numpy(control_values(map))[None].to(net.device)
             place = UNION_PLACES.get(unit.control_type)
             found.append(control.unit(net, values, acting, place))
         return found
+
+    def look(
+        self,
+        nets: Sequence[torch.nn.Module],
+        encoders: Sequence[torch.nn.Module],
+        canvas: Image.Image | None,
+    ) -> None:
+        """At the pictures of the units that prompt with them, once for all passes; `encoders` are
+        those of the selection, on the device."""
+        refs = self.selection.controlnets
+        by_name = {ref.name: net for ref, net in zip(refs, nets, strict=True)}
+        for number, unit in enumerate(self.units):
+            net = by_name[unit.controlnet]
+            if not hasattr(net, "reads_embedding"):
+                continue
+            encoder = next(one for one in encoders if image_prompts.fits(one, net))
+            with of_unit(number):
+                picture = reading.picture(self.read(unit.image)) if unit.image else canvas
+            if unit.resize_mode != "crop_and_resize":
+                picture = resized(picture, (max(picture.size),) * 2, unit.resize_mode)
+            pixels = image_prompts.pixels(picture, encoder.config.image_size)
+            self._seen[number] = image_prompts.seen(encoder, net, pixels)
 
     def _region(
         self, unit: ControlInput, run: Pass, canvas: Image.Image | None, device: torch.device
@@ -68,5 +94,6 @@ class Controls:
         whole = canvas.size if canvas else run.size
         mask = part(resized(mask, whole, unit.resize_mode), run.box)
         cells = run.size[0] // CELL, run.size[1] // CELL
-        grays = torch.frombuffer(bytearray(resized(mask, cells).tobytes()), dtype=torch.uint8)
+        share = mask.resize(cells, Image.Resampling.BOX).tobytes()  # so sharp borders stay sharp
+        grays = torch.frombuffer(bytearray(share), dtype=torch.uint8)
         return grays.reshape(1, 1, cells[1], cells[0]).to(device, torch.float32) / 255

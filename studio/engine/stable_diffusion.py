@@ -167,6 +167,10 @@ class StableDiffusionEngine:
         """All passes, into the canvases of `edit`. Answers with a word of warning, if any, and
         whether anything was drawn, which it was not if cancelled before the first step."""
         request, family = run.request, models.ref.family
+        if models.image_encoders:
+            self._manager.bring("image_encoder")
+            canvas = edit.canvases[0] if edit.canvases else None
+            controls.look(models.controlnets, models.image_encoders, canvas)
         self._manager.bring(*(encoder.part for encoder in family.prompt_encoders), "vae")
         vae = Vae(self._manager, models.vae)
         told_apart = models.unet.config.in_channels > family.latent_channels

@@ -284,6 +284,7 @@ def _ref(name: str, found: Found, told: Probe) -> ModelRef:
         trigger_words=told.trigger_words,
         architecture=told.architecture,
         control_types=told.control_types,
+        image_features=told.image_features,
     )
 
 

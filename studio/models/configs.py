@@ -26,6 +26,8 @@ UNTOLD = {
     "controlnet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "controlnet_union": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "t2i_adapter": (),
+    "ip_adapter": (),
+    "image_encoder": (),
     "vae": ("norm_num_groups", "scaling_factor"),
     "text_encoder": ("num_attention_heads", "hidden_act", "bos_token_id", "eos_token_id"),
 }

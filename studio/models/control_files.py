@@ -1,6 +1,6 @@
 """What a control unit can name, from its file or folder: which of them it is shows in its contents.
 
-One part each, called "controlnet", "controlnet_union" or "t2i_adapter".
+One part each, called "controlnet", "controlnet_union", "t2i_adapter" or "ip_adapter".
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from studio.domain.errors import CheckpointError
 from studio.domain.family import SD1, ModelFamily
 from studio.domain.refs import ModelRef
-from studio.models import configs, folders, t2i_files
+from studio.models import configs, folders, ip_adapter_files, t2i_files
 from studio.models.layouts import unet
 from studio.models.single_files import below, derived, original_unet_keys, part_of, shapes_of
 from studio.models.sources import PartSource
@@ -25,8 +25,17 @@ def open_control(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
         part = _part_of_folder(folder)
         return {part: folders.open_part(folder, part, dtype)}
     file = open_tensors(ref.path)
-    adapter = t2i_files.t2i_part(file)
-    return {t2i_files.PART: adapter} if adapter else _controlnet(file, ref.family or SD1)
+    for form, opened in _ADAPTERS.items():
+        part = opened(file)
+        if part:
+            return {form: part}
+    return _controlnet(file, ref.family or SD1)
+
+
+_ADAPTERS = {
+    t2i_files.PART: t2i_files.t2i_part,
+    ip_adapter_files.PART: ip_adapter_files.ip_adapter_part,
+}
 
 
 def _folder_of(path: Path) -> Path | None:

@@ -68,7 +68,7 @@ def _from_json(values: dict[str, Any]) -> Probe:
     values = dict(values)
     if "family" in values:
         values["family"] = _FAMILIES[values["family"]]
-    for name in ("trigger_words", "control_types"):
+    for name in ("trigger_words", "control_types", "image_features"):
         if name in values:
             values[name] = tuple(values[name])
     return Probe(**values)

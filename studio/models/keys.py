@@ -59,7 +59,7 @@ class Keys:
     def shape(self, pattern: str) -> tuple[int, ...] | None:
         """Of the first name that this regular expression matches from somewhere to its end."""
         for found in re.finditer(rf"(?:{pattern})(?=\n)", self._text):
-            begin = self._text.rfind("\n", 0, found.start()) + 1
+            begin = self._text.rfind("\n", 0, found.start() + 1) + 1
             shape = self._shapes.get(self._text[begin : found.end()])
             if shape is not None:
                 return shape
@@ -136,6 +136,10 @@ _RULES = (
             and not keys.have("self_attn")
             or keys.match(r"\n\d+\.conv\.0\.weight\n")
         ),
+    ),
+    (
+        "image_encoder",
+        lambda keys: keys.exist("visual_projection.weight"),
     ),
     (
         "text_encoder",

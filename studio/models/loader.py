@@ -17,7 +17,7 @@ import torch
 from studio.domain.errors import CheckpointError, InvalidRequest, OutOfMemory
 from studio.domain.family import SD1
 from studio.domain.refs import ModelRef, Selection
-from studio.models import control_files, folders, modules, single_files
+from studio.models import control_files, folders, image_encoder, modules, single_files
 from studio.models.modules import build
 from studio.models.sources import Origin, PartSource, Source
 from studio.models.tensor_files import Own, TensorFile, open_tensors, own
@@ -61,7 +61,8 @@ class Models:
 
     tokenizers, text_encoders  in the order of the family's prompt encoders
     embeddings                 name -> vectors (n, width), one tensor for each text encoder
-    controlnets                in the order of the selection
+    controlnets                in the order of the selection, as are
+    image_encoders
     """
 
     ref: ModelRef
@@ -73,6 +74,7 @@ class Models:
     embeddings: Mapping[str, tuple[torch.Tensor, ...]] = field(default_factory=dict)
     tiny_vae: torch.nn.Module | None = None
     controlnets: tuple[torch.nn.Module, ...] = ()
+    image_encoders: tuple[torch.nn.Module, ...] = ()
 
 
 def read(
@@ -147,7 +149,11 @@ def _vae(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
     return {"vae": single_files.vae_part(open_tensors(ref.path), scale)}
 
 
-_ALONE = {"vae": _vae, "controlnet": control_files.open_control}
+_ALONE = {
+    "vae": _vae,
+    "controlnet": control_files.open_control,
+    "image_encoder": image_encoder.open_encoder,
+}
 """Kinds of one part alone."""
 
 

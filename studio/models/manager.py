@@ -19,7 +19,16 @@ import torch
 from studio.domain.errors import CheckpointError, InvalidRequest, OutOfMemory
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.models import device as devices
-from studio.models import embeddings, loader, lora, memory, modules, t2i_files, tiny_vae
+from studio.models import (
+    embeddings,
+    ip_adapter_files,
+    loader,
+    lora,
+    memory,
+    modules,
+    t2i_files,
+    tiny_vae,
+)
 from studio.models.cache import WeightCache
 from studio.models.loader import Models, Weights
 from studio.models.slot import Patch, Slot, own_for
@@ -98,12 +107,13 @@ class ModelManager:
 
     def bring(self, *parts: str) -> None:
         """Have these parts of what is leased on the device, "unet" (with the ControlNets, which
-        work beside it) or others; those that the checkpoint lacks are passed over. Where memory
-        is short the other parts leave first."""
+        work beside it), "image_encoder" (all of them) or others; those that the checkpoint lacks
+        are passed over. Where memory is short the other parts leave first."""
         if self._mode in memory.RESIDENT:
             return
-        if "unet" in parts:
-            parts += tuple(part for part in self._leased if part.startswith("controlnet"))
+        more = {"unet": "controlnet ", "image_encoder": "image_encoder "}
+        also = tuple(more[part] for part in parts if part in more)
+        parts += tuple(part for part in self._leased if also and part.startswith(also))
         for part, slot in self._leased.items():
             if part not in parts:
                 slot.send_away()
@@ -176,6 +186,10 @@ class ModelManager:
             f"controlnet {place}": self._cache.get(_key(ref))
             for place, ref in enumerate(selection.controlnets, 1)
         }
+        eyes = {
+            f"image_encoder {place}": self._cache.get(_key(ref))
+            for place, ref in enumerate(selection.image_encoders, 1)
+        }
         for net in nets.values():
             _check_fits(net, own)
         patches = self._patches(selection.loras, own)
@@ -188,11 +202,12 @@ class ModelManager:
         self._models, self._leased = None, {}
         sizes = {part: weights.part_bytes(part) for part, weights in sources.items()}
         sizes["unet"] += sum(net.size_bytes for net in nets.values())
+        sizes |= {part: weights.size_bytes for part, weights in eyes.items()}
         self._choose_mode(sizes)
         slots = {part: self._slot(part, config) for part, config in configs.items()}
         for part, slot in slots.items():
             slot.fill(sources[part].parts[part], patches.get(part, ()))
-        for part, weights in nets.items():
+        for part, weights in (nets | eyes).items():
             [kind] = weights.parts
             slots[part] = self._slot(kind, weights.configs[kind], part)
             slots[part].fill(weights.parts[kind])
@@ -210,6 +225,7 @@ class ModelManager:
             embeddings=vectors,
             tiny_vae=tiny,
             controlnets=tuple(slots[part].module for part in nets),
+            image_encoders=tuple(slots[part].module for part in eyes),
         )
 
     def _patches(self, uses: tuple[LoraUse, ...], own: Weights) -> dict[str, list[Patch]]:
@@ -300,15 +316,22 @@ class ModelManager:
 def _whole(selection: Selection) -> tuple[ModelRef, ...]:
     """What of `selection` is kept in host memory as it was read."""
     vae = (selection.vae,) if selection.vae else ()
-    return (selection.checkpoint, *vae, *selection.controlnets)
+    return (selection.checkpoint, *vae, *selection.controlnets, *selection.image_encoders)
+
+
+_MISFITS = {
+    t2i_files.PART: ("a T2I-Adapter", t2i_files.misfit),
+    ip_adapter_files.PART: ("an IP-Adapter", ip_adapter_files.misfit),
+}
 
 
 def _check_fits(net: Weights, own: Weights) -> None:
     """Where a header does not tell the family, the shapes do."""
-    config = net.configs.get(t2i_files.PART)
-    if config and t2i_files.misfit(config, own.configs["unet"]):
+    [kind] = net.parts
+    what, misfit = _MISFITS.get(kind, ("", None))
+    if misfit and misfit(net.configs[kind], own.configs["unet"]):
         raise InvalidRequest(
-            f"controls: {net.ref.name} is a T2I-Adapter for another family than {own.ref.name}. "
+            f"controls: {net.ref.name} is {what} for another family than {own.ref.name}. "
             "Choose one that fits."
         )
 

@@ -16,10 +16,17 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
 from transformers.utils import logging as transformers_logging
 
 from studio.domain.errors import CheckpointError
+from studio.models.ip_adapter import IpAdapter
 
 transformers_logging.disable_progress_bar()  # its bar a file would tear ours apart
 
@@ -32,27 +39,30 @@ _IRRELEVANT = {
 """Entries of a configuration that change neither the modules nor what they compute."""
 
 
-_DIFFUSERS_CLASSES = {
+_CLASSES = {
     "unet": UNet2DConditionModel,
     "vae": AutoencoderKL,
     "controlnet": ControlNetModel,
     "controlnet_union": ControlNetUnionModel,
     "t2i_adapter": T2IAdapter,
+    "ip_adapter": IpAdapter,
     "tiny_vae": AutoencoderTiny,
 }
 
 
 def build(part: str, config: dict[str, Any]) -> nn.Module:
-    """The module of `part` ("unet", "vae", "text_encoder", "text_encoder_2", "tiny_vae" or
-    one of `control_files`), its parameters on the meta device, without gradients, in evaluation
-    mode.
+    """The module of `part` ("unet", "vae", "text_encoder", "text_encoder_2", "tiny_vae",
+    "image_encoder" or one of `control_files`), its parameters on the meta device, without
+    gradients, in evaluation mode.
 
     Raises `CheckpointError` if the configuration makes no sense.
     """
     try:
         with init_empty_weights(include_buffers=False):
-            if part in _DIFFUSERS_CLASSES:
-                module = _DIFFUSERS_CLASSES[part].from_config(config)
+            if part in _CLASSES:
+                module = _CLASSES[part].from_config(config)
+            elif part == "image_encoder":
+                module = CLIPVisionModelWithProjection(CLIPVisionConfig(**config))
             else:
                 cls = CLIPTextModelWithProjection if projects(config) else CLIPTextModel
                 module = cls(CLIPTextConfig(**config))

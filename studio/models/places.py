@@ -19,6 +19,7 @@ _SUBFOLDERS = {
     "vae": ("VAE", "vae"),
     "tiny_vae": ("VAE-approx", "vae_approx"),
     "controlnet": ("ControlNet", "controlnet"),
+    "image_encoder": ("clip_vision",),
     "upscaler": ("ESRGAN", "upscale_models"),
 }
 """Kind -> its folder in AUTOMATIC1111's tree and in ComfyUI's; the first is made where there is

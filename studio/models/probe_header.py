@@ -44,12 +44,12 @@ class Probe:
     trigger_words: tuple[str, ...] = ()
     architecture: str = ""
     control_types: tuple[str, ...] = ()
+    image_features: tuple[int, ...] = ()
     tensors: int = 0
     problem: str = ""
 
 
 _USELESS = {
-    "ip_adapter": "is an IP-Adapter, which the studio cannot use yet.",
     "control_lora": "is a Control-LoRA, which the studio cannot use yet. Use a ControlNet instead.",
     "controlnet_lllite": "is a ControlNet-LLLite, which the studio cannot use yet. "
     "Use a ControlNet instead.",
@@ -86,6 +86,8 @@ def examined(found: Probe, name: str, keys: Keys, header: Header | None = None) 
         "lora": _lora,
         "controlnet": _controlnet,
         "t2i_adapter": _t2i_adapter,
+        "ip_adapter": _ip_adapter,
+        "image_encoder": _image_encoder,
         "vae": _vae,
         "tiny_vae": _tiny_vae,
     }
@@ -214,6 +216,33 @@ def _t2i_adapter(found: Probe, keys: Keys) -> Probe:
     if into[1] in (256, 768):
         return replace(found, family=SDXL)
     return replace(found, family=SD1 if out[0] >= 320 else PICTUREBOOK)
+
+
+def _ip_adapter(found: Probe, keys: Keys) -> Probe:
+    """Those that see with CLIP; of faces, others see with networks that are not CLIP."""
+    family = family_of_text_width(keys.width(r"to_k_ip\.weight"))
+    found = replace(found, kind="controlnet", architecture="ip_adapter", family=family)
+    plain = keys.width(r"\nimage_proj\.proj\.weight")
+    plus = keys.width(r"\nimage_proj\.proj_in\.weight")
+    full = keys.width(r"\nimage_proj\.proj\.0\.weight")
+    if (
+        keys.have("to_k_lora", "perceiver_resampler")
+        or keys.exist("image_proj.norm.weight")
+        and full
+    ):
+        return replace(found, problem="is an IP-Adapter FaceID, which the studio cannot use.")
+    if family is None or not (plain or plus or full):
+        problem = "is an IP-Adapter for a family or of a form that the studio cannot run."
+        return replace(found, family=None, problem=problem)
+    return replace(found, image_features=(0, plain) if plain else (plus or full, 0))
+
+
+def _image_encoder(found: Probe, keys: Keys) -> Probe:
+    layers = keys.shape(r"\nvision_model\.embeddings\.class_embedding")
+    projection = keys.shape(r"\nvisual_projection\.weight")
+    if not layers or not projection or not keys.have("vision_model.encoder.layers."):
+        return replace(found, problem="is an image encoder of which a part is missing.")
+    return replace(found, family=None, image_features=(layers[0], projection[0]))
 
 
 def _vae(found: Probe, keys: Keys) -> Probe:

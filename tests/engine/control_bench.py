@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,7 +26,8 @@ class ControlBench:
 
     checkpoint   of both
     nets         name -> what a unit may name
-    images       name -> what a unit may be given; mind that they have the size of the result
+    images       name -> what a unit may be given; the first has the size of the results
+    encoders     what IP-Adapters see with
     """
 
     def __init__(
@@ -51,7 +53,12 @@ class ControlBench:
     def selection(self, names: list[str]) -> Selection:
         """All that units of these names need in memory."""
         nets = tuple(self._nets[name] for name in dict.fromkeys(names))
-        return Selection(self._checkpoint, controlnets=nets)
+        eyes = self._encoders if any(net.architecture == "ip_adapter" for net in nets) else ()
+        return Selection(self._checkpoint, controlnets=nets, image_encoders=eyes)
+
+    def path(self, name: str) -> Path:
+        """Where the net of that name lies."""
+        return self._nets[name].path
 
     def ours(self, *controls: dict, **fields) -> Image.Image:
         """What our engine draws."""

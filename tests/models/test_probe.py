@@ -69,7 +69,7 @@ def test_what_is_predicted_where_it_can_be_told(tmp_path, more, metadata, predic
             {k: v for k, v in files.checkpoint().items() if "cond_stage" not in k},
             "no text encoder inside",
         ),
-        ({"image_proj.proj.weight": (3, 3), "ip_adapter.1.to_k_ip.weight": (3, 3)}, "IP-Adapter"),
+        ({"image_proj.x": (3, 3), "ip_adapter.1.to_k_ip.weight": (3, 3)}, "IP-Adapter"),
         (
             {
                 "body.0.block1.weight": (3, 3),
