@@ -15,16 +15,15 @@ def add_flags(parser: Any, model: type[BaseModel], names: Sequence[str]) -> None
     here: the model reads them and says what is wrong."""
     for name in names:
         field = model.model_fields[name]
-        flag = flag_of(name)
-        if field.default == ():
-            flag = flag.removesuffix("s")
+        is_list = field.default == ()
+        single = name.removesuffix("s") if is_list else name
         options: dict[str, Any] = {"help": help_of(field), "default": None, "dest": name}
         if field.annotation is bool:
             options["action"] = "store_true"
         else:
-            options["metavar"] = name.rpartition("_")[2].upper()
-            options["action"] = "append" if field.default == () else "store"
-        parser.add_argument(flag, **options)
+            options["metavar"] = single.rpartition("_")[2].upper()
+            options["action"] = "append" if is_list else "store"
+        parser.add_argument(flag_of(single), **options)
 
 
 def flag_of(name: str) -> str:
@@ -41,6 +40,8 @@ def help_of(field: FieldInfo) -> str:
     words = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     if words and words[0] not in text:
         text += f" One of: {', '.join(words)}."
+    if field.default == () and "Repeatable" not in text:
+        text += " Repeatable."
     if field.default_factory is None and field.default not in (None, "", (), False):
         text += f" Default: {field.default}."
     return text.replace("%", "%%")

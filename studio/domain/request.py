@@ -159,7 +159,9 @@ class GenerationRequest(Frozen):
         (),
         title="ControlNet units",
         max_length=MAX_UNITS,
-        description="Pictures that say where things go, as in controlnet=canny,image=a.png.",
+        description="A picture that says where things go, as in controlnet=canny,image=a.png. "
+        "Also: preprocessor and its settings, scale, start, end, mode, resize_mode, resolution, "
+        "mask.",
     )
     eta: float | None = Field(
         None,
