@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from studio.api.wire import PREFIX, ErrorBody
 from studio.domain.errors import NotFound, UnknownCheckpoint, UnknownModel
 from studio.domain.family import ModelFamily
-from studio.domain.refs import KINDS, ModelRef
+from studio.domain.refs import ARCHITECTURES, KINDS, ModelRef
 from studio.models.catalog import Catalog
 from studio.models.downloads import Download, Downloads
 
@@ -31,6 +31,8 @@ class ModelBody(BaseModel):
 
     fits                 names of the families of checkpoints it goes with; null: any
     warm                 it is in memory
+    architecture         of a ControlNet: controlnet, union, t2i_adapter or ip_adapter
+    control_types        of a ControlNet-Union: the types of maps that it reads
     removable            it may be deleted: all but what comes with the studio
     own                  the settings that were noted for it
     defaults             the settings it brings: its own, completed by what suits its family
@@ -50,6 +52,8 @@ class ModelBody(BaseModel):
     prediction_override: str | None
     rank: int | None
     vectors: int | None
+    architecture: str | None
+    control_types: list[str]
     size_bytes: int
     modified_s: float
     short_hash: str | None
@@ -181,6 +185,8 @@ class ModelDesk:
             prediction_override=notes.prediction_type,
             rank=ref.rank,
             vectors=ref.vectors,
+            architecture=_architecture(ref),
+            control_types=list(ref.control_types),
             size_bytes=ref.size_bytes,
             modified_s=ref.modified_ns / 1e9,
             short_hash=self.catalog.short_hash(ref),
@@ -316,6 +322,10 @@ def _family_defaults(family: ModelFamily) -> dict[str, Any]:
         "steps": family.steps,
         "guidance_scale": family.guidance_scale,
     }
+
+
+def _architecture(ref: ModelRef) -> str | None:
+    return ref.architecture or ARCHITECTURES[0] if ref.kind == "controlnet" else None
 
 
 def _fits(ref: ModelRef, families: Collection[ModelFamily]) -> list[str] | None:

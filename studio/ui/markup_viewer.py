@@ -5,7 +5,8 @@ from __future__ import annotations
 from studio.ui.markup import TASKS, icon, labelled_button
 
 _SEND_TO = "".join(
-    f'<button type="button" data-kind="{kind}">{title}</button>' for kind, title in TASKS.items()
+    f'<button type="button" data-kind="{kind}">{title}</button>'
+    for kind, title in {**TASKS, "controlnet": "ControlNet"}.items()
 )
 
 VIEWER = f"""

@@ -10,6 +10,7 @@ import { isKnown, look as lookForModels } from "./models.js";
 import { onSource } from "./source.js";
 import { isShown, onTab } from "./tabs.js";
 import { onTask } from "./task.js";
+import { onView } from "./views.js";
 
 const SIZES = ["width", "height"];
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -46,6 +47,7 @@ class Panel {
     onSource(() => this.showUnits());
     onTask(() => this.place());
     onTab(() => this.place());
+    onView(() => this.showUnits());
     addEventListener("studio-result", () => this.showUnits());
     this.changed(null);
     this.place();

@@ -19,7 +19,8 @@ export function onPreprocessors(listener) {
 /** All of them, in the order of menus; empty until the first answer. */
 export const preprocessors = () => known?.preprocessors ?? [];
 export const preprocessor = (name) => preprocessors().find((one) => one.name === name);
-export const typeTitle = (type) => known?.control_types?.[type]?.title ?? type;
+export const typeTitle = (type) =>
+  known?.control_types?.[type]?.title ?? type.charAt(0).toUpperCase() + type.slice(1);
 
 /** Ask the server; again and again while something is downloaded. */
 export function look() {
@@ -73,6 +74,9 @@ export function typesOf(name) {
 
 /** Does it have to be told what its map shows? */
 export const isUnion = (name) => modelNamed("controlnet", name)?.architecture === "union";
+
+/** Is the picture itself what it takes, as words are taken, and no map of it? */
+export const isPrompt = (name) => modelNamed("controlnet", name)?.architecture === "ip_adapter";
 
 const isForAll = (one) => one.control_types.length >= Object.keys(known.control_types).length;
 

@@ -21,6 +21,7 @@ import { percent, size } from "./words.js";
 const NUMBERS = { scale: 1, start: 0, end: 1 };
 const GAP = 0.01; // between start and end
 const PERFECT = 512;
+const PROMPTS = "The picture prompts, as words do; what it shows may be anywhere.";
 
 export class UnitView {
   constructor(id) {
@@ -88,7 +89,8 @@ export class UnitView {
     const fitting = types.typesOf(controlnet);
     const spec = types.preprocessor(preprocessor);
     const suits = preprocessor !== "none" && spec?.control_types.some((type) => fitting.includes(type));
-    const next = drawn || suits || !fitting.length ? preprocessor : types.firstFor(fitting);
+    const stays = drawn || suits || !fitting.length;
+    const next = types.isPrompt(controlnet) ? "none" : stays ? preprocessor : types.firstFor(fitting);
     this.change({
       controlnet,
       preprocessor: next,
@@ -272,7 +274,10 @@ export class UnitView {
       select.append(make("option", { value: unit.preprocessor, textContent: unit.preprocessor }));
     }
     select.value = unit.preprocessor;
-    this.find(".unit-about").textContent = spec?.description ?? "";
+    const prompts = types.isPrompt(unit.controlnet);
+    this.find("[data-menu=preprocessor]").hidden = prompts;
+    this.find(".unit-map").hidden = prompts;
+    this.find(".unit-about").textContent = prompts ? PROMPTS : spec?.description ?? "";
     const asks = types.isUnion(unit.controlnet) && unit.preprocessor === "none";
     const label = this.find("[data-menu=union_type]");
     const known = types.typesOf(unit.controlnet);

@@ -1,7 +1,9 @@
 // A result becomes the picture that an editing tab begins with, and the way back.
 
+import * as units from "./control_units.js";
 import { asked, restore } from "./form.js";
 import { onSource, put, recover, snapshot, sourceOf } from "./source.js";
+import { shownTab, showTab } from "./tabs.js";
 import { task, TASK_NAMES, showTask } from "./task.js";
 import { showView, view } from "./views.js";
 
@@ -13,9 +15,19 @@ const asSource = (picture, [width, height]) => ({
   height,
 });
 
+const UNITS = "controlnet";
+
+/** The tab and the view as they are, to be handed to `goBack` later. */
+const whereNow = () => ({ tab: shownTab(), view: view() });
+
+function goBack(from) {
+  showTab(from.tab);
+  showView(from.view);
+}
+
 /**
  * Put `picture`, of `size` [width, height], where the task `kind` begins, and show it; text-to-image
- * takes its settings alone.
+ * takes its settings alone, "controlnet" the picture for a unit.
  * `offer(words, undo)` tells it and gives the way back, until something was changed there.
  */
 export async function send(picture, size, kind, offer) {
@@ -24,14 +36,17 @@ export async function send(picture, size, kind, offer) {
     await takeUp({ ...picture, request: { ...picture.request, ...size, task: { kind } } }, offer);
     return;
   }
-  const from = { task: task(), view: view() };
+  const from = { ...whereNow(), task: task() };
+  if (kind === UNITS) {
+    sendToUnit(asSource(picture, size), from, offer);
+    return;
+  }
   showTask(kind);
   const earlierView = view();
   const earlier = snapshot(kind);
   const back = () => {
     showView(earlierView);
-    showTask(from.task);
-    showView(from.view);
+    goBack(from);
   };
   showView("source"); // first: it may ask there what becomes of the mask
   if (!(await put(kind, asSource(picture, size), { ask: true }))) {
@@ -44,6 +59,23 @@ export async function send(picture, size, kind, offer) {
     back();
   });
   offered = { kind, looks: looks(kind) };
+}
+
+/** The picture controls: in the first unit that has none, or a new one, or in place of the last. */
+function sendToUnit({ ref, ...place }, from, offer) {
+  const earlier = units.snapshot();
+  showTab(UNITS);
+  const earlierView = view();
+  showView("source");
+  const target =
+    units.units().find((one) => !one.picture && !one.follows) ?? units.add() ?? units.units().at(-1);
+  const picture = { image: ref, ...place };
+  units.change(target.id, { picture, follows: false, drawn: false, on: true, folded: false });
+  offer(`Sent to ControlNet unit ${units.units().indexOf(units.unit(target.id)) + 1}`, () => {
+    units.recover(earlier);
+    showView(earlierView);
+    goBack(from);
+  });
 }
 
 let withdraw = () => {};
@@ -68,9 +100,12 @@ export function accept(picture, size, kind) {
 export async function takeUp(picture, offer) {
   const { request, seed } = picture;
   const part = request.task ?? { kind: "text_to_image" };
-  const from = { task: task(), view: view() };
-  showTask(part.kind);
+  const from = whereNow();
+  const hasUnits = Boolean(request.controls?.length);
+  if (part.kind === "text_to_image" && hasUnits) showTab(UNITS);
+  else showTask(part.kind);
   const settings = asked();
+  const earlierUnits = units.snapshot();
   const earlier = part.image ? snapshot(part.kind) : null;
   restore({ ...request, seed });
   let words = "Settings set";
@@ -82,8 +117,8 @@ export async function takeUp(picture, offer) {
   offer(words, () => {
     if (earlier) recover(part.kind, earlier);
     restore(settings);
-    showTask(from.task);
-    showView(from.view);
+    units.recover(earlierUnits);
+    goBack(from);
   });
 }
 

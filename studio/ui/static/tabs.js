@@ -4,6 +4,7 @@ const listeners = new Set();
 let current = "";
 let show = () => {};
 
+export const shownTab = () => current;
 export const isShown = (name) => current === name;
 
 /** Call `listener(name)` whenever another tab shows. */

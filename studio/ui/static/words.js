@@ -57,6 +57,8 @@ export const KIND_NAMES = {
   vae: "VAEs",
   tiny_vae: "Preview VAEs",
   controlnet: "ControlNets",
+  image_encoder: "Image encoders",
+  image_encoder: "Image encoders",
   upscaler: "Upscalers",
 };
 
