@@ -8,7 +8,8 @@ T2I-Adapters (arXiv:2302.08453), and IP-Adapters, whose map is a picture that pr
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -83,14 +84,19 @@ def unit(net: torch.nn.Module, map: torch.Tensor, acting: Acting, place: int | N
     return ControlNetUnit(net, map, acting, place if is_union else None)
 
 
-@dataclass(frozen=True)
 class ControlNetUnit:
-    """A ControlNet, asked anew at each step; see `unit` for the fields."""
+    """A ControlNet, asked anew at each step. What it makes of the map alone, up to a third of its
+    work, is made but once."""
 
-    net: torch.nn.Module
-    map: torch.Tensor
-    acting: Acting
-    place: int | None = None
+    def __init__(
+        self, net: torch.nn.Module, map: torch.Tensor, acting: Acting, place: int | None = None
+    ) -> None:
+        self.net, self.acting, self.place = net, acting, place
+        self.map = map.to(net.dtype)
+        is_bgr = net.config.get("controlnet_conditioning_channel_order") == "bgr"
+        self._looked_at = _Known(
+            net.controlnet_cond_embedding(self.map.flip(1) if is_bgr else self.map)
+        )
 
     def residuals(self, ask: Ask) -> Residuals:
         spared = self.acting.spared(ask)
@@ -106,7 +112,7 @@ class ControlNetUnit:
     def _asked(self, ask: Ask, spared: int) -> tuple[Sequence[torch.Tensor], torch.Tensor]:
         """What the net says of all rows but the `spared` ones."""
         sample, words, dtype = ask.sample[spared:], ask.conditioning, self.net.dtype
-        map = self.map.to(dtype).expand(len(sample), -1, -1, -1)
+        map = self.map.expand(len(sample), -1, -1, -1)
         told = {"controlnet_cond": map}
         if self.place is not None:
             kinds = torch.zeros(len(sample), self.net.config.num_control_type)
@@ -122,15 +128,38 @@ class ControlNetUnit:
                 "text_embeds": words.pooled_embeds[spared:].to(dtype),
                 "time_ids": words.time_ids[spared:].to(dtype),
             }
-        return self.net(
-            sample.to(dtype),
-            ask.timestep[spared:],
-            encoder_hidden_states=words.prompt_embeds[spared:].to(dtype),
-            conditioning_scale=self.acting.scale if self.acting.mode == "balanced" else 1.0,
-            added_cond_kwargs=added,
-            return_dict=False,
-            **told,
-        )
+        with _borrowed(self.net, self._looked_at):
+            return self.net(
+                sample.to(dtype),
+                ask.timestep[spared:],
+                encoder_hidden_states=words.prompt_embeds[spared:].to(dtype),
+                conditioning_scale=self.acting.scale if self.acting.mode == "balanced" else 1.0,
+                added_cond_kwargs=added,
+                return_dict=False,
+                **told,
+            )
+
+
+class _Known(torch.nn.Module):
+    """Stands where a ControlNet looks at its map, and knows what it sees: (1, C, h, w)."""
+
+    def __init__(self, seen: torch.Tensor) -> None:
+        super().__init__()
+        self._seen = seen
+
+    def forward(self, map: torch.Tensor) -> torch.Tensor:
+        return self._seen.expand(len(map), -1, -1, -1)
+
+
+@contextmanager
+def _borrowed(net: torch.nn.Module, looked_at: _Known) -> Iterator[None]:
+    """`net` with `looked_at` for one call: other units use the same module."""
+    own = net.controlnet_cond_embedding
+    net.controlnet_cond_embedding = looked_at
+    try:
+        yield
+    finally:
+        net.controlnet_cond_embedding = own
 
 
 class AdapterUnit:

@@ -112,6 +112,7 @@ _OTHERS = {
     "vae": "a VAE: choose it as the VAE",
     "tiny_vae": "a tiny VAE, which shows the forming picture",
     "upscaler": "an upscaler",
+    "image_encoder": "an image encoder, with which IP-Adapters see",
 }
 
 
