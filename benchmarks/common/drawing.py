@@ -51,8 +51,8 @@ def checkpoint(model: str, folder: Path) -> ModelRef:
     return Catalog([folder]).find("sd15-random")
 
 
-def pipeline(kind: Any, held: Models, scheduler: Any) -> Any:
-    """diffusers' pipeline of that kind, with the modules that our engine draws with."""
+def pipeline(kind: Any, held: Models, scheduler: Any, **more: Any) -> Any:
+    """diffusers' pipeline of that kind, with the modules that our engine draws with, and `more`."""
     # Our modules know no size of their own, which some pipelines ask for.
     held.unet.register_to_config(sample_size=64)
     made = kind(
@@ -64,6 +64,7 @@ def pipeline(kind: Any, held: Models, scheduler: Any) -> Any:
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
+        **more,
     )
     made.set_progress_bar_config(disable=True)
     return made
