@@ -77,11 +77,13 @@ class Unit(Protocol):
 def unit(net: torch.nn.Module, map: torch.Tensor, acting: Acting, place: int | None = None) -> Unit:
     """`net`, a module of diffusers' that reads maps, at work. `map` is (1, 3, height,
     width) on its device, 0 to 1 (−1 in a hole to be inpainted). A ControlNet-Union is told the
-    `place` of the map's type among those it knows."""
+    `place` of the map's type among those it knows. To it a hole is black, and T2I-Adapters know of
+    none."""
     if isinstance(net, T2IAdapter):
-        return AdapterUnit(net, map, acting)
-    is_union = isinstance(net, ControlNetUnionModel)
-    return ControlNetUnit(net, map, acting, place if is_union else None)
+        return AdapterUnit(net, map.clamp(min=0), acting)
+    if isinstance(net, ControlNetUnionModel):
+        return ControlNetUnit(net, map.clamp(min=0), acting, place)
+    return ControlNetUnit(net, map, acting)
 
 
 class ControlNetUnit:

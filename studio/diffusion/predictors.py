@@ -6,8 +6,7 @@ Nothing here assumes that the rows of a batch share a timestep, a prompt or a gu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -32,40 +31,37 @@ class UNetPredictor:
         words, sample = ask.conditioning, ask.sample
         if words.extra_channels is not None:
             sample = torch.cat([sample, words.extra_channels], dim=1)
-        added = None
+        named = {"encoder_hidden_states": words.prompt_embeds.to(self._dtype), "return_dict": False}
         if words.pooled_embeds is not None:
-            added = {
+            named["added_cond_kwargs"] = {
                 "text_embeds": words.pooled_embeds.to(self._dtype),
                 "time_ids": words.time_ids.to(self._dtype),
             }
-        more = {}
-        if ask.residuals is not None and ask.residuals.middle is not None:
-            more["down_block_additional_residuals"] = ask.residuals.down
-            more["mid_block_additional_residual"] = ask.residuals.middle
-        if ask.residuals is not None and ask.residuals.inner:
-            more["down_intrablock_additional_residuals"] = list(ask.residuals.inner)
-        with self._reading(words, ask.residuals) as text:
-            noise_pred = self._unet(
-                sample.to(self._dtype),
-                ask.timestep,
-                encoder_hidden_states=text,
-                added_cond_kwargs=added,
-                return_dict=False,
-                **more,
-            )[0]
-        return noise_pred.float()
+        sample = sample.to(self._dtype)
+        if ask.residuals is not None:
+            return self._steered(sample, ask.timestep, ask.residuals, named)
+        return self._unet(sample, ask.timestep, **named)[0].float()
 
-    @contextmanager
-    def _reading(self, words: Conditioning, residuals: Residuals | None) -> Iterator[Any]:
-        """What the U-Net reads, in a form that within this it understands."""
-        text = words.prompt_embeds.to(self._dtype)
-        if residuals is None or not residuals.prompts:
-            yield text
-            return
+    def _steered(
+        self,
+        sample: torch.Tensor,
+        timestep: torch.Tensor,
+        residuals: Residuals,
+        named: dict[str, Any],
+    ) -> torch.Tensor:
+        if residuals.middle is not None:
+            named["down_block_additional_residuals"] = residuals.down
+            named["mid_block_additional_residual"] = residuals.middle
+        if residuals.inner:
+            named["down_intrablock_additional_residuals"] = list(residuals.inner)
+        if not residuals.prompts:
+            return self._unet(sample, timestep, **named)[0].float()
+        tokens = [prompt.tokens.to(self._dtype) for prompt in residuals.prompts]
+        named["encoder_hidden_states"] = named["encoder_hidden_states"], tokens
         if self._attention is None:
             self._attention = ImageAttention(self._unet)
         with self._attention.lent(residuals.prompts):
-            yield text, [prompt.tokens.to(self._dtype) for prompt in residuals.prompts]
+            return self._unet(sample, timestep, **named)[0].float()
 
 
 class ClassifierFreeGuidance:

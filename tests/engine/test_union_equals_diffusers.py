@@ -9,6 +9,7 @@ import torch
 from diffusers import StableDiffusionXLControlNetUnionPipeline
 from diffusers.models.controlnets.multicontrolnet_union import MultiControlNetUnionModel
 
+from studio.diffusion import control
 from studio.domain.family import SDXL
 from studio.models import tokenizers
 from studio.models.catalog import Catalog
@@ -94,3 +95,12 @@ def test_the_preprocessor_tells_the_type(bench):
         for how in ({"preprocessor": "canny"}, {"union_type": "canny"})
     )
     assert bench.ours(told).tobytes() == bench.ours(meant).tobytes()
+
+
+def test_a_hole_is_black_to_it(bench):
+    """As the makers show it; other ControlNets for inpainting are given -1 there."""
+    map = torch.rand(1, 3, 64, 96)
+    map[..., 20:40, 30:50] = -1
+    with bench.manager.lease(bench.selection(["one"])) as models:
+        unit = control.unit(models.controlnets[0], map, control.Acting(), place=5)
+    assert torch.equal(unit.map, map.clamp(min=0))
