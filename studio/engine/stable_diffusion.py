@@ -215,8 +215,7 @@ class StableDiffusionEngine:
         )
         self._manager.bring("unet")
         run.predictor = predictors.ClassifierFreeGuidance(self._steered(drawing, part))
-        show = preview.previewer(models.ref.path, family.preview_factors, models.tiny_vae)
-        shown = drawing.edit.shown(part)
+        show, shown = None, drawing.edit.shown(part)
         loop = denoise(noise, scheduler, request.steps, words, generators, start)
         last, answer = None, None
         while not run.cancelled:
@@ -232,6 +231,9 @@ class StableDiffusionEngine:
             progress = drawing.clock.progress(last)
             yield progress
             if run.wants_preview() and progress.step < progress.total:
+                show = show or preview.previewer(
+                    models.ref.path, family.preview_factors, models.tiny_vae
+                )
                 small = shown.in_place(show(last.denoised))
                 yield events.Preview(progress.step, preview.as_jpeg(small))
         return last
