@@ -166,3 +166,12 @@ def test_sizes_that_halve_unevenly_keep_the_region_in_its_place(bench):
     left, right = np.s_[:, :24], np.s_[:, -24:]
     assert np.abs(half - plain)[left].mean() > 2 * np.abs(half - plain)[right].mean()
     assert np.abs(whole - plain)[right].mean() > 2 * np.abs(half - plain)[right].mean()
+
+
+def test_without_a_picture_of_its_own_it_takes_the_one_the_task_begins_with(bench):
+    task = {"kind": "image_to_image", "image": "one", "strength": 0.6}
+    drawn, told, wide = (
+        bench.ours({"controlnet": "plain", **unit}, task=task)
+        for unit in ({}, {"image": "one"}, {"image": "one", "resize_mode": "just_resize"})
+    )
+    assert drawn.tobytes() == told.tobytes() != wide.tobytes()
