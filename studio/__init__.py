@@ -6,6 +6,7 @@
 """
 
 from studio.app import Studio
+from studio.domain.control import ControlInput
 from studio.domain.errors import StudioError
 from studio.domain.events import (
     Cancelled,
@@ -26,6 +27,7 @@ from studio.version import __version__
 
 __all__ = [
     "Cancelled",
+    "ControlInput",
     "Event",
     "Failed",
     "Finished",

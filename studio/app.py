@@ -327,7 +327,7 @@ def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
         preprocessors.build_preprocessors_router(
             studio.preprocessors.available,
             studio.weight_downloads,
-            partial(maps.of_picture, read=studio.sources.seen, map_of=map_of),
+            maps.Previews(studio.sources.seen, map_of).map,
         )
     )
     app.include_router(native.build_router(studio.queue, studio.gallery, studio.status))

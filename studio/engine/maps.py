@@ -18,6 +18,7 @@ from studio.domain.request import GenerationRequest
 from studio.imaging import plans, reading
 from studio.imaging.passes import Pass
 from studio.imaging.resizing import part, resized
+from studio.preprocessors.kept import KeptMaps
 
 MapOf = Callable[[ControlInput, Image.Image, Size, Image.Image | None], Image.Image]
 """(unit, picture, size, mask) -> the map at that size, RGB, or RGBA with a hole. The mask, L of the
@@ -27,6 +28,8 @@ Read = Callable[[str], bytes]
 """Gives a picture's bytes by its reference."""
 
 BLACK = (0, 0, 0)
+DECODED_BYTES = 64 * 2**20
+"""About 22 megapixels."""
 
 
 def of_pass(
@@ -61,14 +64,25 @@ def of_request(request: GenerationRequest, number: int, read: Read, map_of: MapO
         return of_pass(units[number - 1], run, plan and plan.before, read, map_of)
 
 
-def of_picture(
-    unit: ControlInput, size: Size | None, mask: str | None, read: Read, map_of: MapOf
-) -> Image.Image:
-    """The map of `unit`, which has an image, for somebody who wants to see it: at `size`, by
-    default the image's own. `mask` names what would be repainted. Raises as `of_pass` does."""
-    picture = _picture(unit, read)
-    painted = None if mask is None else reading.mask(read(mask))
-    return map_of(unit, picture, size or picture.size, painted)
+class Previews:
+    """Maps for somebody who wants to see them while moving a slider: the pictures seen last stay
+    decoded, since reading a photo takes longer than finding its edges."""
+
+    def __init__(self, read: Read, map_of: MapOf) -> None:
+        self._read, self._map_of = read, map_of
+        self._kept = KeptMaps(DECODED_BYTES)
+
+    def map(self, unit: ControlInput, size: Size | None, mask: str | None) -> Image.Image:
+        """The map of `unit`, which has an image: at `size`, by default the image's own. `mask`
+        names what would be repainted. Raises as `of_pass` does."""
+        key = unit.image, unit.preprocessor == "none", _inpaints(unit)
+        picture = self._kept.get(key)
+        if picture is None:
+            picture = _picture(unit, self._read)
+            if not unit.image.startswith("data:"):
+                self._kept.put(key, picture)
+        painted = None if mask is None else reading.mask(self._read(mask))
+        return self._map_of(unit, picture, size or picture.size, painted)
 
 
 @contextmanager

@@ -174,7 +174,8 @@ class Preprocessors:
                 map = _as_it_is(spec, image, size, resize_mode)
             else:
                 at = working_size(image.size, size, resolution, resize_mode)
-                map = self._looked_at(spec, resized(image.convert("RGB"), at), settled)
+                rgb = image if image.mode == "RGB" else image.convert("RGB")
+                map = self._looked_at(spec, resized(rgb, at), settled)
                 map = placed(map, size, resize_mode, nearest=spec.nearest)
             self._kept.put(key, map)
         return map

@@ -33,7 +33,7 @@ ARROWS = {
         "diffusion",
     },
     "engine.controlling": {"domain", "engine.maps", "imaging", "diffusion", "preprocessors"},
-    "engine.maps": {"domain", "imaging"},
+    "engine.maps": {"domain", "imaging", "preprocessors.kept"},
     "engine.editing": {"domain", "engine.vae", "imaging", "diffusion"},
     "engine.vae": {"domain", "models", "diffusion"},
     "diffusion": {"domain", "diffusion"},
