@@ -39,7 +39,7 @@ class Panel {
     this.told = []; // the value that the units gave the form
     this.field = register(element, props, (value) => this.given(value), () => false);
     this.button.addEventListener("click", () => units.add());
-    document.addEventListener("paste", (event) => this.pasted(event));
+    this.bindFiles();
     units.onUnits((id) => this.changed(id));
     onPreprocessors(() => this.changed(null));
     onFit(() => this.changed(null));
@@ -109,11 +109,22 @@ class Panel {
     if (!isKnown()) lookForModels();
   }
 
-  /** A picture in the clipboard, while the tab is about units: for the first that has none. */
-  pasted(event) {
-    if (!isShown("controlnet") || event.defaultPrevented) return;
-    const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
-    if (!file || event.clipboardData.types.includes("text/plain")) return;
+  /** Pictures pasted, or dropped beside a unit, while the tab is about units. */
+  bindFiles() {
+    document.addEventListener("paste", (event) => {
+      if (!event.clipboardData.types.includes("text/plain")) this.take(event, event.clipboardData);
+    });
+    addEventListener("dragover", (event) => {
+      if (isShown("controlnet") && event.dataTransfer.types.includes("Files")) event.preventDefault();
+    });
+    addEventListener("drop", (event) => this.take(event, event.dataTransfer));
+  }
+
+  /** A picture for the first unit that has none, else for the first that is open. */
+  take(event, { files }) {
+    if (!isShown("controlnet") || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    const file = [...files].find((one) => one.type.startsWith("image/"));
+    if (!file) return;
     event.preventDefault();
     const open = units.units().filter((one) => !one.folded);
     const target = open.find((one) => !one.picture) ?? open[0] ?? units.add();

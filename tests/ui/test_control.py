@@ -1,0 +1,299 @@
+"""ControlNet units: what is chosen, shown and sent, what lacks, what comes back."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.app import create_app
+from studio.engine.fake import FakeEngine
+from tests.ui.painting import Canvas
+from tests.ui.units import PREFIX, Unit, edges_picture, nets
+from tests.ui.using import generate, open_tab, send_to, shown_id, status, view, wait_for
+
+
+@pytest.fixture
+def served(serve, tmp_path):
+    """With ControlNets, and an engine that draws at once."""
+    return serve(FakeEngine(step_s=0.005), app=create_app, models_dir=(nets(tmp_path / "nets"),))
+
+
+def open_units(page) -> Unit:
+    page.locator(".tabs a[href='#controlnet']").click()
+    page.locator(".unit").first.wait_for()
+    return Unit(page)
+
+
+def badges(page) -> list[str]:
+    return [words.replace("\n", " ") for words in page.locator(".active-badge").all_inner_texts()]
+
+
+def last(served):
+    return served.studio.queue.jobs()[-1].request
+
+
+def test_a_picture_steers_and_is_seen_beside_generate(visit, served, tmp_path):
+    page = visit()
+    unit = open_units(page)
+    assert view(page) == "source"
+    unit.load(edges_picture(tmp_path / "box.png"))
+    unit.choose_net(f"{PREFIX}-canny")
+    assert unit.preprocessor.input_value() == "canny"
+    unit.wait_for_map("canny")
+    assert set(np.unique(unit.map())) == {0, 255}
+    unit.set("scale", 0.8)
+    unit.set("end", 0.6)
+    assert badges(page) == ["Unit 1 Canny · weight 0.8"]
+    generate(page)
+    wait_for(page, "finished")
+    assert view(page) == "result"
+    [sent] = last(served).controls
+    assert last(served).task.kind == "text_to_image"
+    assert (sent.controlnet, sent.preprocessor) == (f"{PREFIX}-canny", "canny")
+    assert (sent.scale, sent.start, sent.end, sent.mode) == (0.8, 0, 0.6, "balanced")
+    kept = served.studio.inputs.bytes(sent.image.removeprefix("input:"))
+    assert kept == (tmp_path / "box.png").read_bytes()
+    page.get_by_role("button", name="Take off Unit 1").click()
+    assert badges(page) == []
+    open_tab(page, "text_to_image")
+    generate(page)
+    page.wait_for_function("document.querySelectorAll('.strip .tile').length === 2")
+    assert last(served).controls == ()
+
+
+def test_the_map_follows_a_slider_and_the_last_value_counts(visit, served, tmp_path):
+    page = visit()
+    unit = open_units(page)
+    unit.load(edges_picture(tmp_path / "box.png"))
+    unit.choose_net("canny")
+    unit.wait_for_map("canny")
+    before = unit.map()
+    asked = []
+    page.on("request", lambda request: request.url.endswith("/map") and asked.append(request))
+    low = unit.root.locator("[data-number=low_threshold] input[type=range]")
+    high = unit.root.locator("[data-number=high_threshold] input[type=range]")
+    low.evaluate(_SLIDE, list(range(99, 19, -4)))
+    high.evaluate(_SLIDE, list(range(199, 29, -4)))
+    page.wait_for_timeout(50)
+    unit.wait_for_map("canny")
+    assert 1 <= len(asked) < 12  # of 63 moves
+    shown = unit.map()
+    assert (shown > before).any()
+    body = asked[-1].post_data_json
+    assert body["settings"] == {"low_threshold": 23, "high_threshold": 31}
+    answer = served.http.post("/studio/v1/preprocessors/canny/map", json=body)
+    wanted = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB"))
+    assert np.array_equal(shown, wanted)
+
+
+_SLIDE = """
+(track, values) => {
+  for (const value of values) {
+    track.value = value;
+    track.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}
+"""
+
+
+def test_a_map_of_512_pixels_is_there_within_150_ms(visit, tmp_path):
+    page = visit()
+    for name in ("width", "height"):
+        page.locator(f"#{name}").fill("512")
+    unit = open_units(page)
+    unit.load(edges_picture(tmp_path / "box.png", (512, 512)))
+    unit.choose_net("canny")
+    unit.wait_for_map("canny")
+    times = page.evaluate(_TIME_MAPS, [60, 70, 80, 90, 95, 105, 110])
+    # Half of them, as other programs may be at work on the same machine.
+    assert sorted(times)[len(times) // 2] < 150, times
+
+
+_TIME_MAPS = """
+async (values) => {
+  const track = document.querySelector("[data-number=low_threshold] input[type=range]");
+  const times = [];
+  for (const value of values) {
+    const old = document.querySelector(".unit-map img");
+    const began = performance.now();
+    track.value = value;
+    track.dispatchEvent(new Event("input", { bubbles: true }));
+    while (document.querySelector(".unit-map img") === old) {
+      await new Promise((done) => requestAnimationFrame(done));
+    }
+    times.push(performance.now() - began);
+  }
+  return times;
+}
+"""
+
+
+def test_what_a_unit_lacks_is_said(visit, served, tmp_path):
+    page = visit()
+    unit = open_units(page)
+    generate(page)
+    wait_for(page, "failed")
+    assert "Choose a picture, or draw one" in status(page)
+    unit.load(edges_picture(tmp_path / "box.png"))
+    assert badges(page) == ["Unit 1 incomplete"]
+    open_tab(page, "text_to_image")
+    page.locator("#generate").click()
+    wait_for(page, "failed")
+    assert status(page) == "ControlNet unit 1: Choose a ControlNet."
+    assert served.studio.queue.jobs() == []
+    unit.root.locator("[data-check=on]").uncheck()
+    page.locator("#generate").click()
+    wait_for(page, "finished")
+
+
+def test_only_nets_of_the_checkpoints_family_can_be_chosen(visit):
+    page = visit()
+    unit = open_units(page)
+    unit.act("model").click()
+    foreign = page.locator(".picker .option", has_text="foreign-canny")
+    foreign.wait_for()
+    assert foreign.get_attribute("aria-disabled") == "true"
+    assert "the checkpoint is picturebook" in foreign.inner_text()
+    assert page.locator(".picker .option").last.inner_text().startswith("foreign-canny")
+
+
+def test_absent_weights_are_offered_and_a_failed_download_says_why(visit, served, tmp_path):
+    page = visit()
+    unit = open_units(page)
+    unit.load(edges_picture(tmp_path / "box.png"))
+    unit.choose_net("depth")
+    assert unit.preprocessor.input_value() == "depth_anything_v2"
+    words = unit.root.locator(".unit-weights-words")
+    assert "99.2 MB from depth-anything/Depth-Anything-V2-Small-hf" in words.inner_text()
+    assert "not here yet" in unit.root.locator(".unit-lack").inner_text()
+    generate(page)
+    wait_for(page, "failed")
+    assert "Download it, or choose another" in status(page)
+    open_units(page)
+    page.locator(".views [data-view=source]").click()
+    unit.act("download").click()
+    unit.root.locator(".unit-weights-words.objection").wait_for()
+    unit.preprocessor.select_option("openpose")
+    assert "non-commercial purposes only" in words.inner_text()
+    unit.preprocessor.select_option("none")
+    assert not words.is_visible()
+    generate(page)
+    wait_for(page, "finished")
+
+
+def test_units_survive_a_reload_and_are_no_more_than_four(visit, served, tmp_path):
+    page = visit()
+    first = open_units(page)
+    first.load(edges_picture(tmp_path / "box.png"))
+    first.choose_net("canny")
+    first.set("low_threshold", 50)
+    for _ in range(3):
+        page.locator("#controls").click()
+    assert page.locator("#controls").is_disabled()
+    second = Unit(page, 1)
+    second.choose_net("scribble")
+    second.set("start", 0.7)
+    second.set("end", 0.5)
+    assert second.number("start").input_value() == "0.49"
+    page.reload()
+    page.locator("body.ready").wait_for()
+    assert page.locator(".unit").count() == 4
+    first.wait_for_map("canny")
+    assert badges(page) == ["Unit 1 Canny · weight 1"]
+    assert second.number("start").input_value() == "0.49"
+    first.act("remove").click()
+    assert page.locator(".unit").count() == 3
+    assert badges(page) == []
+
+
+def test_units_come_back_with_the_settings_of_a_result(visit, served, tmp_path):
+    page = visit()
+    unit = open_units(page)
+    unit.load(edges_picture(tmp_path / "box.png"))
+    unit.choose_net("canny")
+    unit.set("high_threshold", 180)
+    unit.root.locator("[data-menu=mode] select").select_option("control")
+    generate(page)
+    wait_for(page, "finished")
+    asked = last(served)
+    page.locator(".views [data-view=source]").click()
+    unit.act("remove").click()
+    open_tab(page, "text_to_image")
+    page.locator(".strip .tile").first.click()
+    page.get_by_role("button", name="Use these settings").click()
+    page.locator("body[data-tab=controlnet]").wait_for()
+    unit.wait_for_map("canny")
+    page.locator("#generate").click()
+    page.wait_for_function("document.querySelectorAll('.strip .tile').length === 2")
+    assert last(served).controls == asked.controls
+    page.locator(".views [data-view=source]").click()
+    page.evaluate("document.querySelector('#settings [data-action=reset-all]').click()")
+    assert badges(page) == []
+    assert page.locator(".unit").count() == 1  # off, not lost
+
+
+def test_a_result_is_sent_to_a_unit_and_back(visit, served):
+    page = visit()
+    generate(page)
+    wait_for(page, "finished")
+    made = shown_id(page)
+    page.get_by_role("button", name="Send to").click()
+    page.locator(".menu-list [data-kind=controlnet]").click()
+    unit = Unit(page)
+    unit.root.locator(".unit-picture[data-state=ready]").wait_for()
+    assert status(page) == "Sent to ControlNet unit 1"
+    unit.choose_net("canny")
+    unit.wait_for_map("canny")
+    page.locator("#generate").click()
+    page.wait_for_function("document.querySelectorAll('.strip .tile').length === 2")
+    [sent] = last(served).controls
+    kept = served.studio.inputs.bytes(sent.image.removeprefix("input:"))
+    assert kept == served.studio.gallery.png(made)
+
+
+def test_sending_to_a_unit_is_undone(visit):
+    page = visit()
+    generate(page)
+    wait_for(page, "finished")
+    page.get_by_role("button", name="Send to").click()
+    page.locator(".menu-list [data-kind=controlnet]").click()
+    page.locator(".unit-picture[data-state=ready]").wait_for()
+    page.locator(".line").get_by_role("button", name="Undo").click()
+    page.locator("body[data-tab=text-to-image]").wait_for()
+    assert page.locator(".unit-picture[data-state=ready]").count() == 0
+
+
+def test_the_panel_serves_the_tabs_that_begin_with_a_picture(visit, served):
+    page = visit()
+    generate(page)
+    wait_for(page, "finished")
+    send_to(page, "image_to_image")
+    page.locator("#settings #controls").click()
+    unit = Unit(page)
+    unit.choose_net("canny")
+    unit.act("input").click()
+    unit.wait_for_map("canny")
+    page.locator("#generate").click()
+    page.wait_for_function("document.querySelectorAll('.strip .tile').length === 2")
+    request = last(served)
+    assert request.task.kind == "image_to_image"
+    assert [unit.image for unit in request.controls] == [None]
+    open_tab(page, "text_to_image")  # which begins with no picture
+    assert badges(page) == []
+    Canvas(page, "image_to_image")
+    assert badges(page) == ["Unit 1 Canny · weight 1"]
+
+
+def test_phone(visit, tmp_path):
+    page = visit(390, 844, has_touch=True, is_mobile=True)
+    page.goto(page.url.split("#")[0] + "#controlnet")
+    unit = Unit(page)
+    unit.load(edges_picture(tmp_path / "box.png"))
+    unit.choose_net("canny")
+    unit.wait_for_map("canny")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for name in ("choose", "draw", "last"):
+        assert unit.act(name).bounding_box()["height"] >= 36
