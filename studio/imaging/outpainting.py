@@ -18,6 +18,12 @@ from studio.imaging.resizing import clipped, part, resized
 from studio.imaging.windows import Window, windows
 
 
+_AT_ONCE = 2.5
+"""A canvas of up to so many times the area of the working size is drawn in one pass: the picture in
+it keeps the model from drawing things twice, and a pass that sees all of it joins sky and ground
+better than windows do."""
+
+
 def sides(task: Outpaint, size: Size) -> tuple[int, int, int, int]:
     """(left, top, right, bottom) in pixels that `task` adds to a picture of `size`.
 
@@ -89,8 +95,10 @@ def _faded(distance: np.ndarray, feather: int) -> np.ndarray:
 
 
 def _fits(canvas: Size, size: Size) -> bool:
-    own = geometry.rounded_up(canvas)
-    return own[0] <= size[0] and own[1] <= size[1]
+    """Is `canvas` to be drawn in one pass, at a working size of `size`?"""
+    width, height = geometry.rounded_up(canvas)
+    at_once = max(width, height) <= geometry.MOST
+    return at_once and width * height <= _AT_ONCE * size[0] * size[1]
 
 
 def _single(task: Outpaint, mask: Image.Image, size: Size) -> Pass:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from studio.domain.geometry import CELL, LEAST, Box, Size, rounded_up
+from studio.domain.geometry import AS_IT_IS, CELL, LEAST, Box, Size, rounded_up
 
 MOST_WINDOWS = 24
 """Where more would be needed at full resolution, each window takes in more of the canvas and is
@@ -27,11 +27,12 @@ class Window(NamedTuple):
 def windows(canvas: Size, old: Box, size: Size) -> list[Window]:
     """The windows, in the order they are to be drawn, that cover all of `canvas` but `old`.
 
-    Each has at most the area of `size`, or is drawn smaller than it is. A third of each is known
+    Each has at most 1.6 times the area of `size`, as pictures have that are not scaled, or is drawn
+    smaller than it is. A third of each is known
     when its turn comes: the picture, or what earlier windows drew. First right and left of the
     picture, as high as it is, then below and above, over the whole width.
     """
-    side = (size[0] * size[1]) ** 0.5
+    side = (AS_IT_IS * size[0] * size[1]) ** 0.5
     scale = 1.0
     while True:
         boxes = _boxes(canvas, old, side * scale)
