@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import PurePath
 
 from studio.domain import embedding_names
 from studio.domain.control import ControlInput
@@ -117,7 +118,8 @@ _OTHERS = {
 
 
 def _what_else(catalog: Catalog, name: str) -> str:
-    """What a name stands for that no ControlNet has; "" where it is unknown."""
+    """What a name, or a file's path, stands for that no ControlNet has; "" where it is unknown."""
+    name = PurePath(name).name
     fit = ", ".join(ref.name for ref in catalog.refs("controlnet")) or "none"
     for kind, words in _OTHERS.items():
         with suppress(InvalidRequest):

@@ -9,7 +9,9 @@ import time
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from studio.domain.preprocessors import PREPROCESSORS
 from studio.picturebook.world import Scene
@@ -151,7 +153,9 @@ def test_a_picture_that_is_gone_is_not_found(served):
 
 @pytest.fixture(scope="session")
 def nets(tmp_path_factory):
-    return write_controlnets(tmp_path_factory.mktemp("nets"), "edges")
+    folder = write_controlnets(tmp_path_factory.mktemp("nets"), "edges")
+    save_file({"what": torch.zeros(3)}, folder / "odd.safetensors")
+    return folder
 
 
 class TestUnits:
@@ -172,6 +176,10 @@ class TestUnits:
         [lora, *_] = served.studio.catalog.refs("lora")
         message = self.refused(served, image=upload, controlnet=lora.name)
         assert f"{lora.name} is no ControlNet, but a LoRA" in message and "edges" in message
+        message = self.refused(served, image=upload, controlnet=str(lora.path))
+        assert "but a LoRA" in message
+        message = self.refused(served, image=upload, controlnet="odd.safetensors")
+        assert "odd.safetensors cannot be used: " in message
         message = self.refused(served, image=upload, controlnet="picturebook")
         assert "a checkpoint" in message
         assert "There are: " in self.refused(served, image=upload, controlnet="nothing")
