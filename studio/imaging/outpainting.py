@@ -17,7 +17,6 @@ from studio.imaging.reading import check_size
 from studio.imaging.resizing import clipped, part, resized
 from studio.imaging.windows import Window, windows
 
-
 _AT_ONCE = 2.5
 """A canvas of up to so many times the area of the working size is drawn in one pass: the picture in
 it keeps the model from drawing things twice, and a pass that sees all of it joins sky and ground
