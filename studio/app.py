@@ -61,8 +61,8 @@ class Studio:
     ) -> None:
         self.settings = settings or Settings.read()
         prepare_environment(self.settings)
-        self._folders = (assets_dir() / "models", *self.settings.models_dir)
-        self.catalog = Catalog(self._folders, self.settings.data_dir)
+        folders = (assets_dir() / "models", *self.settings.models_dir)
+        self.catalog = Catalog(folders, self.settings.data_dir)
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
         self._downloads: Downloads | None = None
@@ -154,11 +154,7 @@ class Studio:
         take no memory from the models; the device's own thread need not be asked then."""
         with self._making:
             if self._preprocessors is None:
-                # Here and not at the top, as for `downloads`.
-                from studio.preprocessors.maps import Preprocessors
-
-                folders = (*self._folders, self.settings.downloads_dir)
-                self._preprocessors = Preprocessors(folders, self.settings.preprocessors_dir)
+                self._preprocessors = preprocessors_of(self.settings)
             return self._preprocessors
 
     @property
@@ -258,6 +254,15 @@ class Studio:
 
 def _dtype_name(manager: ModelManager) -> str:
     return str(manager.dtype).removeprefix("torch.")
+
+
+def preprocessors_of(settings: Settings) -> Preprocessors:
+    """Those that find their weights in the folders of `settings`."""
+    # Here and not at the top, as for `Studio.downloads`.
+    from studio.preprocessors.maps import Preprocessors
+
+    folders = (*settings.models_dir, settings.downloads_dir)
+    return Preprocessors(folders, settings.preprocessors_dir)
 
 
 def prepare_environment(settings: Settings) -> None:

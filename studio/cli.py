@@ -14,6 +14,7 @@ from studio.cli_download import add_download, download
 from studio.cli_flags import add_flags, given
 from studio.cli_generate import add_generate
 from studio.cli_models import add_models
+from studio.cli_preprocessors import add_preprocessors
 from studio.cli_status import BAD_INPUT, INTERRUPTED, complain, status_of
 from studio.domain.errors import StudioError
 from studio.settings import Settings, shipped
@@ -56,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="{serve,generate,models,bench}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="{serve,generate,models,preprocessors,bench}"
+    )
     _add_serve(commands)
     add_generate(commands)
     _add_models(commands)
@@ -77,17 +80,20 @@ def _add_serve(commands: Any) -> None:
 
 
 def _add_models(commands: Any) -> None:
-    def flags(parser: argparse.ArgumentParser) -> None:
-        add_flags(parser, Settings, _MODELS_SETTINGS)
-
-    def settings(options: argparse.Namespace) -> Settings:
-        return Settings.read(given(options, _MODELS_SETTINGS))
-
-    own = add_models(commands, flags, settings)
-    add_download(own, flags)
+    own = add_models(commands, _models_flags, _models_settings)
+    add_download(own, _models_flags)
     own.choices["download"].set_defaults(
-        run=lambda options: download(options, settings(options).downloads_dir)
+        run=lambda options: download(options, _models_settings(options).downloads_dir)
     )
+    add_preprocessors(commands, _models_flags, _models_settings)
+
+
+def _models_flags(parser: argparse.ArgumentParser) -> None:
+    add_flags(parser, Settings, _MODELS_SETTINGS)
+
+
+def _models_settings(options: argparse.Namespace) -> Settings:
+    return Settings.read(given(options, _MODELS_SETTINGS))
 
 
 def _add_bench(commands: Any) -> None:

@@ -31,10 +31,6 @@ from studio.preprocessors.networks import OneNetwork
 from studio.preprocessors.placing import placed, working_size
 from studio.preprocessors.weights import WeightFolders
 
-_HOW_TO_DOWNLOAD = (
-    "The page downloads it at the unit, the API with POST /studio/v1/preprocessors/NAME/download. "
-    "Or choose a preprocessor that needs none."
-)
 KEPT_BYTES = 64 * 2**20
 """Maps made last are kept up to so many bytes."""
 
@@ -108,7 +104,7 @@ class Preprocessors:
                 "or choose another preprocessor."
             )
         if not available.ready:
-            raise InvalidRequest(f"{available.message} {_HOW_TO_DOWNLOAD}")
+            raise InvalidRequest(f"{available.message} {_how_to_download(unit.preprocessor)}")
 
     def of_unit(
         self, unit: ControlInput, image: Image.Image, size: Size, mask: Image.Image | None = None
@@ -193,6 +189,14 @@ class Preprocessors:
                 raise InvalidRequest(available.message)
             map = self._network.run(spec, self._weights.find(spec.weights), pixels, settings)
         return Image.fromarray(map).convert("RGB")
+
+
+def _how_to_download(name: str) -> str:
+    return (
+        "The page downloads it at the unit, the command line with 'studio preprocessors download "
+        f"{name}', the API with POST /studio/v1/preprocessors/{name}/download. Or choose a "
+        "preprocessor that needs none."
+    )
 
 
 def _check(
