@@ -106,34 +106,35 @@ def inpainted_houses(bench, judge, count, strength=1.0):
     }
 
 
-def seams(bench, count, extension=64):
+def seams(bench, count, piece=SIDE, extension=64):
     """For each side the mean absolute gradient across the old border, over that inside the new
     region: over all its lines ("lines"), and over those between two latent cells ("cells").
 
-    The border lies between two cells itself, and this VAE, which learnt from pixel art of 4 × 4
-    pixels, draws steps there in any picture, whole ones too. So it is "cells" that tells a seam.
+    A border at a multiple of 4 (`piece` is the side of the old part) lies between two cells or in
+    the middle of one, and there this VAE, which learnt from pixel art of 4 × 4 pixels, draws steps
+    in any picture, whole ones too. So it is "cells" that tells a seam there, and "lines" elsewhere.
     """
     sides, outside = {}, []
     for side in ("left", "right", "top", "bottom"):
         profiles = []
         for seed, scene in enumerate(scenes(count, 2)):
             upright = side in ("top", "bottom")
-            size = (SIDE, SIDE + extension) if upright else (SIDE + extension, SIDE)
+            size = (piece, piece + extension) if upright else (piece + extension, piece)
             left, top = (extension if side == "left" else 0), (extension if side == "top" else 0)
-            piece = scene.draw(size).crop((left, top, left + SIDE, top + SIDE))
-            task = Outpaint(image=bench.put("input:piece", piece), **{side: extension})
+            old = scene.draw(size).crop((left, top, left + piece, top + piece))
+            task = Outpaint(image=bench.put("input:piece", old), **{side: extension})
             made = bench.picture(task=task, prompt=full_prompt(scene), seed=seed)
             profiles.append(_gradients(made.image, side))
             outside.append(made.outside_mask_max_difference)
         line = np.mean(profiles, axis=0)
-        inside = {"lines": line[SIDE:], "cells": line[SIDE - 1 + CELL :: CELL]}
-        sides[side] = {name: float(line[SIDE - 1] / k.mean()) for name, k in inside.items()}
+        inside = {"lines": line[piece:], "cells": line[piece - 1 + CELL :: CELL]}
+        sides[side] = {name: float(line[piece - 1] / k.mean()) for name, k in inside.items()}
     return {"sides": sides, "outside": max(outside)}
 
 
 def _gradients(image, side):
-    """Mean absolute difference between neighbouring lines of pixels, from the far side of the old
-    part, with number SIDE − 1 across its border, to the end of the new one on `side`."""
+    """Mean absolute difference between each line of pixels and the next, from the far side of the
+    old part to the end of the new one on `side`."""
     pixels = np.asarray(image, np.float32)
     if side in ("top", "bottom"):
         pixels = pixels.transpose(1, 0, 2)
@@ -149,6 +150,7 @@ def parser():
     arguments.add_argument("--count", type=int, default=100, help="scenes to repaint")
     arguments.add_argument("--steps", type=int, default=20)
     arguments.add_argument("--strength", type=float, default=1.0, help="of the inpaint")
+    arguments.add_argument("--piece", type=int, default=SIDE, help="side of what is widened, px")
     arguments.add_argument("--device", default="auto")
     arguments.add_argument("--json", action="store_true")
     return arguments
@@ -161,7 +163,7 @@ def main(argv=None):
     bench, judge = Workbench(options.device, options.steps), Judge.load()
     figures = {
         "inpaint": inpainted_houses(bench, judge, options.count, options.strength),
-        "outpaint": seams(bench, max(1, options.count // 4)),
+        "outpaint": seams(bench, max(1, options.count // 4), options.piece),
     }
     figures["elapsed_s"] = round(time.monotonic() - start, 1)
     if options.json:
