@@ -16,6 +16,7 @@ VIEWER = f"""
     <button type="button" data-view="result" aria-pressed="false">Result</button>
     <button type="button" data-view="compare" aria-pressed="false">Compare</button>
     <button type="button" data-view="difference" aria-pressed="false">Difference</button>
+    <button type="button" data-view="maps" aria-pressed="false" hidden>Map</button>
   </div>
   <div class="stage">
     <div class="frame">

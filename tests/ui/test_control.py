@@ -235,6 +235,36 @@ def test_units_come_back_with_the_settings_of_a_result(visit, served, tmp_path):
     assert page.locator(".unit").count() == 1  # off, not lost
 
 
+def test_the_map_that_led_a_result_is_laid_over_it(visit, served, tmp_path):
+    page = visit()
+    unit = open_units(page)
+    unit.load(edges_picture(tmp_path / "box.png"))
+    unit.choose_net("canny")
+    page.locator("#controls").click()
+    other = Unit(page, 1)
+    other.load(edges_picture(tmp_path / "other.png", (96, 96)))
+    other.choose_net("scribble")
+    unit.wait_for_map("canny")
+    map = unit.map()
+    generate(page)
+    wait_for(page, "finished")
+    id = shown_id(page)
+    page.locator(".views [data-view=maps]").click()
+    over = page.locator(f".over img[src$='/images/{id}/control/1']")
+    over.wait_for()
+    answer = served.http.get(f"/studio/v1/images/{id}/control/1")
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB")), map)
+    assert page.get_by_role("slider", name="Map and result").is_visible()
+    page.get_by_role("button", name="Unit 2", exact=True).click()
+    page.locator(f".over img[src$='/images/{id}/control/2']").wait_for()
+    unit.root.locator("[data-check=on]").evaluate("(box) => box.click()")
+    other.root.locator("[data-check=on]").evaluate("(box) => box.click()")
+    open_tab(page, "text_to_image")
+    generate(page, "without")
+    page.wait_for_function("document.querySelectorAll('.strip .tile').length === 2")
+    assert not page.locator(".views [data-view=maps]").is_visible()
+
+
 def test_a_result_is_sent_to_a_unit_and_back(visit, served):
     page = visit()
     generate(page)

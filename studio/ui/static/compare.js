@@ -1,11 +1,16 @@
-// Over the frame: the picture as it was beside what became of it, parted by a line that is dragged;
-// or a map of what changed.
+// Over the frame: the picture as it was, or a map that led it, beside what became of it, parted by a
+// line that is dragged; or a map of what changed.
 
 import { address } from "./data.js";
 import { make } from "./dom.js";
 
 const PATIENCE_MS = 300;
 const WAITING = { className: "over waiting", textContent: "Looking at what was before" };
+const VIEWS = {
+  compare: { rest: () => "before", alt: "The picture as it was", sides: ["Before", "After"] },
+  difference: { rest: () => "difference", alt: "Map of what changed", sides: null },
+  maps: { rest: (unit) => `control/${unit}`, alt: "The map that led it", sides: ["Map", "Result"] },
+};
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10 };
 
 export class Compare {
@@ -16,12 +21,16 @@ export class Compare {
     this.shown = "";
     this.over = null;
     this.share = 0.5;
+    this.unit = 1; // of those whose maps are shown
   }
 
-  /** Show `view` of `picture`: "compare", "difference", or nothing for any other. */
+  /** Show `view` of `picture`: one of VIEWS, or nothing for any other. */
   async show(view, picture) {
-    const isWanted = picture && (view === "compare" || view === "difference");
-    const wanted = isWanted ? `${view} ${picture.id}` : "";
+    const { rest, alt, sides } = VIEWS[view] ?? {};
+    const units = picture?.request.controls?.length ?? 0;
+    this.unit = Math.min(this.unit, Math.max(1, units));
+    const place = picture && rest ? rest(this.unit) : "";
+    const wanted = place && `${place} ${picture.id}`;
     if (wanted === this.shown) return;
     this.shown = wanted;
     if (!wanted) {
@@ -29,9 +38,8 @@ export class Compare {
       return;
     }
     const image = new Image();
-    const rest = view === "compare" ? "before" : "difference";
-    image.src = address(`${picture.url}/${rest}`);
-    image.alt = view === "compare" ? "The picture as it was" : "Map of what changed";
+    image.src = address(`${picture.url}/${place}`);
+    image.alt = alt;
     image.draggable = false;
     this.remove();
     const waits = () => this.shown === wanted && this.put(make("div", WAITING));
@@ -40,9 +48,26 @@ export class Compare {
     clearTimeout(waiting);
     if (this.shown !== wanted) return;
     this.remove();
-    if (isDecoded) {
-      this.put(view === "compare" ? this.slider(image) : make("div", { className: "over" }, image));
-    } else this.say("The picture before this one cannot be loaded (any more).");
+    if (isDecoded) this.put(sides ? this.slider(image, sides) : make("div", { className: "over" }, image));
+    else this.say(`${alt} cannot be loaded (any more).`);
+    if (view === "maps" && units > 1) this.offerUnits(units, picture);
+  }
+
+  /** Which unit's map is shown. */
+  offerUnits(count, picture) {
+    const button = (unit) =>
+      make("button", {
+        "type": "button",
+        "textContent": `Unit ${unit}`,
+        "aria-pressed": String(unit === this.unit),
+        "onpointerdown": (event) => event.stopPropagation(),
+        "onclick": () => {
+          this.unit = unit;
+          this.show("maps", picture);
+        },
+      });
+    const buttons = Array.from({ length: count }, (_, at) => button(at + 1));
+    this.over?.append(make("div", { className: "over-units" }, ...buttons));
   }
 
   put(over) {
@@ -56,12 +81,12 @@ export class Compare {
     this.over = null;
   }
 
-  slider(image) {
+  slider(image, [before, after]) {
     const line = make("div", {
       className: "divider",
       role: "slider",
       tabIndex: 0,
-      "aria-label": "Before and after",
+      "aria-label": `${before} and ${after.toLowerCase()}`,
       "aria-valuemin": "0",
       "aria-valuemax": "100",
     });
@@ -69,15 +94,15 @@ export class Compare {
       "div",
       { className: "over comparing" },
       image,
-      make("span", { className: "side before", textContent: "Before" }),
-      make("span", { className: "side after", textContent: "After" }),
+      make("span", { className: "side before", textContent: before }),
+      make("span", { className: "side after", textContent: after }),
       line,
     );
     const move = (share) => {
       this.share = Math.min(1, Math.max(0, share));
       over.style.setProperty("--share", this.share);
       line.setAttribute("aria-valuenow", String(Math.round(100 * this.share)));
-      line.setAttribute("aria-valuetext", `${Math.round(100 * this.share)} % before`);
+      line.setAttribute("aria-valuetext", `${Math.round(100 * this.share)} % ${before.toLowerCase()}`);
     };
     bindPointer(over, line, move);
     line.addEventListener("keydown", (event) => {

@@ -37,6 +37,7 @@ export class MapView {
       this.empty(why);
       return;
     }
+    if (!this.image) this.words.textContent = "";
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.next(), WAIT_MS);
   }

@@ -9,7 +9,7 @@ import { Recent } from "./recent.js";
 import { send, takeUp } from "./send.js";
 import { write } from "./store.js";
 import { task } from "./task.js";
-import { allowCompare, onView, showView, view } from "./views.js";
+import { allowCompare, allowMaps, onView, showView, view } from "./views.js";
 import { facts, promise } from "./words.js";
 
 export class Viewer {
@@ -87,6 +87,9 @@ export class Viewer {
     const edited = picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
     this.root.classList.toggle("edited", edited);
     allowCompare(edited);
+    const steered = Boolean(picture?.request.controls?.length);
+    this.root.classList.toggle("steered", steered);
+    allowMaps(steered);
     this.compare.show(view(), picture);
     const { words, isKept } = promise(picture);
     this.promise.hidden = !words;

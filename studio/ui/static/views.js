@@ -10,6 +10,7 @@ const KEPT = ["source", "result"];
 const views = read("views", {});
 const listeners = new Set();
 let canCompare = false;
+let hasMaps = false;
 
 const UNITS = "controlnet"; // a tab of its own for the same task
 const place = () => (isShown(UNITS) ? UNITS : task());
@@ -19,7 +20,7 @@ const hasSource = () => isEditing() || isShown(UNITS);
 export function view() {
   const usual = hasSource() ? "source" : "result";
   const chosen = views[place()] ?? usual;
-  const isThere = chosen === "source" ? hasSource() : chosen === "result" || canCompare;
+  const isThere = { source: hasSource(), maps: hasMaps }[chosen] ?? (chosen === "result" || canCompare);
   return isThere ? chosen : "result";
 }
 
@@ -33,6 +34,13 @@ export function showView(name) {
 export function allowCompare(allowed) {
   if (canCompare === allowed) return;
   canCompare = allowed;
+  tell();
+}
+
+/** Were there maps that led the picture shown? */
+export function allowMaps(allowed) {
+  if (hasMaps === allowed) return;
+  hasMaps = allowed;
   tell();
 }
 
@@ -51,7 +59,8 @@ export function bindViews(root) {
       const name = button.dataset.view;
       button.setAttribute("aria-pressed", String(name === shown));
       if (name === "source") button.textContent = isShown(UNITS) ? "Units" : "Source";
-      button.disabled = !KEPT.includes(name) && !canCompare;
+      if (name === "maps") button.hidden = !hasMaps;
+      button.disabled = !KEPT.includes(name) && name !== "maps" && !canCompare;
       button.title = button.disabled ? "For a picture that was made from another" : "";
     }
   });
