@@ -134,7 +134,8 @@ def build_preprocessors_router(
     router = APIRouter(
         prefix=f"{PREFIX}/preprocessors", tags=["preprocessors"], responses=_REFUSALS
     )
-    looking = threading.BoundedSemaphore(DECODED_AT_ONCE)
+    # Apart, so that nobody's slider waits for somebody's network.
+    quick, slow = threading.BoundedSemaphore(DECODED_AT_ONCE), threading.BoundedSemaphore()
 
     @router.get("")
     def list_preprocessors() -> PreprocessorsBody:
@@ -151,7 +152,7 @@ def build_preprocessors_router(
         """The map of a picture: a PNG, transparent where it has a hole."""
         unit = _unit(name, body)
         size = (body.width, body.height) if body.width and body.height else None
-        with looking:
+        with slow if find(name).weights else quick:
             return png(preview(unit, size, body.mask))
 
     @router.post("/{name}/download")

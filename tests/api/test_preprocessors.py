@@ -184,6 +184,18 @@ class TestUnits:
         assert "a checkpoint" in message
         assert "There are: " in self.refused(served, image=upload, controlnet="nothing")
 
+    @pytest.mark.parametrize("scale", ["NaN", "0", "10", "Infinity", '"much"'])
+    def test_weights_of_units_that_cannot_be(self, served, upload, scale):
+        units = f'[{{"controlnet": "edges", "image": "{upload}", "scale": {scale}}}]'
+        answer = served.http.post("/studio/v1/jobs", content=f'{{"controls": {units}}}')
+        message = refused(answer)
+        assert message.startswith("controls.0.scale: ") and "above 0, up to 2" in message
+
+    def test_too_many(self, served, upload):
+        units = [{"controlnet": "edges", "image": upload}] * 10
+        answer = served.http.post("/studio/v1/jobs", json={"controls": units})
+        assert "10 are too many, at most 8" in refused(answer)
+
     def test_weights_that_are_absent(self, served, upload):
         message = self.refused(served, image=upload, preprocessor="openpose")
         assert "209 MB" in message and "put by hand" in message and "/download" in message
