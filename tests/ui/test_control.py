@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 
 import numpy as np
@@ -147,6 +148,32 @@ def test_what_a_unit_lacks_is_said(visit, served, tmp_path):
     unit.root.locator("[data-check=on]").uncheck()
     page.locator("#generate").click()
     wait_for(page, "finished")
+
+
+_DROP = """
+async ([base64, type, where]) => {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], "dropped.png", { type }));
+  const how = { dataTransfer: data, bubbles: true, cancelable: true };
+  document.querySelector(where).dispatchEvent(new DragEvent("drop", how));
+}
+"""
+
+
+def test_pictures_are_dropped_and_bad_ones_refused(visit, tmp_path):
+    page = visit()
+    unit = open_units(page)
+    data = base64.b64encode(edges_picture(tmp_path / "box.png", (64, 96)).read_bytes()).decode()
+    page.evaluate(_DROP, [base64.b64encode(b"no picture").decode(), "image/png", ".unit-picture"])
+    lack = unit.root.locator(".unit-lack")
+    page.wait_for_function("document.querySelector('.unit-lack').textContent.includes('picture')")
+    assert "not a picture" in lack.inner_text()
+    page.evaluate(_DROP, [data, "image/png", ".unit-picture"])
+    assert unit.picture().shape == (96, 64, 3)
+    page.locator("#controls").click()
+    page.evaluate(_DROP, [data, "image/png", ".viewer"])  # beside: for the one that has none
+    assert Unit(page, 1).picture().shape == (96, 64, 3)
 
 
 def test_only_nets_of_the_checkpoints_family_can_be_chosen(visit):

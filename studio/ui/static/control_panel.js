@@ -41,6 +41,7 @@ class Panel {
     this.button.addEventListener("click", () => units.add());
     this.bindFiles();
     units.onUnits((id) => this.changed(id));
+    units.onLack((id) => this.reveal(id));
     onPreprocessors(() => this.changed(null));
     onFit(() => this.changed(null));
     onChange((name) => SIZES.includes(name) && this.showUnits());
@@ -100,6 +101,12 @@ class Panel {
     if (isStage && units.units().length === 0) units.add();
     if (isStage || units.units().length) this.learn();
     this.showUnits();
+  }
+
+  /** Bring a unit into sight. */
+  reveal(id) {
+    this.root.closest(".group.folded")?.querySelector(".group-head").click();
+    this.views.get(id)?.element.scrollIntoView({ block: "nearest" });
   }
 
   /** What there is to choose from is asked for when somebody is about to choose. */

@@ -254,6 +254,7 @@ export class UnitView {
     const words = this.find("[data-act=model] span");
     words.textContent = unit.controlnet ?? "Choose";
     words.title = unit.controlnet ?? "";
+    this.find("[data-act=model]").setAttribute("aria-label", `ControlNet: ${words.textContent}`);
     const ref = modelNamed("controlnet", unit.controlnet);
     const isGone = isKnown() && unit.controlnet && !ref;
     const foreign = ref ? unfit(ref, familyOf(value("checkpoint"))) : "";

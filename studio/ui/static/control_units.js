@@ -8,7 +8,7 @@ import { onSource, sourceOf } from "./source.js";
 import { isShown, onTab } from "./tabs.js";
 import { isEditing, onTask, task } from "./task.js";
 
-export const MOST = 4;
+export const MOST = 4; // to be added by hand; a request may bring more
 
 const FRESH = {
   on: true,
@@ -42,8 +42,9 @@ const SENT = [
 ];
 
 const listeners = new Set();
+const lackListeners = new Set();
 let last = 0;
-let all = read("units", []).slice(0, MOST).map(made);
+let all = read("units", []).map(made);
 let saving = 0;
 
 function made(part) {
@@ -57,6 +58,11 @@ export const unit = (id) => all.find((one) => one.id === id);
 /** Call `listener(id)` after every change of a unit, `listener(null)` when the list changed. */
 export function onUnits(listener) {
   listeners.add(listener);
+}
+
+/** Call `listener(id)` when a unit keeps a picture from being asked for. */
+export function onLack(listener) {
+  lackListeners.add(listener);
 }
 
 function tell(id) {
@@ -127,6 +133,7 @@ export async function ready() {
     const why = lacks(one);
     if (!why) continue;
     change(one.id, { folded: false });
+    for (const listener of lackListeners) listener(one.id);
     throw new Error(`ControlNet unit ${all.indexOf(one) + 1}: ${why}`);
   }
   if (isShown("controlnet") && acting().length === 0) {
@@ -150,7 +157,7 @@ export function take(controls) {
     tell(null);
     return;
   }
-  all = controls.slice(0, MOST).map((sent) => {
+  all = controls.map((sent) => {
     const { image, mask, ...rest } = sent;
     const place = (ref) => (ref ? { image: ref, url: null, width: 0, height: 0 } : null);
     return made({ ...rest, settings: { ...rest.settings }, picture: place(image), follows: !image, mask: place(mask) });
