@@ -75,6 +75,33 @@ def test_two_units_give_the_same_bytes_everywhere(serve, nets, scene, capsys):
     assert [unit["image"] for unit in kept] == [upload, upload]
 
 
+def test_a_unit_that_follows_the_picture_to_repaint(serve, nets, scene, capsys):
+    """Only the masked part is drawn, led by the edges of that part; the rest keeps its bytes."""
+    served = serve(real_engine=True, models_dir=(nets,), device="cpu")
+    mask = Image.new("L", scene.size)
+    mask.paste(255, (60, 50, 110, 100))
+    mask.save("mask.png")
+    names = {}
+    for name in ("scene", "mask"):
+        with open(f"{name}.png", "rb") as file:
+            names[name] = served.http.post("/studio/v1/uploads", content=file.read()).json()["ref"]
+    task = {"kind": "inpaint", "image": names["scene"], "mask": names["mask"]}
+    unit = {"controlnet": "edges", "preprocessor": "canny"}
+    id = served.submit(**FEW, task=task | {"area": "only_masked"}, controls=[unit])
+    [image] = served.wait_until(id, "finished", "failed")["images"]
+    assert image["outside_mask_max_difference"] == 0
+    by_http = opened(served.http.get(image["url"]).content)
+    assert by_http.size == scene.size
+    assert opened(served.http.get(image["url"] + "/control/1").content).size == SIZE
+
+    request = [part for name, value in FEW.items() for part in (f"--{name}", str(value))]
+    task = ["--init-image", "scene.png", "--mask", "mask.png", "--area", "only_masked"]
+    flags = [*request, *task, "--control", "controlnet=edges,preprocessor=canny"]
+    assert main(["generate", "--json", *flags]) == 0
+    [path] = json.loads(capsys.readouterr().out)["images"]
+    assert Image.open(path).tobytes() == by_http.tobytes()
+
+
 def by_command_line(*flags, capsys, low):
     """(paths, infotexts). `low` is appended to the first unit."""
     first, unit, *others = flags
