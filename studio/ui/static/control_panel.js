@@ -83,8 +83,14 @@ class Panel {
     this.showUnits();
   }
 
+  /** Soon, and once for all that happens together, as when a tab opens. */
   showUnits() {
-    for (const view of this.views.values()) view.show();
+    if (this.isAsked) return;
+    this.isAsked = true;
+    queueMicrotask(() => {
+      this.isAsked = false;
+      for (const view of this.views.values()) view.show();
+    });
   }
 
   showFoot() {

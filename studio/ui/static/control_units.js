@@ -179,8 +179,13 @@ async function complete({ id, picture, mask }) {
 export const pictureOf = (one) =>
   one.picture ?? (one.follows && isEditing() ? sourceOf(task()) : null);
 
-/** What its maps show, if that is known: a name of CONTROL_TYPES. */
-export const typeOf = (one) => one.union_type ?? typesOf(one.controlnet)[0] ?? null;
+/** What its maps show, if that is known: a name of CONTROL_TYPES. Of a net that reads several the
+ * preprocessor says which. */
+export function typeOf(one) {
+  const types = typesOf(one.controlnet);
+  if (types.length === 1) return types[0];
+  return one.union_type ?? (preprocessor(one.preprocessor)?.group || null);
+}
 
 for (const one of all) complete(one);
 onTask(() => tell(null));
