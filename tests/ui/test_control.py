@@ -47,7 +47,7 @@ def test_a_picture_steers_and_is_seen_beside_generate(visit, served, tmp_path):
     assert set(np.unique(unit.map())) == {0, 255}
     unit.set("scale", 0.8)
     unit.set("end", 0.6)
-    assert badges(page) == ["Unit 1 Canny · weight 0.8"]
+    assert badges(page) == ["Unit 1 Canny 0.8"]
     generate(page)
     wait_for(page, "finished")
     assert view(page) == "result"
@@ -229,7 +229,7 @@ def test_units_survive_a_reload_and_are_no_more_than_four(visit, served, tmp_pat
     page.locator("body.ready").wait_for()
     assert page.locator(".unit").count() == 4
     first.wait_for_map("canny")
-    assert badges(page) == ["Unit 1 Canny · weight 1"]
+    assert badges(page) == ["Unit 1 Canny 1"]
     assert second.number("start").input_value() == "0.49"
     first.act("remove").click()
     assert page.locator(".unit").count() == 3
@@ -347,7 +347,7 @@ def test_the_panel_serves_the_tabs_that_begin_with_a_picture(visit, served):
     open_tab(page, "text_to_image")  # which begins with no picture
     assert badges(page) == []
     Canvas(page, "image_to_image")
-    assert badges(page) == ["Unit 1 Canny · weight 1"]
+    assert badges(page) == ["Unit 1 Canny 1"]
 
 
 def test_phone(visit, tmp_path):

@@ -2,7 +2,7 @@
 // cross that takes it off.
 
 import { acting, change, lacks, onUnits, units } from "./control_units.js";
-import { summary } from "./control_unit.js";
+import { shows } from "./control_unit.js";
 import { icon, make } from "./dom.js";
 import { field, onChange, value } from "./form.js";
 import { onRounds, roundsWanted, setRounds } from "./loop.js";
@@ -47,7 +47,7 @@ function unitBadge(unit) {
   const name = `Unit ${units().indexOf(unit) + 1}`;
   const why = lacks(unit);
   const remove = () => change(unit.id, { on: false });
-  return badge(name, why ? "incomplete" : summary(unit), why || `ControlNet ${unit.controlnet}`, remove);
+  return badge(name, why ? "incomplete" : `${shows(unit)} ${unit.scale}`, why || `ControlNet ${unit.controlnet}`, remove);
 }
 
 function loraBadge(use) {

@@ -371,10 +371,14 @@ function modelOptions() {
   return options.sort((a, b) => Boolean(a.why) - Boolean(b.why));
 }
 
-/** A unit in a few words: "Canny · weight 0.8". */
-export function summary(unit) {
-  if (!unit.on) return "off";
+/** What the unit's map shows, else which ControlNet it has: "Canny". */
+export function shows(unit) {
   const type = units.typeOf(unit);
-  const what = type ? types.typeTitle(type) : unit.controlnet;
-  return [what, `weight ${unit.scale}`].filter(Boolean).join(" · ");
+  return type ? types.typeTitle(type) : unit.controlnet;
+}
+
+/** A unit in a few words. */
+function summary(unit) {
+  if (!unit.on) return "off";
+  return [shows(unit), `weight ${unit.scale}`].filter(Boolean).join(" · ");
 }
