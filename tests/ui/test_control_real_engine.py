@@ -106,6 +106,37 @@ def test_edges_lead_a_picture_and_a_second_unit_joins(browser, served):
     context.close()
 
 
+@pytest.mark.skipif(
+    not (assets_dir() / "models" / f"{PREFIX}-scribble").is_dir(),
+    reason="the ControlNet for scribbles does not come with this checkout",
+)
+@pytest.mark.parametrize("left", [0.08, 0.62])
+def test_a_drawn_scribble_says_where_the_house_stands(browser, served, left):
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(f"{served.url}#controlnet")
+    page.locator("body.ready").wait_for()
+    set_number(page, "steps", 12)
+    set_number(page, "seed", 5)
+    unit = Unit(page)
+    unit.choose_net(f"{PREFIX}-scribble")
+    unit.act("draw").click()
+    sheet = Sheet(page)
+    right, middle = left + 0.3, left + 0.15
+    sheet.line((left, 0.5), (right, 0.5), (right, 0.8), (left, 0.8), (left, 0.5))
+    sheet.line((left, 0.5), (middle, 0.32), (right, 0.5))
+    sheet.use()
+    generate(page, "a red house on a meadow by day")
+    wait_for(page, "finished")
+    [job] = served.studio.queue.jobs()
+    red, green, blue = np.asarray(job.pictures[0].image).astype(int).transpose(2, 0, 1)
+    across = np.nonzero((red > green + 60) & (red > blue + 60))[1] / red.shape[1]
+    assert len(across) > 300
+    assert left - 0.05 < across.mean() < right + 0.05
+    context.close()
+
+
 def _wait_for_results(page, count: int) -> None:
     page.wait_for_function(
         "count => document.querySelectorAll('.strip .tile[data-id]').length === count", arg=count

@@ -17,11 +17,12 @@ PREFIX = "picturebook-controlnet"
 
 
 def nets(folder: Path) -> Path:
-    """A models folder with ControlNets for picturebook by their types' names, of which only the
-    names differ, and one for another family."""
-    shipped = assets_dir() / "models" / f"{PREFIX}-canny"
+    """A models folder with ControlNets that do not come with picturebook: for each other type one
+    that differs from the one for edges in its name alone, and one for another family."""
+    models = assets_dir() / "models"
     for kind in ("scribble", "segmentation", "depth"):
-        shutil.copytree(shipped, folder / f"{PREFIX}-{kind}")
+        if not (models / f"{PREFIX}-{kind}").is_dir():
+            shutil.copytree(models / f"{PREFIX}-canny", folder / f"{PREFIX}-{kind}")
     files.write(folder / "foreign-canny.safetensors", files.controlnet())
     return folder
 
