@@ -98,7 +98,7 @@ def _drawn(scenes, size):
     return pictures, torch.from_numpy(labels).long()
 
 
-def train_segmenter(vae, native=128, minutes=3.0, scenes=4000):
+def train_segmenter(vae, native=128, minutes=4.5, scenes=3200):
     """A trained Segmenter. `minutes` is the budget of the training, the drawing comes on top;
     every third picture has been through the `vae`."""
     torch.manual_seed(SEED)
@@ -116,7 +116,7 @@ def train_segmenter(vae, native=128, minutes=3.0, scenes=4000):
     optimizer = Optimizer([segmenter], 2e-3, 0.02, ("head", "down.0.0"))
     # Small things count more than their few pixels.
     share = torch.bincount(labels.flatten(), minlength=len(CLASSES)) / labels.numel()
-    weight = (share + 1e-4) ** -0.5
+    weight = (share + 1e-3) ** -0.3
     start, step = time.monotonic(), 0
     while (spent := (time.monotonic() - start) / (60 * minutes)) < 1:
         rows = torch.randint(len(pictures), (BATCH,))

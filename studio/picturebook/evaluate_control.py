@@ -186,7 +186,7 @@ def parser():
     arguments.add_argument("--judge", type=Path, default=JUDGE_DIR)
     arguments.add_argument("--segmenter", type=Path, default=SEGMENTER_PATH)
     arguments.add_argument("--retrain-segmenter", action="store_true", help="train it anew")
-    arguments.add_argument("--segmenter-minutes", type=float, default=3)
+    arguments.add_argument("--segmenter-minutes", type=float, default=4.5)
     arguments.add_argument("--count", type=int, default=200, help="scenes")
     arguments.add_argument("--steps", type=int, default=15)
     arguments.add_argument("--guidance", type=float, default=5.0)
