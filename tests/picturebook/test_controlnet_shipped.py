@@ -11,8 +11,15 @@ from studio.models.catalog import Catalog
 from studio.models.loader import read
 from studio.picturebook import control_maps, data
 from studio.picturebook.control_net import MODELS, folder_of
+from studio.picturebook.control_segmenter import (
+    SEGMENTER_PATH,
+    Segmenter,
+    confusion,
+    mean_iou,
+)
 from studio.picturebook.evaluate import load_parts
 from studio.picturebook.evaluate_control import as_bytes, edge_f1, load_controlnet, pictures_of
+from studio.picturebook.train_vae import to_tensor
 
 SHIPPED = [kind for kind in control_maps.KINDS if folder_of(kind).is_dir()]
 
@@ -47,13 +54,52 @@ def test_the_studio_finds_and_reads_it_as_diffusers_does(kind):
     assert all(torch.equal(found[name], value) for name, value in net.state_dict().items())
 
 
-def test_pictures_follow_the_edges_of_the_map():
+@pytest.fixture(scope="module")
+def drawn():
+    """Six unseen scenes, the model's parts, and a function from a kind (None: no control) to the
+    pictures of the scenes that it leads to."""
     parts, scenes = load_parts(), [data.unseen_scene(k) for k in range(6)]
-    maps = np.stack([control_maps.plain_map("canny", scene, (128, 128)) for scene in scenes])
     options = argparse.Namespace(batch=6, steps=8, guidance=5.0, device="cpu", scale=1.0)
-    f1 = []
-    for net in (load_controlnet(folder_of("canny")), None):
-        pictures = as_bytes(pictures_of(parts, scenes, maps, net, options))
-        pairs = zip(pictures, maps[..., 0], strict=True)
-        f1.append(np.mean([edge_f1(control_maps.canny(p)[..., 0], wanted) for p, wanted in pairs]))
-    assert f1[0] > 0.55 and f1[0] > 1.5 * f1[1], f1
+    made = {}
+
+    def pictures(kind):
+        if kind not in made:
+            maps = net = None
+            if kind:
+                maps = np.stack([control_maps.plain_map(kind, s, (128, 128)) for s in scenes])
+                net = load_controlnet(folder_of(kind))
+            made[kind] = pictures_of(parts, scenes, maps, net, options)
+        return made[kind]
+
+    return scenes, pictures
+
+
+def test_pictures_follow_the_edges_of_the_map(drawn):
+    scenes, pictures = drawn
+    wanted = [control_maps.plain_map("canny", scene, (128, 128))[..., 0] for scene in scenes]
+
+    def f1(kind):
+        found = [control_maps.canny(p)[..., 0] for p in as_bytes(pictures(kind))]
+        return np.mean([edge_f1(*pair) for pair in zip(found, wanted, strict=True)])
+
+    assert f1("canny") > 0.55 and f1("canny") > 1.5 * f1(None)
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "scribble"])
+def test_what_the_map_shows_is_where_the_map_shows_it(kind, drawn):
+    scenes, pictures = drawn
+    truth = np.stack([scene.segmentation((128, 128)) for scene in scenes])
+    segmenter = Segmenter.load()
+
+    def iou(kind):
+        return mean_iou(confusion(truth, segmenter.read(pictures(kind))))
+
+    assert iou(kind) > 1.15 * iou(None)
+
+
+def test_the_segmenter_knows_drawn_scenes():
+    scenes = [data.unseen_scene(k) for k in range(16)]
+    pictures = to_tensor(np.stack([np.asarray(scene.draw((128, 128))) for scene in scenes]))
+    truth = np.stack([scene.segmentation((128, 128)) for scene in scenes])
+    assert mean_iou(confusion(truth, Segmenter.load().read(pictures))) > 0.65
+    assert SEGMENTER_PATH.stat().st_size < 1.5e6
