@@ -180,7 +180,9 @@ def parser():
     """The command line."""
     arguments = argparse.ArgumentParser(prog="python -m studio.picturebook.evaluate_control")
     arguments.description = __doc__.partition("\n")[0]
-    arguments.add_argument("kind", nargs="*", choices=[*control_maps.KINDS, []], help="all if none")
+    arguments.add_argument(
+        "--kind", action="append", choices=control_maps.KINDS, help="repeatable; all if none"
+    )
     arguments.add_argument("--model", type=Path, default=MODEL_DIR)
     arguments.add_argument("--folders", help=f"ControlNets, {{}} is the kind; default in {MODELS}")
     arguments.add_argument("--judge", type=Path, default=JUDGE_DIR)
