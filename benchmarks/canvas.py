@@ -18,23 +18,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from common import served
 from PIL import Image
-
-try:
-    from playwright.sync_api import Browser, Page, sync_playwright
-except ModuleNotFoundError:
-    raise SystemExit("This needs playwright: pip install '.[test]'") from None
+from playwright.sync_api import Browser, Page
 
 GOALS = {
     "1536x1024": {"stroke_to_screen_ms": 16, "submit_s": 0.5},
@@ -80,41 +71,12 @@ def main() -> None:
 
 
 def _measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, float]]:
-    command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser"]
-    server = subprocess.Popen(
-        [*command, "--data-dir", str(folder / "data")], stdout=subprocess.PIPE, text=True
-    )
-    chromium = os.environ.get("STUDIO_CHROMIUM") or shutil.which("chromium")
-    try:
-        address = _ready(server)
-        while _fetch(address, "healthz")["state"] != "warm":  # until then the model is being loaded
-            time.sleep(0.05)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium or shutil.which("google-chrome"),
-                args=["--no-sandbox", "--disable-background-networking"],
-            )
-            _at_size(browser, address, folder, "512x512", options)  # warms the browser up
-            report = {}
-            for size in options.sizes.split(","):
-                report[size] = _at_size(browser, address, folder, size, options)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(30)
-    return report
-
-
-def _ready(server: subprocess.Popen) -> str:
-    for line in server.stdout:
-        if "ready at" in line:
-            return line.split("ready at")[1].strip().rstrip("/")
-    raise SystemExit("The studio ended before it was ready.")
-
-
-def _fetch(address: str, path: str) -> dict:
-    with urllib.request.urlopen(f"{address}/{path}") as answer:
-        return json.load(answer)
+    with served.studio(folder / "data") as studio, served.chromium() as browser:
+        _at_size(browser, studio.address, folder, "512x512", options)  # warms the browser up
+        return {
+            size: _at_size(browser, studio.address, folder, size, options)
+            for size in options.sizes.split(",")
+        }
 
 
 def _at_size(

@@ -11,10 +11,7 @@ drawing back into the picture, and checking that nothing else has changed. The s
 from __future__ import annotations
 
 import io
-import logging
-import tempfile
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -43,12 +40,7 @@ STRENGTH = 0.75
 
 
 def main() -> None:
-    flags = drawing.options(__doc__, ROWS)
-    logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as folder:
-        selection = Selection(drawing.checkpoint(flags.model, Path(folder)))
-        manager = ModelManager(flags.device, flags.dtype)
-        drawing.report(flags, manager, ROWS, _pairs(selection, manager, flags.steps))
+    drawing.compare(__doc__, ROWS, _pairs)
 
 
 def _pairs(

@@ -12,22 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
+from common import served
 from PIL import Image
-
-try:
-    from playwright.sync_api import Page, sync_playwright
-except ModuleNotFoundError:
-    raise SystemExit("This needs playwright: pip install '.[test]'") from None
+from playwright.sync_api import Page
 
 _CLICK_AND_WAIT = """
 async () => {
@@ -79,25 +70,21 @@ def main() -> None:
 
 
 def _measure(folder: Path, repeats: int) -> dict:
-    command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser"]
-    started_s = time.monotonic()
-    server = subprocess.Popen(
-        [*command, "--data-dir", str(folder)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        address = _ready(server)
-        ready_s = time.monotonic() - started_s
-        while _fetch(address, "healthz")["state"] != "warm":
-            time.sleep(0.05)
-        warm_s = time.monotonic() - started_s
-        overheads, first_paint_s, maps_ms = _in_chromium(address, repeats, folder)
-    finally:
-        server.terminate()
-        server.wait(30)
+    with served.studio(folder) as studio, served.chromium() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(studio.address)
+        page.locator("#generate").wait_for()
+        page.get_by_label("Prompt", exact=True).first.fill("a red house on a meadow at sunset")
+        paint_ms = page.evaluate(
+            "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1000"
+        )
+        _overhead_s(page, studio)
+        overheads = [_overhead_s(page, studio) for _ in range(repeats)]
+        maps_ms = _maps_ms(page, folder / "noise.png", repeats)
     return {
-        "studio_to_ready_s": round(ready_s, 2),
-        "studio_to_model_warm_s": round(warm_s, 2),
-        "first_contentful_paint_s": round(first_paint_s, 3),
+        "studio_to_ready_s": round(studio.ready_s, 2),
+        "studio_to_model_warm_s": round(studio.warm_s, 2),
+        "first_contentful_paint_s": round(paint_ms / 1000, 3),
         "overhead_median_s": round(statistics.median(overheads), 3),
         "overhead_max_s": round(max(overheads), 3),
         "map_median_ms": round(statistics.median(maps_ms), 1),
@@ -106,45 +93,10 @@ def _measure(folder: Path, repeats: int) -> dict:
     }
 
 
-def _ready(server: subprocess.Popen) -> str:
-    for line in server.stdout:
-        if "ready at" in line:
-            return line.split("ready at")[1].strip().rstrip("/")
-    raise SystemExit("The studio ended before it was ready.")
-
-
-def _fetch(address: str, path: str) -> dict:
-    with urllib.request.urlopen(f"{address}/{path}") as answer:
-        return json.load(answer)
-
-
-def _in_chromium(
-    address: str, repeats: int, folder: Path
-) -> tuple[list[float], float, list[float]]:
-    chromium = os.environ.get("STUDIO_CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium or shutil.which("google-chrome"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(address)
-        page.locator("#generate").wait_for()
-        page.get_by_label("Prompt", exact=True).first.fill("a red house on a meadow at sunset")
-        paint_ms = page.evaluate(
-            "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1000"
-        )
-        _overhead_s(page, address)
-        overheads = [_overhead_s(page, address) for _ in range(repeats)]
-        maps_ms = _maps_ms(page, folder / "noise.png", repeats)
-        browser.close()
-    return overheads, paint_ms / 1000, maps_ms
-
-
-def _overhead_s(page: Page, address: str) -> float:
+def _overhead_s(page: Page, studio: served.Served) -> float:
     seen = page.evaluate(_CLICK_AND_WAIT)
     assert "/images/" in seen["shown"], "no picture came within two minutes"
-    newest = _fetch(address, "studio/v1/jobs")[-1]
+    newest = studio.fetch("studio/v1/jobs")[-1]
     page.locator(".viewer[data-state=finished]").wait_for()
     return seen["waited_s"] - newest["elapsed_s"]
 

@@ -9,10 +9,7 @@ Every ratio is the median over repeats of ours / baseline, the two timed in turn
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from functools import partial
-from pathlib import Path
 
 import torch
 from common import drawing
@@ -34,12 +31,7 @@ ROWS = {
 
 
 def main() -> None:
-    flags = drawing.options(__doc__, ROWS)
-    logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as folder:
-        selection = Selection(drawing.checkpoint(flags.model, Path(folder)))
-        manager = ModelManager(flags.device, flags.dtype)
-        drawing.report(flags, manager, ROWS, _pairs(selection, manager, flags.steps))
+    drawing.compare(__doc__, ROWS, _pairs)
 
 
 def _pairs(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,7 @@ import torch
 
 from common import models, pairs
 from studio.domain.events import Finished
-from studio.domain.refs import ModelRef
+from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import WantsPreview, never
 from studio.engine.stable_diffusion import StableDiffusionEngine
@@ -23,6 +25,19 @@ from studio.models.loader import Models
 from studio.models.manager import ModelManager
 
 Work = Callable[[], None]
+
+
+def compare(
+    doc: str, rows: Mapping[str, str], make: Callable[..., dict[str, tuple[Work, Work]]]
+) -> None:
+    """A whole benchmark: flags, models and report. `make(selection, manager, steps)` gives, by the
+    names of `rows`, what is compared: ours and the baseline."""
+    flags = options(doc, rows)
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory() as folder:
+        selection = Selection(checkpoint(flags.model, Path(folder)))
+        manager = ModelManager(flags.device, flags.dtype)
+        report(flags, manager, rows, make(selection, manager, flags.steps))
 
 
 def options(doc: str, rows: Mapping[str, str]) -> argparse.Namespace:

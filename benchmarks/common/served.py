@@ -1,0 +1,78 @@
+"""A studio as a user starts it, and a real Chromium to look at it with.
+
+The browser is `STUDIO_CHROMIUM`, `chromium` or `google-chrome`; needs playwright.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+try:
+    from playwright.sync_api import Browser, sync_playwright
+except ModuleNotFoundError:
+    raise SystemExit("This needs playwright: pip install '.[test]'") from None
+
+
+@dataclass(frozen=True)
+class Served:
+    """A studio that answers at `address`; seconds from its start to that, and to a warm model."""
+
+    address: str
+    ready_s: float
+    warm_s: float
+
+    def fetch(self, path: str) -> dict:
+        return _fetch(self.address, path)
+
+
+@contextmanager
+def studio(data_dir: Path) -> Iterator[Served]:
+    """A studio with its model loaded; ended on leaving."""
+    command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser"]
+    started_s = time.monotonic()
+    server = subprocess.Popen(
+        [*command, "--data-dir", str(data_dir)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        address = _address(server)
+        ready_s = time.monotonic() - started_s
+        while _fetch(address, "healthz")["state"] != "warm":  # no event tells of it
+            time.sleep(0.05)
+        yield Served(address, ready_s, time.monotonic() - started_s)
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    path = os.environ.get("STUDIO_CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path or shutil.which("google-chrome"),
+            args=["--no-sandbox", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+def _address(server: subprocess.Popen) -> str:
+    for line in server.stdout:
+        if "ready at" in line:
+            return line.split("ready at")[1].strip().rstrip("/")
+    raise SystemExit("The studio ended before it was ready.")
+
+
+def _fetch(address: str, path: str) -> dict:
+    with urllib.request.urlopen(f"{address}/{path}") as answer:
+        return json.load(answer)
