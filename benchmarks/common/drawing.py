@@ -108,6 +108,8 @@ def report(
             one, other = (partial(pairs.seconds, draw) for draw in (ours, baseline))
             times = pairs.compare(one, other, flags.repeats, flags.warmup)
             rows.append({"name": names[name], **times})
+    if not rows:
+        raise SystemExit(f"Row {flags.row} compares a thing with itself here; choose another.")
     told = {
         "model": flags.model,
         "device": devices.describe(manager.device),
