@@ -205,9 +205,53 @@ _FORMS = (_sentence, _scenery_first, _sky_first, _style_first, _tags, _few)
 _CHANCE = (0.44, 0.12, 0.12, 0.10, 0.14, 0.08)
 
 
+def _view(facts, rng):
+    """A meadow under a sunset sky with clouds, watercolor."""
+    scene = facts.scene
+    sky = _pick(rng, _SKY[scene.sky]) if facts.sky else ""
+    words = _words(_pick(rng, _PLACE_NOUN[scene.ground]), sky)
+    return _words(words, facts.with_extras()) + facts.style_tail()
+
+
+def _view_of_style(facts, rng):
+    """A watercolor of the sea at night with the moon."""
+    facts.style = False
+    return _words(_pick(rng, _STYLE_HEAD[facts.scene.style]), _view(facts, rng))
+
+
+def _extras_first(facts, rng):
+    """Mountains and a moon at night in the snow; the view if there are no extras to tell."""
+    scene, phrases = facts.scene, facts.extra_phrases()
+    if not phrases:
+        return _view(facts, rng)
+    where = [
+        _pick(rng, _GROUND[scene.ground]) if facts.ground else "",
+        _pick(rng, _SKY[scene.sky]) if facts.sky else "",
+    ]
+    if rng.random() < 0.5:
+        where.reverse()
+    return _words(_join(phrases), *where) + facts.style_tail()
+
+
+def _few_of_scenery(facts, rng):
+    """One or two words: "mountains", "night, sea"."""
+    scene = facts.scene
+    pool = [scene.ground, _pick(rng, _SKY_TAG[scene.sky]), *(2 * scene.extras)]
+    chosen = rng.choice(len(pool), size=int(rng.integers(1, 3)), replace=False)
+    return ", ".join(dict.fromkeys(pool[int(k)] for k in chosen))
+
+
+_SCENERY_FORMS = (_view, _view_of_style, _extras_first, _tags, _few_of_scenery)
+_SCENERY_CHANCE = (0.4, 0.1, 0.15, 0.15, 0.2)
+
+
 def write(scene, rng):
-    """A caption of `scene`, chosen with `rng` (numpy Generator)."""
-    form = _FORMS[int(rng.choice(len(_FORMS), p=_CHANCE))]
+    """A caption of `scene`, chosen with `rng` (numpy Generator); "" says nothing of it.
+
+    Scenes without objects have forms of their own.
+    """
+    forms = (_FORMS, _CHANCE) if scene.items else (_SCENERY_FORMS, _SCENERY_CHANCE)
+    form = forms[0][int(rng.choice(len(forms[0]), p=forms[1]))]
     return form(_Facts(scene, rng), rng)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from studio.picturebook.world import TRAINED, Scene
 
 SEED = 2024
+BARE_EVERY = 8  # every such scene of a bucket has no object, so that scenery alone is learnt too
 # Sizes (width, height) at a native size of 128, and how many of every 16 scenes have each.
 BUCKETS = (
     ((128, 128), 7), ((160, 128), 2), ((128, 160), 2), ((160, 96), 1), ((96, 160), 1),
@@ -28,7 +29,8 @@ def bucket_counts(total):
 
 def training_scene(bucket, index):
     """Scene number `index` of a bucket; never one with a held-out (colour, object) pair."""
-    return Scene.random(np.random.default_rng((SEED, bucket, index)), pairs=TRAINED)
+    count = 0 if index % BARE_EVERY == BARE_EVERY - 1 else None
+    return Scene.random(np.random.default_rng((SEED, bucket, index)), pairs=TRAINED, count=count)
 
 
 def unseen_scene(index, **choices):
@@ -56,7 +58,7 @@ def draw_training_set(folder, native, total, processes=None, report=print):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    done = folder / f"drawn-{native}-{total}"
+    done = folder / f"drawn-{native}-{total}-{BARE_EVERY}"
     if not done.exists():
         jobs = []
         pairs = zip(bucket_sizes(native), bucket_counts(total), strict=True)

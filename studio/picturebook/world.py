@@ -76,8 +76,8 @@ class Scene:
     def random(cls, rng, *, pairs=PAIRS, count=None):
         """A scene drawn with `rng` (numpy Generator).
 
-        `pairs` are the (colour, object) pairs allowed, `count` (1..3) the number of objects,
-        random if None: three fifths of the scenes have one.
+        `pairs` are the (colour, object) pairs allowed, `count` (0..3) the number of objects,
+        random from 1 to 3 if None: three fifths of the scenes have one.
         """
         sky, ground = _pick(rng, SKIES), _pick(rng, GROUNDS)
         style = STYLES[rng.choice(3, p=[0.44, 0.28, 0.28])]

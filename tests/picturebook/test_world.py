@@ -155,11 +155,12 @@ def test_articles_are_right_for_every_pair():
         assert captions.noun(item) == f"{'an' if colour == 'orange' else 'a'} {colour} {name}"
 
 
-def test_captions_are_true_and_grammatical():
+@pytest.mark.parametrize("count", [None, 0], ids=["objects", "scenery"])
+def test_captions_are_true_and_grammatical(count):
     rng = np.random.default_rng(5)
     words_of = {"left": "left", "right": "right", "center": "cente?r|middle"}
     for seed in range(1500):
-        scene = scene_of(seed)
+        scene = scene_of(seed, count=count)
         text = scene.caption(rng)
         assert text == text.strip() and "  " not in text and " ," not in text, text
         assert not re.search(r"\ba [aeiou]|\ban [^aeiou]", text), text
@@ -210,6 +211,13 @@ def test_training_scenes_never_show_a_held_out_pair():
         for index in range(300):
             for item in data.training_scene(bucket, index).items:
                 assert (item.colour, item.object) not in HELD_OUT
+
+
+def test_some_training_scenes_are_scenery_alone():
+    bare = [data.training_scene(0, index).items == () for index in range(80)]
+    assert sum(bare) == 80 // data.BARE_EVERY
+    lone = {data.training_scene(0, 7).caption(np.random.default_rng(k)) for k in range(100)}
+    assert len(lone) > 20 and not any(word in text for word in OBJECTS for text in lone)
 
 
 def test_buckets_reach_from_two_to_one_to_one_to_two_on_the_latent_grid():
