@@ -11,15 +11,18 @@ from PIL import Image
 
 from studio.app import create_app
 from studio.engine.fake import FakeEngine
+from tests.models import files
 from tests.ui.painting import Canvas
 from tests.ui.units import PREFIX, Unit, edges_picture, nets
-from tests.ui.using import generate, open_tab, send_to, shown_id, status, view, wait_for
+from tests.ui.using import generate, open_tab, pick, send_to, shown_id, status, view, wait_for
 
 
 @pytest.fixture
 def served(serve, tmp_path):
-    """With ControlNets, and an engine that draws at once."""
-    return serve(FakeEngine(step_s=0.005), app=create_app, models_dir=(nets(tmp_path / "nets"),))
+    """With ControlNets, a checkpoint that none of them fits, and an engine that draws at once."""
+    folder = nets(tmp_path / "nets")
+    files.write(folder / "lonely.safetensors", files.checkpoint(1024))
+    return serve(FakeEngine(step_s=0.005), app=create_app, models_dir=(folder,))
 
 
 def open_units(page) -> Unit:
@@ -100,8 +103,21 @@ _SLIDE = """
 """
 
 
+def test_a_new_unit_has_the_first_net_that_fits(visit, served, tmp_path):
+    page = visit()
+    unit = open_units(page)
+    unit.load(edges_picture(tmp_path / "box.png"))
+    unit.wait_for_map("canny")
+    assert badges(page) == ["Unit 1 Canny 1"]
+    generate(page)
+    wait_for(page, "finished")
+    [sent] = last(served).controls
+    assert (sent.controlnet, sent.preprocessor) == (f"{PREFIX}-canny", "canny")
+
+
 def test_what_a_unit_lacks_is_said(visit, served, tmp_path):
     page = visit()
+    pick(page, page.locator("#checkpoint"), "lonely")
     unit = open_units(page)
     generate(page)
     wait_for(page, "failed")

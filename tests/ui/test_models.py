@@ -15,7 +15,7 @@ from studio.engine.fake import FakeEngine
 from tests.models import files
 from tests.models.model_server import model_server
 from tests.ui.conftest import STEP_S
-from tests.ui.using import generate, set_number, wait_for, wait_for_step
+from tests.ui.using import generate, pick, set_number, wait_for, wait_for_step
 
 
 @pytest.fixture
@@ -50,14 +50,6 @@ def choose(page, name: str) -> None:
     """Open the details of a model."""
     page.locator(".col-name", has_text=re.compile(f"^{re.escape(name)}$")).last.click()
     page.locator(".details h2", has_text=name).wait_for()
-
-
-def pick(page, button, name: str) -> None:
-    """Choose `name` from the list that `button` opens."""
-    button.click()
-    page.get_by_role("option", name=name).first.wait_for()
-    page.get_by_role("combobox", name="Search").fill(name)
-    page.keyboard.press("Enter")
 
 
 def test_tabs_open_at_once_and_leave_the_running_picture_alone(visit):

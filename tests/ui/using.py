@@ -54,6 +54,14 @@ def facts(page) -> dict[str, str]:
     return {"seed": re.sub(r"\D", "", words[0]), "size": words[1], "scheduler": words[2]}
 
 
+def pick(page, button, name: str) -> None:
+    """Choose `name` from the list that `button` opens."""
+    button.click()
+    page.get_by_role("option", name=name).first.wait_for()
+    page.get_by_role("combobox", name="Search").fill(name)
+    page.keyboard.press("Enter")
+
+
 def open_tab(page, kind: str) -> None:
     """Show the tab of the task `kind`."""
     page.locator(f".tabs a[href='#{kind.replace('_', '-')}']").click()

@@ -83,6 +83,13 @@ export class UnitView {
     });
   }
 
+  /** A new unit has a ControlNet at once: of those that fit the checkpoint the menu's first. */
+  begin() {
+    if (!this.unit.begins || !isKnown() || types.preprocessors().length === 0) return;
+    const first = modelOptions().find(({ why, value }) => !why && !types.isPrompt(value));
+    if (first) this.chooseModel(first.value);
+  }
+
   /** A model brings the preprocessor that suits it, unless the present one does. */
   chooseModel(controlnet) {
     const { preprocessor, drawn, settings } = this.unit;
@@ -92,6 +99,7 @@ export class UnitView {
     const stays = drawn || suits || !fitting.length;
     const next = types.isPrompt(controlnet) ? "none" : stays ? preprocessor : types.firstFor(fitting);
     this.change({
+      begins: false,
       controlnet,
       preprocessor: next,
       settings: next === preprocessor ? settings : {},
@@ -197,6 +205,7 @@ export class UnitView {
   // What is seen
 
   show() {
+    this.begin();
     const { unit } = this;
     const place = units.units().indexOf(unit) + 1;
     const spec = types.preprocessor(unit.preprocessor);

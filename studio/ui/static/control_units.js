@@ -13,6 +13,7 @@ export const MOST = 4; // to be added by hand; a request may bring more
 const FRESH = {
   on: true,
   folded: false,
+  begins: false, // takes the first ControlNet that fits, as soon as that is known
   controlnet: null,
   picture: null, // {image, url, width, height}; null: see `follows`
   follows: false, // takes the picture that the task begins with
@@ -80,7 +81,7 @@ addEventListener("pagehide", save);
 /** The new unit, or null where there are as many as can be. */
 export function add(part = {}) {
   if (all.length >= MOST) return null;
-  const one = made(part);
+  const one = made({ begins: true, ...part });
   all = [...all, one];
   tell(null);
   return one;
