@@ -23,10 +23,18 @@ from studio.picturebook.train_judge import held_out_accuracy, mountain_errors, t
 from studio.picturebook.world import HELD_OUT, TRAINED, Scene
 
 ASPECTS = ("colour", "object", "both", "place", "sky", "ground")
-NEUTRAL = (
-    "a meadow by day", "the sea at sunset", "a desert at dawn", "a snowy landscape at night",
-    "a forest by day", "a city at sunset",
-)  # fmt: skip
+# Prompts that say nothing of mountains: whole scenery, where they hardly come by themselves, and
+# few words, which leave open what is behind.
+NEUTRAL = {
+    "scenery": (
+        "a meadow by day", "the sea at sunset", "a desert at dawn", "a snowy landscape at night",
+        "a forest by day", "a city at sunset",
+    ),
+    "few words": (
+        "a red house", "a boat", "night", "pixel art", "a white cat in the snow",
+        "sunset, desert", "a green tree by day", "a storm",
+    ),
+}  # fmt: skip
 
 
 def load_vae(folder=MODEL_DIR, device="cpu"):
@@ -132,16 +140,21 @@ def semantic_table(parts, judge, options):
 def negative_prompt(parts, judge, options):
     """Share of pictures with mountains without and with "mountains" as negative prompt.
 
-    The prompts say nothing of mountains; of the scenes the model learnt from a third had them.
-    Few of these pictures have them, so that it takes some hundreds to know how much fewer.
+    {kind of NEUTRAL: {"without", "with", "lowered_by"}}; `lowered_by` is None where none had them.
+    Few of these pictures have mountains, so that it takes some hundreds to know how much fewer.
     """
-    prompts = [NEUTRAL[k % len(NEUTRAL)] for k in range(max(24, options.count))]
-    shares = {}
-    for name, negative in (("without", ""), ("with", "mountains")):
-        pictures = pictures_of(parts, prompts, options, negative=negative, first_seed=9000)
-        shares[name] = float(np.mean(["mountains" in s["extras"] for s in judge.read(pictures)]))
-    shares["lowered_by"] = 1 - shares["with"] / max(shares["without"], 1e-9)
-    return shares
+    table = {}
+    for kind, texts in NEUTRAL.items():
+        prompts = [texts[k % len(texts)] for k in range(max(24, options.count))]
+        shares = {}
+        for name, negative in (("without", ""), ("with", "mountains")):
+            pictures = pictures_of(parts, prompts, options, negative=negative, first_seed=9000)
+            flagged = ["mountains" in seen["extras"] for seen in judge.read(pictures)]
+            shares[name] = float(np.mean(flagged))
+        before = shares["without"]
+        shares["lowered_by"] = 1 - shares["with"] / before if before else None
+        table[kind] = shares
+    return table
 
 
 def vae_psnr(vae, native, count=64):
@@ -205,11 +218,13 @@ def report(figures):
     for name in ("trained", "held out"):
         shares = "".join(f"{figures[name][a]:9.1%}" for a in ASPECTS)
         lines.append(f"{name + ' pairs':<{len(str(figures['prompts'])) + 13}}{shares}")
-    found = figures["mountains"]
-    lines.append(
-        f"mountains: {found['without']:.1%} of pictures, {found['with']:.1%} with the negative "
-        f'prompt "mountains" (lowered by {found["lowered_by"]:.0%})'
-    )
+    for kind, found in figures["mountains"].items():
+        lowered = found["lowered_by"]
+        lines.append(
+            f"mountains, prompts of {kind}: {found['without']:.1%} of pictures, "
+            f'{found["with"]:.1%} with the negative prompt "mountains"'
+            + ("" if lowered is None else f" (lowered by {lowered:.0%})")
+        )
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from diffusers import ControlNetModel
 
+from studio.domain.family import PICTUREBOOK
 from studio.picturebook import control_maps, data, sampling, sheets
 from studio.picturebook.control_net import MODELS, Controlled, folder_of, hint_tensor
 from studio.picturebook.control_segmenter import (
@@ -191,7 +192,7 @@ def parser():
     arguments.add_argument("--segmenter-minutes", type=float, default=4.5)
     arguments.add_argument("--count", type=int, default=200, help="scenes")
     arguments.add_argument("--steps", type=int, default=15)
-    arguments.add_argument("--guidance", type=float, default=5.0)
+    arguments.add_argument("--guidance", type=float, default=PICTUREBOOK.guidance_scale)
     arguments.add_argument("--scale", type=float, default=1.0, help="of the ControlNet")
     arguments.add_argument("--batch", type=int, default=25)
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

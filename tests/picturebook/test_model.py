@@ -10,13 +10,14 @@ from diffusers import StableDiffusionPipeline
 
 from studio.domain.family import PICTUREBOOK
 from studio.picturebook import evaluate, sampling, train_vae
+from studio.picturebook.control_segmenter import Segmenter
 from studio.picturebook.judge import JUDGE_DIR, Judge
 from studio.picturebook.train import MODEL_DIR
 from studio.picturebook.train_judge import held_out_accuracy, mountain_errors
-from studio.picturebook.world import TRAINED
+from studio.picturebook.world import CLASSES, OBJECTS, TRAINED
 
 # A little under the figures in the model card.
-VAE_PSNR_DB = 25.5
+VAE_PSNR_DB = 26.3
 JUDGE_AT_LEAST = {"lone object": 0.95, "colour": 0.8, "place": 0.95, "sky": 0.98, "ground": 0.98}
 PROMPT_AT_LEAST = {"colour": 0.9, "object": 0.85, "place": 0.8, "sky": 0.9, "ground": 0.9}
 
@@ -88,20 +89,29 @@ def test_judge_knows_mountains_in_scenes_without_objects(parts, judge):
 
 
 def test_negative_prompt_takes_mountains_away(parts, judge):
-    # Three seeds that draw mountains where the prompt does not ask for them.
+    # Seeds that draw mountains where the prompt does not ask for them.
+    seeds = (6, 10, 31, 37, 38)
     seen = {}
     for negative in ("", "mountains"):
         pictures = sampling.sample(
             parts,
-            ["a desert at dawn"] * 3,
+            ["a boat"] * len(seeds),
             (128, 128),
             negative=negative,
-            seeds=(9050, 9182, 9254),
+            seeds=seeds,
             steps=15,
             guidance=PICTUREBOOK.guidance_scale,
         )
         seen[negative] = ["mountains" in found["extras"] for found in judge.read(pictures)]
-    assert all(seen[""]) and not any(seen["mountains"]), seen
+    assert sum(seen[""]) >= 4 and not any(seen["mountains"]), seen
+
+
+def test_scenery_alone_has_no_objects(parts):
+    prompts = evaluate.NEUTRAL["scenery"]
+    pictures = evaluate.pictures_of(parts, prompts, options(), first_seed=70)
+    labels = Segmenter.load().read(pictures)
+    share = np.isin(labels, [CLASSES.index(name) for name in OBJECTS]).mean(axis=(1, 2))
+    assert (share < 0.01).all(), dict(zip(prompts, share.round(3), strict=True))
 
 
 def test_pictures_obey_the_prompt(parts, judge):
