@@ -72,8 +72,8 @@ def test_edges_lead_a_picture_and_a_second_unit_joins(browser, served):
     unit.choose_net(f"{PREFIX}-canny")
     unit.wait_for_map("canny")
     edges = unit.map()
-    set_number(page, "seed", 8)
-    generate(page, "a blue castle in the desert at sunset")
+    set_number(page, "seed", 9)
+    generate(page, "a blue house in the desert at sunset")
     _wait_for_results(page, 2)
     page.locator(".active-badge button").click()
     page.locator("#generate").click()
@@ -95,7 +95,7 @@ def test_edges_lead_a_picture_and_a_second_unit_joins(browser, served):
     _wait_for_results(page, 4)
     jobs = served.studio.queue.jobs()
     _, led, free, both = (np.asarray(job.pictures[0].image) for job in jobs)
-    assert overlap(led, edges) > overlap(free, edges) + 0.2
+    assert overlap(led, edges) > 0.65 and overlap(led, edges) > overlap(free, edges) + 0.2
     assert [control.controlnet for control in jobs[3].request.controls] == [
         f"{PREFIX}-canny",
         "random-scribble",
