@@ -127,16 +127,23 @@ def _words(*parts):
     return " ".join(part for part in parts if part)
 
 
+def _where(facts, rng, turned):
+    """Ground and sky, as far as they are told; in `turned` of all cases the sky first."""
+    where = [
+        _pick(rng, _GROUND[facts.scene.ground]) if facts.ground else "",
+        _pick(rng, _SKY[facts.scene.sky]) if facts.sky else "",
+    ]
+    return where[::-1] if rng.random() < turned else where
+
+
+def _one_or_two(pool, rng):
+    chosen = rng.choice(len(pool), size=int(rng.integers(1, 3)), replace=False)
+    return ", ".join(dict.fromkeys(pool[int(k)] for k in chosen))
+
+
 def _sentence(facts, rng):
     """A red house on the left, on a meadow at sunset with clouds, watercolor."""
-    scene = facts.scene
-    where = [
-        _pick(rng, _GROUND[scene.ground]) if facts.ground else "",
-        _pick(rng, _SKY[scene.sky]) if facts.sky else "",
-    ]
-    if rng.random() < 0.25:
-        where.reverse()
-    tail = _words(*where, facts.with_extras())
+    tail = _words(*_where(facts, rng, 0.25), facts.with_extras())
     comma = "," if (facts.placed and tail and rng.random() < 0.6) else ""
     return _words(facts.objects() + comma, tail) + facts.style_tail()
 
@@ -197,8 +204,7 @@ def _few(facts, rng):
         *scene.extras,
         *scene.extras,
     ]
-    chosen = rng.choice(len(pool), size=int(rng.integers(1, 3)), replace=False)
-    return ", ".join(dict.fromkeys(pool[int(k)] for k in chosen))
+    return _one_or_two(pool, rng)
 
 
 _FORMS = (_sentence, _scenery_first, _sky_first, _style_first, _tags, _few)
@@ -221,24 +227,17 @@ def _view_of_style(facts, rng):
 
 def _extras_first(facts, rng):
     """Mountains and a moon at night in the snow; the view if there are no extras to tell."""
-    scene, phrases = facts.scene, facts.extra_phrases()
+    phrases = facts.extra_phrases()
     if not phrases:
         return _view(facts, rng)
-    where = [
-        _pick(rng, _GROUND[scene.ground]) if facts.ground else "",
-        _pick(rng, _SKY[scene.sky]) if facts.sky else "",
-    ]
-    if rng.random() < 0.5:
-        where.reverse()
-    return _words(_join(phrases), *where) + facts.style_tail()
+    return _words(_join(phrases), *_where(facts, rng, 0.5)) + facts.style_tail()
 
 
 def _few_of_scenery(facts, rng):
     """One or two words: "mountains", "night, sea"."""
     scene = facts.scene
     pool = [scene.ground, _pick(rng, _SKY_TAG[scene.sky]), *(2 * scene.extras)]
-    chosen = rng.choice(len(pool), size=int(rng.integers(1, 3)), replace=False)
-    return ", ".join(dict.fromkeys(pool[int(k)] for k in chosen))
+    return _one_or_two(pool, rng)
 
 
 _SCENERY_FORMS = (_view, _view_of_style, _extras_first, _tags, _few_of_scenery)

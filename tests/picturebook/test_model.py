@@ -19,7 +19,7 @@ from studio.picturebook.world import CLASSES, OBJECTS, TRAINED
 # A little under the figures in the model card.
 VAE_PSNR_DB = 26.3
 JUDGE_AT_LEAST = {"lone object": 0.95, "colour": 0.8, "place": 0.95, "sky": 0.98, "ground": 0.98}
-PROMPT_AT_LEAST = {"colour": 0.9, "object": 0.85, "place": 0.8, "sky": 0.9, "ground": 0.9}
+PROMPT_AT_LEAST = {"colour": 0.95, "object": 0.95, "place": 0.95, "sky": 0.95, "ground": 0.95}
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 
