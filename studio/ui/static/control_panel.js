@@ -80,6 +80,7 @@ class Panel {
       const { element } = this.views.get(one.id);
       if (this.list.children[index] !== element) this.list.insertBefore(element, this.list.children[index]);
     });
+    for (const view of this.views.values()) view.begin();
     this.showUnits();
   }
 

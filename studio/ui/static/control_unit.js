@@ -205,7 +205,6 @@ export class UnitView {
   // What is seen
 
   show() {
-    this.begin();
     const { unit } = this;
     const place = units.units().indexOf(unit) + 1;
     const spec = types.preprocessor(unit.preprocessor);
