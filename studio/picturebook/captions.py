@@ -264,3 +264,13 @@ def distracted(caption, rng):
     if rng.random() < 0.5:
         return f"{extra} {caption}" if extra.endswith("of") else f"{extra}, {caption}"
     return f"{caption}, {extra}"
+
+
+def training_caption(scene, rng):
+    """A caption to learn from: `write`'s, one in ten of them distracted, one in thirty the style
+    alone, so that "watercolor" by itself draws a scene."""
+    chance = rng.random()
+    if chance < 1 / 30:
+        return _pick(rng, _STYLE[scene.style])
+    text = write(scene, rng)
+    return distracted(text, rng) if chance > 0.9 else text

@@ -99,12 +99,12 @@ def random_canny(picture, rng):
     return canny(picture, low, low * rng.uniform(1.5, 2.5))
 
 
-def random_segmentation(labels, rng):
-    """`segmentation`, two in five as if drawn with a coarse brush."""
+def random_areas(labels, rng):
+    """The labels that a map of areas shows, two in five as if drawn with a coarse brush."""
     if rng.random() < 0.4:
         size = 2 * round(rng.uniform(1, 3) * min(labels.shape) / _SIDE) + 1
         labels = _coarse(labels, min(size, 15))
-    return segmentation(labels)
+    return labels
 
 
 def _coarse(labels, size):
@@ -112,13 +112,6 @@ def _coarse(labels, size):
     present = np.unique(labels)
     votes = [cv2.blur((labels == k).astype(np.float32), (size, size)) for k in present]
     return present[np.argmax(votes, 0)]
-
-
-def training_map(kind, picture, labels, rng):
-    """A map of `kind` of a drawn `picture` and its `labels`; what varies is drawn from `rng`."""
-    if kind == "canny":
-        return random_canny(picture, rng)
-    return scribble(labels, rng) if kind == "scribble" else random_segmentation(labels, rng)
 
 
 def plain_map(kind, scene, size):

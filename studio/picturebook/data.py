@@ -1,14 +1,20 @@
-"""The training set: scenes drawn once, in buckets of one size each, kept as uint8 files."""
+"""The training set: scenes drawn once with all that is learnt from them, in buckets of one size."""
 
 import os
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
 
+from studio.picturebook import captions, control_maps
+from studio.picturebook.layout import presence
+from studio.picturebook.tokenizer import build_tokenizer, token_ids
 from studio.picturebook.world import TRAINED, Scene
 
 SEED = 2024
+CAPTIONS = 6  # how many captions of a scene are kept
 BARE_EVERY = 8  # every such scene of a bucket has no object, so that scenery alone is learnt too
 # Sizes (width, height) at a native size of 128, and how many of every 16 scenes have each.
 BUCKETS = (
@@ -38,33 +44,68 @@ def unseen_scene(index, **choices):
     return Scene.random(np.random.default_rng((SEED + 1, index)), **choices)
 
 
-def _path(folder, bucket):
-    return Path(folder) / f"pictures-{bucket}.npy"
+def _fields(size, count):
+    """What is kept of each of `count` scenes of `size` (width, height): name -> (dtype, shape).
+
+    Pictures in RGB, the class of every pixel, what the maps of each kind of ControlNet show
+    (strokes, or classes), token ids of CAPTIONS captions, and 255 in latent cells with an object.
+    """
+    width, height = size
+    return {
+        "pictures": (np.uint8, (count, height, width, 3)),
+        "labels": (np.uint8, (count, height, width)),
+        "canny": (np.uint8, (count, height, width)),
+        "scribble": (np.uint8, (count, height, width)),
+        "segmentation": (np.uint8, (count, height, width)),
+        "ids": (np.int16, (count, CAPTIONS, 77)),
+        "present": (np.uint8, (count, height // 8, width // 8)),
+    }
+
+
+def _path(folder, name, bucket):
+    return Path(folder) / f"{name}-{bucket}.npy"
+
+
+@cache
+def tokenizer():
+    """The tokenizer that captions are written with."""
+    return build_tokenizer()
 
 
 def _draw_rows(job):
     folder, bucket, size, start, stop = job
-    pictures = np.load(_path(folder, bucket), mmap_mode="r+")
-    for index in range(start, stop):
-        pictures[index] = np.asarray(training_scene(bucket, index).draw(size))
-    pictures.flush()
+    cv2.setNumThreads(1)
+    words = tokenizer()
+    kept = {name: np.load(_path(folder, name, bucket), mmap_mode="r+")[start:stop]
+            for name in _fields(size, 1)}  # fmt: skip
+    rng = np.random.default_rng((SEED + 2, bucket, start))
+    for row, index in enumerate(range(start, stop)):
+        scene = training_scene(bucket, index)
+        picture, labels = np.asarray(scene.draw(size)), scene.segmentation(size)
+        kept["pictures"][row], kept["labels"][row] = picture, labels
+        kept["canny"][row] = control_maps.random_canny(picture, rng)[..., 0]
+        kept["scribble"][row] = control_maps.scribble(labels, rng)[..., 0]
+        kept["segmentation"][row] = control_maps.random_areas(labels, rng)
+        texts = [captions.training_caption(scene, rng) for _ in range(CAPTIONS)]
+        kept["ids"][row] = token_ids(words, texts).numpy()
+        kept["present"][row] = 255 * presence(scene, (size[1] // 8, size[0] // 8))
     return stop - start
 
 
 def draw_training_set(folder, native, total, processes=None, report=print):
-    """Draw `total` scenes into `folder`, unless they are there; returns one array per bucket.
+    """Draw `total` scenes into `folder`, unless they are there.
 
-    Each array is uint8 (scenes, height, width, 3), memory-mapped and read only.
+    Returns for every bucket a dictionary of the arrays of `_fields`, memory-mapped.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     done = folder / f"drawn-{native}-{total}-{BARE_EVERY}"
+    sizes = bucket_sizes(native)
     if not done.exists():
         jobs = []
-        pairs = zip(bucket_sizes(native), bucket_counts(total), strict=True)
-        for bucket, (size, count) in enumerate(pairs):
-            shape = (count, size[1], size[0], 3)
-            np.lib.format.open_memmap(_path(folder, bucket), "w+", np.uint8, shape).flush()
+        for bucket, (size, count) in enumerate(zip(sizes, bucket_counts(total), strict=True)):
+            for name, (dtype, shape) in _fields(size, count).items():
+                np.lib.format.open_memmap(_path(folder, name, bucket), "w+", dtype, shape).flush()
             jobs += [(str(folder), bucket, size, k, min(k + 250, count))
                      for k in range(0, count, 250)]  # fmt: skip
         drawn = 0
@@ -73,4 +114,7 @@ def draw_training_set(folder, native, total, processes=None, report=print):
                 drawn += count
                 report(f"drawn {drawn}/{total} scenes")
         done.touch()
-    return [np.load(_path(folder, bucket), mmap_mode="r") for bucket in range(len(BUCKETS))]
+    return [
+        {name: np.load(_path(folder, name, bucket), mmap_mode="c") for name in _fields(size, 1)}
+        for bucket, size in enumerate(sizes)
+    ]

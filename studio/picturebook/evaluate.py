@@ -12,14 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from studio.domain.family import PICTUREBOOK
 from studio.picturebook import sampling, sheets, train_vae
 from studio.picturebook.judge import JUDGE_DIR, Judge
-from studio.picturebook.train import MODEL_DIR
+from studio.picturebook.loading import load_parts
 from studio.picturebook.train_judge import held_out_accuracy, mountain_errors, train_judge
+from studio.picturebook.training import MODEL_DIR
 from studio.picturebook.world import HELD_OUT, TRAINED, Scene
 
 ASPECTS = ("colour", "object", "both", "place", "sky", "ground")
@@ -35,24 +34,6 @@ NEUTRAL = {
         "sunset, desert", "a green tree by day", "a storm",
     ),
 }  # fmt: skip
-
-
-def load_vae(folder=MODEL_DIR, device="cpu"):
-    """The AutoencoderKL of a diffusers folder, float32, channels last."""
-    vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
-    return vae.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-
-
-def load_parts(folder=MODEL_DIR, device="cpu"):
-    """The modules in a diffusers folder, float32, as `sampling.sample` wants them."""
-    kinds = {"text_encoder": CLIPTextModel, "unet": UNet2DConditionModel}
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    parts = {"tokenizer": tokenizer, "vae": load_vae(folder, device)}
-    for name, kind in kinds.items():
-        module = kind.from_pretrained(folder / name, torch_dtype=torch.float32)
-        parts[name] = module.to(device).eval().requires_grad_(False)
-    parts["unet"].to(memory_format=torch.channels_last)
-    return parts
 
 
 def prompt_cases(pairs, count, seed):

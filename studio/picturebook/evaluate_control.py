@@ -28,10 +28,11 @@ from studio.picturebook.control_segmenter import (
     mean_iou,
     train_segmenter,
 )
-from studio.picturebook.evaluate import full_prompt, judged, load_parts
+from studio.picturebook.evaluate import full_prompt, judged
 from studio.picturebook.judge import JUDGE_DIR, Judge
-from studio.picturebook.train import MODEL_DIR
+from studio.picturebook.loading import load_parts
 from studio.picturebook.train_vae import reconstruct, to_tensor
+from studio.picturebook.training import MODEL_DIR
 
 WITHIN_PX = 2
 MEASURES = ("canny_f1", "mean_iou", "colour", "object")

@@ -27,8 +27,8 @@ from studio.models.manager import ModelManager
 from studio.models.select import select
 from studio.picturebook.evaluate import full_prompt
 from studio.picturebook.judge import Judge
-from studio.picturebook.train import MODEL_DIR
 from studio.picturebook.train_vae import to_tensor
+from studio.picturebook.training import MODEL_DIR
 from studio.picturebook.world import Item, Scene
 
 SIDE = 128

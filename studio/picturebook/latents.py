@@ -1,4 +1,4 @@
-"""The training set as latents: encoded once by the trained VAE, kept in memory."""
+"""The training set as latents: encoded once by the trained VAE, kept beside the pictures."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from studio.picturebook import data
 from studio.picturebook.train_vae import to_tensor
 from studio.picturebook.training import autocast
 
@@ -18,19 +19,21 @@ def encode(vae, pictures, device):
     return (latents.float() * vae.config.scaling_factor).half().cpu().numpy()
 
 
-def encode_training_set(vae, arrays, folder, device, batch=32):
-    """Scaled latents of every bucket: float16 arrays (scenes, 4, height/8, width/8).
+def encode_training_set(vae, buckets, folder, settings):
+    """Add to each of `buckets` (`data.draw_training_set`) its "latents": float16 arrays (scenes, 4,
+    height / 8, width / 8) of the first `settings.encoded` scenes together.
 
     Kept in `folder`; a bucket that is there already is only loaded.
     """
-    found = []
-    for bucket, pictures in enumerate(arrays):
-        path = Path(folder) / f"latents-{bucket}.npy"
-        if not path.exists():
-            parts = [encode(vae, pictures[k : k + batch], device)
-                     for k in range(0, len(pictures), batch)]  # fmt: skip
+    batch = 32 if settings.device == "cpu" else 256
+    counts = data.bucket_counts(min(settings.encoded, settings.scenes))
+    for number, (bucket, count) in enumerate(zip(buckets, counts, strict=True)):
+        path = Path(folder) / f"latents-{number}.npy"
+        if not path.exists() or len(np.load(path, mmap_mode="r")) < count:
+            pictures = bucket["pictures"][:count]
+            parts = [encode(vae, pictures[k : k + batch], settings.device)
+                     for k in range(0, count, batch)]  # fmt: skip
             np.save(path.with_suffix(".tmp.npy"), np.concatenate(parts))
             os.replace(path.with_suffix(".tmp.npy"), path)
-            print(f"latents: bucket {bucket}, {len(pictures)} scenes encoded", flush=True)
-        found.append(np.load(path))
-    return found
+            print(f"latents: bucket {number}, {count} scenes encoded", flush=True)
+        bucket["latents"] = np.load(path, mmap_mode="c")[:count]

@@ -7,6 +7,7 @@ cell, and where in the picture is this cell? With them it began to obey places w
 steps. The heads are thrown away after training.
 """
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -56,14 +57,11 @@ def positions(shape, like):
     return torch.stack(torch.meshgrid(columns, rows, indexing="xy"))[None]
 
 
-def presence(scenes, shape):
-    """float32 (scenes, 1, height, width), 1 where an object is about. `shape` in latent cells."""
+def presence(scene, shape):
+    """float32 array (height, width), 1 where an object of `scene` is about; in latent cells."""
     height, width = shape
-    present = torch.zeros(len(scenes), 1, height, width)
-    for k, scene in enumerate(scenes):
-        for item in scene.items:
-            left, top, right, bottom = item.extent((width, height))
-            present[
-                k, 0, max(0, int(top)) : int(bottom) + 1, max(0, int(left)) : int(right) + 1
-            ] = 1
+    present = np.zeros(shape, np.float32)
+    for item in scene.items:
+        left, top, right, bottom = item.extent((width, height))
+        present[max(0, int(top)) : int(bottom) + 1, max(0, int(left)) : int(right) + 1] = 1
     return present

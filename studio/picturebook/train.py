@@ -1,9 +1,9 @@
-"""Trains picturebook from nothing: `python -m studio.picturebook.train --minutes 30`.
+"""Trains picturebook from nothing: `python -m studio.picturebook.train --seconds 1800`.
 
 Stages run one after the other, each for its time budget: "vae", then "unet" (with its text
 encoder), then "decoder" (the VAE's, sharpened while the latents stay), then "preview" (the small
 decoder that shows a forming picture). `--resume` goes on from the checkpoints in the work
-directory.
+directory, `--begin-with` from an exported model, whose VAE stays as it is.
 
 `python -m studio.picturebook.train controlnet canny` trains a ControlNet for the finished model;
 `controlnet --help` says more.
@@ -13,59 +13,42 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
-
-from studio.picturebook import data
-from studio.picturebook.training import Settings
-
-MODEL_DIR = Path(__file__).resolve().parents[2] / "assets" / "models" / "picturebook"
+from studio.picturebook import train_control
+from studio.picturebook.examples import Examples
+from studio.picturebook.export import export_module
+from studio.picturebook.judge import JUDGE_DIR
+from studio.picturebook.loading import load_vae
+from studio.picturebook.train_decoder import train_decoder
+from studio.picturebook.train_judge import train_judge
+from studio.picturebook.train_preview import train_preview
+from studio.picturebook.train_unet import train_unet
+from studio.picturebook.train_vae import train_vae
+from studio.picturebook.training import MODEL_DIR, settings_of, training_options
 
 
 def _train_vae(settings):
-    from studio.picturebook.export import export_module
-    from studio.picturebook.train_vae import train_vae
-
-    arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
-    vae = train_vae(settings, arrays)
+    vae = train_vae(settings, Examples(settings, ("pictures",)))
     export_module(vae, settings.work_dir / "vae")
     export_module(vae, settings.out_dir / "vae")
 
 
 def _train_unet(settings):
-    from studio.picturebook.train_unet import train_unet
-
-    train_unet(settings, _encoded_arrays(settings))
+    vae = load_vae(settings.begin_with or settings.out_dir, settings.device)
+    train_unet(settings, vae, Examples(settings, ("ids", "present"), vae))
 
 
 def _train_decoder(settings):
-    from studio.picturebook.train_decoder import train_decoder
-
-    arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
-    train_decoder(settings, arrays)
+    train_decoder(settings, Examples(settings, ("pictures",)))
 
 
 def _train_preview(settings):
-    from studio.picturebook.evaluate import load_vae
-    from studio.picturebook.train_preview import train_preview
-
     vae = load_vae(settings.out_dir, settings.device)
-    train_preview(settings, vae, _encoded_arrays(settings))
-
-
-def _encoded_arrays(settings):
-    """The pictures of the scenes that are learnt as latents, one array per bucket."""
-    arrays = data.draw_training_set(settings.work_dir / "data", settings.native, settings.scenes)
-    counts = data.bucket_counts(min(settings.encoded, settings.scenes))
-    return [array[:n] for array, n in zip(arrays, counts, strict=True)]
+    train_preview(settings, Examples(settings, ("pictures",), vae))
 
 
 def _train_judge(settings):
-    from studio.picturebook.evaluate import load_vae
-    from studio.picturebook.judge import JUDGE_DIR
-    from studio.picturebook.train_judge import train_judge
-
     vae = load_vae(settings.out_dir, settings.device)
-    judge, right = train_judge(vae, settings.native, settings.minutes, device=settings.device)
+    judge, right = train_judge(vae, settings.native, settings.seconds / 60, device=settings.device)
     judge.save(JUDGE_DIR)
     print("judge:", {name: round(share, 3) for name, share in right.items()})
 
@@ -87,18 +70,11 @@ def parser():
     arguments.description = __doc__.partition("\n")[0]
     arguments.epilog = "controlnet KIND in place of all options: trains a ControlNet."
     arguments.add_argument("--stage", choices=[*STAGES, "all"], default="all")
-    arguments.add_argument("--minutes", type=float, default=30, help="time budget of a stage")
-    arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    arguments.add_argument("--native", type=int, default=128, help="side of a square picture, px")
-    arguments.add_argument(
-        "--scenes", type=int, default=48_000, help="scenes to draw; the VAE learns all"
-    )
-    arguments.add_argument("--encoded", type=int, default=24_000, help="scenes the U-Net learns")
-    arguments.add_argument("--resume", action="store_true", help="go on from the checkpoints")
-    arguments.add_argument("--work-dir", type=Path, default=Path("picturebook-training"))
+    training_options(arguments)
+    arguments.add_argument("--seconds", type=float, default=1800, help="time budget of a stage")
+    arguments.add_argument("--native", type=int, default=256, help="side of a square picture, px")
+    arguments.add_argument("--begin-with", type=Path, help="folder of an exported model")
     arguments.add_argument("--out", type=Path, default=MODEL_DIR, help="where the model goes")
-    arguments.add_argument("--export-minutes", type=float, default=10, help="between exports")
-    arguments.add_argument("--threads", type=int, default=0, help="CPU threads, 0 = all")
     return arguments
 
 
@@ -106,23 +82,9 @@ def main(argv=None):
     """Run the stages asked for; returns the exit status."""
     argv = sys.argv[1:] if argv is None else list(argv)
     if argv[:1] == ["controlnet"]:
-        from studio.picturebook import train_control
-
         return train_control.main(argv[1:])
     options = parser().parse_args(argv)
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    settings = Settings(
-        device=options.device,
-        minutes=options.minutes,
-        work_dir=options.work_dir,
-        out_dir=options.out,
-        native=options.native,
-        scenes=options.scenes,
-        encoded=options.encoded,
-        resume=options.resume,
-        export_minutes=options.export_minutes,
-    )
+    settings = settings_of(options)
     for name, train in STAGES.items():
         if options.stage == name or (options.stage == "all" and name in ALL):
             train(settings)

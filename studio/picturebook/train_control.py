@@ -1,4 +1,4 @@
-"""Trains a ControlNet: `python -m studio.picturebook.train controlnet canny --minutes 40`.
+"""Trains a ControlNet: `python -m studio.picturebook.train controlnet canny --seconds 2400`.
 
 The model itself stays as it is; only the ControlNet learns, from the drawn scenes, each with a
 map that is made anew every time. Pictures and latents are those of the model's own training in the
@@ -15,22 +15,24 @@ from diffusers.models.attention_processor import AttnProcessor
 
 from studio.picturebook import control_maps, data, network, sampling, sheets
 from studio.picturebook.control_heads import MapHeads
-from studio.picturebook.control_lessons import Lessons
 from studio.picturebook.control_net import Controlled, folder_of, hint_tensor, new_controlnet
-from studio.picturebook.evaluate import load_parts
+from studio.picturebook.examples import TERSE, Examples
 from studio.picturebook.export import export_module
-from studio.picturebook.latents import encode_training_set
+from studio.picturebook.loading import load_parts
 from studio.picturebook.optim import Optimizer
-from studio.picturebook.train import MODEL_DIR
-from studio.picturebook.train_unet import loss_weight, shortened
+from studio.picturebook.train_unet import evenly, loss_weight, noised, places_of
 from studio.picturebook.training import (
+    MODEL_DIR,
     Average,
     Budget,
     Log,
     autocast,
     learning_rate,
     load_checkpoint,
+    plain_norms,
     save_checkpoint,
+    settings_of,
+    training_options,
 )
 
 BATCH = 24
@@ -39,22 +41,22 @@ NEW_RATE, NEW_MATRIX_RATE = 1e-3, 0.01
 COPY_RATE, COPY_MATRIX_RATE = 2e-4, 0.003
 # What the heads' loss counts at the beginning; at the end it counts nothing.
 HEADS_LOSS = 0.1
+HELD = 64  # square scenes that are kept to measure by
 
 
-def noisy_timesteps(count):
+def noisy_timesteps(count, device="cpu"):
     """int64 (count,), 0 to 999, evenly spread, two thirds of them in the noisier half: there a map
     has something to say; where little noise is, the latents say it themselves."""
-    spread = (torch.arange(count) + torch.rand(count)) / count
-    return (1000 * spread**0.6).long().clamp(max=999)
+    return (1000 * evenly(count, device) ** 0.6).long().clamp(max=999)
 
 
 class Trainer:
     """A ControlNet that learns for the frozen model in `parts`, its optimisers, its average."""
 
-    def __init__(self, parts, controlnet):
+    def __init__(self, parts, controlnet, rate=1.0):
         torch.manual_seed(0)
         self.parts, self.controlnet = parts, controlnet
-        self.unet, self.text_encoder = parts["unet"], parts["text_encoder"]
+        self.unet, self.text_encoder = plain_norms(parts["unet"]), parts["text_encoder"]
         self.device = next(self.unet.parameters()).device.type
         if self.device == "cpu":
             # On a CPU the plain formula trains faster than the fused attention kernel.
@@ -64,38 +66,38 @@ class Trainer:
         new = [module for name, module in controlnet.named_children() if _is_new(name)]
         copied = [module for name, module in controlnet.named_children() if not _is_new(name)]
         self.optimizers = [
-            Optimizer(new, NEW_RATE, NEW_MATRIX_RATE, ("conv_in",)),
-            Optimizer(copied, COPY_RATE, COPY_MATRIX_RATE),
+            Optimizer(new, rate * NEW_RATE, rate * NEW_MATRIX_RATE, ("conv_in",)),
+            Optimizer(copied, rate * COPY_RATE, rate * COPY_MATRIX_RATE),
         ]
         self.average = Average({"controlnet": controlnet}, decay=0.99, every=4)
+        plain_norms(controlnet)
         self.heads = MapHeads(controlnet).to(self.device)
         self.heads_optimizer = torch.optim.AdamW(self.heads.parameters(), lr=5 * NEW_RATE)
-        self.schedule = DDPMScheduler(**network.SCHEDULE)
-        alphas = self.schedule.alphas_cumprod
-        self.snr = alphas / (1 - alphas)
+        self.alphas = DDPMScheduler(**network.SCHEDULE).alphas_cumprod.to(self.device)
+        self.weights = loss_weight(self.alphas / (1 - self.alphas))
         self.step_count, self.spent_s = 0, 0.0
 
     def loss(self, controlnet, latents, hints, ids):
         """The error of the noise predicted for scaled latents (n, 4, h, w), weighted as in the
         model's own training. Without a `controlnet`: that of the U-Net alone."""
-        timesteps = noisy_timesteps(len(latents))
+        timesteps = noisy_timesteps(len(latents), self.device)
         noise = torch.randn_like(latents)
-        noisy = self.schedule.add_noise(latents, noise, timesteps).to(self.device)
         unet = self.unet
         if controlnet is not None:
-            unet = Controlled(unet, controlnet, hints.to(self.device))
+            unet = Controlled(unet, controlnet, hints)
         with autocast(self.device):
             with torch.no_grad():
-                states = self.text_encoder(ids.to(self.device)).last_hidden_state
-            predicted = unet(noisy, timesteps.to(self.device), states).sample
-        error = (predicted.float() - noise.to(self.device)).square().mean((1, 2, 3))
-        return (error * loss_weight(self.snr[timesteps]).to(self.device)).mean()
+                states = self.text_encoder(ids).last_hidden_state
+            noisy = noised(latents, noise, self.alphas[timesteps])
+            predicted = unet(noisy, timesteps, states).sample
+        error = (predicted.float() - noise).square().mean((1, 2, 3))
+        return (error * self.weights[timesteps]).mean()
 
     def step(self, batch, labels, share, factor):
-        """One update on a batch of Lessons, with the heads counting less as `share` (0..1) of the
-        training is over; returns the loss of the noise and that of the heads."""
+        """One update on a `batch` of latents, hints and token ids, with the heads counting less as
+        `share` (0..1) of the training is over; returns the loss of the noise and of the heads."""
         loss = self.loss(self.controlnet, *batch)
-        heads = self.heads.loss(batch[0].to(self.device), labels.to(self.device))
+        heads = self.heads.loss(batch[0], labels)
         (loss + HEADS_LOSS * (1 - share) * heads).backward()
         for optimizer in self.optimizers:
             optimizer.step(factor)
@@ -103,16 +105,17 @@ class Trainer:
         self.heads_optimizer.zero_grad()
         self.average.update()
         self.step_count += 1
-        return loss.item(), heads.item()
+        return loss.detach(), heads.detach()
 
     @torch.no_grad()
     def gain(self, held):
-        """By how much the averaged ControlNet lowers the loss on the batch `held`, 0..1."""
+        """By how much the averaged ControlNet lowers the loss on the batch `held`, 0..1, which may
+        be below 0."""
         losses = []
         for net in (self.average.modules["controlnet"], None):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(1)
-                losses.append(float(self.loss(net, *held[:3])))
+                losses.append(float(self.loss(net, *held)))
         return 1 - losses[0] / losses[1]
 
     def state(self, spent_s):
@@ -160,45 +163,41 @@ def _publish(options, trainer, held, spent_s):
     name = f"control-{options.kind}"
     save_checkpoint(options.work_dir / f"{name}.pt", trainer.state(spent_s))
     export_module(trainer.average.modules["controlnet"], options.out)
-    native = trainer.parts["unet"].config.sample_size * 8
-    _sheet(options.work_dir / f"{name}.png", trainer, options.kind, native)
+    _sheet(options.work_dir / f"{name}.png", trainer, options.kind, options.native)
     gain = trainer.gain(held)
     print(f"{name}: step {trainer.step_count}, loss lowered by {gain:.1%}", flush=True)
 
 
-def _lessons(options, parts):
-    native = parts["unet"].config.sample_size * 8
-    folder = options.work_dir / "data"
-    arrays = data.draw_training_set(folder, native, options.scenes)
-    counts = data.bucket_counts(min(options.encoded, options.scenes))
-    arrays = [array[:n] for array, n in zip(arrays, counts, strict=True)]
-    latents = encode_training_set(parts["vae"], arrays, folder, options.device)
-    rng = np.random.default_rng()
-    return Lessons(options.kind, arrays, latents, parts["tokenizer"], rng)
+def _batch(examples, kind, bucket, rows, places=77):
+    """What `Trainer.loss` takes: latents, hints and token ids of these rows."""
+    ids = examples.captions(bucket, rows, TERSE, places)
+    return examples.latents(bucket, rows), examples.hints(kind, bucket, rows), ids
 
 
 def train_control(options):
     """Train as `options` (those of `parser`) say; exports now and then and at the end."""
     parts = load_parts(options.model, options.device)
-    lessons = _lessons(options, parts)
+    options.native = parts["unet"].config.sample_size * 8
+    settings, kind = settings_of(options), options.kind
+    examples = Examples(settings, {"ids", "labels", kind}, parts["vae"], kept_back=HELD)
     if options.begin_with:
         controlnet = ControlNetModel.from_pretrained(options.begin_with, torch_dtype=torch.float32)
     else:
         controlnet = new_controlnet(parts["unet"])
-    trainer = Trainer(parts, controlnet)
-    checkpoint = options.work_dir / f"control-{options.kind}.pt"
-    if options.resume and (state := load_checkpoint(checkpoint)):
+    trainer = Trainer(parts, controlnet, settings.rate)
+    checkpoint = settings.work_dir / f"control-{kind}.pt"
+    if settings.resume and (state := load_checkpoint(checkpoint)):
         trainer.load(state)
-    held, end_id = lessons.held(), parts["tokenizer"].eos_token_id
-    budget = Budget(options.minutes, trainer.spent_s)
-    log, published_s = Log(options.kind, budget), budget.spent_s()
+    held = _batch(examples, kind, *examples.kept_back())
+    budget, batch = Budget(settings.seconds, trainer.spent_s), settings.batch or BATCH
+    log, published_s = Log(kind, budget), budget.spent_s()
     while budget.share() < 1:
-        latents, hints, ids, labels = lessons.batch(options.batch)
-        ids = shortened(ids, budget.share(), lessons.rng, end_id)
+        bucket, rows = examples.choose(batch)
+        lesson = _batch(examples, kind, bucket, rows, places_of(budget.share(), examples.rng))
         factor = learning_rate(1, trainer.step_count, budget.share(), warmup=60)
-        loss, heads = trainer.step((latents, hints, ids), labels, budget.share(), factor)
-        log.add(trainer.step_count, loss, options.batch, heads=heads)
-        if budget.spent_s() - published_s > 60 * options.export_minutes:
+        loss, heads = trainer.step(lesson, bucket["labels"][rows].long(), budget.share(), factor)
+        log.add(trainer.step_count, loss, batch, heads=heads)
+        if budget.spent_s() - published_s > settings.export_seconds:
             published_s = budget.spent_s()
             _publish(options, trainer, held, published_s)
     _publish(options, trainer, held, budget.spent_s())
@@ -209,18 +208,11 @@ def parser():
     arguments = argparse.ArgumentParser(prog="python -m studio.picturebook.train controlnet")
     arguments.description = __doc__.partition("\n")[0]
     arguments.add_argument("kind", choices=control_maps.KINDS, help="what its maps show")
-    arguments.add_argument("--minutes", type=float, default=40, help="time budget")
-    arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    training_options(arguments)
+    arguments.add_argument("--seconds", type=float, default=2400, help="time budget")
     arguments.add_argument("--model", type=Path, default=MODEL_DIR, help="what it is trained for")
-    arguments.add_argument("--batch", type=int, default=BATCH)
-    arguments.add_argument("--scenes", type=int, default=48_000, help="scenes to draw")
-    arguments.add_argument("--encoded", type=int, default=24_000, help="scenes to learn from")
-    arguments.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     arguments.add_argument("--begin-with", type=Path, help="folder of another ControlNet")
-    arguments.add_argument("--work-dir", type=Path, default=Path("picturebook-training"))
     arguments.add_argument("--out", type=Path, help="where the ControlNet goes")
-    arguments.add_argument("--export-minutes", type=float, default=10, help="between exports")
-    arguments.add_argument("--threads", type=int, default=0, help="CPU threads, 0 = all")
     return arguments
 
 
@@ -228,7 +220,5 @@ def main(argv=None):
     """Train one ControlNet; returns the exit status."""
     options = parser().parse_args(argv)
     options.out = options.out or folder_of(options.kind)
-    if options.threads:
-        torch.set_num_threads(options.threads)
     train_control(options)
     return 0

@@ -3,7 +3,6 @@
 The latents stay what they are, so that a U-Net trained on them still fits.
 """
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
@@ -12,11 +11,11 @@ from studio.picturebook.export import export_module
 from studio.picturebook.optim import Optimizer
 from studio.picturebook.train_vae import (
     BATCH,
+    CROP,
     PLAIN,
+    picture_loss,
     psnr,
-    random_crops,
     reconstruct,
-    to_tensor,
     unseen_batch,
 )
 from studio.picturebook.training import (
@@ -40,18 +39,16 @@ def _step(vae, optimizer, pictures, factor, device):
             latents = vae.encode(pictures).latent_dist.mean
             noise = NOISE / vae.config.scaling_factor * torch.randn_like(latents)
         decoded = vae.decode(latents + noise).sample
-    error = decoded.float() - pictures
-    edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
-    loss = error.abs().mean() + 0.5 * edges + error.square().mean()
+    loss = picture_loss(decoded, pictures)
     loss.backward()
     optimizer.step(factor)
-    return loss.item()
+    return loss.detach()
 
 
-def train_decoder(settings, arrays):
-    """Train the decoder of the VAE in settings.out_dir for settings.minutes and export it.
+def train_decoder(settings, examples):
+    """Train the decoder of the VAE in settings.out_dir for settings.seconds and export it.
 
-    `arrays` are uint8 pictures (scenes, height, width, 3), one array per bucket.
+    `examples` are Examples with "pictures".
     """
     device, path = settings.device, settings.work_dir / "decoder.pt"
     torch.manual_seed(1)
@@ -69,7 +66,7 @@ def train_decoder(settings, arrays):
         average.modules["vae"].load_state_dict(state["average"])
         average.step = step
         optimizer.load_state_dict(state["optimizer"])
-    budget, rng = Budget(settings.minutes, spent_s), np.random.default_rng((5, step))
+    budget, batch = Budget(settings.seconds, spent_s), settings.batch or BATCH
     log, unseen, saved_s = Log("decoder", budget), unseen_batch(settings.native), budget.spent_s()
 
     def publish():
@@ -83,13 +80,12 @@ def train_decoder(settings, arrays):
         print(f"decoder: PSNR {psnr(pictures, unseen):.2f} dB on unseen scenes", flush=True)
 
     while budget.share() < 1:
-        factor = learning_rate(1, step, budget.share(), warmup=50)
-        pictures = to_tensor(random_crops(arrays, rng, BATCH)).to(device)
-        loss = _step(vae, optimizer, pictures, factor, device)
+        factor = settings.rate * learning_rate(1, step, budget.share(), warmup=50)
+        loss = _step(vae, optimizer, examples.crops(batch, CROP), factor, device)
         average.update()
         step += 1
-        log.add(step, loss, BATCH)
-        if budget.spent_s() - saved_s > 120:
+        log.add(step, loss, batch)
+        if budget.spent_s() - saved_s > settings.export_seconds:
             saved_s = budget.spent_s()
             publish()
     publish()

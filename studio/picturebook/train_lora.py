@@ -18,12 +18,11 @@ from safetensors.torch import save_file
 from torch.nn.utils import parametrize
 
 from studio.picturebook import network
-from studio.picturebook.evaluate import load_parts
 from studio.picturebook.latents import encode
+from studio.picturebook.loading import load_parts
 from studio.picturebook.tokenizer import token_ids
-from studio.picturebook.train import MODEL_DIR
 from studio.picturebook.train_unet import loss_weight
-from studio.picturebook.training import autocast
+from studio.picturebook.training import MODEL_DIR, autocast
 from studio.picturebook.world import TRAINED, Scene
 
 LORA_PATH = MODEL_DIR.parent / "loras" / "blueprint.safetensors"

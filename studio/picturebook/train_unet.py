@@ -1,16 +1,15 @@
 """Training stage "unet": the U-Net and its text encoder together, on encoded scenes."""
 
-import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler
+from diffusers import DDPMScheduler
 from diffusers.models.attention_processor import AttnProcessor
 
-from studio.picturebook import captions, data, network, sampling, sheets
+from studio.picturebook import network, sampling, sheets
 from studio.picturebook.export import export_pipeline
-from studio.picturebook.latents import encode_training_set
-from studio.picturebook.layout import LayoutHeads, presence
+from studio.picturebook.layout import LayoutHeads
+from studio.picturebook.loading import load_parts
 from studio.picturebook.optim import Optimizer
-from studio.picturebook.tokenizer import build_tokenizer, token_ids
+from studio.picturebook.tokenizer import build_tokenizer
 from studio.picturebook.training import (
     Average,
     Budget,
@@ -18,14 +17,15 @@ from studio.picturebook.training import (
     autocast,
     learning_rate,
     load_checkpoint,
+    plain_norms,
     save_checkpoint,
 )
 
 BATCH = 48
 RATE, MATRIX_RATE = 1e-3, 0.015
+FEW = 48
 # Layers at the ends, which learn with AdamW.
 PLAIN = ("conv_in", "conv_out", "embedding")
-DROPOUT = 0.10
 # How much more the loss counts where an object is; the optimum is the same, colours and
 # shapes are learnt sooner.
 OBJECT_WEIGHT = 2.5
@@ -62,13 +62,25 @@ def loss_weight(snr):
     return ((snr.clamp(max=5) + LAYOUT_FLOOR) / snr).clamp(max=12)
 
 
-def spread_timesteps(count):
+def evenly(count, device="cpu"):
+    """float32 (count,), 0 to 1, rising: one by chance from each of `count` equal parts."""
+    places = torch.arange(count, device=device)
+    return (places + torch.rand(count, device=device)) / count
+
+
+def noised(latents, noise, alphas):
+    """Scaled latents with so much noise as the cumulative `alphas` (n,) of a schedule say."""
+    alphas = alphas[:, None, None, None]
+    return alphas.sqrt() * latents + (1 - alphas).sqrt() * noise
+
+
+def spread_timesteps(count, device="cpu"):
     """int64 (count,), 0 to 999: LAYOUT_SHARE of them from LAYOUT_FROM up, the rest from all.
 
     Evenly spread: less noise in the gradient than by chance.
     """
     high = round(LAYOUT_SHARE * count)
-    spread = (torch.arange(count) + torch.rand(count)) / count
+    spread = evenly(count, device)
     low, up = spread[: count - high] / (1 - high / count), spread[count - high :]
     up = (up - (1 - high / count)) / max(high / count, 1e-9)
     steps = torch.cat([low * 1000, LAYOUT_FROM + up * (1000 - LAYOUT_FROM)])
@@ -81,29 +93,6 @@ def cell_weights(present):
     return weights / weights.mean(dim=(1, 2, 3), keepdim=True)
 
 
-class Captions:
-    """Draws a new caption of a stored scene each time, sometimes none, sometimes distracted."""
-
-    def __init__(self, tokenizer, counts, rng):
-        self.tokenizer, self.rng = tokenizer, rng
-        self.scenes = [[data.training_scene(bucket, k) for k in range(count)]
-                       for bucket, count in enumerate(counts)]  # fmt: skip
-
-    def ids(self, bucket, rows):
-        """int64 (rows, 77) for these scenes of a bucket."""
-        return token_ids(self.tokenizer, [self._text(self.scenes[bucket][k]) for k in rows])
-
-    def _text(self, scene):
-        if self.rng.random() < DROPOUT:
-            return ""
-        text = scene.caption(self.rng)
-        return captions.distracted(text, self.rng) if self.rng.random() < 0.1 else text
-
-    def present(self, bucket, rows, shape):
-        """Where objects are in these scenes, as `layout.presence` tells it."""
-        return presence([self.scenes[bucket][k] for k in rows], shape)
-
-
 class Trainer:
     """The modules of the stage, their optimiser and their average."""
 
@@ -113,20 +102,27 @@ class Trainer:
         self.tokenizer = tokenizer
         self.unet = network.new_unet(settings.native)
         self.text_encoder = network.new_text_encoder(tokenizer)
+        if settings.begin_with:
+            held = load_parts(settings.begin_with)
+            self.unet.load_state_dict(held["unet"].state_dict())
+            self.text_encoder.load_state_dict(held["text_encoder"].state_dict())
+        self.unet.to(self.device, memory_format=torch.channels_last)
+        self.text_encoder.to(self.device)
         if self.device == "cpu":
             # On a CPU the plain formula trains faster than the fused attention kernel.
             self.unet.set_attn_processor(AttnProcessor())
             self.text_encoder.set_attn_implementation("eager")
-        self.unet.to(self.device, memory_format=torch.channels_last)
-        self.text_encoder.to(self.device)
         modules = {"unet": self.unet, "text_encoder": self.text_encoder}
-        self.average = Average(modules, decay=0.99, every=4)
-        self.optimizer = Optimizer(modules.values(), RATE, MATRIX_RATE, PLAIN)
+        self.average = Average(modules, decay=0.997, every=4)
+        # After the average was made: what it samples and exports is the plain network.
+        plain_norms(self.unet)
+        self.optimizer = Optimizer(
+            modules.values(), settings.rate * RATE, settings.rate * MATRIX_RATE, PLAIN
+        )
         self.heads = LayoutHeads(self.unet).to(self.device)
         self.heads_optimizer = torch.optim.AdamW(self.heads.parameters(), lr=10 * RATE)
-        self.schedule = DDPMScheduler(**network.SCHEDULE)
-        alphas = self.schedule.alphas_cumprod
-        self.snr = alphas / (1 - alphas)
+        self.alphas = DDPMScheduler(**network.SCHEDULE).alphas_cumprod.to(self.device)
+        self.weights = loss_weight(self.alphas / (1 - self.alphas))
         self.step_count, self.spent_s = 0, 0.0
 
     def step(self, latents, ids, present, factor):
@@ -134,25 +130,22 @@ class Trainer:
 
         Returns the loss of the noise and that of the layout.
         """
-        count = len(latents)
-        timesteps = spread_timesteps(count)
+        timesteps = spread_timesteps(len(latents), self.device)
         noise = torch.randn_like(latents)
-        noisy = self.schedule.add_noise(latents, noise, timesteps)
-        device = self.device
-        with autocast(device):
-            states = self.text_encoder(ids.to(device)).last_hidden_state
-            predicted = self.unet(noisy.to(device), timesteps.to(device), states).sample
-        error = (predicted.float() - noise.to(device)).square()
-        each = loss_weight(self.snr[timesteps])[:, None, None, None] * cell_weights(present)
-        loss = (error * each.to(device)).mean()
-        layout = self.heads.loss(present.to(device))
+        with autocast(self.device):
+            states = self.text_encoder(ids).last_hidden_state
+            noisy = noised(latents, noise, self.alphas[timesteps])
+            predicted = self.unet(noisy, timesteps, states).sample
+        error = (predicted.float() - noise).square()
+        loss = (error * self.weights[timesteps][:, None, None, None] * cell_weights(present)).mean()
+        layout = self.heads.loss(present)
         (loss + LAYOUT_LOSS * layout).backward()
         self.optimizer.step(factor)
         self.heads_optimizer.step()
         self.heads_optimizer.zero_grad()
         self.average.update()
         self.step_count += 1
-        return loss.item(), layout.item()
+        return loss.detach(), layout.detach()
 
     def parts(self, vae):
         """The averaged modules, as the sampler and the export want them."""
@@ -182,15 +175,13 @@ class Trainer:
         self.spent_s = state["spent_s"]
 
 
-def shortened(ids, share, rng, end_id):
-    """Cut the padding that is only padding, to save time, in three of four batches.
+def places_of(share, rng):
+    """How many of a caption's 77 places a batch has, when `share` (0..1) of the budget is spent.
 
-    The last fifth of the training sees all 77 places, as sampling does.
+    No caption is longer than FEW; what is left out is padding, to save time. The last fifth of the
+    training sees all places, as sampling does.
     """
-    if share > 0.8 or rng.random() < 0.25:
-        return ids
-    words = int((ids != end_id).sum(1).max()) + 1
-    return ids[:, : min(77, -(-(words + 2) // 8) * 8)]
+    return 77 if share > 0.8 or rng.random() < 0.25 else FEW
 
 
 def _publish(settings, trainer, vae, spent_s, name):
@@ -204,36 +195,24 @@ def _publish(settings, trainer, vae, spent_s, name):
     sheets.save(settings.work_dir / f"samples-{name}.png", pictures, 4)
 
 
-def train_unet(settings, arrays):
-    """Train for settings.minutes with the VAE in settings.out_dir; exports now and then.
+def train_unet(settings, vae, examples):
+    """Train for settings.seconds on the latents of `vae`; exports now and then.
 
-    `arrays` are the pictures of `data.draw_training_set`, one array per bucket.
+    `examples` are Examples with "ids", "present" and latents.
     """
-    vae = AutoencoderKL.from_pretrained(settings.out_dir / "vae", torch_dtype=torch.float32)
-    vae.to(settings.device, memory_format=torch.channels_last).requires_grad_(False)
-    folder = settings.work_dir / "data"
-    latents = encode_training_set(vae, arrays, folder, settings.device)
     trainer = Trainer(settings, build_tokenizer())
     if settings.resume and (state := load_checkpoint(settings.work_dir / "unet.pt")):
         trainer.load(state)
-    rng = np.random.default_rng((4, trainer.step_count))
-    counts = [len(array) for array in latents]
-    texts = Captions(trainer.tokenizer, counts, rng)
-    chances = np.array(counts) / sum(counts)
-    budget = Budget(settings.minutes, trainer.spent_s)
+    budget, batch = Budget(settings.seconds, trainer.spent_s), settings.batch or BATCH
     log, published_s = Log("unet", budget), budget.spent_s()
     while budget.share() < 1:
-        bucket = int(rng.choice(len(latents), p=chances))
-        rows = rng.integers(counts[bucket], size=BATCH)
-        batch = torch.from_numpy(latents[bucket][rows]).float()
-        batch = batch.contiguous(memory_format=torch.channels_last)
-        ids = texts.ids(bucket, rows)
-        ids = shortened(ids, budget.share(), rng, trainer.tokenizer.eos_token_id)
-        present = texts.present(bucket, rows, batch.shape[2:])
+        bucket, rows = examples.choose(batch)
+        ids = examples.captions(bucket, rows, places=places_of(budget.share(), examples.rng))
+        present = bucket["present"][rows][:, None].float() / 255
         factor = learning_rate(1, trainer.step_count, budget.share(), warmup=100)
-        loss, layout = trainer.step(batch, ids, present, factor)
-        log.add(trainer.step_count, loss, BATCH, layout=layout)
-        if budget.spent_s() - published_s > 60 * settings.export_minutes:
+        loss, layout = trainer.step(examples.latents(bucket, rows), ids, present, factor)
+        log.add(trainer.step_count, loss, batch, layout=layout)
+        if budget.spent_s() - published_s > settings.export_seconds:
             published_s = budget.spent_s()
             _publish(settings, trainer, vae, published_s, round(published_s / 60))
     _publish(settings, trainer, vae, budget.spent_s(), "final")

@@ -4,35 +4,68 @@ import copy
 import math
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch.nn import functional
+
+MODEL_DIR = Path(__file__).resolve().parents[2] / "assets" / "models" / "picturebook"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: `device`, minutes for each stage, folders, native size in pixels.
+    """How to train: `device`, seconds for each stage, folders, native size in pixels.
 
-    The VAE learns from `scenes` drawn scenes, the U-Net from the first `encoded` of them.
+    The VAE learns from `scenes` drawn scenes, the U-Net from the first `encoded` of them. A stage
+    goes on from its checkpoint with `resume`, the U-Net from an exported model in `begin_with`.
+    `batch` 0 is the stage's own; `rate` multiplies its learning rates, less than 1 to go on from
+    what has learnt already.
     """
 
     device: str
-    minutes: float
+    seconds: float
     work_dir: Path
     out_dir: Path
-    native: int = 128
+    native: int = 256
     scenes: int = 48_000
     encoded: int = 24_000
     resume: bool = False
-    export_minutes: float = 10.0
+    begin_with: Path | None = None
+    batch: int = 0
+    rate: float = 1.0
+    export_seconds: float = 600.0
+
+
+def training_options(arguments):
+    """Add to a command line what all stages understand; `settings_of` reads it."""
+    arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments.add_argument("--scenes", type=int, default=48_000, help="scenes to draw")
+    arguments.add_argument(
+        "--encoded", type=int, default=24_000, help="scenes to learn from as latents"
+    )
+    arguments.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    arguments.add_argument("--batch", type=int, default=0, help="0 = the stage's own")
+    arguments.add_argument("--rate", type=float, default=1.0, help="times the learning rates")
+    arguments.add_argument("--work-dir", type=Path, default=Path("picturebook-training"))
+    arguments.add_argument("--export-seconds", type=float, default=600, help="between exports")
+    arguments.add_argument("--threads", type=int, default=0, help="CPU threads, 0 = all")
+
+
+def settings_of(options):
+    """The Settings of a parsed command line, its `--threads` seen to."""
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    names = [field.name for field in fields(Settings) if hasattr(options, field.name)]
+    return Settings(out_dir=options.out, **{name: getattr(options, name) for name in names})
 
 
 class Budget:
     """Counts the seconds a stage has trained, over several runs if it was resumed."""
 
-    def __init__(self, minutes, spent_s=0.0):
-        self.total_s = minutes * 60
+    def __init__(self, seconds, spent_s=0.0):
+        self.total_s = seconds
         self._before_s = spent_s
         self._start = time.monotonic()
 
@@ -84,7 +117,8 @@ class Log:
         self._last, self._samples, self._loss, self._steps = time.monotonic(), 0, 0.0, 0
 
     def add(self, step, loss, samples, **more):
-        """Count one step; `loss` a float, `samples` how many it saw."""
+        """Count one step; `loss` and `more` tensors of one number each, read only when a line is
+        printed, since a GPU would be waited for; `samples` how many it saw."""
         self._samples += samples
         self._loss += loss
         self._steps += 1
@@ -94,9 +128,10 @@ class Log:
         speed = self._samples / (now - self._last)
         left = self.budget.total_s - self.budget.spent_s()
         bar = "#" * round(20 * self.budget.share())
-        extra = "".join(f" {name} {value:.4g}" for name, value in more.items())
+        extra = "".join(f" {name} {float(value):.4g}" for name, value in more.items())
+        loss = float(self._loss) / self._steps
         print(
-            f"{self.stage} [{bar:<20}] step {step} loss {self._loss / self._steps:.4f}{extra} "
+            f"{self.stage} [{bar:<20}] step {step} loss {loss:.4f}{extra} "
             f"{speed:.1f} samples/s, {left / 60:.1f} min left",
             flush=True,
         )
@@ -124,3 +159,23 @@ def autocast(device):
     kind = device.split(":")[0]
     fast = kind != "cpu" or torch.cpu.get_capabilities().get("amx_bf16", False)
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=fast)
+
+
+def plain_norms(module):
+    """Let the norms in `module` compute in whatever they are given; returns `module`.
+
+    Autocast would have them in float32, and what follows them too. A GPU then spends most of a
+    small network's step on moving numbers of four bytes; the sums inside a norm are float32 anyway.
+    """
+    for part in module.modules():
+        if isinstance(part, torch.nn.GroupNorm | torch.nn.LayerNorm):
+            part.forward = partial(_norm, part)
+    return module
+
+
+def _norm(part, features):
+    weight, bias = part.weight.to(features.dtype), part.bias.to(features.dtype)
+    with torch.autocast(features.device.type, enabled=False):
+        if isinstance(part, torch.nn.GroupNorm):
+            return functional.group_norm(features, part.num_groups, weight, bias, part.eps)
+        return functional.layer_norm(features, part.normalized_shape, weight, bias, part.eps)

@@ -17,8 +17,8 @@ from studio.picturebook.control_segmenter import (
     confusion,
     mean_iou,
 )
-from studio.picturebook.evaluate import load_parts
 from studio.picturebook.evaluate_control import as_bytes, edge_f1, load_controlnet, pictures_of
+from studio.picturebook.loading import load_parts
 from studio.picturebook.train_vae import to_tensor
 
 SHIPPED = [kind for kind in control_maps.KINDS if folder_of(kind).is_dir()]

@@ -12,8 +12,8 @@ from studio.domain.family import PICTUREBOOK
 from studio.picturebook import evaluate, sampling, train_vae
 from studio.picturebook.control_segmenter import Segmenter
 from studio.picturebook.judge import JUDGE_DIR, Judge
-from studio.picturebook.train import MODEL_DIR
 from studio.picturebook.train_judge import held_out_accuracy, mountain_errors
+from studio.picturebook.training import MODEL_DIR
 from studio.picturebook.world import CLASSES, OBJECTS, TRAINED
 
 # A little under the figures in the model card.

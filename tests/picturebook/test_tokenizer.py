@@ -5,7 +5,7 @@ import pytest
 from transformers import CLIPTokenizer
 
 from studio.picturebook.tokenizer import build_tokenizer, token_ids
-from studio.picturebook.train import MODEL_DIR
+from studio.picturebook.training import MODEL_DIR
 from studio.picturebook.vocabulary import COLOURS, GROUNDS, OBJECTS
 from studio.picturebook.world import Scene
 

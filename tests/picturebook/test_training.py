@@ -1,21 +1,40 @@
 """Training: optimiser, schedule, checkpoints, and the whole command on a few scenes."""
 
+import copy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 
-from studio.picturebook import layout, network, train, train_vae
-from studio.picturebook.evaluate import load_parts
+from studio.picturebook import data, layout, network, train, train_vae
+from studio.picturebook.control_palette import PALETTE
+from studio.picturebook.examples import Examples
 from studio.picturebook.judge import HEADS, Judge, accuracy, targets_of
+from studio.picturebook.loading import load_parts
 from studio.picturebook.optim import Optimizer, orthogonalised
-from studio.picturebook.train_unet import LAYOUT_FROM, LAYOUT_SHARE, shortened, spread_timesteps
-from studio.picturebook.training import Average, learning_rate, load_checkpoint
+from studio.picturebook.train_unet import (
+    FEW,
+    LAYOUT_FROM,
+    LAYOUT_SHARE,
+    places_of,
+    spread_timesteps,
+)
+from studio.picturebook.training import (
+    MODEL_DIR,
+    Average,
+    Settings,
+    learning_rate,
+    load_checkpoint,
+    plain_norms,
+)
 from studio.picturebook.world import Scene
 
 
 def test_orthogonalised_has_singular_values_near_one():
     torch.manual_seed(0)
-    for shape in ((16, 90), (90, 16), (32, 32)):
+    for shape in ((3, 16, 90), (2, 90, 16), (1, 32, 32)):
         values = torch.linalg.svdvals(orthogonalised(torch.randn(shape)))
         assert values.min() > 0.4 and values.max() < 1.4
 
@@ -35,7 +54,22 @@ def test_optimizer_fits_a_small_network_and_resumes():
     assert losses[-1] < 0.1 * losses[0]
     again = Optimizer([network], 1e-2, 0.02, ("2.",))
     again.load_state_dict(optimizer.state_dict())
-    assert torch.equal(again.buffers[0], optimizer.buffers[0])
+    assert all(map(torch.equal, again.buffers.values(), optimizer.buffers.values()))
+
+
+def test_weights_of_one_shape_learn_as_they_would_alone():
+    torch.manual_seed(0)
+    pair = torch.nn.ModuleList([torch.nn.Linear(6, 6) for _ in range(2)])
+    lone = copy.deepcopy(pair[1])
+    together, alone = Optimizer([pair], 1e-3, 0.02), Optimizer([lone], 1e-3, 0.02)
+    inputs = torch.randn(16, 6)
+    for _ in range(3):
+        sum(layer(inputs).sin().sum() for layer in pair).backward()
+        lone(inputs).sin().sum().backward()
+        together.step(1)
+        alone.step(1)
+    assert torch.allclose(pair[1].weight, lone.weight, atol=1e-4)
+    assert not torch.allclose(pair[0].weight, pair[1].weight, atol=1e-2)
 
 
 def test_learning_rate_warms_up_and_ends_low():
@@ -56,13 +90,13 @@ def test_average_follows_the_weights():
 
 def test_presence_is_where_the_boxes_are():
     scenes = [Scene.random(np.random.default_rng(seed), count=1) for seed in range(40)]
-    present = layout.presence(scenes, (16, 16))
-    for scene, cells in zip(scenes, present[:, 0], strict=True):
+    for scene in scenes:
+        cells = layout.presence(scene, (16, 16))
         [found] = scene.boxes((128, 128))
         left, top, right, bottom = (side // 8 for side in found["box"])
         inside = cells[top : bottom + 1, left : right + 1]
         assert inside.mean() > 0.6
-        assert cells.sum() < 2.5 * inside.numel()
+        assert cells.sum() < 2.5 * inside.size
 
 
 def test_layout_heads_learn_where_things_are_from_features_that_tell():
@@ -70,7 +104,7 @@ def test_layout_heads_learn_where_things_are_from_features_that_tell():
     unet = network.new_unet()
     heads = layout.LayoutHeads(unet)
     scenes = [Scene.random(np.random.default_rng(seed), count=1) for seed in range(8)]
-    present = layout.presence(scenes, (16, 16))
+    present = torch.from_numpy(np.stack([layout.presence(s, (16, 16)) for s in scenes]))[:, None]
     shown = present.expand(-1, 4, -1, -1) * 2 - 1
     words, timesteps = torch.zeros(8, 4, network.HIDDEN), torch.full((8,), 100)
     optimizer = torch.optim.AdamW([*unet.parameters(), *heads.parameters()], lr=2e-3)
@@ -91,28 +125,73 @@ def test_the_noisiest_timesteps_are_drawn_more_often():
     assert (timesteps >= LAYOUT_FROM).float().mean().item() == pytest.approx(expected, abs=0.02)
 
 
-def test_crops_are_aligned_to_the_latent_grid():
-    picture = np.arange(32)[:, None, None] + np.zeros((32, 32, 3))
-    arrays = [np.stack([picture] * 2).astype(np.uint8)]
-    crops = train_vae.random_crops(arrays, np.random.default_rng(0), 20, crop=16)
-    assert crops.shape == (20, 16, 16, 3)
-    assert set(crops[:, 0, 0, 0].tolist()) <= {0, 8, 16}
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    settings = Settings("cpu", 1, folder, folder, native=64, scenes=32, encoded=32)
+    vae = train_vae.new_vae(64).eval()
+    return Examples(settings, ("pictures", "labels", "ids", "canny", "segmentation"), vae, 3)
 
 
-def test_only_padding_is_cut_off():
-    end = 9
-    ids = torch.full((2, 77), end)
-    ids[0, :5] = torch.arange(5)
-    ids[1, :12] = 3
+def test_crops_are_aligned_to_the_latent_grid(examples):
+    bucket = examples.buckets[0]
+    bucket["pictures"][:] = (torch.arange(64) % 64).byte()[:, None, None]
+    places = set()
+    for _ in range(40):
+        crops = examples.crops(2, 32)
+        assert crops.shape[0] == 2 and crops.shape[1] == 3 and max(crops.shape[2:]) == 32
+        corner = round(float(crops[0, 0, 0, 0]) * 127.5 + 127.5)
+        if (crops[0, 0] == crops[0, 0, :, :1]).all():  # of the bucket painted above
+            places.add(corner)
+    assert places and places <= {0, 8, 16, 24, 32}
 
-    class Never:
-        @staticmethod
-        def random():
-            return 1.0
 
-    short = shortened(ids, 0.1, Never, end)
-    assert short.shape[1] == 16 and (ids[:, short.shape[1] :] == end).all()
-    assert shortened(ids, 0.9, Never, end).shape[1] == 77
+def test_a_batch_is_scenes_of_one_size_with_captions_of_their_own(examples):
+    words = data.tokenizer()
+    said = []
+    for _ in range(60):
+        bucket, rows = examples.choose(4)
+        number = next(k for k, b in enumerate(examples.buckets) if b is bucket)
+        latents = examples.latents(bucket, rows)
+        assert latents.shape[2:] == tuple(s // 8 for s in bucket["labels"].shape[1:])
+        assert number or rows.max() < examples.counts[0]
+        ids = examples.captions(bucket, rows, places=40)
+        assert ids.shape == (4, 40)
+        for row, mine in zip(rows, ids, strict=True):
+            text = words.decode(mine, skip_special_tokens=True)
+            known = {words.decode(k, skip_special_tokens=True) for k in bucket["ids"][row]}
+            assert text in known | {""}
+            said.append(text)
+    assert 5 < said.count("") < 60
+    assert len(examples.kept_back()[1]) == 3
+
+
+def test_no_caption_is_longer_than_the_places_it_is_learnt_with(examples):
+    longest = max(int((bucket["ids"] != examples.end_id).sum(-1).max())
+                  for bucket in examples.buckets)  # fmt: skip
+    assert 10 < longest < FEW
+    share = [places_of(0.1, examples.rng) for _ in range(200)]
+    assert set(share) == {FEW, 77} and {places_of(0.9, examples.rng) for _ in range(9)} == {77}
+
+
+def test_hints_are_the_maps_of_the_kind(examples):
+    bucket, rows = examples.buckets[0], torch.arange(3)
+    edges = examples.hints("canny", bucket, rows)
+    assert edges.shape == (3, 3, 64, 64) and set(edges.unique().tolist()) == {0.0, 1.0}
+    areas = examples.hints("segmentation", bucket, rows) * 255
+    colours = {tuple(c) for c in areas.permute(0, 2, 3, 1).reshape(-1, 3).round().int().tolist()}
+    assert colours <= set(PALETTE.values())
+
+
+def test_plain_norms_give_what_autocast_gives():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 16, 3), torch.nn.GroupNorm(4, 16), torch.nn.SiLU())
+    pictures = torch.randn(2, 3, 9, 9)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = net(pictures)
+        after = plain_norms(net)(pictures)
+    assert after.dtype == torch.bfloat16
+    assert torch.allclose(before, after.float(), atol=0.03)
 
 
 def test_judge_has_all_heads_and_its_labels_are_the_scenes():
@@ -132,15 +211,28 @@ def test_judge_has_all_heads_and_its_labels_are_the_scenes():
 
 def test_the_whole_command_trains_exports_and_resumes(tmp_path):
     common = ["--device", "cpu", "--native", "64", "--scenes", "32", "--encoded", "32",
-              "--minutes", "0.02", "--work-dir", str(tmp_path / "work"),
+              "--seconds", "1.2", "--batch", "4", "--work-dir", str(tmp_path / "work"),
               "--out", str(tmp_path / "model")]  # fmt: skip
     assert train.main([*common, "--stage", "all"]) == 0
     parts = load_parts(tmp_path / "model")
     assert parts["unet"].config.sample_size == 8
     assert parts["vae"].config.scaling_factor != 1.0
     assert (tmp_path / "work" / "samples-final.png").exists()
-    first = load_checkpoint(tmp_path / "work" / "vae.pt")["step"]
-    assert first >= 1
-    longer = [*common, "--resume", "--stage", "vae", "--minutes", "0.05"]
-    assert train.main(longer) == 0
-    assert load_checkpoint(tmp_path / "work" / "vae.pt")["step"] > first
+    first = load_checkpoint(tmp_path / "work" / "vae.pt")
+    assert first["step"] >= 1
+    seconds = str(first["spent_s"] + 0.5)
+    assert train.main([*common, "--resume", "--stage", "vae", "--seconds", seconds]) == 0
+    assert load_checkpoint(tmp_path / "work" / "vae.pt")["step"] > first["step"]
+
+
+def test_a_model_goes_on_from_exported_weights(tmp_path):
+    out = tmp_path / "model"
+    argv = ["--device", "cpu", "--native", "128", "--scenes", "32", "--encoded", "32",
+            "--seconds", "0.1", "--batch", "2", "--rate", "0.001", "--stage", "unet",
+            "--work-dir", str(tmp_path / "work"), "--begin-with", str(MODEL_DIR),
+            "--out", str(out)]  # fmt: skip
+    assert train.main(argv) == 0
+    before, after = (UNet2DConditionModel.from_pretrained(f / "unet") for f in (MODEL_DIR, out))
+    pairs = zip(before.float().parameters(), after.float().parameters(), strict=True)
+    assert all(torch.allclose(a, b, atol=2e-3) for a, b in pairs)
+    assert not Path(out / "vae").exists()

@@ -231,9 +231,16 @@ def test_buckets_reach_from_two_to_one_to_one_to_two_on_the_latent_grid():
 
 def test_training_set_is_drawn_once_and_equals_its_scenes(tmp_path):
     arrays = data.draw_training_set(tmp_path, 64, 32, processes=1, report=lambda line: None)
-    assert [len(a) for a in arrays] == data.bucket_counts(32)
-    size = data.bucket_sizes(64)[1]
-    assert (arrays[1][0] == np.asarray(data.training_scene(1, 0).draw(size))).all()
+    counts = [{len(kept) for kept in bucket.values()} for bucket in arrays]
+    assert counts == [{count} for count in data.bucket_counts(32)]
+    size, scene = data.bucket_sizes(64)[1], data.training_scene(1, 0)
+    kept = {name: array[0] for name, array in arrays[1].items()}
+    assert (kept["pictures"] == np.asarray(scene.draw(size))).all()
+    assert (kept["labels"] == scene.segmentation(size)).all()
+    assert kept["present"].shape == (size[1] // 8, size[0] // 8)
+    words = data.tokenizer()
+    said = {words.decode(ids, skip_special_tokens=True) for ids in kept["ids"]}
+    assert len(said) > 1 and any(scene.items[0].object in text for text in said)
     stamp = (tmp_path / "pictures-0.npy").stat().st_mtime_ns
     data.draw_training_set(tmp_path, 64, 32, processes=1, report=lambda line: None)
     assert (tmp_path / "pictures-0.npy").stat().st_mtime_ns == stamp
