@@ -191,7 +191,7 @@ def test_plain_norms_give_what_autocast_gives():
         before = net(pictures)
         after = plain_norms(net)(pictures)
     assert after.dtype == torch.bfloat16
-    assert torch.allclose(before, after.float(), atol=0.03)
+    assert torch.allclose(before.float(), after.float(), atol=0.03)
 
 
 def test_judge_has_all_heads_and_its_labels_are_the_scenes():
