@@ -24,8 +24,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from studio.catalog.catalog import Catalog
 from studio.domain.refs import KINDS
-from studio.models.catalog import Catalog
 
 Tensors = dict[str, tuple[int, ...]]
 Times = tuple[float, float]

@@ -28,9 +28,9 @@ from studio.diffusion import latents, schedulers
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models.manager import ModelManager
 from studio.picturebook.world import Scene
 from studio.preprocessors.maps import Preprocessors
+from studio.residence.manager import ModelManager
 
 ROWS = {
     "one": "one unit / diffusers' pipeline",

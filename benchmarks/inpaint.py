@@ -23,8 +23,8 @@ from studio.diffusion import latents, schedulers
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models.manager import ModelManager
 from studio.picturebook.world import Scene
+from studio.residence.manager import ModelManager
 
 ROWS = {
     "inpaint": "inpaint / diffusers' pipeline",

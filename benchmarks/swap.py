@@ -13,11 +13,11 @@ import torch
 from common import models, pairs
 from diffusers import StableDiffusionPipeline
 
+from studio.catalog.catalog import Catalog
 from studio.domain.refs import Selection
-from studio.models import device as devices
-from studio.models.catalog import Catalog
-from studio.models.export import export_checkpoint
-from studio.models.manager import ModelManager
+from studio.residence import device as devices
+from studio.residence.manager import ModelManager
+from studio.weights.export import export_checkpoint
 
 DTYPE = "bfloat16"
 """As the files are: what is measured is the way from disk to modules, not a conversion."""

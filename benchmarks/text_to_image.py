@@ -19,7 +19,7 @@ from studio.diffusion import latents, schedulers
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models.manager import ModelManager
+from studio.residence.manager import ModelManager
 
 PROMPT = "a red house on a meadow at sunset"
 

@@ -19,7 +19,7 @@ from diffusers import UNet2DConditionModel
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoise import Ask
 from studio.diffusion.predictors import UNetPredictor
-from studio.models import device as devices
+from studio.residence import device as devices
 
 CONFIGS = {
     "sd15": {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8},

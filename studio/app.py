@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.catalog.catalog import Catalog
+from studio.catalog.select import select, settle
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
 from studio.domain.request import GenerationRequest
@@ -23,18 +25,16 @@ from studio.gallery.sources import Sources
 from studio.imaging import plans
 from studio.jobs.job import Job
 from studio.jobs.queue import JobQueue
-from studio.models.catalog import Catalog
-from studio.models.select import select, settle
 from studio.settings import Settings, assets_dir
 
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
     from fastapi import FastAPI
 
     from studio.api.models import ModelDesk
-    from studio.models.downloads import Downloads
-    from studio.models.manager import ModelManager
+    from studio.fetching.downloads import Downloads
     from studio.preprocessors.downloading import WeightDownloads
     from studio.preprocessors.maps import Preprocessors
+    from studio.residence.manager import ModelManager
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Studio:
         """Models on their way to the folder `downloads_dir` of the settings."""
         if self._downloads is None:
             # Here and not at the top: an HTTP client takes a moment to import.
-            from studio.models.downloads import Downloads
+            from studio.fetching.downloads import Downloads
 
             self._downloads = Downloads(
                 self.settings.downloads_dir, lambda _: self.catalog.refresh()
@@ -227,8 +227,8 @@ class Studio:
     def _real_engine(self) -> Engine:
         # Here and not at the top: torch and diffusers take seconds to import.
         from studio.engine.stable_diffusion import StableDiffusionEngine
-        from studio.models.device import describe
-        from studio.models.manager import ModelManager
+        from studio.residence.device import describe
+        from studio.residence.manager import ModelManager
 
         settings = self.settings
         manager = ModelManager(

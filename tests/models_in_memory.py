@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from functools import cache, partial
 
+from studio.catalog.catalog import Catalog
+from studio.catalog.select import select
 from studio.domain.refs import Selection
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models.catalog import Catalog
-from studio.models.manager import ModelManager
-from studio.models.select import select
+from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
 
 

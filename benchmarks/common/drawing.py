@@ -14,15 +14,15 @@ from typing import Any
 import torch
 
 from common import models, pairs
+from studio.catalog.catalog import Catalog
 from studio.domain.events import Finished
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import WantsPreview, never
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models import device as devices
-from studio.models.catalog import Catalog
-from studio.models.loader import Models
-from studio.models.manager import ModelManager
+from studio.residence import device as devices
+from studio.residence.manager import ModelManager
+from studio.weights.loader import Models
 
 Work = Callable[[], None]
 

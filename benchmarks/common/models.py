@@ -9,8 +9,8 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from studio.catalog.catalog import Catalog
 from studio.domain.refs import ModelRef
-from studio.models.catalog import Catalog
 from studio.settings import assets_dir
 
 

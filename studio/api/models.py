@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.api.wire import PREFIX, ErrorBody
+from studio.catalog.catalog import Catalog
 from studio.domain.errors import NotFound, UnknownCheckpoint, UnknownModel
 from studio.domain.family import ModelFamily
 from studio.domain.refs import ARCHITECTURES, KINDS, ModelRef
-from studio.models.catalog import Catalog
-from studio.models.downloads import Download, Downloads
+from studio.fetching.downloads import Download, Downloads
 
 MODELS = f"{PREFIX}/models"
 

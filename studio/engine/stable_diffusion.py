@@ -31,8 +31,8 @@ from studio.engine.protocol import WantsPreview, never
 from studio.engine.vae import Vae
 from studio.imaging import plans
 from studio.imaging.plans import Pass
-from studio.models.loader import Models
-from studio.models.manager import ModelManager
+from studio.residence.manager import ModelManager
+from studio.weights.loader import Models
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from studio.diffusion import latents
 from studio.domain import errors
-from studio.models.manager import ModelManager
+from studio.residence.manager import ModelManager
 
 log = logging.getLogger(__name__)
 

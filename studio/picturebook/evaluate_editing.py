@@ -16,20 +16,20 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
+from studio.catalog.catalog import Catalog
+from studio.catalog.select import select
 from studio.domain.events import Finished
 from studio.domain.geometry import CELL
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Inpaint, Outpaint
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.imaging.plans import source_size
-from studio.models.catalog import Catalog
-from studio.models.manager import ModelManager
-from studio.models.select import select
 from studio.picturebook.evaluate import full_prompt
 from studio.picturebook.judge import Judge
 from studio.picturebook.train_vae import to_tensor
 from studio.picturebook.training import MODEL_DIR
 from studio.picturebook.world import Item, Scene
+from studio.residence.manager import ModelManager
 
 SIDE = 128
 SEED = 31

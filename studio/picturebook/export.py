@@ -14,9 +14,9 @@ from pathlib import Path
 import diffusers
 import torch
 
-from studio.models import export
-from studio.models.catalog import Catalog
+from studio.catalog.catalog import Catalog
 from studio.picturebook.network import canonical_scheduler
+from studio.weights import export
 
 EMBEDDED = Path("assets/models/picturebook")
 

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 
 from studio.domain.errors import StudioError
-from studio.models.fetch import Progress, Stopped
+from studio.fetching.fetch import Progress, Stopped
 from studio.preprocessors.maps import Preprocessors
 
 log = logging.getLogger(__name__)

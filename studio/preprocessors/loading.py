@@ -38,8 +38,8 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
     Raises `CheckpointError`.
     """
-    from studio.models.pickles import read_pickle
-    from studio.models.tensor_files import SafetensorsFile
+    from studio.weights.pickles import read_pickle
+    from studio.weights.tensor_files import SafetensorsFile
 
     if path.suffix != ".safetensors":
         return read_pickle(path)

@@ -21,9 +21,9 @@ from studio.domain.preprocessor_spec import (
 )
 from studio.domain.preprocessors import find
 from studio.domain.tasks import RESIZE_MODES, ResizeMode
+from studio.fetching.fetch import Progress
 from studio.imaging.reading import check_size
 from studio.imaging.resizing import resized
-from studio.models.fetch import Progress
 from studio.preprocessors import lines, tones
 from studio.preprocessors.holes import with_hole
 from studio.preprocessors.kept import KeptMaps, digest

@@ -13,8 +13,8 @@ from studio.domain.preprocessor_spec import (
     WeightFile,
     Weights,
 )
-from studio.models import hub
-from studio.models.fetch import Progress
+from studio.fetching import hub
+from studio.fetching.fetch import Progress
 
 ANNOTATORS = "annotators"
 """The folder for files that lie side by side, below the one for downloads."""

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from studio.app import create_app
-from tests.models import files
-from tests.models.model_server import model_server
+from tests.catalog import files
+from tests.fetching.model_server import model_server
 
 MODELS = "/studio/v1/models"
 SECOND = f"{MODELS}/checkpoint/second one"

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from studio.domain.preprocessors import PREPROCESSORS
 from studio.picturebook.world import Scene
 from tests.control_nets import write_controlnets
-from tests.models.model_server import model_server
+from tests.fetching.model_server import model_server
 from tests.preprocessors import networks
 
 URL = "/studio/v1/preprocessors"

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-import studio
-
-PACKAGE = Path(studio.__file__).parent
-FILES = sorted(PACKAGE.rglob("*.py"))
+from tests.architecture.source import (
+    FILES,
+    PACKAGE,
+    circles,
+    imports,
+    name_of,
+    python_graph,
+    script_graph,
+)
 
 ARROWS = {
     "version": set(),
     "domain": {"domain", "version"},
     "imaging": {"domain", "imaging"},
+    "catalog": {"catalog", "domain"},
+    "fetching": {"domain", "fetching"},
+    "weights": {"catalog.header", "domain", "weights"},
+    "residence": {"domain", "residence", "weights"},
+    "diffusion": {"diffusion", "domain"},
     "engine.protocol": {"domain"},
     "engine.fake": {"domain", "engine.protocol"},
+    "engine.vae": {"diffusion", "domain", "residence"},
+    "engine.editing": {"diffusion", "domain", "engine.vae", "imaging"},
+    "engine.maps": {"domain", "imaging", "preprocessors.kept"},
+    "engine.controlling": {"diffusion", "domain", "engine.maps", "imaging", "preprocessors"},
     "engine.stable_diffusion": {
+        "diffusion",
         "domain",
         "engine.controlling",
         "engine.editing",
@@ -29,87 +39,66 @@ ARROWS = {
         "engine.protocol",
         "engine.vae",
         "imaging",
-        "models",
-        "diffusion",
+        "residence",
+        "weights",
     },
-    "engine.controlling": {"domain", "engine.maps", "imaging", "diffusion", "preprocessors"},
-    "engine.maps": {"domain", "imaging", "preprocessors.kept"},
-    "engine.editing": {"domain", "engine.vae", "imaging", "diffusion"},
-    "engine.vae": {"domain", "models", "diffusion"},
-    "diffusion": {"domain", "diffusion"},
-    "models": {"domain", "models"},
-    "picturebook": {"domain", "models", "diffusion", "engine", "imaging", "picturebook"},
+    "picturebook": {
+        "catalog",
+        "diffusion",
+        "domain",
+        "engine",
+        "imaging",
+        "picturebook",
+        "residence",
+        "weights",
+    },
     "preprocessors": {
         "domain",
+        "fetching",
         "imaging",
-        "models.fetch",
-        "models.hub",
-        "models.pickles",
-        "models.tensor_files",
         "preprocessors",
+        "weights.pickles",
+        "weights.tensor_files",
     },
     "jobs": {"domain", "engine.protocol", "jobs"},
     "gallery": {"domain", "gallery", "imaging"},
     "api": {
+        "api",
+        "catalog",
         "domain",
         "engine.protocol",
-        "jobs",
+        "fetching.downloads",
         "gallery",
-        "models.catalog",
-        "models.downloads",
         "imaging",
+        "jobs",
         "preprocessors.downloading",
-        "api",
     },
-    "ui": {
-        "domain",
-        "engine.protocol",
-        "jobs",
-        "gallery",
-        "models.catalog",
-        "picturebook.control_palette",
-        "ui",
-    },
-    "cli_download": {"domain", "models", "progress"},
+    "ui": {"domain", "engine.protocol", "gallery", "jobs", "picturebook.control_palette", "ui"},
     "settings": {"domain"},
-    "progress": {"domain"},
     "app": {
-        "domain",
-        "imaging",
-        "engine",
-        "models",
-        "jobs",
-        "gallery",
-        "preprocessors",
         "api",
-        "ui",
+        "catalog",
+        "domain",
+        "engine",
+        "fetching",
+        "gallery",
+        "imaging",
+        "jobs",
+        "preprocessors",
+        "residence",
         "settings",
+        "ui",
         "version",
     },
     "server": {"app", "settings", "version"},
-    "cli_models": {"domain", "models", "progress", "settings"},
-    "cli_preprocessors": {"app", "domain", "preprocessors", "progress", "settings"},
-    "cli_flags": set(),
-    "cli_status": {"domain"},
-    "cli_task": {"cli_flags", "domain"},
-    "cli_generate": {
-        "app",
-        "cli_flags",
-        "cli_status",
-        "cli_task",
-        "domain",
-        "jobs",
-        "progress",
-        "settings",
-    },
     "cli": {
-        "cli_download",
-        "cli_flags",
-        "cli_generate",
-        "cli_models",
-        "cli_preprocessors",
-        "cli_status",
+        "app",
+        "catalog",
+        "cli",
         "domain",
+        "fetching",
+        "jobs",
+        "preprocessors",
         "server",
         "settings",
         "version",
@@ -121,77 +110,77 @@ the public names, imports for its callers alone."""
 ONLY_IN = {
     "torch": {
         "diffusion",
-        "models",
         "engine.controlling",
         "engine.editing",
         "engine.stable_diffusion",
         "engine.vae",
         "picturebook",
         "preprocessors",
+        "residence",
+        "weights",
     },
-    "diffusers": {"diffusion", "models", "picturebook"},
-    "transformers": {"diffusion", "models", "picturebook", "preprocessors"},
+    "diffusers": {"diffusion", "picturebook", "weights"},
+    "transformers": {"diffusion", "picturebook", "preprocessors", "weights"},
     "controlnet_aux": {"preprocessors"},
     "cv2": {"imaging", "picturebook", "preprocessors"},
     "gradio": {"ui"},
     "fastapi": {"api", "app", "ui"},
+    "httpx": {"fetching"},
     "starlette": {"api", "ui"},
     "uvicorn": {"server"},
 }
 """Library -> the parts that may import it."""
 
-
-def name_of(path: Path) -> str:
-    """`jobs.queue` for studio/jobs/queue.py, `` for the root."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(part for part in parts if part != "__init__")
-
-
-def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """(line, module) of every import statement, wherever in the file it stands."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} is a relative import"
-            for alias in node.names:
-                submodule = PACKAGE.parent / (node.module + "." + alias.name).replace(".", "/")
-                is_module = submodule.with_suffix(".py").exists() or submodule.is_dir()
-                yield node.lineno, f"{node.module}.{alias.name}" if is_module else node.module
+ENTRANCES = {"", "__main__", "engine"}
+"""Modules that are no part: public names, the way in, an empty package over several parts."""
 
 
 def within(name: str, parts: set[str]) -> bool:
     return any(name == part or name.startswith(part + ".") for part in parts)
 
 
-def allowed_for(name: str) -> set[str] | None:
-    fitting = [part for part in ARROWS if within(name, {part})]
-    return ARROWS[max(fitting, key=len)] if fitting else None
+def part_of(name: str) -> str | None:
+    """The key of `ARROWS` that counts for a module, if any does."""
+    return max((part for part in ARROWS if within(name, {part})), key=len, default=None)
 
 
 def test_every_part_has_its_arrows():
-    unknown = [name for path in FILES if allowed_for(name := name_of(path)) is None]
-    assert unknown == ["", "__main__", "engine"], "add new parts to ARROWS"
+    names = {name_of(path) for path in FILES}
+    assert {name for name in names if part_of(name) is None} == ENTRANCES, "add parts to ARROWS"
+    assert [part for part in ARROWS if not any(within(name, {part}) for name in names)] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "root")
-def test_imports_follow_the_arrows(path):
-    name = name_of(path)
-    if name in ("", "__main__", "engine"):
-        return
+def test_imports_follow_the_arrows():
     wrong = []
-    for line, module in imports(path):
-        top, _, inner = module.partition(".")
-        if top == "studio" and inner and not within(inner, allowed_for(name)):
-            wrong.append(f"{path}:{line} imports {module}")
-        if top in ONLY_IN and not within(name, ONLY_IN[top]):
-            wrong.append(f"{path}:{line} imports {module}")
+    for path in FILES:
+        name = name_of(path)
+        for line, module in [] if name in ENTRANCES else imports(path):
+            top, _, inner = module.partition(".")
+            if top == "studio" and inner and not within(inner, ARROWS[part_of(name)]):
+                wrong.append(f"{path}:{line} imports {module}")
+            if top in ONLY_IN and not within(name, ONLY_IN[top]):
+                wrong.append(f"{path}:{line} imports {module}")
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_catalog_needs_no_torch():
-    catalog = PACKAGE / "models" / "catalog.py"
-    assert not [module for _, module in imports(catalog) if module.startswith("torch")]
+def test_parts_lie_above_one_another():
+    """What a part may import never comes back to it: checked on the table itself."""
+    allowed = {
+        part: {other for other in ARROWS if other != part and within(other, targets)}
+        | {part_of(target) for target in targets if part_of(target) not in (None, part)}
+        for part, targets in ARROWS.items()
+    }
+    assert circles(allowed) == []
+
+
+def test_no_import_comes_back_to_where_it_began():
+    assert circles(python_graph()) == []
+    assert circles(script_graph()) == []
+
+
+def test_circles_are_seen():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "a"}, "d": {"a", "d"}, "e": {"d"}}
+    assert circles(graph) == [["a", "b", "c"], ["d"]]
 
 
 def test_the_public_package_imports_nothing_heavy():

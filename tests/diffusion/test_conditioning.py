@@ -11,9 +11,9 @@ from studio.diffusion.tokens import CHUNK_TOKENS, chunks
 from studio.domain import embedding_names
 from studio.domain.family import PICTUREBOOK, SD2, SDXL
 from studio.domain.request import GenerationRequest
-from studio.models import tokenizers
-from tests.models import checkpoints
+from studio.weights import tokenizers
 from tests.models_in_memory import manager, picturebook
+from tests.weights import checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from studio.domain.events import Finished
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models.manager import ModelManager
+from studio.residence.manager import ModelManager
 from tests.engine.running import run
 
 FIELDS = {"prompt": "a green tree by the sea", "seed": 7, "steps": 6, "guidance_scale": 5.0}

@@ -8,12 +8,12 @@ from functools import cache, partial
 import numpy as np
 from PIL import Image, ImageDraw
 
+from studio.catalog.select import select
 from studio.domain.events import Finished
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import never
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.imaging.plans import source_size
-from studio.models.select import select
 from studio.picturebook.world import Scene
 from tests.engine.running import run
 from tests.models_in_memory import catalog, manager

@@ -15,16 +15,16 @@ from diffusers import (
     UNet2DConditionModel,
 )
 
+from studio.catalog.catalog import Catalog
 from studio.domain.family import SDXL
 from studio.domain.refs import ModelRef
-from studio.models import tokenizers
-from studio.models.catalog import Catalog
 from studio.settings import assets_dir
+from studio.weights import tokenizers
 from tests.engine.control_bench import ControlBench, difference
 from tests.engine.pictures import box_mask, scene
-from tests.models import checkpoints
-from tests.models.nets import shaken, t2i_of
 from tests.models_in_memory import picturebook
+from tests.weights import checkpoints
+from tests.weights.nets import shaken, t2i_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

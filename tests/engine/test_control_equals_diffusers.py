@@ -19,9 +19,9 @@ from PIL import Image
 from studio.diffusion import latents, schedulers
 from studio.domain.refs import ModelRef
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models.loader import Models
-from studio.models.manager import ModelManager
+from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
+from studio.weights.loader import Models
 from tests.engine.pictures import Desk, box_mask, scene
 from tests.models_in_memory import picturebook
 

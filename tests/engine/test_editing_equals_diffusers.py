@@ -15,13 +15,13 @@ from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SCHEDULERS
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models import tokenizers
-from studio.models.manager import ModelManager
+from studio.residence.manager import ModelManager
+from studio.weights import tokenizers
 from tests.engine.pictures import Desk, box_mask, scene
 from tests.engine.running import run
 from tests.engine.test_families import parts_of
-from tests.models import checkpoints
 from tests.models_in_memory import manager, picturebook
+from tests.weights import checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

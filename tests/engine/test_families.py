@@ -18,18 +18,18 @@ from diffusers import (
 )
 from PIL import Image
 
+from studio.catalog.catalog import Catalog
 from studio.diffusion import latents, schedulers
 from studio.domain.events import Finished
 from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models import export, tokenizers
-from studio.models.catalog import Catalog
-from studio.models.manager import ModelManager
+from studio.residence.manager import ModelManager
+from studio.weights import export, tokenizers
 from tests.engine.running import run
-from tests.models import checkpoints
 from tests.models_in_memory import picturebook
+from tests.weights import checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

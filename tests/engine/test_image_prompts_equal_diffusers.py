@@ -12,14 +12,14 @@ from diffusers.image_processor import IPAdapterMaskProcessor
 from safetensors.torch import load_file, save_file
 from transformers import CLIPImageProcessor
 
+from studio.catalog.catalog import Catalog
 from studio.domain.family import SDXL
-from studio.models import tokenizers
-from studio.models.catalog import Catalog
-from studio.models.loader import Models
+from studio.weights import tokenizers
+from studio.weights.loader import Models
 from tests.engine.control_bench import ControlBench, difference
 from tests.engine.pictures import box_mask, scene
-from tests.models import checkpoints, nets
 from tests.models_in_memory import manager, picturebook
+from tests.weights import checkpoints, nets
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

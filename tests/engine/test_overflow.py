@@ -10,7 +10,7 @@ import torch
 
 from studio.domain.events import Failed, Finished
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models.manager import ModelManager
+from studio.residence.manager import ModelManager
 from tests.engine.running import run, settled
 from tests.models_in_memory import picturebook
 

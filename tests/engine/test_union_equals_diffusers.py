@@ -9,14 +9,14 @@ import torch
 from diffusers import StableDiffusionXLControlNetUnionPipeline
 from diffusers.models.controlnets.multicontrolnet_union import MultiControlNetUnionModel
 
+from studio.catalog.catalog import Catalog
 from studio.diffusion import control
 from studio.domain.family import SDXL
-from studio.models import tokenizers
-from studio.models.catalog import Catalog
+from studio.weights import tokenizers
 from tests.engine.control_bench import ControlBench, difference
 from tests.engine.pictures import box_mask, scene
-from tests.models import checkpoints
-from tests.models.nets import union_of
+from tests.weights import checkpoints
+from tests.weights.nets import union_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from studio.catalog.catalog import Catalog
 from studio.domain.family import PICTUREBOOK
-from studio.models.catalog import Catalog
-from studio.models.loader import read
 from studio.picturebook import control_maps, data
 from studio.picturebook.control_net import MODELS, folder_of
 from studio.picturebook.control_segmenter import (
@@ -20,6 +19,7 @@ from studio.picturebook.control_segmenter import (
 from studio.picturebook.evaluate_control import as_bytes, edge_f1, load_controlnet, pictures_of
 from studio.picturebook.loading import load_parts
 from studio.picturebook.train_vae import to_tensor
+from studio.weights.loader import read
 
 SHIPPED = [kind for kind in control_maps.KINDS if folder_of(kind).is_dir()]
 

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 
 from studio.domain.errors import CheckpointError, DownloadError, InvalidRequest
 from studio.domain.preprocessors import PREPROCESSORS
-from studio.models.fetch import Stopped
+from studio.fetching.fetch import Stopped
 from studio.preprocessors.loading import annotator, read_tensors
 from studio.preprocessors.maps import Preprocessors
-from tests.models.model_server import model_server
+from tests.fetching.model_server import model_server
 from tests.preprocessors import networks
 
 PIDINET = "table5_pidinet.pth"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from studio.app import create_app
 from studio.engine.fake import FakeEngine
-from tests.models import files
+from tests.catalog import files
 from tests.ui.painting import Canvas
 from tests.ui.units import PREFIX, Unit, edges_picture, nets
 from tests.ui.using import generate, open_tab, pick, send_to, shown_id, status, view, wait_for

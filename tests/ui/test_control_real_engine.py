@@ -11,9 +11,9 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 
 from studio.app import create_app
+from studio.catalog.catalog import Catalog
+from studio.catalog.select import select
 from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.models.catalog import Catalog
-from studio.models.select import select
 from studio.settings import assets_dir
 from tests import models_in_memory
 from tests.ui.units import PREFIX, Sheet, Unit

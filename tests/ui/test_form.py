@@ -16,7 +16,7 @@ from studio.engine.fake import FakeEngine
 from studio.ui import theme
 from studio.ui.form import Form
 from studio.ui.markup import text
-from tests.models import files
+from tests.catalog import files
 
 
 @pytest.fixture

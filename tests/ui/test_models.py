@@ -12,8 +12,8 @@ from studio.app import create_app
 from studio.domain.family import PICTUREBOOK
 from studio.domain.refs import KINDS
 from studio.engine.fake import FakeEngine
-from tests.models import files
-from tests.models.model_server import model_server
+from tests.catalog import files
+from tests.fetching.model_server import model_server
 from tests.ui.conftest import STEP_S
 from tests.ui.using import generate, pick, set_number, wait_for, wait_for_step
 

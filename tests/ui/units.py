@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from studio.settings import assets_dir
-from tests.models import files
+from tests.catalog import files
 
 PREFIX = "picturebook-controlnet"
 

@@ -1,0 +1,146 @@
+"""sha256 of model files: computed beside everything else, remembered by path, size and time.
+
+A folder in diffusers layout has the sha256 of a list of its weights: one line for each safetensors
+file of its parts, "<sha256>  <part>/<file>\\n" as `sha256sum` prints it, sorted by the path. So two
+folders that differ only in their VAE are told apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from studio.catalog.probe_folder import WITH_WEIGHTS
+from studio.catalog.store import read_json, try_write_json
+from studio.domain.refs import ModelRef
+
+VERSION = 1
+_CHUNK_BYTES = 2**20
+_NICENESS = 15
+_SAVE_EVERY = 20
+"""Hashes computed between two writes of the file."""
+
+
+class Hashes:
+    """What is known. Safe in several threads. `file` None: nothing beyond the process."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._known = self._read()
+
+    def get(self, ref: ModelRef) -> str | None:
+        """The sha256 in hexadecimal digits, if it is known for the file as it is now."""
+        entry = self._known.get(str(ref.path))
+        is_same = entry and entry[:2] == [ref.size_bytes, ref.modified_ns]
+        return entry[2] if is_same else None
+
+    def put(self, ref: ModelRef, digest: str) -> None:
+        with self._lock:
+            self._known[str(ref.path)] = [ref.size_bytes, ref.modified_ns, digest]
+
+    def save(self) -> None:
+        """Write the file, with what other processes have written meanwhile."""
+        if self._file:
+            with self._lock:
+                self._known = self._read() | self._known
+                known = {path: entry for path, entry in self._known.items() if os.path.exists(path)}
+                try_write_json(self._file, VERSION, {"files": known})
+
+    def _read(self) -> dict[str, list]:
+        found = read_json(self._file, VERSION).get("files") if self._file else None
+        return found if isinstance(found, dict) else {}
+
+
+def sha256_of(path: Path, stopped: Callable[[], bool] = lambda: False) -> str | None:
+    """In hexadecimal digits; None if it was `stopped`. Raises OSError."""
+    if not path.is_dir():
+        return _of_file(path, stopped)
+    lines = []
+    for part in sorted(WITH_WEIGHTS):
+        for file in sorted((path / part).glob("*.safetensors")):
+            digest = _of_file(file, stopped)
+            if digest is None:
+                return None
+            lines.append(f"{digest}  {part}/{file.name}\n")
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _of_file(path: Path, stopped: Callable[[], bool]) -> str | None:
+    digest, chunk = hashlib.sha256(), bytearray(_CHUNK_BYTES)
+    view = memoryview(chunk)
+    with open(path, "rb", buffering=0) as file:
+        while count := file.readinto(chunk):
+            if stopped():
+                return None
+            digest.update(view[:count])
+    return digest.hexdigest()
+
+
+class HashWorker:
+    """Computes missing hashes in one thread of low priority, small files first.
+
+    `refs` tells what there is, `known` is called after each new hash.
+    """
+
+    def __init__(
+        self,
+        hashes: Hashes,
+        refs: Callable[[], Iterable[ModelRef]],
+        known: Callable[[ModelRef], None],
+    ) -> None:
+        self._hashes, self._refs, self._known = hashes, refs, known
+        self._wake, self._stop = threading.Event(), threading.Event()
+        self._failed: set[tuple[Path, int]] = set()
+        self._thread = threading.Thread(target=self._run, name="studio-hashes", daemon=True)
+        self._thread.start()
+
+    def look(self) -> None:
+        """There may be new files."""
+        self._wake.set()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        if sys.platform == "linux":  # where a thread has a priority of its own
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        while not self._stop.is_set():
+            computed = 0
+            while ref := self._next():
+                self._compute(ref)
+                computed += 1
+                if computed % _SAVE_EVERY == 0:
+                    self._hashes.save()
+            if computed:
+                self._hashes.save()
+            self._wake.wait()
+            self._wake.clear()
+
+    def _next(self) -> ModelRef | None:
+        if self._stop.is_set():
+            return None
+        missing = [
+            ref
+            for ref in self._refs()
+            if self._hashes.get(ref) is None and (ref.path, ref.modified_ns) not in self._failed
+        ]
+        return min(missing, key=lambda ref: ref.size_bytes, default=None)
+
+    def _compute(self, ref: ModelRef) -> None:
+        try:
+            digest = sha256_of(ref.path, self._stop.is_set)
+        except OSError:
+            self._failed.add((ref.path, ref.modified_ns))
+            return
+        if digest:
+            self._hashes.put(ref, digest)
+            self._known(ref)

@@ -1,0 +1,105 @@
+"""What the artist noted for a model: words, settings to start from, corrections of its type."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from studio.catalog.store import read_json, write_json
+from studio.domain.errors import InvalidRequest, SaveError, explain
+from studio.domain.refs import ModelRef
+
+VERSION = 1
+
+Side = Field(None, ge=64, le=2048, multiple_of=8)
+
+
+class Notes(BaseModel):
+    """Every field may be left out. `prediction_type` and `zero_snr` correct what the file's header
+    tells or leaves open; the others are where a form starts from with this model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = Field("", max_length=20_000)
+    steps: int | None = Field(None, ge=1, le=150)
+    guidance_scale: float | None = Field(None, ge=1, le=30, allow_inf_nan=False)
+    scheduler: str | None = Field(None, max_length=100)
+    width: int | None = Side
+    height: int | None = Side
+    vae: str | None = Field(None, max_length=1000)
+    clip_skip: int | None = Field(None, ge=1, le=12)
+    prediction_type: Literal["epsilon", "v_prediction"] | None = None
+    zero_snr: bool | None = None
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Those settings of a request that were noted."""
+        own = {"text", "prediction_type", "zero_snr"}
+        return self.model_dump(exclude_none=True, exclude=own)
+
+
+NONE = Notes()
+
+
+class NoteBook:
+    """All notes. Kept under the file's path, and found again by its sha256 once it was renamed.
+    Safe in several threads. `file` None: nothing beyond the process."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        found = read_json(file, VERSION).get("models") if file else None
+        self._records: dict[str, dict[str, Any]] = found if isinstance(found, dict) else {}
+
+    def get(self, path: Path, sha256: str | None) -> Notes:
+        """Those of the file at `path`, else of the one that had this content."""
+        record = self._records.get(str(path)) or self._by_hash(sha256)
+        try:
+            return Notes.model_validate(record["notes"]) if record else NONE
+        except (ValidationError, KeyError, TypeError):
+            return NONE  # the file was changed by hand
+
+    def set(self, ref: ModelRef, sha256: str | None, changes: dict[str, Any]) -> Notes:
+        """Change some fields; None takes one back. Raises `InvalidRequest` for values that cannot
+        be, `SaveError` if they cannot be written (the old ones stay)."""
+        with self._lock:
+            before = self.get(ref.path, sha256)
+            values = before.model_dump() | changes
+            try:
+                notes = Notes.model_validate({k: v for k, v in values.items() if v is not None})
+            except ValidationError as error:
+                raise InvalidRequest(explain(error)) from None
+            records = dict(self._records)
+            records[str(ref.path)] = {
+                "sha256": sha256,
+                "notes": notes.model_dump(exclude_defaults=True),
+            }
+            self._write(records)
+        return notes
+
+    def learn(self, path: Path, sha256: str) -> None:
+        """The hash of a file is known now: its notes will follow it to another name."""
+        with self._lock:
+            record = self._records.get(str(path))
+            if record and record.get("sha256") != sha256:
+                self._write(self._records | {str(path): record | {"sha256": sha256}})
+
+    def _by_hash(self, sha256: str | None) -> dict[str, Any] | None:
+        if sha256 is None:
+            return None
+        fitting = (each for each in self._records.values() if each.get("sha256") == sha256)
+        return next(fitting, None)
+
+    def _write(self, records: dict[str, dict[str, Any]]) -> None:
+        if self._file:
+            try:
+                write_json(self._file, VERSION, {"models": records})
+            except OSError as error:
+                raise SaveError(
+                    f"The notes cannot be written to {self._file}: {error.strerror or error}. "
+                    "Free some space, or choose another --data-dir."
+                ) from None
+        self._records = records

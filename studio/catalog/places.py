@@ -1,0 +1,100 @@
+"""Where a model is put: into the subfolder that the tree has for its kind already."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from studio.catalog.names import display_name
+from studio.catalog.scan import Found, measure
+from studio.domain.errors import InvalidRequest, SaveError
+
+_SUBFOLDERS = {
+    "checkpoint": ("Stable-diffusion", "checkpoints"),
+    "lora": ("Lora", "loras"),
+    "embedding": ("embeddings",),
+    "vae": ("VAE", "vae"),
+    "tiny_vae": ("VAE-approx", "vae_approx"),
+    "controlnet": ("ControlNet", "controlnet"),
+    "image_encoder": ("clip_vision",),
+    "upscaler": ("ESRGAN", "upscale_models"),
+}
+"""Kind -> its folder in AUTOMATIC1111's tree and in ComfyUI's; the first is made where there is
+none."""
+
+_SPARE_BYTES = 100 * 2**20
+_CHUNK_BYTES = 8 * 2**20
+
+Copied = Callable[[int, int], None]
+
+
+def subfolder(base: Path, kind: str) -> Path:
+    """Where models of this kind belong below `base`."""
+    for name in _SUBFOLDERS[kind]:
+        if (base / name).is_dir():
+            return base / name
+    return base / _SUBFOLDERS[kind][0]
+
+
+def add(source: Path, folder: Path, link: bool, copied: Copied = lambda done, total: None) -> Path:
+    """Copy (or `link`) a model's file or folder into `folder`; returns its new path. It appears
+    there in one step, whole. `copied` is told the bytes done, and how many there are.
+
+    Raises `InvalidRequest` if something of its name is there, `SaveError` if it cannot be written.
+    """
+    source = Path(os.path.abspath(source))
+    found = Found(source, *_measured(source), source.parent.parent, source.is_dir())
+    name = display_name(found).replace("/", "-").replace("\\", "-")
+    target = folder / (name if found.is_folder else name + source.suffix)
+    if os.path.lexists(target):
+        raise InvalidRequest(f"{target} is there already. Rename or remove one of the two.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if link:
+            target.symlink_to(source, target_is_directory=found.is_folder)
+            return target
+        free = shutil.disk_usage(folder).free
+        if found.size_bytes + _SPARE_BYTES > free:
+            raise SaveError(
+                f"{source.name} has {found.size_bytes / 1e9:.1f} GB, and only {free / 1e9:.1f} GB "
+                f"are free at {folder}. Free some space, or add it with --link."
+            )
+        _copy_whole(found, target, copied)
+    except OSError as error:
+        cause = error.strerror or error
+        raise SaveError(f"{source} cannot be copied to {folder}: {cause}.") from None
+    return target
+
+
+def _measured(source: Path) -> tuple[int, int]:
+    if not source.is_dir():
+        status = source.stat()
+        return status.st_size, status.st_mtime_ns
+    return measure(source)
+
+
+def _copy_whole(found: Found, target: Path, copied: Copied) -> None:
+    """Under a hidden name first, which no scan looks at."""
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".adding-"))
+    done = 0
+
+    def copy(source: str, to: str) -> None:
+        nonlocal done
+        with open(source, "rb") as reader, open(to, "wb") as writer:
+            while chunk := reader.read(_CHUNK_BYTES):
+                writer.write(chunk)
+                done += len(chunk)
+                copied(done, found.size_bytes)
+
+    try:
+        whole = temporary / "model"
+        if found.is_folder:
+            shutil.copytree(found.path, whole, copy_function=copy)
+        else:
+            copy(str(found.path), str(whole))
+        os.rename(whole, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,23 @@
+"""What a model file or folder is: no weights read, nothing unpickled, no torch, milliseconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio.catalog.header import read_header
+from studio.catalog.probe_folder import probe_folder
+from studio.catalog.probe_header import Probe, probe_header
+from studio.catalog.probe_pickle import probe_pickle
+
+SAFETENSORS = (".safetensors", ".sft")
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+
+
+def probe(path: Path) -> Probe:
+    """What the file, or the folder in diffusers layout, holds. Raises `CheckpointError` if that
+    cannot be told because it is damaged, no model at all, or cannot be read."""
+    if path.is_dir():
+        return probe_folder(path)
+    if path.suffix.lower() in PICKLES:
+        return probe_pickle(path)
+    return probe_header(path.name, read_header(path))

@@ -1,0 +1,304 @@
+"""What a safetensors file is, told from the names and shapes in its header alone.
+
+Its name and folder say nothing here: people keep LoRAs among their checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from studio.catalog import metadata as notes
+from studio.catalog.header import Header
+from studio.catalog.keys import (
+    FAMILY_OF_TEXT_WIDTH,
+    Keys,
+    family_by_names,
+    family_of_text_width,
+    kind_of,
+)
+from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, ModelFamily
+from studio.domain.preprocessor_spec import union_types
+
+TASK_OF_CHANNELS = {4: "base", 9: "inpaint", 5: "depth", 8: "pix2pix"}
+"""Channels that a U-Net takes -> what it is for."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a file is. `kind` is one of `refs.KINDS`, or a word for what the studio cannot use;
+    `problem` then says why, with the next step, and is "" for all else. The other fields are
+    those of `refs.ModelRef`; `tensors` counts them.
+    """
+
+    kind: str
+    family: ModelFamily | None = None
+    layout: str = "single"
+    task: str = "base"
+    prediction_type: str | None = None
+    zero_snr: bool = False
+    dtype: str = ""
+    rank: int | None = None
+    vectors: int | None = None
+    title: str = ""
+    trigger_words: tuple[str, ...] = ()
+    architecture: str = ""
+    control_types: tuple[str, ...] = ()
+    image_features: tuple[int, ...] = ()
+    tensors: int = 0
+    problem: str = ""
+
+
+_USELESS = {
+    "control_lora": "is a Control-LoRA, which the studio cannot use yet. Use a ControlNet instead.",
+    "controlnet_lllite": "is a ControlNet-LLLite, which the studio cannot use yet. "
+    "Use a ControlNet instead.",
+    "unet": "is a U-Net alone. A checkpoint needs its text encoder and VAE too.",
+    "text_encoder": "is a text encoder alone. A checkpoint needs its U-Net and VAE too.",
+    "unknown": "is no kind of model that the studio knows.",
+}
+
+
+def probe_header(name: str, header: Header) -> Probe:
+    """What the file with this header is; `name` is for messages."""
+    keys = Keys(header.shapes, header.shapes)
+    kind = kind_of(keys)
+    if kind == "unknown" and _embedding_rows(header):
+        kind = "embedding"
+    found = Probe(
+        kind=kind,
+        family=_family(keys, header),
+        prediction_type=notes.prediction_type(header.metadata),
+        zero_snr=notes.zero_snr(header.metadata),
+        dtype=header.dtype,
+        title=notes.title(header.metadata),
+        trigger_words=notes.trigger_words(header.metadata),
+        tensors=len(header.shapes),
+        problem=_USELESS.get(kind, ""),
+    )
+    return examined(found, name, keys, header)
+
+
+def examined(found: Probe, name: str, keys: Keys, header: Header | None = None) -> Probe:
+    """With what its kind alone tells. `header` None: a pickle, of which only names are known."""
+    details = {
+        "checkpoint": _checkpoint,
+        "lora": _lora,
+        "controlnet": _controlnet,
+        "t2i_adapter": _t2i_adapter,
+        "ip_adapter": _ip_adapter,
+        "image_encoder": _image_encoder,
+        "vae": _vae,
+        "tiny_vae": _tiny_vae,
+    }
+    if found.kind in details:
+        found = details[found.kind](found, keys)
+    elif found.kind == "embedding" and header:
+        found = _embedding(found, header)
+    return replace(found, problem=found.problem and f"{name} {found.problem}")
+
+
+_CROSS_ATTENTION = r"attn2[._](?:processor[._])?to_k"
+_DOWN = r"(?:\.lora_down\.weight|\.lora_A\.(?:\w+\.)?weight|[._]lora\.down\.weight|\.hada_w1_b)"
+_TEXT_ATTENTION = r"self_attn[._](?:to_)?(?:q|k)(?:_proj)?"
+
+
+def _family(keys: Keys, header: Header) -> ModelFamily | None:
+    """By the width of the text that its cross attention reads, else by telling names or shapes,
+    else as its trainer noted it."""
+    width = keys.width(rf"{_CROSS_ATTENTION}\.weight") or keys.width(rf"{_CROSS_ATTENTION}{_DOWN}")
+    if width is None:
+        one = keys.width(rf"{_CROSS_ATTENTION}\.lokr_w1(?:_b)?")
+        other = keys.width(rf"{_CROSS_ATTENTION}\.lokr_w2(?:_b)?")
+        width = one * other if one and other else None
+    if width is not None:
+        return family_of_text_width(width)
+    told = family_by_names(keys) or notes.family(header.metadata)
+    if told is None:
+        width = keys.width(rf"{_TEXT_ATTENTION}{_DOWN}")
+        told = family_of_text_width(width) if width in (768, 1024) else None
+    return told
+
+
+_UNET_INPUT = r"model\.diffusion_model\.input_blocks\.0\.0\.weight|unet\.conv_in\.weight"
+_TEXT_ENCODERS = ("cond_stage_model.", "conditioner.", "text_encoder")
+
+
+def _checkpoint(found: Probe, keys: Keys) -> Probe:
+    if not keys.match(_UNET_INPUT):
+        return replace(
+            found,
+            family=None,
+            problem="is of a family that the studio cannot run, as SD 3 or Flux.",
+        )
+    channels = keys.width(_UNET_INPUT) or 4
+    if keys.exist("v_pred"):
+        found = replace(found, prediction_type="v_prediction")
+    found = replace(
+        found,
+        task=TASK_OF_CHANNELS.get(channels, ""),
+        zero_snr=found.zero_snr or keys.exist("ztsnr"),
+    )
+    return replace(found, problem=_checkpoint_problem(found, keys, channels))
+
+
+def _checkpoint_problem(found: Probe, keys: Keys, channels: int) -> str:
+    if found.family is None:
+        return "is of a family that is not known here."
+    if not found.task:
+        return f"is no text-to-image model: its U-Net takes {channels} channels."
+    if keys.have("time_stack", "motion_modules"):
+        return "makes videos, which the studio cannot."
+    if found.family is SD2 and keys.start("model.diffusion_model.label_emb."):
+        return "is an unCLIP model, which is prompted with pictures. The studio cannot use it yet."
+    if keys.exist("edm_mean"):
+        return "is trained in the EDM way, which the studio cannot sample yet."
+    if not keys.start(*_TEXT_ENCODERS):
+        return "has no text encoder inside. Get the complete checkpoint."
+    return ""
+
+
+_DIALECTS = (
+    ("dora", (".dora_scale", ".lora_magnitude_vector")),
+    ("loha", (".hada_w1_",)),
+    ("lokr", (".lokr_w1", ".lokr_w2")),
+    ("oft", (".oft_",)),
+    ("ia3", (".on_input",)),
+    ("peft", ("base_model.model.",)),
+    ("diffusers", (".lora_A.", ".lora.down.", "_lora.down.", ".lora_linear_layer.")),
+)
+"""A LoRA's layout -> what some of its names contain; the first that fits, else kohya's."""
+
+_RANKED = (
+    ".lora_down.weight", ".lora_A.weight", ".lora_A.default.weight", ".lora.down.weight",
+    "_lora.down.weight", ".hada_w1_b", ".lokr_w1_b", ".lokr_w2_b",
+)  # fmt: skip
+"""Ends of the names of tensors with a row a rank."""
+
+_FOREIGN = ("double_blocks", "single_blocks", "single_transformer_blocks", "joint_blocks")
+"""Parts of names that only families have which the studio cannot run."""
+
+
+def _lora(found: Probe, keys: Keys) -> Probe:
+    layout = next((name for name, parts in _DIALECTS if keys.soon_have(*parts)), "kohya")
+    ranks = Counter(shape[0] for shape in keys.soon_ending(*_RANKED) if shape)
+    found = replace(found, layout=layout, rank=ranks.most_common(1)[0][0] if ranks else None)
+    if found.family is None and keys.have(*_FOREIGN, "transformer_blocks.0.attn.add_"):
+        problem = "is a LoRA for a family that the studio cannot run, as SD 3 or Flux."
+        return replace(found, problem=problem)
+    if layout == "oft":
+        return replace(found, problem="is an OFT adapter, which the studio cannot use yet.")
+    return found
+
+
+def _controlnet(found: Probe, keys: Keys) -> Probe:
+    if keys.have("control_add_embedding.") and keys.have("task_embedding"):
+        shape = keys.shape("task_embedding")
+        return replace(
+            found, architecture="union", control_types=union_types(shape[0] if shape else None)
+        )
+    if keys.have(*_FOREIGN, "pos_embed"):
+        problem = "is a ControlNet for a family that the studio cannot run, as SD 3 or Flux."
+        return replace(found, family=None, problem=problem)
+    return found
+
+
+def _t2i_adapter(found: Probe, keys: Keys) -> Probe:
+    """For SDXL maps are cut into larger squares. Those for SD 1.x are told from a picturebook's by
+    how wide their features are."""
+    found = replace(found, kind="controlnet", architecture="t2i_adapter")
+    if keys.have(".skep."):
+        return replace(found, problem="is a T2I-Adapter of an early form. Get a newer version.")
+    into = keys.shape(r"conv_in\.weight") or keys.shape(r"body\.0\.in_conv\.weight")
+    out = keys.shape(r"conv_in\.weight") or keys.shape(r"body\.0\.out_conv\.weight")
+    if not into or not out or len(into) != 4:
+        return found
+    if into[1] in (256, 768):
+        return replace(found, family=SDXL)
+    return replace(found, family=SD1 if out[0] >= 320 else PICTUREBOOK)
+
+
+def _ip_adapter(found: Probe, keys: Keys) -> Probe:
+    """Those that see with CLIP; of faces, others see with networks that are not CLIP."""
+    family = family_of_text_width(keys.width(r"to_k_ip\.weight"))
+    found = replace(found, kind="controlnet", architecture="ip_adapter", family=family)
+    plain = keys.width(r"\nimage_proj\.proj\.weight")
+    plus = keys.width(r"\nimage_proj\.proj_in\.weight")
+    full = keys.width(r"\nimage_proj\.proj\.0\.weight")
+    if (
+        keys.have("to_k_lora", "perceiver_resampler")
+        or keys.exist("image_proj.norm.weight")
+        and full
+    ):
+        return replace(found, problem="is an IP-Adapter FaceID, which the studio cannot use.")
+    if family is None or not (plain or plus or full):
+        problem = "is an IP-Adapter for a family or of a form that the studio cannot run."
+        return replace(found, family=None, problem=problem)
+    return replace(found, image_features=(0, plain) if plain else (plus or full, 0))
+
+
+def _image_encoder(found: Probe, keys: Keys) -> Probe:
+    layers = keys.shape(r"\nvision_model\.embeddings\.class_embedding")
+    projection = keys.shape(r"\nvisual_projection\.weight")
+    if not layers or not projection or not keys.have("vision_model.encoder.layers."):
+        return replace(found, problem="is an image encoder of which a part is missing.")
+    return replace(found, family=None, image_features=(layers[0], projection[0]))
+
+
+def _vae(found: Probe, keys: Keys) -> Probe:
+    """The VAEs of SD 1.x, SD 2.x and SDXL have one shape: whose it is can only be noted in it."""
+    shape = keys.shape(r"decoder\.conv_in\.weight")
+    if keys.have("quantize.embedding"):
+        return replace(found, problem="is a VQ model, which the studio cannot use.")
+    if shape and shape[1] != 4:
+        problem = f"is a VAE with {shape[1]} latent channels. The studio's families have 4."
+        return replace(found, problem=problem)
+    if shape and shape[0] < 512:
+        return replace(found, family=PICTUREBOOK)
+    return found if found.family is SDXL else replace(found, family=None)
+
+
+def _tiny_vae(found: Probe, keys: Keys) -> Probe:
+    shape = keys.shape(r"decoder\.layers\.0\.weight|\n1\.weight")
+    if not keys.have("decoder.layers.") and keys.exist("0.weight"):
+        return replace(found, problem="is the encoder of a TAESD alone. Get its decoder.")
+    if shape and len(shape) == 4 and shape[1] != 4:
+        problem = f"is a tiny VAE with {shape[1]} latent channels. The studio's families have 4."
+        return replace(found, problem=problem)
+    return found
+
+
+MAX_EMBEDDING_BYTES = 16 * 2**20
+_MAX_VECTORS = 1000
+_EMBEDDING_NAMES = ("emb_params", "clip_l", "clip_g")
+
+
+def _embedding_rows(header: Header) -> int | None:
+    """How many vectors a textual inversion has; None: it is none."""
+    if not 1 <= len(header.shapes) <= 4 or header.data_bytes > MAX_EMBEDDING_BYTES:
+        return None
+    tensors = header.tensors
+    named = any(name in tensors for name in _EMBEDDING_NAMES)
+    rows = []
+    for info in tensors.values():
+        is_vector = 1 <= len(info.shape) <= 2 and info.dtype in ("F16", "BF16", "F32", "F64")
+        fits = is_vector and (named or info.shape[-1] in (*FAMILY_OF_TEXT_WIDTH, _OWN_WIDTH))
+        if not fits:
+            return None
+        rows.append(info.shape[0] if len(info.shape) == 2 else 1)
+    return max(rows) if 0 < max(rows) <= _MAX_VECTORS else None
+
+
+_OWN_WIDTH = 192
+"""Width of picturebook's text."""
+
+
+def _embedding(found: Probe, header: Header) -> Probe:
+    widths = {info.shape[-1] for info in header.tensors.values()}
+    if "clip_g" in header.tensors or 1280 in widths:
+        family = SDXL
+    elif max(widths) < 768:
+        family = PICTUREBOOK
+    else:
+        family = {768: SD1, 1024: SD2}.get(max(widths))
+    return replace(found, family=family, vectors=_embedding_rows(header))

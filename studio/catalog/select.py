@@ -1,0 +1,218 @@
+"""From the names in a request to the files they stand for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import PurePath
+
+from studio.catalog.catalog import Catalog
+from studio.domain import embedding_names
+from studio.domain.control import ControlInput
+from studio.domain.errors import InvalidRequest, UnknownModel
+from studio.domain.family import SD1, SDXL
+from studio.domain.geometry import Size
+from studio.domain.refs import LoraUse, ModelRef, Selection
+from studio.domain.request import GenerationRequest
+
+_RUNNABLE_TASKS = ("base", "inpaint")
+
+
+def select(catalog: Catalog, request: GenerationRequest) -> Selection:
+    """All that `request` needs in memory.
+
+    Raises `UnknownCheckpoint` or `UnknownModel` where a name is not in the catalog, and
+    `InvalidRequest` where a model is of another family than the checkpoint or cannot be run.
+    """
+    checkpoint = catalog.find(request.checkpoint)
+    if checkpoint.family is None or checkpoint.task not in _RUNNABLE_TASKS:
+        what = "of a family" if checkpoint.family is None else f"for {checkpoint.task}, a task"
+        raise InvalidRequest(
+            f"checkpoint: {checkpoint.name} is {what} that cannot be run here. Choose another."
+        )
+    vae = catalog.find(request.vae, "vae") if request.vae else None
+    uses = tuple(
+        LoraUse(
+            catalog.find(lora.name, "lora"),
+            lora.weight,
+            lora.weight if lora.text_encoder_weight is None else lora.text_encoder_weight,
+        )
+        for lora in request.loras
+    )
+    for use in uses:
+        _check_family(use.ref, checkpoint)
+    fitting = {
+        ref.name: ref
+        for ref in catalog.refs("embedding")
+        if ref.family in (None, checkpoint.family)
+    }
+    named = embedding_names.named_in(f"{request.prompt}\n{request.negative_prompt}", fitting)
+    embeddings = tuple(ref for name, ref in fitting.items() if name in named)
+    controlnets = _controlnets(catalog, request, checkpoint)
+    return Selection(
+        checkpoint,
+        vae,
+        uses,
+        embeddings,
+        _tiny_vae(catalog, checkpoint),
+        controlnets,
+        _image_encoders(catalog, controlnets),
+    )
+
+
+def settle(
+    catalog: Catalog, request: GenerationRequest, source_size: Size | None = None
+) -> GenerationRequest:
+    """`request` with nothing left open, and with every model under the catalog's name for it.
+
+    `source_size` is that of the picture it begins with, if any. Raises as `select` does.
+    """
+    selection = select(catalog, request)
+    loras = tuple(
+        lora.model_copy(update={"name": use.ref.name})
+        for lora, use in zip(request.loras, selection.loras, strict=True)
+    )
+    vae = selection.vae.name if selection.vae else None
+    controls = tuple(
+        unit.model_copy(update={"controlnet": catalog.find(unit.controlnet, "controlnet").name})
+        for unit in request.controls
+    )
+    checkpoint = selection.checkpoint
+    settled = request.settled(checkpoint.name, checkpoint.family, source_size)
+    return settled.model_copy(update={"vae": vae, "loras": loras, "controls": controls})
+
+
+def _controlnets(
+    catalog: Catalog, request: GenerationRequest, checkpoint: ModelRef
+) -> tuple[ModelRef, ...]:
+    """Those that the units name, each once."""
+    found: dict[str, ModelRef] = {}
+    for place, unit in enumerate(request.controls):
+        try:
+            ref = catalog.find(unit.controlnet, "controlnet")
+        except UnknownModel as error:
+            what = _what_else(catalog, unit.controlnet)
+            raise UnknownModel(f"controls.{place}: {what or error}") from None
+        if ref.family not in (None, checkpoint.family):
+            fit = [r.name for r in catalog.refs("controlnet") if r.family == checkpoint.family]
+            raise InvalidRequest(
+                f"controls.{place}: {ref.name} is for {ref.family.name}, but {checkpoint.name} is "
+                f"{checkpoint.family.name}. Those that fit: {', '.join(fit) or 'none'}."
+            )
+        if ref.architecture == "union":
+            _check_control_type(unit, ref, place)
+        if ref.architecture == "ip_adapter":
+            _check_image_prompt(unit, ref, place)
+        found[ref.name] = ref
+    return tuple(found.values())
+
+
+_OTHERS = {
+    "lora": "a LoRA: choose it among the LoRAs",
+    "checkpoint": "a checkpoint: choose it as the model that draws",
+    "embedding": "an embedding: write its name into the prompt",
+    "vae": "a VAE: choose it as the VAE",
+    "tiny_vae": "a tiny VAE, which shows the forming picture",
+    "upscaler": "an upscaler",
+    "image_encoder": "an image encoder, with which IP-Adapters see",
+}
+
+
+def _what_else(catalog: Catalog, name: str) -> str:
+    """What a name, or a file's path, stands for that no ControlNet has; "" where it is unknown."""
+    name = PurePath(name).name
+    fit = ", ".join(ref.name for ref in catalog.refs("controlnet")) or "none"
+    for kind, words in _OTHERS.items():
+        with suppress(InvalidRequest):
+            found = catalog.find(name, kind)
+            return f"{found.name} is no ControlNet, but {words}. There are: {fit}."
+    for path, reason in catalog.broken.items():
+        if name in (path.name, path.stem):
+            return f"{name} cannot be used: {reason}"
+    return ""
+
+
+def _check_control_type(unit: ControlInput, ref: ModelRef, place: int) -> None:
+    """A ControlNet-Union must be told what the map shows."""
+    if unit.control_type in ref.control_types:
+        return
+    known = ", ".join(ref.control_types)
+    if not unit.control_type:
+        raise InvalidRequest(
+            f"controls.{place}: {ref.name} reads several types of map. Set union_type to what this "
+            f"one shows: {known}."
+        )
+    raise InvalidRequest(
+        f"controls.{place}: {ref.name} reads no maps of the type {unit.control_type}. It reads: "
+        f"{known}."
+    )
+
+
+def _check_image_prompt(unit: ControlInput, ref: ModelRef, place: int) -> None:
+    if unit.preprocessor != "none":
+        raise InvalidRequest(
+            f"controls.{place}: {ref.name} is prompted with a picture as it is. Choose the "
+            "preprocessor none."
+        )
+    if unit.mode != "balanced":
+        raise InvalidRequest(
+            f"controls.{place}: {ref.name} has no control modes. Choose balanced, and a lower "
+            "scale where the prompt is more important."
+        )
+
+
+_ENCODERS = {
+    (1280, 1024): ("CLIP ViT-H/14", "models/image_encoder", "2.5 GB"),
+    (1664, 1280): ("CLIP ViT-bigG/14", "sdxl_models/image_encoder", "3.7 GB"),
+}
+"""Widths of its layers and its embedding -> an image encoder that IP-Adapters were trained with,
+its folder in the repository h94/IP-Adapter, and its size."""
+
+
+def _image_encoders(catalog: Catalog, nets: tuple[ModelRef, ...]) -> tuple[ModelRef, ...]:
+    """Those that the IP-Adapters among `nets` see with."""
+    found: dict[str, ModelRef] = {}
+    for net in nets:
+        if net.architecture == "ip_adapter":
+            ref = _image_encoder(catalog, net)
+            found[ref.name] = ref
+    return tuple(found.values())
+
+
+def _image_encoder(catalog: Catalog, net: ModelRef) -> ModelRef:
+    for ref in catalog.refs("image_encoder"):
+        if _sees_for(ref.image_features, net):
+            return ref
+    for widths, (name, folder, size) in _ENCODERS.items():
+        if _sees_for(widths, net):
+            raise InvalidRequest(
+                f"controls: {net.name} sees with {name}, which is not there. Download model."
+                f"safetensors ({size}) from {folder} of huggingface.co/h94/IP-Adapter and put it "
+                "into the folder clip_vision of the models."
+            )
+    raise InvalidRequest(
+        f"controls: {net.name} sees with an image encoder that is not there. Its maker says which; "
+        "put it into the folder clip_vision of the models."
+    )
+
+
+def _sees_for(widths: tuple[int, ...], net: ModelRef) -> bool:
+    wanted = zip(net.image_features, widths, strict=True)
+    return all(want in (0, has) for want, has in wanted)
+
+
+def _tiny_vae(catalog: Catalog, checkpoint: ModelRef) -> ModelRef | None:
+    """A TAESD for the latents of `checkpoint`. Nothing but its name says which it is for: TAESDXL
+    and TAESD have the same shapes."""
+    for ref in catalog.refs("tiny_vae"):
+        family = SDXL if "xl" in ref.name.lower() else SD1
+        if family.latent_scale == checkpoint.family.latent_scale:
+            return ref
+    return None
+
+
+def _check_family(ref: ModelRef, checkpoint: ModelRef) -> None:
+    if ref.family not in (None, checkpoint.family):
+        raise InvalidRequest(
+            f"{ref.kind}: {ref.name} is for {ref.family.name}, but {checkpoint.name} is "
+            f"{checkpoint.family.name}. Choose one that fits, or another checkpoint."
+        )

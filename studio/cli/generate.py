@@ -1,0 +1,166 @@
+"""`studio generate`: one request, or one for each picture of a folder, without a server."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from studio.app import Studio
+from studio.cli import task_flags
+from studio.cli.flags import add_flags, given
+from studio.cli.progress import ProgressBar
+from studio.cli.status import INTERRUPTED, complain, status_of
+from studio.domain import events
+from studio.domain.errors import (
+    InvalidRequest,
+    SaveError,
+    StudioError,
+    UnknownCheckpoint,
+    UnknownModel,
+    named,
+)
+from studio.domain.request import GenerationRequest
+from studio.jobs.job import Job
+from studio.settings import Settings
+
+_REQUEST_FLAGS = tuple(name for name in GenerationRequest.model_fields if name != "task")
+_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
+"""What `generate` takes of the settings; the rest is about serving."""
+_CONCERNS_ALL = (UnknownCheckpoint, UnknownModel, SaveError)
+"""After these the next picture of a folder would fare no better."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """One request to run; `source` is the picture of a folder that it is for, if it is."""
+
+    request: GenerationRequest
+    source: str | None
+
+
+def add_generate(commands: Any) -> None:
+    """Add `generate` to `commands`."""
+    generate = commands.add_parser(
+        "generate",
+        help="make pictures without a server",
+        description="Make the pictures of one request, and print their paths.",
+        allow_abbrev=False,
+    )
+    add_flags(generate, GenerationRequest, _REQUEST_FLAGS)
+    task_flags.add_task_flags(generate)
+    group = generate.add_argument_group("how to run")
+    add_flags(group, Settings, _ENGINE_SETTINGS)
+    group.add_argument(
+        "--request",
+        metavar="FILE",
+        help="a request as JSON, '-' for standard input; other flags change single fields of it",
+    )
+    group.add_argument(
+        "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
+    )
+    group.add_argument("--json", action="store_true", help="print one JSON object")
+    generate.set_defaults(run=_generate)
+
+
+def _generate(options: argparse.Namespace) -> int:
+    tasks = _tasks(options)
+    studio = Studio(Settings.read(given(options, _ENGINE_SETTINGS)), outputs=options.out)
+    try:
+        results, failed = _run_all(studio, tasks)
+    except KeyboardInterrupt:
+        if not studio.close(timeout_s=1):
+            os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
+        raise
+    studio.close()
+    _print_results(results, failed, options.json)
+    return max((status_of(error) for _, error in failed), default=0)
+
+
+def _run_all(
+    studio: Studio, tasks: list[_Task]
+) -> tuple[list[tuple[_Task, events.Finished]], list[tuple[_Task, StudioError]]]:
+    """What came of the tasks, and what went wrong. Of a folder a bad picture stops no other; else
+    the error is raised."""
+    results, failed = [], []
+    for place, task in enumerate(tasks, 1):
+        try:
+            job = studio.submit(task.request)
+            final = _follow(job, f"{place} of {len(tasks)} " if len(tasks) > 1 else "")
+            _require_saved(final)
+            results.append((task, final))
+        except StudioError as error:
+            if task.source is None or isinstance(error, _CONCERNS_ALL):
+                raise
+            complain(error, f"{task.source}: ")
+            failed.append((task, error))
+    return results, failed
+
+
+def _require_saved(final: events.Finished) -> None:
+    unsaved = [picture.warning for picture in final.pictures if picture.path is None]
+    if unsaved:
+        raise SaveError(unsaved[0])
+
+
+def _tasks(options: argparse.Namespace) -> list[_Task]:
+    """The request file's fields, if there is one, changed by the flags."""
+    in_file = _in_file(options.request)
+    fields = in_file | given(options, _REQUEST_FLAGS)
+    tasks = []
+    for each in task_flags.each(options):
+        task = task_flags.task(each, in_file.get("task", {}))
+        source = each.init_image if each.init_image != options.init_image else None
+        tasks.append(_Task(GenerationRequest.parse(fields | {"task": task}), source))
+    return tasks
+
+
+def _in_file(name: str | None) -> dict[str, Any]:
+    """The fields that the request file sets."""
+    if name is None:
+        return {}
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        cause = error.strerror or error
+        raise InvalidRequest(f"--request: {name} cannot be read: {cause}.") from None
+    return GenerationRequest.parse(data).model_dump(mode="json", exclude_unset=True)
+
+
+def _follow(job: Job, title: str) -> events.Finished:
+    """Show the job's progress until it ends. Raises the error it failed with."""
+    with ProgressBar(sys.stderr, title) as bar:
+        for _, event in job.events.follow():
+            bar.show(event)
+    if isinstance(event, events.Failed):
+        raise named(event.error, event.message)
+    if isinstance(event, events.Cancelled):
+        raise KeyboardInterrupt
+    return event
+
+
+def _print_results(
+    results: list[tuple[_Task, events.Finished]],
+    failed: list[tuple[_Task, StudioError]],
+    as_json: bool,
+) -> None:
+    """The pictures' paths, or all about them; for a folder also which are of which picture."""
+    pictures = [picture for _, final in results for picture in final.pictures]
+    paths = [str(picture.path) for picture in pictures]
+    if not as_json:
+        print("\n".join(paths))
+        return
+    told: dict[str, Any] = {
+        "images": paths,
+        "seeds": [picture.seed for picture in pictures],
+        "elapsed_s": round(sum(final.elapsed_s for _, final in results), 3),
+        "infotext": [picture.infotext for picture in pictures],
+    }
+    if any(task.source for task, _ in (*results, *failed)):
+        told["sources"] = [task.source for task, final in results for _ in final.pictures]
+        told["failed"] = [{"source": task.source, "message": str(e)} for task, e in failed]
+    print(json.dumps(told))

@@ -1,0 +1,93 @@
+"""Checkpoints in diffusers layout: a folder for each part, its configuration beside its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from studio.domain.errors import CheckpointError
+from studio.domain.refs import ModelRef
+from studio.weights import modules, tokenizers
+from studio.weights.layouts import vae
+from studio.weights.sources import Origin, PartSource, Source
+from studio.weights.tensor_files import TensorFile, open_tensors
+
+
+def open_folder(ref: ModelRef, dtype: torch.dtype) -> Source:
+    """All parts of the folder that the family has.
+
+    Raises `CheckpointError`; messages that start with "its" lack the checkpoint's name.
+    """
+    texts = [encoder.part for encoder in ref.family.prompt_encoders]
+    parts = {part: open_part(ref.path / part, part, dtype) for part in (*texts, "vae", "unet")}
+    found = [
+        tokenizers.from_folder(ref.path / part.replace("text_encoder", "tokenizer"))
+        for part in texts
+    ]
+    return Source(parts, tuple(found))
+
+
+def open_part(folder: Path, part: str, dtype: torch.dtype) -> PartSource:
+    """The module in `folder`; `part` says what it is to be. Raises `CheckpointError`."""
+    told = modules.canonical(config(folder, part))
+    stored = {
+        _present_name(key, part, told): (file, Origin(key))
+        for file in _weight_files(folder, part, dtype)
+        for key in file.shapes
+    }
+    return PartSource(told, stored)
+
+
+def config(folder: Path, part: str) -> dict[str, Any]:
+    """What stands in its config.json. Raises `CheckpointError`, which calls it a `part`."""
+    try:
+        found = json.loads((folder / "config.json").read_text("utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"its {part} cannot be loaded ({error})") from None
+    except ValueError as error:
+        raise CheckpointError(f"its {part} cannot be loaded (config.json: {error})") from None
+    if not isinstance(found, dict):
+        raise CheckpointError(f"its {part} cannot be loaded (config.json holds no object)")
+    return found
+
+
+def _present_name(key: str, part: str, config: dict[str, Any]) -> str:
+    """What the module calls a weight; names have changed in the course of time."""
+    if part == "vae":
+        return vae.newest_name(key)
+    if part.startswith("text_encoder") and not modules.projects(config):
+        return key.removeprefix("text_model.")
+    return key
+
+
+def _weight_files(folder: Path, part: str, dtype: torch.dtype) -> list[TensorFile]:
+    """The files that hold the weights: safetensors before pickles, whole before half precision
+    unless half is what is wanted, one file before shards."""
+    stem = "model" if part.startswith("text_encoder") else "diffusion_pytorch_model"
+    pickled = "pytorch_model" if part.startswith("text_encoder") else stem
+    variants = ("", ".fp16", ".bf16")
+    if dtype == torch.float16:
+        variants = (".fp16", "", ".bf16")
+    kinds = [(stem, variant, ".safetensors") for variant in variants]
+    kinds += [(pickled, variant, ".bin") for variant in variants]
+    for name, variant, suffix in kinds:
+        path = folder / f"{name}{variant}{suffix}"
+        if path.is_file():
+            return [open_tensors(path)]
+        for index in (f"{name}{suffix}.index{variant}.json", f"{name}{variant}{suffix}.index.json"):
+            if (folder / index).is_file():
+                return [open_tensors(path) for path in _shards(folder / index, part)]
+    raise CheckpointError(f"its {part} cannot be loaded (there are no weights in {folder})")
+
+
+def _shards(index: Path, part: str) -> list[Path]:
+    try:
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"its {part} cannot be loaded ({index.name}: {error})") from None
+    if not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise CheckpointError(f"its {part} cannot be loaded ({index.name} names other folders)")
+    return [index.parent / name for name in sorted(names)]

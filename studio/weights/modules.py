@@ -1,0 +1,99 @@
+"""The modules of a checkpoint, made from their configurations without any weights."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from accelerate import init_empty_weights
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderTiny,
+    ControlNetModel,
+    ControlNetUnionModel,
+    T2IAdapter,
+    UNet2DConditionModel,
+)
+from torch import nn
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
+from transformers.utils import logging as transformers_logging
+
+from studio.domain.errors import CheckpointError
+from studio.weights.ip_adapter import IpAdapter
+
+transformers_logging.disable_progress_bar()  # its bar a file would tear ours apart
+
+_WITH_PROJECTION = "CLIPTextModelWithProjection"
+
+_IRRELEVANT = {
+    "dtype", "torch_dtype", "sample_size", "transformers_version", "initializer_range",
+    "initializer_factor", "model_type", "dropout", "attention_dropout",
+}  # fmt: skip
+"""Entries of a configuration that change neither the modules nor what they compute."""
+
+
+_CLASSES = {
+    "unet": UNet2DConditionModel,
+    "vae": AutoencoderKL,
+    "controlnet": ControlNetModel,
+    "controlnet_union": ControlNetUnionModel,
+    "t2i_adapter": T2IAdapter,
+    "ip_adapter": IpAdapter,
+    "tiny_vae": AutoencoderTiny,
+}
+
+
+def build(part: str, config: dict[str, Any]) -> nn.Module:
+    """The module of `part` ("unet", "vae", "text_encoder", "text_encoder_2", "tiny_vae",
+    "image_encoder" or one of `control_files`), its parameters on the meta device, without
+    gradients, in evaluation mode.
+
+    Raises `CheckpointError` if the configuration makes no sense.
+    """
+    try:
+        with init_empty_weights(include_buffers=False):
+            if part in _CLASSES:
+                module = _CLASSES[part].from_config(config)
+            elif part == "image_encoder":
+                module = CLIPVisionModelWithProjection(CLIPVisionConfig(**config))
+            else:
+                cls = CLIPTextModelWithProjection if projects(config) else CLIPTextModel
+                module = cls(CLIPTextConfig(**config))
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+        first = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise CheckpointError(
+            f"its {part} cannot be built from its configuration ({first})"
+        ) from error
+    return module.requires_grad_(False).eval()
+
+
+def projects(config: dict[str, Any]) -> bool:
+    """Whether a text encoder of `config` ends in a projection."""
+    return _WITH_PROJECTION in (config.get("architectures") or ())
+
+
+def canonical(config: dict[str, Any]) -> dict[str, Any]:
+    """What of a configuration makes a difference, so that equal modules have equal ones."""
+    return {
+        key: value
+        for key, value in config.items()
+        if not key.startswith("_") and key not in _IRRELEVANT
+    }
+
+
+def shapes(part: str, config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of every weight that the module of `part` needs. Raises as `build`."""
+    return _shapes(part, json.dumps(config, sort_keys=True))
+
+
+@lru_cache(maxsize=64)
+def _shapes(part: str, config: str) -> dict[str, tuple[int, ...]]:
+    module = build(part, json.loads(config))
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}

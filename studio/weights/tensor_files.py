@@ -1,0 +1,176 @@
+"""Tensors out of files into host memory, for little more than reading the bytes costs.
+
+What is read is ours: no tensor stays mapped onto its file, so that a file replaced or cut short
+under a live model neither changes its pictures nor kills the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from studio.catalog.header import TORCH_NAMES, Header, TensorInfo, read_header
+from studio.domain.errors import CheckpointError
+from studio.weights.pickles import SUFFIXES as PICKLES
+from studio.weights.pickles import read_pickle
+
+GROUP_BYTES = 64 * 2**20
+"""Tensors that lie side by side are read together, up to about so many bytes at once: few calls,
+yet progress to show, and little memory twice where the number format must be changed."""
+
+
+Own = Callable[[torch.Tensor, torch.dtype], torch.Tensor]
+"""Makes a tensor of ours, in that dtype, out of one whose memory is about to be used again."""
+
+
+def own(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A plain contiguous copy."""
+    return tensor.to(dtype, copy=True)
+
+
+class TensorFile(Protocol):
+    """A file of named tensors.
+
+    shapes    name -> shape
+    metadata  strings that its writer left
+    """
+
+    path: Path
+    shapes: Mapping[str, tuple[int, ...]]
+    metadata: Mapping[str, str]
+
+    def size_bytes(self, names: Iterable[str]) -> int:
+        """How much there is to read for these tensors."""
+
+    def read(
+        self, names: Iterable[str], dtype: torch.dtype | None, own: Own = own
+    ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
+        """Yields (bytes read, tensors) group by group; floating-point tensors in `dtype`, None as
+        they are stored; each made by `own`. Raises `CheckpointError`."""
+
+
+def open_tensors(path: Path) -> TensorFile:
+    """By the file's suffix. Raises `CheckpointError` if it cannot be used."""
+    if path.suffix.lower() in PICKLES:
+        return TensorsInMemory(path, read_pickle(path))
+    return SafetensorsFile(path)
+
+
+class SafetensorsFile:
+    """A safetensors file; only its header is read until `read` is called."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._header: Header = read_header(path)
+        self.shapes = {name: info.shape for name, info in self._header.tensors.items()}
+        self.metadata = self._header.metadata
+
+    def size_bytes(self, names: Iterable[str]) -> int:
+        return sum(info.end - info.start for info in map(self._header.tensors.get, names))
+
+    def read(
+        self, names: Iterable[str], dtype: torch.dtype | None, own: Own = own
+    ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
+        wanted = [(name, self._header.tensors[name]) for name in names]
+        wanted.sort(key=lambda item: item[1].start)
+        groups = list(_groups(wanted))
+        # One piece of memory for all groups: touching fresh memory costs as much as reading.
+        space = torch.empty(max(map(_length, groups), default=0), dtype=torch.uint8)
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                for group in groups:
+                    tensors = self._read_group(file, group, space)
+                    yield (
+                        _length(group),
+                        {
+                            name: own(tensor, dtype if _changes(tensor, dtype) else tensor.dtype)
+                            for name, tensor in tensors.items()
+                        },
+                    )
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path.name} cannot be read: {error.strerror or error}. Check the file."
+            ) from None
+
+    def _read_group(
+        self, file, group: list[tuple[str, TensorInfo]], buffer: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Views into `buffer`, which is filled anew."""
+        begin = group[0][1].start
+        space = memoryview(buffer.numpy())[: _length(group)]
+        file.seek(self._header.data_offset + begin)
+        filled = 0
+        while filled < len(space):  # the system reads at most 2 GB at once
+            got = file.readinto(space[filled:])
+            if not got:
+                raise CheckpointError(
+                    f"{self.path.name} became shorter while it was read. Copy or download it again."
+                )
+            filled += got
+        return {
+            name: _tensor(buffer[info.start - begin : info.end - begin], info, self.path)
+            for name, info in group
+        }
+
+
+def _changes(tensor: torch.Tensor, dtype: torch.dtype | None) -> bool:
+    return dtype is not None and tensor.is_floating_point() and tensor.dtype != dtype
+
+
+def _length(group: list[tuple[str, TensorInfo]]) -> int:
+    return group[-1][1].end - group[0][1].start
+
+
+def _groups(wanted: list[tuple[str, TensorInfo]]) -> Iterator[list[tuple[str, TensorInfo]]]:
+    """Runs of tensors that follow each other without a gap."""
+    group: list[tuple[str, TensorInfo]] = []
+    for item in wanted:
+        if group:
+            full = group[-1][1].end - group[0][1].start >= GROUP_BYTES
+            if full or item[1].start != group[-1][1].end:
+                yield group
+                group = []
+        group.append(item)
+    if group:
+        yield group
+
+
+def _tensor(raw: torch.Tensor, info: TensorInfo, path: Path) -> torch.Tensor:
+    """The bytes `raw` as the tensor that `info` describes."""
+    dtype = getattr(torch, TORCH_NAMES.get(info.dtype, ""), None)
+    if dtype is None:
+        raise CheckpointError(f"{path.name} has numbers of the format {info.dtype}, unknown here.")
+    if raw.storage_offset() % dtype.itemsize:
+        raw = raw.clone()  # some writers do not align their tensors
+    return raw.view(dtype).reshape(info.shape)
+
+
+class TensorsInMemory:
+    """Tensors that some other reader has brought into memory."""
+
+    def __init__(
+        self,
+        path: Path,
+        tensors: Mapping[str, torch.Tensor],
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        self.path = path
+        self._tensors = tensors
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        self.metadata = metadata or {}
+
+    def size_bytes(self, names: Iterable[str]) -> int:
+        return sum(self._tensors[name].nbytes for name in names)
+
+    def read(
+        self, names: Iterable[str], dtype: torch.dtype | None, own: Own = own
+    ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
+        for name in names:
+            tensor = self._tensors[name].contiguous()
+            yield (
+                tensor.nbytes,
+                {name: own(tensor, dtype if _changes(tensor, dtype) else tensor.dtype)},
+            )
