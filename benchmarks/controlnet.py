@@ -25,7 +25,7 @@ from diffusers import ControlNetModel, StableDiffusionControlNetPipeline, UNet2D
 from PIL import Image
 
 from studio.diffusion import latents, schedulers
-from studio.domain.refs import ModelRef, Selection
+from studio.domain.refs import ModelFacts, ModelFile, ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.picturebook.world import Scene
@@ -173,7 +173,8 @@ def _write_net(checkpoint: ModelRef, target: Path) -> ModelRef:
     for conv in (*net.controlnet_down_blocks, net.controlnet_mid_block):
         conv.weight.data.normal_(std=0.02)
     net.save_pretrained(target)
-    return ModelRef(target.name, "controlnet", target, checkpoint.family)
+    facts = ModelFacts("controlnet", checkpoint.family)
+    return ModelRef(target.name, ModelFile(target), facts)
 
 
 def _edges(size: tuple[int, int]) -> Image.Image:

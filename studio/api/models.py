@@ -169,31 +169,31 @@ class ModelDesk:
     def _body(
         self, ref: ModelRef, families: Collection[ModelFamily], warm: Collection[str]
     ) -> ModelBody:
-        notes = self.catalog.notes(ref)
+        notes = ref.notes
         family = ref.family if ref.kind == "checkpoint" else None
         suits = _family_defaults(family) if family else {}
         return ModelBody(
             name=ref.name,
             kind=ref.kind,
-            title=ref.title,
+            title=ref.facts.title,
             family=ref.family.name if ref.family else None,
             fits=_fits(ref, families),
-            task=ref.task,
-            layout=ref.layout,
-            dtype=ref.dtype,
+            task=ref.facts.task,
+            layout=ref.facts.layout,
+            dtype=ref.facts.dtype,
             prediction_type=ref.prediction_type,
             prediction_override=notes.prediction_type,
-            rank=ref.rank,
-            vectors=ref.vectors,
+            rank=ref.facts.rank,
+            vectors=ref.facts.vectors,
             architecture=_architecture(ref),
-            control_types=list(ref.control_types),
-            size_bytes=ref.size_bytes,
-            modified_s=ref.modified_ns / 1e9,
+            control_types=list(ref.facts.control_types),
+            size_bytes=ref.file.size_bytes,
+            modified_s=ref.file.modified_ns / 1e9,
             short_hash=self.catalog.short_hash(ref),
             sha256=self.catalog.sha256(ref),
             warm=ref.kind == "checkpoint" and ref.name in warm,
             removable=not ref.path.is_relative_to(self._embedded),
-            trigger_words=list(ref.trigger_words),
+            trigger_words=list(ref.facts.trigger_words),
             path=str(ref.path),
             notes=notes.text,
             own=notes.defaults,
@@ -325,7 +325,7 @@ def _family_defaults(family: ModelFamily) -> dict[str, Any]:
 
 
 def _architecture(ref: ModelRef) -> str | None:
-    return ref.architecture or ARCHITECTURES[0] if ref.kind == "controlnet" else None
+    return ref.facts.architecture or ARCHITECTURES[0] if ref.kind == "controlnet" else None
 
 
 def _fits(ref: ModelRef, families: Collection[ModelFamily]) -> list[str] | None:

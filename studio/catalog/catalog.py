@@ -14,20 +14,21 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from studio.catalog.hashes import Hashes, HashWorker, sha256_of
 from studio.catalog.index import Index
 from studio.catalog.names import Names, display_name, unused
-from studio.catalog.notes import NoteBook, Notes
-from studio.catalog.probe import PICKLES, Probe
-from studio.catalog.scan import Found, Scan, scan
+from studio.catalog.notes import NoteBook
+from studio.catalog.probe import PICKLES
+from studio.catalog.scan import Scan, scan
 from studio.catalog.trash import Trash
 from studio.catalog.watch import INTERVAL_S, Watcher, has_changed
 from studio.domain.errors import CheckpointError, InvalidRequest, NotFound
-from studio.domain.refs import KINDS, ModelRef
+from studio.domain.notes import Notes
+from studio.domain.refs import KINDS, ModelFacts, ModelFile, ModelRef
 
 SETTLE_S = 3.0
 """A file that cannot be understood and changed less than this ago may still be being written."""
@@ -63,7 +64,7 @@ class Catalog:
         self._notes = NoteBook(data_dir and data_dir / "models.json")
         self._lock = threading.RLock()
         self._scan, self._scanned_ns = Scan(), 0
-        self._probed: list[tuple[Found, Probe]] = []
+        self._probed: list[tuple[ModelFile, ModelFacts]] = []
         self._contents = _Contents()
         self._on_change: Callable[[], None] = lambda: None
         self._watcher: Watcher | None = None
@@ -99,19 +100,19 @@ class Catalog:
 
     def _probe_all(
         self, broken: dict[Path, str], pending: dict[Path, str]
-    ) -> list[tuple[Found, Probe]]:
+    ) -> list[tuple[ModelFile, ModelFacts]]:
         """What the scan found and can be used; what cannot goes into `broken` or `pending`."""
         usable = []
-        for found in self._scan.found:
+        for file in self._scan.found:
             try:
-                told = self._index.probe(found)
+                facts = self._index.probe(file)
             except CheckpointError as error:
-                (pending if self._is_new(found) else broken)[found.path] = str(error)
+                (pending if self._is_new(file) else broken)[file.path] = str(error)
                 continue
-            if not told.problem:
-                usable.append((found, told))
-            elif told.kind != "unknown" or found.root != self._embedded:
-                broken[found.path] = told.problem
+            if not facts.problem:
+                usable.append((file, facts))
+            elif facts.kind != "unknown" or file.root != self._embedded:
+                broken[file.path] = facts.problem
         return usable
 
     def refs(self, kind: str = "checkpoint") -> list[ModelRef]:
@@ -130,7 +131,7 @@ class Catalog:
 
     def sha256(self, ref: ModelRef) -> str | None:
         """In hexadecimal digits, if it is known already. See `hashes` for that of a folder."""
-        return self._hashes.get(ref)
+        return self._hashes.get(ref.file)
 
     def short_hash(self, ref: ModelRef) -> str | None:
         """The first 10 digits of its sha256, as AUTOMATIC1111 shows it, if it is known already."""
@@ -147,7 +148,7 @@ class Catalog:
             except OSError as error:
                 cause = error.strerror or error
                 raise CheckpointError(f"{ref.name} cannot be read: {cause}.") from None
-            self._hashes.put(ref, digest)
+            self._hashes.put(ref.file, digest)
             self._hashes.save()
             self._hash_is_known(ref)
         return digest
@@ -161,13 +162,10 @@ class Catalog:
                 groups[digest].append(ref)
         return [tuple(group) for group in groups.values() if len(group) > 1]
 
-    def notes(self, ref: ModelRef) -> Notes:
-        """What the artist noted for it; they follow a renamed file once its hash is known."""
-        return self._notes.get(ref.path, self.sha256(ref))
-
     def set_notes(self, ref: ModelRef, **changes: Any) -> Notes:
-        """Change some fields of `Notes`; None takes one back. A corrected `prediction_type` is in
-        the refs from now on. Raises `InvalidRequest`, or `SaveError` if they cannot be written."""
+        """Change some fields of `Notes`, which are in the refs from now on; None takes one back.
+        They follow a renamed file once its hash is known. Raises `InvalidRequest`, or
+        `SaveError` if they cannot be written."""
         notes = self._notes.set(ref, self.sha256(ref), changes)
         self._publish_again()
         return notes
@@ -229,8 +227,8 @@ class Catalog:
         return [ref for kind in KINDS for ref in self.refs(kind)]
 
     @staticmethod
-    def _is_new(found: Found) -> bool:
-        return abs(time.time_ns() - found.modified_ns) < SETTLE_S * 1e9
+    def _is_new(file: ModelFile) -> bool:
+        return abs(time.time_ns() - file.modified_ns) < SETTLE_S * 1e9
 
     def _publish_again(self) -> None:
         """The same files, with what is known or noted of them by now."""
@@ -241,51 +239,22 @@ class Catalog:
 
     def _publish(self, broken: dict[Path, str], pending: dict[Path, str]) -> bool:
         """Make refs of what was probed; whether anything differs from before."""
-        refs: dict[str, dict[str, tuple[Found, ModelRef]]] = {kind: {} for kind in KINDS}
-        for found, told in sorted(self._probed, key=lambda each: _is_pickle(each[0])):
-            named = refs[told.kind]
-            name = unused(display_name(found), named)
-            named[name] = (found, self._with_notes(_ref(name, found, told)))
+        refs: dict[str, dict[str, ModelRef]] = {kind: {} for kind in KINDS}
+        for file, facts in sorted(self._probed, key=lambda each: _is_pickle(each[0])):
+            named = refs[facts.kind]
+            name = unused(display_name(file), named)
+            named[name] = ModelRef(name, file, facts, self._noted(file))
         names = {kind: Names(kind, named.values(), self._embedded) for kind, named in refs.items()}
         before, self._contents = self._contents, _Contents(names, broken, pending)
         return before != self._contents
 
-    def _with_notes(self, ref: ModelRef) -> ModelRef:
-        notes = self.notes(ref)
-        corrected = {
-            name: value
-            for name in ("prediction_type", "zero_snr")
-            if (value := getattr(notes, name)) is not None
-        }
-        return replace(ref, **corrected) if corrected else ref
+    def _noted(self, file: ModelFile) -> Notes:
+        return self._notes.get(file.path, self._hashes.get(file))
 
 
-def _is_pickle(found: Found) -> bool:
+def _is_pickle(file: ModelFile) -> bool:
     """They come last, so that of two files of one name the safetensors one has the plain name."""
-    return found.path.suffix.lower() in PICKLES
-
-
-def _ref(name: str, found: Found, told: Probe) -> ModelRef:
-    return ModelRef(
-        name=name,
-        kind=told.kind,
-        path=found.path,
-        family=told.family,
-        layout=told.layout,
-        task=told.task,
-        prediction_type=told.prediction_type,
-        zero_snr=told.zero_snr,
-        dtype=told.dtype,
-        size_bytes=found.size_bytes,
-        modified_ns=found.modified_ns,
-        rank=told.rank,
-        vectors=told.vectors,
-        title=told.title,
-        trigger_words=told.trigger_words,
-        architecture=told.architecture,
-        control_types=told.control_types,
-        image_features=told.image_features,
-    )
+    return file.path.suffix.lower() in PICKLES
 
 
 @contextmanager

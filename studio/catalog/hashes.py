@@ -17,7 +17,7 @@ from pathlib import Path
 
 from studio.catalog.probe_folder import WITH_WEIGHTS
 from studio.catalog.store import read_json, try_write_json
-from studio.domain.refs import ModelRef
+from studio.domain.refs import ModelFile, ModelRef
 
 VERSION = 1
 _CHUNK_BYTES = 2**20
@@ -34,15 +34,15 @@ class Hashes:
         self._lock = threading.Lock()
         self._known = self._read()
 
-    def get(self, ref: ModelRef) -> str | None:
+    def get(self, file: ModelFile) -> str | None:
         """The sha256 in hexadecimal digits, if it is known for the file as it is now."""
-        entry = self._known.get(str(ref.path))
-        is_same = entry and entry[:2] == [ref.size_bytes, ref.modified_ns]
+        entry = self._known.get(str(file.path))
+        is_same = entry and entry[:2] == [file.size_bytes, file.modified_ns]
         return entry[2] if is_same else None
 
-    def put(self, ref: ModelRef, digest: str) -> None:
+    def put(self, file: ModelFile, digest: str) -> None:
         with self._lock:
-            self._known[str(ref.path)] = [ref.size_bytes, ref.modified_ns, digest]
+            self._known[str(file.path)] = [file.size_bytes, file.modified_ns, digest]
 
     def save(self) -> None:
         """Write the file, with what other processes have written meanwhile."""
@@ -131,16 +131,16 @@ class HashWorker:
         missing = [
             ref
             for ref in self._refs()
-            if self._hashes.get(ref) is None and (ref.path, ref.modified_ns) not in self._failed
+            if self._hashes.get(ref.file) is None and ref.file not in self._failed
         ]
-        return min(missing, key=lambda ref: ref.size_bytes, default=None)
+        return min(missing, key=lambda ref: ref.file.size_bytes, default=None)
 
     def _compute(self, ref: ModelRef) -> None:
         try:
             digest = sha256_of(ref.path, self._stop.is_set)
         except OSError:
-            self._failed.add((ref.path, ref.modified_ns))
+            self._failed.add(ref.file)
             return
         if digest:
-            self._hashes.put(ref, digest)
+            self._hashes.put(ref.file, digest)
             self._known(ref)

@@ -8,16 +8,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from studio.catalog.probe import Probe, probe
-from studio.catalog.scan import Found
+from studio.catalog.probe import probe
 from studio.catalog.store import read_json, try_write_json
 from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER
+from studio.domain.refs import ModelFacts, ModelFile
 
 VERSION = 2
 """To be raised whenever a probe would tell more of the same file, or something else."""
 
 _FAMILIES = {family.name: family for family in (PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER)}
-_DEFAULTS = {field.name: field.default for field in fields(Probe)}
+_DEFAULTS = {field.name: field.default for field in fields(ModelFacts)}
 
 
 class Index:
@@ -31,7 +31,7 @@ class Index:
             entries = read_json(file, VERSION).get("files")
             self._entries = entries if isinstance(entries, dict) else {}
 
-    def probe(self, found: Found) -> Probe:
+    def probe(self, found: ModelFile) -> ModelFacts:
         """What it is. Raises `CheckpointError`, which is not remembered: it may be over soon."""
         key = str(found.path)
         try:
@@ -46,7 +46,7 @@ class Index:
         self._changed = True
         return told
 
-    def save(self, found: Iterable[Found], roots: Iterable[Path]) -> None:
+    def save(self, found: Iterable[ModelFile], roots: Iterable[Path]) -> None:
         """Write what was learnt, without files below `roots` that are gone."""
         there = {str(each.path) for each in found}
         roots = tuple(f"{root}{os.sep}" for root in roots)
@@ -57,13 +57,13 @@ class Index:
             self._changed = not try_write_json(self._file, VERSION, {"files": self._entries})
 
 
-def _to_json(told: Probe) -> dict[str, Any]:
+def _to_json(told: ModelFacts) -> dict[str, Any]:
     """Only what differs from the defaults: most of it does not."""
     values = vars(told) | {"family": told.family and told.family.name}
     return {name: value for name, value in values.items() if value != _DEFAULTS[name]}
 
 
-def _from_json(values: dict[str, Any]) -> Probe:
+def _from_json(values: dict[str, Any]) -> ModelFacts:
     """Raises KeyError, TypeError or ValueError for what `_to_json` did not write."""
     values = dict(values)
     if "family" in values:
@@ -71,4 +71,4 @@ def _from_json(values: dict[str, Any]) -> Probe:
     for name in ("trigger_words", "control_types", "image_features"):
         if name in values:
             values[name] = tuple(values[name])
-    return Probe(**values)
+    return ModelFacts(**values)

@@ -9,30 +9,29 @@ from studio.catalog.hashes import Hashes, sha256_of
 from studio.catalog.probe import probe
 from studio.catalog.scan import measure
 from studio.domain.errors import CheckpointError
-from studio.domain.refs import ModelRef
+from studio.domain.refs import ModelFile
 
 
 def inspect(path: Path, data_dir: Path | None, with_hash: bool) -> dict[str, Any]:
     """As JSON. `sha256` is None unless it is known already or wanted. Raises `CheckpointError`."""
-    told = probe(path)
-    size, modified_ns = measure(path) if path.is_dir() else _measured(path)
-    ref = ModelRef(path.name, told.kind, path, size_bytes=size, modified_ns=modified_ns)
+    facts = probe(path)
+    file = ModelFile(path, *(measure(path) if path.is_dir() else _measured(path)))
     hashes = Hashes(data_dir and data_dir / "models-hashes.json")
-    digest = hashes.get(ref)
+    digest = hashes.get(file)
     if digest is None and with_hash:
         try:
             digest = sha256_of(path)
         except OSError as error:
             cause = error.strerror or error
             raise CheckpointError(f"{path.name} cannot be read: {cause}.") from None
-        hashes.put(ref, digest)
+        hashes.put(file, digest)
         hashes.save()
-    facts = vars(told) | {
-        "family": told.family and told.family.name,
-        "trigger_words": list(told.trigger_words),
+    told = vars(facts) | {
+        "family": facts.family and facts.family.name,
+        "trigger_words": list(facts.trigger_words),
     }
     path_text = str(path).encode("utf-8", "replace").decode("utf-8")
-    return {"path": path_text} | facts | {"size_bytes": size, "sha256": digest}
+    return {"path": path_text} | told | {"size_bytes": file.size_bytes, "sha256": digest}
 
 
 def _measured(path: Path) -> tuple[int, int]:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 
 from studio.catalog.metadata import clean
-from studio.catalog.scan import Found
 from studio.domain.errors import UnknownCheckpoint, UnknownModel, shorten
-from studio.domain.refs import ModelRef
+from studio.domain.refs import ModelFile, ModelRef
 
 _GENERIC = frozenset(
     (
@@ -30,12 +29,12 @@ _HASH = re.compile(r"[0-9a-fA-F]{10}|[0-9a-fA-F]{64}")
 Sha256 = Callable[[ModelRef], str | None]
 
 
-def display_name(found: Found) -> str:
+def display_name(file: ModelFile) -> str:
     """For menus and requests: the file's name without its ending, or the folder's; of something
     in the Hugging Face cache, the repository's."""
-    path = found.path
-    name = path.name if found.is_folder else path.stem
-    if not found.is_folder and name.partition(".")[0] in _GENERIC and path.parent != found.root:
+    path = file.path
+    name = path.name if file.is_folder else path.stem
+    if not file.is_folder and name.partition(".")[0] in _GENERIC and path.parent != file.root:
         path, name = path.parent, path.parent.name
     if path.parent.name == "snapshots" and path.parent.parent.name.startswith("models--"):
         name = path.parent.parent.name.rpartition("--")[2]
@@ -58,15 +57,13 @@ class Names:
     def __init__(
         self,
         kind: str,
-        models: Iterable[tuple[Found, ModelRef]] = (),
+        refs: Iterable[ModelRef] = (),
         embedded: Path | None = None,
     ) -> None:
         self._kind = kind
-        self._models = sorted(
-            models,
-            key=lambda each: (each[0].root != embedded, each[1].name.casefold(), each[1].name),
+        self._refs = sorted(
+            refs, key=lambda ref: (ref.file.root != embedded, ref.name.casefold(), ref.name)
         )
-        self._refs = [ref for _, ref in self._models]
         self._by_name = {ref.name: ref for ref in self._refs}
         self._by_alias: dict[str, ModelRef] | None = None
 
@@ -110,26 +107,26 @@ class Names:
         if self._by_alias is None:
             aliases: dict[str, ModelRef] = {}
             for of in (_by_path, _by_file, _by_title, _in_lower_case):
-                for found, ref in self._models:
-                    for alias in of(found, ref):
+                for ref in self._refs:
+                    for alias in of(ref):
                         aliases.setdefault(alias, ref)
             self._by_alias = aliases
         return self._by_alias
 
 
-def _by_path(found: Found, ref: ModelRef) -> list[str]:
-    below = found.path.relative_to(found.root)
+def _by_path(ref: ModelRef) -> list[str]:
+    below = ref.path.relative_to(ref.file.root)
     names = [below.as_posix(), str(below)]
-    return names if found.is_folder else [*names, below.with_suffix("").as_posix()]
+    return names if ref.file.is_folder else [*names, below.with_suffix("").as_posix()]
 
 
-def _by_file(found: Found, ref: ModelRef) -> list[str]:
-    return [found.path.name, found.path.stem]
+def _by_file(ref: ModelRef) -> list[str]:
+    return [ref.path.name, ref.path.stem]
 
 
-def _by_title(found: Found, ref: ModelRef) -> list[str]:
-    return [ref.title] if ref.title else []
+def _by_title(ref: ModelRef) -> list[str]:
+    return [ref.facts.title] if ref.facts.title else []
 
 
-def _in_lower_case(found: Found, ref: ModelRef) -> list[str]:
-    return [alias.casefold() for alias in (ref.name, *_by_file(found, ref))]
+def _in_lower_case(ref: ModelRef) -> list[str]:
+    return [alias.casefold() for alias in (ref.name, *_by_file(ref))]

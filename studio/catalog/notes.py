@@ -1,47 +1,19 @@
-"""What the artist noted for a model: words, settings to start from, corrections of its type."""
+"""The artist's notes for models, kept in the data folder."""
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from studio.catalog.store import read_json, write_json
 from studio.domain.errors import InvalidRequest, SaveError, explain
+from studio.domain.notes import NO_NOTES, Notes
 from studio.domain.refs import ModelRef
 
 VERSION = 1
-
-Side = Field(None, ge=64, le=2048, multiple_of=8)
-
-
-class Notes(BaseModel):
-    """Every field may be left out. `prediction_type` and `zero_snr` correct what the file's header
-    tells or leaves open; the others are where a form starts from with this model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    text: str = Field("", max_length=20_000)
-    steps: int | None = Field(None, ge=1, le=150)
-    guidance_scale: float | None = Field(None, ge=1, le=30, allow_inf_nan=False)
-    scheduler: str | None = Field(None, max_length=100)
-    width: int | None = Side
-    height: int | None = Side
-    vae: str | None = Field(None, max_length=1000)
-    clip_skip: int | None = Field(None, ge=1, le=12)
-    prediction_type: Literal["epsilon", "v_prediction"] | None = None
-    zero_snr: bool | None = None
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """Those settings of a request that were noted."""
-        own = {"text", "prediction_type", "zero_snr"}
-        return self.model_dump(exclude_none=True, exclude=own)
-
-
-NONE = Notes()
 
 
 class NoteBook:
@@ -58,9 +30,9 @@ class NoteBook:
         """Those of the file at `path`, else of the one that had this content."""
         record = self._records.get(str(path)) or self._by_hash(sha256)
         try:
-            return Notes.model_validate(record["notes"]) if record else NONE
+            return Notes.model_validate(record["notes"]) if record else NO_NOTES
         except (ValidationError, KeyError, TypeError):
-            return NONE  # the file was changed by hand
+            return NO_NOTES  # the file was changed by hand
 
     def set(self, ref: ModelRef, sha256: str | None, changes: dict[str, Any]) -> Notes:
         """Change some fields; None takes one back. Raises `InvalidRequest` for values that cannot

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from studio.catalog.names import display_name
-from studio.catalog.scan import Found, measure
+from studio.catalog.scan import measure
 from studio.domain.errors import InvalidRequest, SaveError
+from studio.domain.refs import ModelFile
 
 _SUBFOLDERS = {
     "checkpoint": ("Stable-diffusion", "checkpoints"),
@@ -46,7 +47,7 @@ def add(source: Path, folder: Path, link: bool, copied: Copied = lambda done, to
     Raises `InvalidRequest` if something of its name is there, `SaveError` if it cannot be written.
     """
     source = Path(os.path.abspath(source))
-    found = Found(source, *_measured(source), source.parent.parent, source.is_dir())
+    found = ModelFile(source, *_measured(source), source.parent.parent, source.is_dir())
     name = display_name(found).replace("/", "-").replace("\\", "-")
     target = folder / (name if found.is_folder else name + source.suffix)
     if os.path.lexists(target):
@@ -76,7 +77,7 @@ def _measured(source: Path) -> tuple[int, int]:
     return measure(source)
 
 
-def _copy_whole(found: Found, target: Path, copied: Copied) -> None:
+def _copy_whole(found: ModelFile, target: Path, copied: Copied) -> None:
     """Under a hidden name first, which no scan looks at."""
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".adding-"))
     done = 0

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from studio.catalog.header import read_header
 from studio.catalog.probe_folder import probe_folder
-from studio.catalog.probe_header import Probe, probe_header
+from studio.catalog.probe_header import probe_header
 from studio.catalog.probe_pickle import probe_pickle
+from studio.domain.refs import ModelFacts
 
 SAFETENSORS = (".safetensors", ".sft")
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 
 
-def probe(path: Path) -> Probe:
+def probe(path: Path) -> ModelFacts:
     """What the file, or the folder in diffusers layout, holds. Raises `CheckpointError` if that
     cannot be told because it is damaged, no model at all, or cannot be read."""
     if path.is_dir():

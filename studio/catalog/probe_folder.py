@@ -9,9 +9,10 @@ import pydantic_core
 
 from studio.catalog.header import read_header
 from studio.catalog.keys import family_of_text_width
-from studio.catalog.probe_header import TASK_OF_CHANNELS, Probe
+from studio.catalog.probe_header import TASK_OF_CHANNELS
 from studio.domain.errors import CheckpointError
 from studio.domain.family import SDXL, SDXL_REFINER, ModelFamily
+from studio.domain.refs import ModelFacts
 
 INDEX = "model_index.json"
 _MAX_CONFIG_BYTES = 4 * 2**20
@@ -31,7 +32,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
 WITH_WEIGHTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 
 
-def probe_folder(path: Path) -> Probe:
+def probe_folder(path: Path) -> ModelFacts:
     """What the diffusers folder `path` holds. Raises `CheckpointError` if we cannot run it."""
     index = read_config(path / INDEX)
     unet = read_config(path / "unet" / "config.json")
@@ -49,7 +50,7 @@ def probe_folder(path: Path) -> Probe:
         for part in _parts_of(family)
         if part in WITH_WEIGHTS
     }
-    return Probe(
+    return ModelFacts(
         kind="checkpoint",
         family=family,
         layout="diffusers",

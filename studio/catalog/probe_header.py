@@ -6,7 +6,7 @@ Its name and folder say nothing here: people keep LoRAs among their checkpoints.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from studio.catalog import metadata as notes
 from studio.catalog.header import Header
@@ -19,34 +19,10 @@ from studio.catalog.keys import (
 )
 from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, ModelFamily
 from studio.domain.preprocessor_spec import union_types
+from studio.domain.refs import ModelFacts
 
 TASK_OF_CHANNELS = {4: "base", 9: "inpaint", 5: "depth", 8: "pix2pix"}
 """Channels that a U-Net takes -> what it is for."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a file is. `kind` is one of `refs.KINDS`, or a word for what the studio cannot use;
-    `problem` then says why, with the next step, and is "" for all else. The other fields are
-    those of `refs.ModelRef`; `tensors` counts them.
-    """
-
-    kind: str
-    family: ModelFamily | None = None
-    layout: str = "single"
-    task: str = "base"
-    prediction_type: str | None = None
-    zero_snr: bool = False
-    dtype: str = ""
-    rank: int | None = None
-    vectors: int | None = None
-    title: str = ""
-    trigger_words: tuple[str, ...] = ()
-    architecture: str = ""
-    control_types: tuple[str, ...] = ()
-    image_features: tuple[int, ...] = ()
-    tensors: int = 0
-    problem: str = ""
 
 
 _USELESS = {
@@ -59,13 +35,13 @@ _USELESS = {
 }
 
 
-def probe_header(name: str, header: Header) -> Probe:
+def probe_header(name: str, header: Header) -> ModelFacts:
     """What the file with this header is; `name` is for messages."""
     keys = Keys(header.shapes, header.shapes)
     kind = kind_of(keys)
     if kind == "unknown" and _embedding_rows(header):
         kind = "embedding"
-    found = Probe(
+    found = ModelFacts(
         kind=kind,
         family=_family(keys, header),
         prediction_type=notes.prediction_type(header.metadata),
@@ -79,7 +55,7 @@ def probe_header(name: str, header: Header) -> Probe:
     return examined(found, name, keys, header)
 
 
-def examined(found: Probe, name: str, keys: Keys, header: Header | None = None) -> Probe:
+def examined(found: ModelFacts, name: str, keys: Keys, header: Header | None = None) -> ModelFacts:
     """With what its kind alone tells. `header` None: a pickle, of which only names are known."""
     details = {
         "checkpoint": _checkpoint,
@@ -124,7 +100,7 @@ _UNET_INPUT = r"model\.diffusion_model\.input_blocks\.0\.0\.weight|unet\.conv_in
 _TEXT_ENCODERS = ("cond_stage_model.", "conditioner.", "text_encoder")
 
 
-def _checkpoint(found: Probe, keys: Keys) -> Probe:
+def _checkpoint(found: ModelFacts, keys: Keys) -> ModelFacts:
     if not keys.match(_UNET_INPUT):
         return replace(
             found,
@@ -142,7 +118,7 @@ def _checkpoint(found: Probe, keys: Keys) -> Probe:
     return replace(found, problem=_checkpoint_problem(found, keys, channels))
 
 
-def _checkpoint_problem(found: Probe, keys: Keys, channels: int) -> str:
+def _checkpoint_problem(found: ModelFacts, keys: Keys, channels: int) -> str:
     if found.family is None:
         return "is of a family that is not known here."
     if not found.task:
@@ -179,7 +155,7 @@ _FOREIGN = ("double_blocks", "single_blocks", "single_transformer_blocks", "join
 """Parts of names that only families have which the studio cannot run."""
 
 
-def _lora(found: Probe, keys: Keys) -> Probe:
+def _lora(found: ModelFacts, keys: Keys) -> ModelFacts:
     layout = next((name for name, parts in _DIALECTS if keys.soon_have(*parts)), "kohya")
     ranks = Counter(shape[0] for shape in keys.soon_ending(*_RANKED) if shape)
     found = replace(found, layout=layout, rank=ranks.most_common(1)[0][0] if ranks else None)
@@ -191,7 +167,7 @@ def _lora(found: Probe, keys: Keys) -> Probe:
     return found
 
 
-def _controlnet(found: Probe, keys: Keys) -> Probe:
+def _controlnet(found: ModelFacts, keys: Keys) -> ModelFacts:
     if keys.have("control_add_embedding.") and keys.have("task_embedding"):
         shape = keys.shape("task_embedding")
         return replace(
@@ -203,7 +179,7 @@ def _controlnet(found: Probe, keys: Keys) -> Probe:
     return found
 
 
-def _t2i_adapter(found: Probe, keys: Keys) -> Probe:
+def _t2i_adapter(found: ModelFacts, keys: Keys) -> ModelFacts:
     """For SDXL maps are cut into larger squares. Those for SD 1.x are told from a picturebook's by
     how wide their features are."""
     found = replace(found, kind="controlnet", architecture="t2i_adapter")
@@ -218,7 +194,7 @@ def _t2i_adapter(found: Probe, keys: Keys) -> Probe:
     return replace(found, family=SD1 if out[0] >= 320 else PICTUREBOOK)
 
 
-def _ip_adapter(found: Probe, keys: Keys) -> Probe:
+def _ip_adapter(found: ModelFacts, keys: Keys) -> ModelFacts:
     """Those that see with CLIP; of faces, others see with networks that are not CLIP."""
     family = family_of_text_width(keys.width(r"to_k_ip\.weight"))
     found = replace(found, kind="controlnet", architecture="ip_adapter", family=family)
@@ -237,7 +213,7 @@ def _ip_adapter(found: Probe, keys: Keys) -> Probe:
     return replace(found, image_features=(0, plain) if plain else (plus or full, 0))
 
 
-def _image_encoder(found: Probe, keys: Keys) -> Probe:
+def _image_encoder(found: ModelFacts, keys: Keys) -> ModelFacts:
     layers = keys.shape(r"\nvision_model\.embeddings\.class_embedding")
     projection = keys.shape(r"\nvisual_projection\.weight")
     if not layers or not projection or not keys.have("vision_model.encoder.layers."):
@@ -245,7 +221,7 @@ def _image_encoder(found: Probe, keys: Keys) -> Probe:
     return replace(found, family=None, image_features=(layers[0], projection[0]))
 
 
-def _vae(found: Probe, keys: Keys) -> Probe:
+def _vae(found: ModelFacts, keys: Keys) -> ModelFacts:
     """The VAEs of SD 1.x, SD 2.x and SDXL have one shape: whose it is can only be noted in it."""
     shape = keys.shape(r"decoder\.conv_in\.weight")
     if keys.have("quantize.embedding"):
@@ -258,7 +234,7 @@ def _vae(found: Probe, keys: Keys) -> Probe:
     return found if found.family is SDXL else replace(found, family=None)
 
 
-def _tiny_vae(found: Probe, keys: Keys) -> Probe:
+def _tiny_vae(found: ModelFacts, keys: Keys) -> ModelFacts:
     shape = keys.shape(r"decoder\.layers\.0\.weight|\n1\.weight")
     if not keys.have("decoder.layers.") and keys.exist("0.weight"):
         return replace(found, problem="is the encoder of a TAESD alone. Get its decoder.")
@@ -293,7 +269,7 @@ _OWN_WIDTH = 192
 """Width of picturebook's text."""
 
 
-def _embedding(found: Probe, header: Header) -> Probe:
+def _embedding(found: ModelFacts, header: Header) -> ModelFacts:
     widths = {info.shape[-1] for info in header.tensors.values()}
     if "clip_g" in header.tensors or 1280 in widths:
         family = SDXL

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from studio.catalog.header import foreign_kind
 from studio.catalog.keys import Keys, family_by_names, kind_of
-from studio.catalog.probe_header import MAX_EMBEDDING_BYTES, Probe, examined
+from studio.catalog.probe_header import MAX_EMBEDDING_BYTES, examined
 from studio.domain.errors import CheckpointError
+from studio.domain.refs import ModelFacts
 
 _SEARCHED_BYTES = 2 * 2**20
 """The names of SDXL's 2,500 tensors and all that stands between them take 1 MB."""
@@ -41,7 +42,7 @@ _FOLDERS = {
 """Where a pickle that shows no names lies -> what it is taken for."""
 
 
-def probe_pickle(path: Path) -> Probe:
+def probe_pickle(path: Path) -> ModelFacts:
     """What the pickle `path` holds. Raises `CheckpointError` if it is no pickle of PyTorch's, or
     cannot be read."""
     try:
@@ -64,7 +65,7 @@ def probe_pickle(path: Path) -> Probe:
     return _told_by_names(path, size, begin)
 
 
-def _told_by_names(path: Path, size: int, begin: bytes) -> Probe:
+def _told_by_names(path: Path, size: int, begin: bytes) -> ModelFacts:
     names = [
         found[3][: (found[1] or found[2])[0]].decode("ascii") for found in _TEXT.finditer(begin)
     ]
@@ -72,14 +73,14 @@ def _told_by_names(path: Path, size: int, begin: bytes) -> Probe:
     kind = kind_of(keys)
     if kind == "unknown":
         kind = _kind_by_place(path, size, keys)
-    found = Probe(
+    found = ModelFacts(
         kind=kind,
         family=family_by_names(keys),
         dtype=next((dtype for storage, dtype in _DTYPES if storage in begin), ""),
     )
     if kind == "unknown":
         problem = f"{path.name} is a pickle of a kind that the studio does not know."
-        return Probe(kind=kind, problem=problem)
+        return ModelFacts(kind=kind, problem=problem)
     return examined(found, path.name, keys)
 
 

@@ -10,22 +10,11 @@ from pathlib import Path
 
 from studio.catalog.probe import PICKLES, SAFETENSORS
 from studio.catalog.probe_folder import INDEX
+from studio.domain.refs import ModelFile
 
 MAX_DEPTH = 12
 _NO_MODELS = frozenset(("venv", "site-packages", "node_modules", "__pycache__"))
 """Folders of a web UI's own installation, with thousands of files and no model."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file, or a folder in diffusers layout. Of a folder, `size_bytes` is the sum and
-    `modified_ns` the newest of its files. `root` is the folder the search began in."""
-
-    path: Path
-    size_bytes: int
-    modified_ns: int
-    root: Path
-    is_folder: bool = False
 
 
 @dataclass
@@ -35,7 +24,7 @@ class Scan:
     failed   folder or file that cannot be looked at -> why
     """
 
-    found: list[Found] = field(default_factory=list)
+    found: list[ModelFile] = field(default_factory=list)
     folders: dict[Path, int] = field(default_factory=dict)
     failed: dict[Path, str] = field(default_factory=dict)
 
@@ -72,7 +61,7 @@ def _walk(folder: Path, root: Path, depth: int, result: Scan, seen: set[tuple[in
         result.failed[folder] = f"{folder.name} cannot be opened: {error.strerror}."
         return
     if any(entry.name == INDEX for entry in entries):
-        result.found.append(Found(folder, *measure(folder), root, is_folder=True))
+        result.found.append(ModelFile(folder, *measure(folder), root, is_folder=True))
         return
     folders: list[Path] = []
     for entry in entries:
@@ -109,7 +98,7 @@ def _add_file(
     identity = (status.st_dev, status.st_ino)
     if stat.S_ISREG(status.st_mode) and identity not in seen:
         seen.add(identity)
-        result.found.append(Found(path, status.st_size, status.st_mtime_ns, root))
+        result.found.append(ModelFile(path, status.st_size, status.st_mtime_ns, root))
 
 
 def measure(folder: Path) -> tuple[int, int]:

@@ -24,8 +24,10 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     `InvalidRequest` where a model is of another family than the checkpoint or cannot be run.
     """
     checkpoint = catalog.find(request.checkpoint)
-    if checkpoint.family is None or checkpoint.task not in _RUNNABLE_TASKS:
-        what = "of a family" if checkpoint.family is None else f"for {checkpoint.task}, a task"
+    if checkpoint.family is None or checkpoint.facts.task not in _RUNNABLE_TASKS:
+        what = (
+            "of a family" if checkpoint.family is None else f"for {checkpoint.facts.task}, a task"
+        )
         raise InvalidRequest(
             f"checkpoint: {checkpoint.name} is {what} that cannot be run here. Choose another."
         )
@@ -98,9 +100,9 @@ def _controlnets(
                 f"controls.{place}: {ref.name} is for {ref.family.name}, but {checkpoint.name} is "
                 f"{checkpoint.family.name}. Those that fit: {', '.join(fit) or 'none'}."
             )
-        if ref.architecture == "union":
+        if ref.facts.architecture == "union":
             _check_control_type(unit, ref, place)
-        if ref.architecture == "ip_adapter":
+        if ref.facts.architecture == "ip_adapter":
             _check_image_prompt(unit, ref, place)
         found[ref.name] = ref
     return tuple(found.values())
@@ -133,9 +135,9 @@ def _what_else(catalog: Catalog, name: str) -> str:
 
 def _check_control_type(unit: ControlInput, ref: ModelRef, place: int) -> None:
     """A ControlNet-Union must be told what the map shows."""
-    if unit.control_type in ref.control_types:
+    if unit.control_type in ref.facts.control_types:
         return
-    known = ", ".join(ref.control_types)
+    known = ", ".join(ref.facts.control_types)
     if not unit.control_type:
         raise InvalidRequest(
             f"controls.{place}: {ref.name} reads several types of map. Set union_type to what this "
@@ -172,7 +174,7 @@ def _image_encoders(catalog: Catalog, nets: tuple[ModelRef, ...]) -> tuple[Model
     """Those that the IP-Adapters among `nets` see with."""
     found: dict[str, ModelRef] = {}
     for net in nets:
-        if net.architecture == "ip_adapter":
+        if net.facts.architecture == "ip_adapter":
             ref = _image_encoder(catalog, net)
             found[ref.name] = ref
     return tuple(found.values())
@@ -180,7 +182,7 @@ def _image_encoders(catalog: Catalog, nets: tuple[ModelRef, ...]) -> tuple[Model
 
 def _image_encoder(catalog: Catalog, net: ModelRef) -> ModelRef:
     for ref in catalog.refs("image_encoder"):
-        if _sees_for(ref.image_features, net):
+        if _sees_for(ref.facts.image_features, net):
             return ref
     for widths, (name, folder, size) in _ENCODERS.items():
         if _sees_for(widths, net):
@@ -196,7 +198,7 @@ def _image_encoder(catalog: Catalog, net: ModelRef) -> ModelRef:
 
 
 def _sees_for(widths: tuple[int, ...], net: ModelRef) -> bool:
-    wanted = zip(net.image_features, widths, strict=True)
+    wanted = zip(net.facts.image_features, widths, strict=True)
     return all(want in (0, has) for want, has in wanted)
 
 

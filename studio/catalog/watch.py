@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from studio.catalog.scan import Found, Scan, measure
+from studio.catalog.scan import Scan, measure
+from studio.domain.refs import ModelFile
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def _folders_changed(folders: Mapping[Path, int], scanned_ns: int) -> bool:
     return False
 
 
-def _file_changed(found: Found) -> bool:
+def _file_changed(found: ModelFile) -> bool:
     known = (found.size_bytes, found.modified_ns)
     if found.is_folder:
         return measure(found.path) != known

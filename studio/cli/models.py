@@ -122,8 +122,8 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
             ref.name,
             ref.family.name if ref.family else "",
             _purpose(ref),
-            ref.dtype,
-            _size(ref.size_bytes),
+            ref.facts.dtype,
+            _size(ref.file.size_bytes),
             catalog.short_hash(ref) or "",
         )
         for ref in refs
@@ -204,8 +204,16 @@ def _of_any_kind(catalog: Catalog, name: str) -> list[ModelRef]:
 
 
 def _as_json(ref: ModelRef) -> dict[str, Any]:
-    values = vars(ref) | {"family": ref.family.name if ref.family else None}
-    return values | {"path": _text(ref.path), "trigger_words": list(ref.trigger_words)}
+    facts = {k: v for k, v in vars(ref.facts).items() if k not in ("tensors", "problem")}
+    return facts | {
+        "name": ref.name,
+        "path": _text(ref.path),
+        "family": ref.family and ref.family.name,
+        "prediction_type": ref.prediction_type,
+        "zero_snr": ref.zero_snr,
+        "size_bytes": ref.file.size_bytes,
+        "modified_ns": ref.file.modified_ns,
+    }
 
 
 def _text(path: Path) -> str:
@@ -214,10 +222,11 @@ def _text(path: Path) -> str:
 
 
 def _purpose(ref: ModelRef) -> str:
-    words = [] if ref.task == "base" else [ref.task]
+    facts = ref.facts
+    words = [] if facts.task == "base" else [facts.task]
     words += [ref.prediction_type] if ref.prediction_type == "v_prediction" else []
-    words += [f"rank {ref.rank}"] if ref.rank else []
-    words += [f"{ref.vectors} vectors"] if ref.vectors else []
+    words += [f"rank {facts.rank}"] if facts.rank else []
+    words += [f"{facts.vectors} vectors"] if facts.vectors else []
     return ", ".join(words)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.domain.family import ModelFamily
+from studio.domain.notes import NO_NOTES, Notes
 
 KINDS = (
     "checkpoint",
@@ -27,12 +28,23 @@ T2I-Adapter, or an IP-Adapter, whose map is a picture that prompts."""
 
 
 @dataclass(frozen=True)
-class ModelRef:
-    """A file or folder that the studio can use; all of it is known from headers alone.
+class ModelFile:
+    """A file, or a folder in diffusers layout; of a folder, `size_bytes` is the sum and
+    `modified_ns` the newest of its files. `root` is the folder the search began in, if there was
+    one."""
 
-    name             unique among those of its kind, as it stands in requests and menus
-    kind             one of KINDS
-    path             the file, or the folder in diffusers layout
+    path: Path
+    size_bytes: int = 0
+    modified_ns: int = 0
+    root: Path | None = None
+    is_folder: bool = False
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model is, known from headers alone.
+
+    kind             one of KINDS, or a word for what the studio cannot use
     family           None where the header does not tell
     layout           "diffusers" (a folder), "single" (one file in the original or diffusers keys);
                      a LoRA's dialect: "kohya", "diffusers" or "peft", or what it is instead of
@@ -46,19 +58,17 @@ class ModelRef:
     control_types    of a ControlNet-Union: those of `preprocessor_spec.CONTROL_TYPES` that it knows
     image_features   of an image encoder, how wide is what it says of a picture: its layers and its
                      embedding; of an IP-Adapter, what it wants of these, 0 where it reads no such
+    tensors          how many there are
+    problem          why it cannot be used, with the next step; "" if it can
     """
 
-    name: str
     kind: str
-    path: Path
     family: ModelFamily | None = None
-    layout: str = "diffusers"
+    layout: str = "single"
     task: str = "base"
     prediction_type: str | None = None
     zero_snr: bool = False
     dtype: str = ""
-    size_bytes: int = 0
-    modified_ns: int = 0
     rank: int | None = None
     vectors: int | None = None
     title: str = ""
@@ -66,6 +76,42 @@ class ModelRef:
     architecture: str = ""
     control_types: tuple[str, ...] = ()
     image_features: tuple[int, ...] = ()
+    tensors: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model that the studio can use. `name` is unique among those of its kind, as it stands in
+    requests and menus; `notes` are the artist's."""
+
+    name: str
+    file: ModelFile
+    facts: ModelFacts
+    notes: Notes = NO_NOTES
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
+
+    @property
+    def kind(self) -> str:
+        return self.facts.kind
+
+    @property
+    def family(self) -> ModelFamily | None:
+        return self.facts.family
+
+    @property
+    def prediction_type(self) -> str | None:
+        """As noted, else as its header tells."""
+        return self.notes.prediction_type or self.facts.prediction_type
+
+    @property
+    def zero_snr(self) -> bool:
+        """As noted, else as its header tells."""
+        noted = self.notes.zero_snr
+        return self.facts.zero_snr if noted is None else noted
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,12 @@ def _is_number(text: str) -> bool:
 
 
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
+Steps = Annotated[int, Field(ge=1, le=150, json_schema_extra={"step": 1})]
+GuidanceScale = Annotated[
+    float, Field(ge=1.0, le=30.0, allow_inf_nan=False, json_schema_extra={"step": 0.5})
+]
+ClipSkip = Annotated[int, Field(ge=1, le=12, json_schema_extra={"step": 1})]
+ModelName = Annotated[str, Field(max_length=1000)]
 Text = Annotated[str, Field(max_length=20_000)]
 
 
@@ -78,8 +84,8 @@ class GenerationRequest(Frozen):
     negative_prompt: Text = Field(
         "", title="Negative prompt", description="What the picture should not show."
     )
-    checkpoint: str | None = Field(
-        None, title="Checkpoint", max_length=1000, description="The model that draws."
+    checkpoint: ModelName | None = Field(
+        None, title="Checkpoint", description="The model that draws."
     )
     scheduler: str = Field(
         "DPM++ 2M",
@@ -91,22 +97,13 @@ class GenerationRequest(Frozen):
         title="Schedule type",
         description="How the noise is spread over the steps. Automatic suits the sampler.",
     )
-    steps: int = Field(
-        20,
-        ge=1,
-        le=150,
-        title="Steps",
-        description="More steps take longer and add detail, up to a point.",
-        json_schema_extra={"step": 1},
+    steps: Steps = Field(
+        20, title="Steps", description="More steps take longer and add detail, up to a point."
     )
-    guidance_scale: float = Field(
+    guidance_scale: GuidanceScale = Field(
         7.0,
-        ge=1.0,
-        le=30.0,
-        allow_inf_nan=False,
         title="Guidance scale (CFG)",
         description="How closely the picture follows the prompt. 1 ignores the negative prompt.",
-        json_schema_extra={"step": 0.5},
     )
     guidance_rescale: float = Field(
         0.0,
@@ -135,18 +132,14 @@ class GenerationRequest(Frozen):
         description="Pictures drawn together, with seeds counting up.",
         json_schema_extra={"step": 1},
     )
-    clip_skip: int = Field(
+    clip_skip: ClipSkip = Field(
         1,
-        ge=1,
-        le=12,
         title="Clip skip",
         description="1 reads the text encoder's last layer, 2 the one before. Anime models like 2.",
-        json_schema_extra={"step": 1},
     )
-    vae: str | None = Field(
+    vae: ModelName | None = Field(
         None,
         title="VAE",
-        max_length=1000,
         description="What turns latents into pixels. Automatic takes the checkpoint's own.",
     )
     loras: tuple[LoraInput, ...] = Field(

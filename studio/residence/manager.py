@@ -147,7 +147,7 @@ class ModelManager:
         if key in self._cache:
             return
         # Its bytes are kept in our dtype; what is in use now may have to go too.
-        size_bytes = ref.size_bytes * self.dtype.itemsize // _itemsize(ref.dtype)
+        size_bytes = ref.file.size_bytes * self.dtype.itemsize // _itemsize(ref.facts.dtype)
         self._cache.make_room(size_bytes, keep=frozenset(map(_key, _whole(selection))))
         free_bytes = memory.free_host_bytes()
         if size_bytes > free_bytes:  # the system would end the process instead of telling us
@@ -330,7 +330,7 @@ def _check_fits(net: Weights, own: Weights) -> None:
 
 def _key(ref: ModelRef) -> Hashable:
     """Another one as soon as the file is another."""
-    return ref.path, ref.size_bytes, ref.modified_ns
+    return ref.file.path, ref.file.size_bytes, ref.file.modified_ns
 
 
 def _itemsize(dtype: str) -> int:

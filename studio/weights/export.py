@@ -104,7 +104,7 @@ def _metadata(weights: Weights) -> dict[str, str]:
     predicts = _MODELSPEC_PREDICTIONS[weights.ref.prediction_type or "epsilon"]
     metadata = {
         configs.METADATA_CONFIGS: json.dumps(untold),
-        "modelspec.title": weights.ref.title or weights.ref.name,
+        "modelspec.title": weights.ref.facts.title or weights.ref.name,
         "modelspec.prediction_type": predicts,
     }
     if len(weights.tokenizers[0]) < configs.CLIP_VOCABULARY:

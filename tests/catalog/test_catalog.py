@@ -74,8 +74,12 @@ def test_the_prediction_type_is_read(folder):
 def test_a_folder_s_task_dtype_and_size_are_told(folder):
     change(folder, "unet/config.json", in_channels=9)
     ref = Catalog([folder]).find("dreams")
-    assert (ref.task, ref.dtype, ref.layout) == ("inpaint", "float16", "diffusers")
-    assert ref.size_bytes > 10**6
+    assert (ref.facts.task, ref.facts.dtype, ref.facts.layout) == (
+        "inpaint",
+        "float16",
+        "diffusers",
+    )
+    assert ref.file.size_bytes > 10**6
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_changes_are_seen_without_asking(folder, make):
     new.rename(folder / "c.safetensors")
     wait_for(lambda: loras(catalog) == ["a", "c"])
     files.write(folder / "c.safetensors", files.lora(rank=64))
-    wait_for(lambda: catalog.find("c", "lora").rank == 64)
+    wait_for(lambda: catalog.find("c", "lora").facts.rank == 64)
     (folder / "c.safetensors").unlink()
     wait_for(lambda: loras(catalog) == ["a"])
 
@@ -187,11 +187,11 @@ def test_notes_are_kept_and_correct_the_prediction_type(folder, make):
     for each in (catalog, make(watched=False)):
         ref = each.find("sd2")
         assert (ref.prediction_type, ref.zero_snr) == ("v_prediction", True)
-        assert each.notes(ref).text == "from a friend"
-        assert each.notes(ref).defaults == {"steps": 30, "width": 768}
+        assert ref.notes.text == "from a friend"
+        assert ref.notes.defaults == {"steps": 30, "width": 768}
     catalog.set_notes(catalog.find("sd2"), prediction_type=None, steps=None, text=None)
     assert catalog.find("sd2").prediction_type is None
-    assert catalog.notes(catalog.find("sd2")).defaults == {"width": 768}
+    assert catalog.find("sd2").notes.defaults == {"width": 768}
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_notes_follow_a_renamed_file(folder, make):
     wait_for(lambda: hashed(catalog))
     (folder / "lora" / "a.safetensors").rename(folder / "renamed.safetensors")
     wait_for(lambda: loras(catalog) == ["renamed"])
-    wait_for(lambda: catalog.notes(catalog.find("renamed", "lora")).text == "mine")
+    wait_for(lambda: catalog.find("renamed", "lora").notes.text == "mine")
 
 
 def test_notes_that_cannot_be_written_stay_as_they_were(folder, tmp_path):
@@ -225,7 +225,7 @@ def test_notes_that_cannot_be_written_stay_as_they_were(folder, tmp_path):
     ref = catalog.find("a", "lora")
     with pytest.raises(SaveError, match="cannot be written"):
         catalog.set_notes(ref, text="mine")
-    assert catalog.notes(ref).text == ""
+    assert catalog.find("a", "lora").notes.text == ""
 
 
 def test_many_threads_may_use_it_at_once(folder, make):

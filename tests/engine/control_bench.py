@@ -53,7 +53,7 @@ class ControlBench:
     def selection(self, names: list[str]) -> Selection:
         """All that units of these names need in memory."""
         nets = tuple(self._nets[name] for name in dict.fromkeys(names))
-        eyes = self._encoders if any(net.architecture == "ip_adapter" for net in nets) else ()
+        eyes = self._encoders if any(net.facts.architecture == "ip_adapter" for net in nets) else ()
         return Selection(self._checkpoint, controlnets=nets, image_encoders=eyes)
 
     def path(self, name: str) -> Path:

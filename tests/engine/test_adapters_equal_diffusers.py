@@ -40,7 +40,7 @@ def images(size) -> dict:
 
 def refs_in(folder) -> dict[str, ModelRef]:
     found = {ref.name: ref for ref in Catalog([folder]).refs("controlnet")}
-    assert {ref.architecture for ref in found.values()} <= {"t2i_adapter", ""}
+    assert {ref.facts.architecture for ref in found.values()} <= {"t2i_adapter", ""}
     return found
 
 

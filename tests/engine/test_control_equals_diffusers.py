@@ -24,6 +24,7 @@ from studio.settings import assets_dir
 from studio.weights.loader import Models
 from tests.engine.pictures import Desk, box_mask, scene
 from tests.models_in_memory import picturebook
+from tests.refs import ref_to
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -54,7 +55,7 @@ def nets(tmp_path_factory) -> dict[str, ModelRef]:
         for conv in [*zeros, net.controlnet_cond_embedding.conv_out]:
             conv.weight.data.normal_(std=0.05)
         net.save_pretrained(folder / name)
-        refs[name] = ModelRef(name, "controlnet", folder / name, picturebook().checkpoint.family)
+        refs[name] = ref_to(name, "controlnet", folder / name, picturebook().checkpoint.family)
     return refs
 
 

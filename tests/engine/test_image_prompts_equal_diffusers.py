@@ -35,7 +35,7 @@ def bench_on(checkpoint, unet, folder) -> ControlBench:
     nets.image_encoder().save_pretrained(folder / "eyes")
     catalog = Catalog([folder])
     found = {ref.name: ref for ref in catalog.refs("controlnet")}
-    assert {ref.architecture for ref in found.values()} == {"ip_adapter"}
+    assert {ref.facts.architecture for ref in found.values()} == {"ip_adapter"}
     [eyes] = catalog.refs("image_encoder")
     half = box_mask(SIZE, (0, 0, SIZE[0] // 2, SIZE[1]))
     other = half.point(lambda value: 255 - value)

@@ -35,7 +35,7 @@ def bench(tmp_path_factory):
     # By the width of its text a model as small as this is taken for a picturebook.
     refs = [dataclasses.replace(r, family=SDXL) for r in Catalog([folder]).refs("controlnet")]
     found = {ref.name: ref for ref in refs}
-    assert [ref.architecture for ref in refs] == ["union", "union"]
+    assert [ref.facts.architecture for ref in refs] == ["union", "union"]
     images = {"edges": box_mask(SIZE, (20, 10, 60, 50)).convert("RGB"), "depth": scene(SIZE, 9)}
     return ControlBench(checkpoint, found, images)
 

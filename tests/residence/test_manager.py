@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import PICTUREBOOK
-from studio.domain.refs import LoraUse, ModelRef, Selection
+from studio.domain.refs import LoraUse, Selection
 from studio.residence import device
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
 from studio.weights.configs import METADATA_CONFIGS
+from tests.refs import ref_to
 
 EMBEDDED = assets_dir() / "models" / "picturebook"
 GIB = 2**30
@@ -182,7 +183,7 @@ def write_lora(path, seed=0, rank=4):
         tensors[f"{layer}.lora_up.weight"] = noise(out, rank)
         tensors[f"{layer}.alpha"] = torch.tensor(float(rank))
     save_file(tensors, path)
-    return ModelRef(path.stem, "lora", path, PICTUREBOOK, layout="kohya", rank=rank)
+    return ref_to(path.stem, "lora", path, PICTUREBOOK, layout="kohya", rank=rank)
 
 
 def all_weights(models):
@@ -267,7 +268,7 @@ def test_another_vae_is_put_in_the_place_of_the_checkpoints_own(of, manager, tmp
     untold = {"vae": {"norm_num_groups": 2}}  # no shape tells it, and it is no usual number
     metadata = {METADATA_CONFIGS: json.dumps(untold)}
     save_file({key: tensor * 1.01 for key, tensor in state.items()}, path, metadata)
-    other = ModelRef("other", "vae", path, layout="single")
+    other = ref_to("other", "vae", path, layout="single")
     plain = of("a")
     with manager.lease(plain) as models:
         own, unet = next(models.vae.parameters()).clone(), models.unet

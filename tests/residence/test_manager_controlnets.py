@@ -7,9 +7,10 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 
 from studio.catalog.catalog import Catalog
-from studio.domain.refs import ModelRef, Selection
+from studio.domain.refs import Selection
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
+from tests.refs import ref_to
 
 EMBEDDED = assets_dir() / "models" / "picturebook"
 
@@ -33,7 +34,7 @@ def select(folder):
     checkpoint = catalog.find("picturebook")
 
     def selected(*names: str) -> Selection:
-        nets = tuple(ModelRef(n, "controlnet", folder / n, checkpoint.family) for n in names)
+        nets = tuple(ref_to(n, "controlnet", folder / n, checkpoint.family) for n in names)
         return Selection(checkpoint, controlnets=nets)
 
     return selected

@@ -143,7 +143,7 @@ def test_details_notes_and_settings_that_a_checkpoint_brings(visit, served, fold
     until_s = time.monotonic() + 10
     while catalog.find("second one").prediction_type != "v_prediction":
         assert time.monotonic() < until_s
-    notes = catalog.notes(catalog.find("second one"))
+    notes = catalog.find("second one").notes
     assert (notes.text, notes.steps, notes.clip_skip) == ("for the night", 31, 2)
     page.get_by_role("link", name="Text to image").click()
     set_number(page, "guidance_scale", 3)  # the user's own choice stays

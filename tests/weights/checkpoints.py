@@ -18,6 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
 from studio.domain.refs import ModelRef
 from studio.weights import modules, tokenizers
+from tests.refs import ref_to
 
 TOKENS = {"vocab_size": 49408, "bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}
 
@@ -173,7 +174,7 @@ def full_size_of(family: ModelFamily, dtype: torch.dtype) -> dict[str, torch.nn.
 def ref_of(family: ModelFamily, path: Path, **more) -> ModelRef:
     layout = "diffusers" if path.is_dir() else "single"
     size = 0 if path.is_dir() else path.stat().st_size
-    return ModelRef(
+    return ref_to(
         path.stem, "checkpoint", path, family=family, layout=layout, size_bytes=size, **more
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from safetensors.torch import save_file
 
-from studio.domain.refs import ModelRef
+from tests.refs import ref_to
 
 
 @pytest.fixture
@@ -17,6 +17,6 @@ def save_lora(tmp_path):
         save_file(
             {key: value.clone().contiguous() for key, value in tensors.items()}, path, metadata
         )
-        return ModelRef(name=name, kind="lora", path=path, **fields)
+        return ref_to(name=name, kind="lora", path=path, **fields)
 
     return save

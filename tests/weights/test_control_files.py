@@ -16,6 +16,7 @@ from studio.domain.request import GenerationRequest
 from studio.weights.loader import read
 from studio.weights.modules import build
 from tests.catalog import files
+from tests.refs import ref_to
 from tests.weights import checkpoints
 from tests.weights.nets import original_light_t2i, original_t2i, t2i_of, union_of
 
@@ -44,7 +45,7 @@ def test_unions(form, tmp_path):
     else:
         prefix = "control_model." if "prefix" in form else ""
         save_file({prefix + name: tensor for name, tensor in net.state_dict().items()}, path)
-    is_the_same(net, ModelRef("n", "controlnet", path, SDXL), "controlnet_union")
+    is_the_same(net, ref_to("n", "controlnet", path, SDXL), "controlnet_union")
 
 
 def union_header(types: int) -> dict[str, tuple[int, ...]]:
@@ -79,7 +80,7 @@ def selected(catalog: Catalog, **unit):
 def test_a_union_must_be_told_what_the_map_shows(catalog):
     catalog = catalog()
     [found] = selected(catalog, preprocessor="canny").controlnets
-    assert found.control_types[:2] == ("openpose", "depth")
+    assert found.facts.control_types[:2] == ("openpose", "depth")
     assert selected(catalog, union_type="normal").controlnets == (found,)
     with pytest.raises(InvalidRequest, match=r"controls\.0: union .*Set union_type .*: openpose"):
         selected(catalog)
@@ -115,7 +116,7 @@ def test_t2i_adapters(shape, form, tmp_path):
         told = probe(path)
     assert (told.kind, told.architecture, told.problem) == ("controlnet", "t2i_adapter", "")
     assert told.family is (SDXL if shape == "XL" else PICTUREBOOK)
-    is_the_same(net, ModelRef("n", "controlnet", path), "t2i_adapter")
+    is_the_same(net, ref_to("n", "controlnet", path), "t2i_adapter")
 
 
 def test_families_of_t2i_adapters_in_full_size(tmp_path):

@@ -13,6 +13,7 @@ from studio.domain.refs import ModelRef
 from studio.weights.loader import read
 from studio.weights.modules import build
 from studio.weights.tiny_vae import read_tiny_vae
+from tests.refs import ref_to
 from tests.weights import checkpoints
 
 
@@ -60,7 +61,7 @@ def test_controlnets(family, form, tmp_path):
         prefix = "control_model." if form == "original" else ""
         tensors = original_controlnet(net)
         save_file({prefix + name: tensor.clone() for name, tensor in tensors.items()}, path)
-    weights, config = read_controlnet(ModelRef("n", "controlnet", path, family))
+    weights, config = read_controlnet(ref_to("n", "controlnet", path, family))
     expected = net.state_dict()
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
@@ -83,7 +84,7 @@ def test_tiny_vaes(form, tmp_path):
             {f"{shifted[n.split('.', 1)[0]]}.{n.split('.', 1)[1]}": t for n, t in layers.items()},
             path,
         )
-    weights, config = read_tiny_vae(ModelRef("t", "tiny_vae", path), torch.float32)
+    weights, config = read_tiny_vae(ref_to("t", "tiny_vae", path), torch.float32)
     expected = {n: t for n, t in tiny.state_dict().items() if n.startswith("decoder.")}
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
@@ -94,6 +95,6 @@ def test_another_kind_of_file_is_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file({"something.weight": torch.zeros(2)}, path)
     with pytest.raises(CheckpointError, match="n: there is no ControlNet in it"):
-        read_controlnet(ModelRef("n", "controlnet", path, SD1))
+        read_controlnet(ref_to("n", "controlnet", path, SD1))
     with pytest.raises(CheckpointError, match="t: there is no decoder of a tiny VAE"):
-        read_tiny_vae(ModelRef("t", "tiny_vae", path), torch.float32)
+        read_tiny_vae(ref_to("t", "tiny_vae", path), torch.float32)

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import PICTUREBOOK, SD1, SDXL, SDXL_REFINER
-from studio.domain.refs import ModelRef
 from studio.weights import embeddings
+from tests.refs import ref_to
 
 VECTORS = torch.arange(6.0).reshape(2, 3)
 WIDE, WIDER = torch.randn(4, 768), torch.randn(4, 1280)
@@ -24,7 +24,7 @@ def saved(tmp_path):
     def save(content, name="style.safetensors", **fields):
         path = tmp_path / name
         save_file(content, path) if name.endswith("safetensors") else torch.save(content, path)
-        return ModelRef(name=path.stem, kind="embedding", path=path, **fields)
+        return ref_to(name=path.stem, kind="embedding", path=path, **fields)
 
     return save
 
@@ -133,4 +133,4 @@ def test_any_pickle_is_read_by_the_restricted_reader_alone(tmp_path):
     path = tmp_path / "x.pt"
     path.write_bytes(pickle.dumps(Harm()))
     with pytest.raises(CheckpointError):
-        embeddings.read(ModelRef(name="x", kind="embedding", path=path), SD1)
+        embeddings.read(ref_to(name="x", kind="embedding", path=path), SD1)

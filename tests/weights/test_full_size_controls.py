@@ -7,9 +7,9 @@ import torch
 
 from studio.catalog.probe import probe
 from studio.domain.family import SD1, SDXL
-from studio.domain.refs import ModelRef
 from studio.weights import control_files, image_encoder, modules
 from tests.catalog import files
+from tests.refs import ref_to
 from tests.weights import checkpoints
 
 XL = checkpoints.FULL_UNET[SDXL]
@@ -42,7 +42,7 @@ def test_control_nets(name, tmp_path):
     path = files.write(tmp_path / "diffusion_pytorch_model.safetensors", shapes)
     told = probe(path)
     assert (told.kind, told.family, told.problem) == ("controlnet", family, "")
-    ref = ModelRef("n", "controlnet", path, family)
+    ref = ref_to("n", "controlnet", path, family)
     [(found, source)] = control_files.open_control(ref, torch.float16).items()
     source.checked(found)
     assert found == part and modules.shapes(part, source.config) == shapes
@@ -71,6 +71,6 @@ def test_image_encoders(name, tmp_path):
     }
     path = files.write(tmp_path / "model.safetensors", modules.shapes("image_encoder", config))
     assert probe(path).image_features == (width, embedding)
-    ref = ModelRef("n", "image_encoder", path)
+    ref = ref_to("n", "image_encoder", path)
     source = image_encoder.open_encoder(ref, torch.float16)["image_encoder"]
     assert source.checked("image_encoder").config == config

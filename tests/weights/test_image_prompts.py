@@ -13,12 +13,13 @@ from studio.catalog.probe import probe
 from studio.catalog.select import select
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import PICTUREBOOK, SD1, SDXL
-from studio.domain.refs import ModelRef
+from studio.domain.refs import ModelFile, ModelRef
 from studio.domain.request import GenerationRequest
 from studio.weights import ip_adapter_files
 from studio.weights.loader import read
 from studio.weights.modules import build
 from tests.catalog import files
+from tests.refs import ref_to
 from tests.weights import checkpoints, nets
 
 
@@ -91,7 +92,7 @@ def test_every_weight_finds_its_place(kind, tmp_path):
     tensors = nets.ip_adapter(checkpoints.unet_of(SD1), kind)
     path = tmp_path / "x.safetensors"
     save_file(tensors, path)
-    found, weights, config = read_part(ModelRef("x", "controlnet", path))
+    found, weights, config = read_part(ref_to("x", "controlnet", path))
     assert found == "ip_adapter"
     assert sum(t.numel() for t in weights.values()) == sum(t.numel() for t in tensors.values())
     build("ip_adapter", config).load_state_dict(weights, assign=True)
@@ -106,7 +107,7 @@ def test_an_ip_adapter_of_which_a_part_is_missing_is_refused(tmp_path):
     del tensors["image_proj.layers.1.0.to_kv.weight"]
     save_file(tensors, tmp_path / "x.safetensors")
     with pytest.raises(CheckpointError, match="x: 2 of its .* weights are missing, projection"):
-        read_part(ModelRef("x", "controlnet", tmp_path / "x.safetensors"))
+        read_part(ref_to("x", "controlnet", tmp_path / "x.safetensors"))
 
 
 def test_an_image_encoder_from_a_file_with_and_without_its_configuration(tmp_path):
@@ -118,7 +119,7 @@ def test_an_image_encoder_from_a_file_with_and_without_its_configuration(tmp_pat
     assert kind == "image_encoder" and config["num_attention_heads"] == 2
     assert all(torch.equal(weights[name], tensor) for name, tensor in made.state_dict().items())
     assert str(build(kind, config)) == str(made)
-    alone = dataclasses.replace(ref, path=ref.path.rename(tmp_path / "clip.safetensors"))
+    alone = dataclasses.replace(ref, file=ModelFile(ref.path.rename(tmp_path / "clip.safetensors")))
     assert read_part(alone)[2]["num_attention_heads"] == 16  # as in all published ones so wide
 
 
@@ -165,7 +166,7 @@ def test_one_for_another_unet_is_refused_by_its_shapes(tmp_path):
     """Where the text is as wide by chance, as of small models."""
     unet = checkpoints.unet_of(SD1)
     save_file(nets.ip_adapter(unet, "plain"), tmp_path / "x.safetensors")
-    _, _, config = read_part(ModelRef("x", "controlnet", tmp_path / "x.safetensors", PICTUREBOOK))
+    _, _, config = read_part(ref_to("x", "controlnet", tmp_path / "x.safetensors", PICTUREBOOK))
     assert not ip_adapter_files.misfit(config, dict(unet.config))
     other = dict(unet.config) | {"layers_per_block": 1}
     assert ip_adapter_files.misfit(config, other)

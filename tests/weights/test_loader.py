@@ -11,12 +11,13 @@ from safetensors.torch import load_file, save_file
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import SD1, SD2, SDXL
-from studio.domain.refs import ModelRef, Selection
+from studio.domain.refs import ModelFile, ModelRef, Selection
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
 from studio.weights import export, loader
 from studio.weights.configs import unet_config, vae_config
 from studio.weights.loader import Weights
+from tests.refs import ref_to
 from tests.weights import checkpoints
 from tests.weights.checkpoints import FAMILIES
 
@@ -81,7 +82,7 @@ def test_picturebook_survives_being_one_file(tmp_path):
     ref = Catalog([assets_dir() / "models"]).find("picturebook")
     path = tmp_path / "picturebook.safetensors"
     export.export_checkpoint(ref, path)
-    folder, single = read(ref), read(replace(ref, path=path, layout="single"))
+    folder, single = read(ref), read(replace(ref, file=ModelFile(path)))
     for part, tensors in folder.parts.items():
         assert tensors.keys() == single.parts[part].keys()
         assert all(torch.equal(tensors[key], single.parts[part][key]) for key in tensors)
@@ -214,7 +215,7 @@ def test_another_vae_takes_the_place_of_the_own(form, tmp_path):
         cut = len(prefix) if form == "alone" else 0
         save_file({n[cut:]: t.clone() for n, t in tensors.items() if n.startswith(prefix)}, path)
     ref = checkpoints.write_single(parts, SDXL, tmp_path / "a.safetensors")
-    vae = ModelRef("other", "vae", path)
+    vae = ref_to("other", "vae", path)
     assert_holds(read(vae), {"vae": other})
     with ModelManager("cpu", "float32").lease(Selection(ref, vae=vae)) as models:
         assert_same(models.vae, other)
@@ -230,7 +231,7 @@ def test_a_checkpoint_without_a_vae_needs_one_chosen(tmp_path):
     with pytest.raises(CheckpointError, match="no VAE in it. Choose one"):
         list(manager.prepare(Selection(drop)))
     parts["vae"].save_pretrained(tmp_path / "vae")
-    with manager.lease(Selection(drop, vae=ModelRef("v", "vae", tmp_path / "vae"))) as models:
+    with manager.lease(Selection(drop, vae=ref_to("v", "vae", tmp_path / "vae"))) as models:
         assert_same(models.vae, parts["vae"])
         assert_same(models.unet, parts["unet"])
 
@@ -261,7 +262,7 @@ def test_a_vae_in_use_by_two_families_has_the_scale_of_each(tmp_path):
     """SD 1.x's VAE and SDXL's have the same shapes; no file tells the scale of its latents."""
     other = tmp_path / "vae.safetensors"
     save_file(checkpoints.parts_of(SD1, seed=1)["vae"].state_dict(), other)
-    manager, vae = ModelManager("cpu", "float32"), ModelRef("other", "vae", other)
+    manager, vae = ModelManager("cpu", "float32"), ref_to("other", "vae", other)
     for family in (SDXL, SD1, SDXL):
         path = tmp_path / f"{family.name}.safetensors"
         ref = checkpoints.write_single(checkpoints.parts_of(family), family, path)
@@ -275,4 +276,4 @@ def test_a_vae_with_other_latents_is_refused(tmp_path):
     ref = checkpoints.write_single(checkpoints.parts_of(SD1), SD1, tmp_path / "a.safetensors")
     manager = ModelManager("cpu", "float32")
     with pytest.raises(InvalidRequest, match="16 channels"):
-        list(manager.prepare(Selection(ref, vae=ModelRef("wide", "vae", tmp_path / "wide"))))
+        list(manager.prepare(Selection(ref, vae=ref_to("wide", "vae", tmp_path / "wide"))))

@@ -19,6 +19,7 @@ from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence.manager import ModelManager
 from studio.weights import loader
 from tests.engine.running import run
+from tests.refs import ref_to
 from tests.weights import checkpoints
 
 UNET = "model.diffusion_model."
@@ -102,7 +103,7 @@ def test_a_tensor_of_another_shape(ref):
 
 
 def test_a_file_of_another_family(whole):
-    claimed = ModelRef("claimed", "checkpoint", whole.path, SDXL)
+    claimed = ref_to("claimed", "checkpoint", whole.path, SDXL)
     assert "text_encoder" in refusal(claimed)
 
 
@@ -121,7 +122,7 @@ def test_unets_for_other_tasks(channels, made, tmp_path):
 
 @pytest.mark.parametrize("left", [0, 5, 5000, 0.5])
 def test_a_truncated_file(ref, left):
-    size = int(ref.size_bytes * left) if isinstance(left, float) else left
+    size = int(ref.file.size_bytes * left) if isinstance(left, float) else left
     with ref.path.open("r+b") as file:
         file.truncate(size)
     refusal(ref)
@@ -133,14 +134,14 @@ def test_a_file_cut_short_while_it_is_read(ref):
         for stage, *_ in reading:
             if "text encoder" in stage:
                 with ref.path.open("r+b") as file:
-                    file.truncate(ref.size_bytes // 2)
+                    file.truncate(ref.file.size_bytes // 2)
 
 
 def test_a_file_overwritten_after_it_was_read_changes_nothing(ref):
     weights = next(found for *_, found in loader.read(ref, torch.float32) if found)
     before = {name: tensor.clone() for name, tensor in weights.parts["unet"].items()}
     with ref.path.open("r+b") as file:
-        file.write(bytes(ref.size_bytes))
+        file.write(bytes(ref.file.size_bytes))
     with ref.path.open("r+b") as file:
         file.truncate(100)
     assert all(torch.equal(t, before[name]) for name, t in weights.parts["unet"].items())

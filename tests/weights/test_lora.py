@@ -17,10 +17,10 @@ from peft import (
 )
 
 from studio.domain.family import PICTUREBOOK
-from studio.domain.refs import ModelRef
 from studio.weights import lora
 from studio.weights.layouts.unet import original_name
 from studio.weights.lora_keys import Names, split
+from tests.refs import ref_to
 from tests.weights.loras import (
     ATTENTION,
     EXACT,
@@ -104,7 +104,7 @@ def test_the_settings_that_diffusers_keeps_in_the_metadata_are_heeded(tmp_path):
         ).to_dict(),
         weight_name="look.safetensors",
     )
-    ref = ModelRef(name="look", kind="lora", path=tmp_path / "look.safetensors")
+    ref = ref_to(name="look", kind="lora", path=tmp_path / "look.safetensors")
     assert_same(merged(ref), merged_by_diffusers(lambda pipe: pipe.load_lora_weights(ref.path)))
 
 
@@ -147,7 +147,7 @@ def test_raw_peft_equals_peft(kind, tmp_path):
             span = 0.02 if "lora" in name and "magnitude" not in name else 0.2
             parameter.data += torch.randn_like(parameter) * span
     model.save_pretrained(tmp_path)
-    ref = ModelRef(name="raw", kind="lora", path=tmp_path / "adapter_model.safetensors")
+    ref = ref_to(name="raw", kind="lora", path=tmp_path / "adapter_model.safetensors")
     theirs = {"unet": model.merge_and_unload().state_dict()}
     assert_same(merged(ref), theirs, 5e-5)
 

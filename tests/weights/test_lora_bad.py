@@ -7,8 +7,8 @@ import torch
 
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import PICTUREBOOK, SD1, SDXL
-from studio.domain.refs import ModelRef
 from studio.weights import lora
+from tests.refs import ref_to
 from tests.weights.loras import (
     CONV,
     TO_K,
@@ -170,7 +170,7 @@ def test_a_pickle_is_read_by_the_restricted_reader_alone(tmp_path, capsys, save_
     made = kohya(layers())
     path = tmp_path / "old.pt"
     torch.save(made, path)
-    ref = ModelRef(name="old", kind="lora", path=path)
+    ref = ref_to(name="old", kind="lora", path=path)
     assert_same(merged(ref), merged(save_lora(made)), 0)
     torch.save(made | {"extra": Harm()}, path)
     assert "None of it was run" in refuse(ref)
