@@ -231,10 +231,10 @@ def _page_data(
 def _objections(scheduler: str) -> dict[str, dict[str, Any]]:
     """Per noise schedule: why the scheduler cannot follow it at any step count (`never`), or what
     is said of 1, 2, … steps until there are enough (`few`)."""
-    spec = SCHEDULERS[scheduler]
+    spec, most = SCHEDULERS[scheduler], declaration("steps").maximum
     table = {}
     for name in NOISE_SCHEDULES:
         never = spec.objection(name, 10_000)
-        few = list(takewhile(bool, (spec.objection(name, n) for n in range(1, 151))))
+        few = list(takewhile(bool, (spec.objection(name, n) for n in range(1, most + 1))))
         table[name] = {"never": never, "few": [] if never else few}
     return table

@@ -17,7 +17,7 @@ from diffusers import (
 
 from studio.catalog.catalog import Catalog
 from studio.domain.family import SDXL
-from studio.domain.refs import ModelRef
+from studio.domain.refs import ModelFile, ModelRef
 from studio.settings import assets_dir
 from studio.weights import tokenizers
 from tests.engine.control_bench import ControlBench, difference
@@ -56,7 +56,7 @@ def bench(tmp_path_factory):
     net = shaken(ControlNetModel.from_unet(unet.float()), 0.01)
     net.save_pretrained(folder / "net")
     found = refs_in(folder)
-    found["net"] = dataclasses.replace(found["net"], path=folder / "net")
+    found["net"] = dataclasses.replace(found["net"], file=ModelFile(folder / "net"))
     return ControlBench(picturebook().checkpoint, found, images(SIZE))
 
 

@@ -3,7 +3,6 @@ it with the same weights. The models are small and random, so a wrong place of a
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from studio.residence.manager import ModelManager
 from studio.weights import export, tokenizers
 from tests.engine.running import run
 from tests.models_in_memory import picturebook
+from tests.refs import with_facts
 from tests.weights import checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -171,7 +171,7 @@ def test_prediction_type_and_zero_snr_of_the_checkpoint_are_honoured(tmp_path):
     ref, manager = written(SD1, 4, tmp_path), ModelManager("cpu", "float32")
     kinds = ({}, {"prediction_type": "v_prediction"}, {"prediction_type": "v_prediction",
              "zero_snr": True})  # fmt: skip
-    pictures = [draw(dataclasses.replace(ref, **kind), manager)[0].tobytes() for kind in kinds]
+    pictures = [draw(with_facts(ref, **kind), manager)[0].tobytes() for kind in kinds]
     assert len(set(pictures)) == 3
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 from diffusers import StableDiffusionXLControlNetUnionPipeline
@@ -15,6 +13,7 @@ from studio.domain.family import SDXL
 from studio.weights import tokenizers
 from tests.engine.control_bench import ControlBench, difference
 from tests.engine.pictures import box_mask, scene
+from tests.refs import with_facts
 from tests.weights import checkpoints
 from tests.weights.nets import union_of
 
@@ -33,7 +32,7 @@ def bench(tmp_path_factory):
     for name in ("one", "two"):
         union_of(parts["unet"]).save_pretrained(folder / name)
     # By the width of its text a model as small as this is taken for a picturebook.
-    refs = [dataclasses.replace(r, family=SDXL) for r in Catalog([folder]).refs("controlnet")]
+    refs = [with_facts(ref, family=SDXL) for ref in Catalog([folder]).refs("controlnet")]
     found = {ref.name: ref for ref in refs}
     assert [ref.facts.architecture for ref in refs] == ["union", "union"]
     images = {"edges": box_mask(SIZE, (20, 10, 60, 50)).convert("RGB"), "depth": scene(SIZE, 9)}

@@ -94,7 +94,9 @@ export class Details {
   defaults(model) {
     const { own } = model;
     const keep = (name, value) => this.save(model, { [name]: value === "" ? null : value });
-    const number = (name, title, minimum, maximum, step) => {
+    const number = (name) => {
+      const { declared, props, title } = field(name);
+      const { minimum, maximum, step } = props.bounds;
       const box = make("input", {
         type: "number",
         id: `default-${name}`,
@@ -102,29 +104,29 @@ export class Details {
         max: maximum,
         step,
         value: own[name] ?? "",
-        placeholder: model.family_defaults[name] ?? field(name)?.declared ?? "",
+        placeholder: model.family_defaults[name] ?? declared ?? "",
       });
       box.addEventListener("change", () => keep(name, box.value === "" ? null : Number(box.value)));
       return line(title, box);
     };
-    const menu = (name, title, options, placeholder) => {
+    const menu = (name, options, placeholder) => {
       const select = make("select", { id: `default-${name}` }, new Option(placeholder, ""));
       for (const option of options) select.add(new Option(option, option));
       select.value = own[name] ?? "";
       select.addEventListener("change", () => keep(name, select.value));
-      return line(title, select);
+      return line(field(name).title, select);
     };
     return make(
       "div",
       { className: "details-defaults" },
       make("h3", { textContent: "Settings it brings" }),
-      number("steps", "Steps", 1, 150, 1),
-      number("guidance_scale", "Guidance scale (CFG)", 1, 30, 0.5),
-      menu("scheduler", "Sampler", Object.keys(data.automatic), "Default"),
-      number("width", "Width", 64, 2048, 8),
-      number("height", "Height", 64, 2048, 8),
-      menu("vae", "VAE", models("vae").map((one) => one.name), "Automatic"),
-      number("clip_skip", "Clip skip", 1, 12, 1),
+      number("steps"),
+      number("guidance_scale"),
+      menu("scheduler", Object.keys(data.automatic), "Default"),
+      number("width"),
+      number("height"),
+      menu("vae", models("vae").map((one) => one.name), "Automatic"),
+      number("clip_skip"),
       this.prediction(model),
     );
   }

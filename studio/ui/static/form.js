@@ -61,6 +61,11 @@ class Field {
     this.turn();
   }
 
+  /** What its control is called. */
+  get title() {
+    return this.element.querySelector("label").textContent;
+  }
+
   /** Does the present task have this field? */
   get isShown() {
     return this.props.kinds.length === 0 || this.props.kinds.includes(task());
