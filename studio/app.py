@@ -133,7 +133,7 @@ class Studio:
         if isinstance(final, Finished):
             return list(final.pictures)
         if isinstance(final, Failed):
-            raise errors.named(final.error, final.message)
+            raise final.cause
         raise errors.EngineError("The run was cancelled: the studio was closed. Start it again.")
 
     @property
@@ -203,7 +203,7 @@ class Studio:
             request = request.model_copy(update={"checkpoint": self.settings.checkpoint})
         has_mask = isinstance(request.task, (Inpaint, Outpaint))
         for place, unit in enumerate(request.controls):
-            with maps.of_unit(place):
+            with errors.about(f"controls.{place}"):
                 self.preprocessors.check(unit, has_mask)
         request = self.sources.kept(request)
         image_size = self.sources.size(request.task)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from studio.api.uploads import DECODED_AT_ONCE
 from studio.api.wire import PREFIX, ErrorBody
 from studio.domain.control import ControlInput, ControlResizeMode
-from studio.domain.errors import InvalidRequest, explain
+from studio.domain.errors import refused
 from studio.domain.geometry import Size
 from studio.domain.preprocessor_spec import CONTROL_TYPES, Availability
 from studio.domain.preprocessors import PREPROCESSORS, find
@@ -184,7 +184,7 @@ def _unit(name: str, body: MapBody) -> ControlInput:
             resize_mode=body.resize_mode,
         )
     except ValidationError as error:
-        raise InvalidRequest(explain(error)) from None
+        raise refused(error) from None
 
 
 def _body(available: Availability, downloads: WeightDownloads) -> PreprocessorBody:

@@ -18,10 +18,15 @@ log = logging.getLogger(__name__)
 
 
 def refusal(
-    status: int, error: str, message: str, headers: Mapping[str, str] | None = None
+    status: int,
+    error: str,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    field: str = "",
 ) -> JSONResponse:
-    """`error` names a class in the error tree or a guard's reason; `message` is for people."""
-    body = ErrorBody(error=error, message=message).model_dump()
+    """`error` names a class in the error tree or a guard's reason; `message` is for people, about
+    the `field` of a request."""
+    body = ErrorBody(error=error, message=message, field=field or None).model_dump()
     return JSONResponse(body, status, headers=headers)
 
 
@@ -38,7 +43,7 @@ def add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(StudioError)
     async def from_studio(_: Request, error: StudioError) -> JSONResponse:
-        return refusal(error.status, type(error).__name__, str(error))
+        return refusal(error.status, type(error).__name__, str(error), field=error.field)
 
     @app.exception_handler(RequestValidationError)
     async def from_parameters(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -15,10 +15,12 @@ PREFIX = "/studio/v1"
 
 
 class ErrorBody(BaseModel):
-    """What every refused request is answered with: a name in the error tree, and words."""
+    """What every refused request is answered with: a name in the error tree, words, and the field
+    of the request that they are about, as in controls.0.image, if it is one."""
 
     error: str
     message: str
+    field: str | None = None
 
 
 class CreatedBody(BaseModel):
@@ -66,6 +68,7 @@ class JobBody(BaseModel):
     images: list[ImageBody] = []
     error: str | None = None
     message: str | None = None
+    field: str | None = None
 
 
 def image_body(picture: events.Picture) -> ImageBody:
@@ -133,7 +136,7 @@ def _fields(event: events.Event) -> dict[str, Any]:
             return {"images": [image_body(p) for p in pictures], "elapsed_s": elapsed_s}
         case events.Cancelled(pictures):
             return {"images": [image_body(p) for p in pictures]}
-        case events.Failed(error, message):
-            return {"error": error, "message": message}
+        case events.Failed(error, _, field):
+            return {"error": error, "message": str(event.cause), "field": field or None}
         case _:
             return {}

@@ -85,7 +85,7 @@ class Names:
             listed += f" and {len(self._refs) - _MAX_LISTED} more"
         known = listed or "none; start the studio with --models-dir FOLDER"
         error = UnknownCheckpoint if self._kind == "checkpoint" else UnknownModel
-        raise error(f"{self._kind}: {shorten(name)} is unknown. There are: {known}.")
+        raise error(f"{shorten(name)} is unknown. There are: {known}.", self._kind)
 
     def _find(self, name: str, sha256: Sha256) -> ModelRef | None:
         found = self._by_name.get(name) or self._aliases().get(name)

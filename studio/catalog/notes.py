@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from studio.catalog.store import read_json, write_json
-from studio.domain.errors import InvalidRequest, SaveError, explain
+from studio.domain.errors import SaveError, refused
 from studio.domain.notes import NO_NOTES, Notes
 from studio.domain.refs import ModelRef
 
@@ -43,7 +43,7 @@ class NoteBook:
             try:
                 notes = Notes.model_validate({k: v for k, v in values.items() if v is not None})
             except ValidationError as error:
-                raise InvalidRequest(explain(error)) from None
+                raise refused(error) from None
             records = dict(self._records)
             records[str(ref.path)] = {
                 "sha256": sha256,

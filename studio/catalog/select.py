@@ -8,7 +8,7 @@ from pathlib import PurePath
 from studio.catalog.catalog import Catalog
 from studio.domain import embedding_names
 from studio.domain.control import ControlInput
-from studio.domain.errors import InvalidRequest, UnknownModel
+from studio.domain.errors import InvalidRequest, UnknownModel, about
 from studio.domain.family import SD1, SDXL
 from studio.domain.geometry import Size
 from studio.domain.refs import LoraUse, ModelRef, Selection
@@ -24,24 +24,14 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     `InvalidRequest` where a model is of another family than the checkpoint or cannot be run.
     """
     checkpoint = catalog.find(request.checkpoint)
-    if checkpoint.family is None or checkpoint.facts.task not in _RUNNABLE_TASKS:
-        what = (
-            "of a family" if checkpoint.family is None else f"for {checkpoint.facts.task}, a task"
-        )
+    task = checkpoint.facts.task
+    if checkpoint.family is None or task not in _RUNNABLE_TASKS:
+        what = "of a family" if checkpoint.family is None else f"for {task}, a task"
         raise InvalidRequest(
-            f"checkpoint: {checkpoint.name} is {what} that cannot be run here. Choose another."
+            f"{checkpoint.name} is {what} that cannot be run here. Choose another.", "checkpoint"
         )
     vae = catalog.find(request.vae, "vae") if request.vae else None
-    uses = tuple(
-        LoraUse(
-            catalog.find(lora.name, "lora"),
-            lora.weight,
-            lora.weight if lora.text_encoder_weight is None else lora.text_encoder_weight,
-        )
-        for lora in request.loras
-    )
-    for use in uses:
-        _check_family(use.ref, checkpoint)
+    uses = _loras(catalog, request, checkpoint)
     fitting = {
         ref.name: ref
         for ref in catalog.refs("embedding")
@@ -83,29 +73,54 @@ def settle(
     return settled.model_copy(update={"vae": vae, "loras": loras, "controls": controls})
 
 
+def _loras(
+    catalog: Catalog, request: GenerationRequest, checkpoint: ModelRef
+) -> tuple[LoraUse, ...]:
+    uses = []
+    for place, lora in enumerate(request.loras):
+        try:
+            ref = catalog.find(lora.name, "lora")
+        except UnknownModel as error:
+            raise UnknownModel(error.message, f"loras.{place}") from None
+        if ref.family not in (None, checkpoint.family):
+            raise InvalidRequest(
+                f"{ref.name} is for {ref.family.name}, but {checkpoint.name} is "
+                f"{checkpoint.family.name}. Choose one that fits, or another checkpoint.",
+                f"loras.{place}",
+            )
+        on_text = lora.weight if lora.text_encoder_weight is None else lora.text_encoder_weight
+        uses.append(LoraUse(ref, lora.weight, on_text))
+    return tuple(uses)
+
+
 def _controlnets(
     catalog: Catalog, request: GenerationRequest, checkpoint: ModelRef
 ) -> tuple[ModelRef, ...]:
     """Those that the units name, each once."""
     found: dict[str, ModelRef] = {}
     for place, unit in enumerate(request.controls):
-        try:
-            ref = catalog.find(unit.controlnet, "controlnet")
-        except UnknownModel as error:
-            what = _what_else(catalog, unit.controlnet)
-            raise UnknownModel(f"controls.{place}: {what or error}") from None
-        if ref.family not in (None, checkpoint.family):
-            fit = [r.name for r in catalog.refs("controlnet") if r.family == checkpoint.family]
-            raise InvalidRequest(
-                f"controls.{place}: {ref.name} is for {ref.family.name}, but {checkpoint.name} is "
-                f"{checkpoint.family.name}. Those that fit: {', '.join(fit) or 'none'}."
-            )
-        if ref.facts.architecture == "union":
-            _check_control_type(unit, ref, place)
-        if ref.facts.architecture == "ip_adapter":
-            _check_image_prompt(unit, ref, place)
+        with about(f"controls.{place}"):
+            ref = _controlnet(catalog, unit, checkpoint)
         found[ref.name] = ref
     return tuple(found.values())
+
+
+def _controlnet(catalog: Catalog, unit: ControlInput, checkpoint: ModelRef) -> ModelRef:
+    try:
+        ref = catalog.find(unit.controlnet, "controlnet")
+    except UnknownModel as error:
+        raise UnknownModel(_what_else(catalog, unit.controlnet) or error.message) from None
+    if ref.family not in (None, checkpoint.family):
+        fit = [r.name for r in catalog.refs("controlnet") if r.family == checkpoint.family]
+        raise InvalidRequest(
+            f"{ref.name} is for {ref.family.name}, but {checkpoint.name} is "
+            f"{checkpoint.family.name}. Those that fit: {', '.join(fit) or 'none'}."
+        )
+    if ref.facts.architecture == "union":
+        _check_control_type(unit, ref)
+    if ref.facts.architecture == "ip_adapter":
+        _check_image_prompt(unit, ref)
+    return ref
 
 
 _OTHERS = {
@@ -133,31 +148,29 @@ def _what_else(catalog: Catalog, name: str) -> str:
     return ""
 
 
-def _check_control_type(unit: ControlInput, ref: ModelRef, place: int) -> None:
+def _check_control_type(unit: ControlInput, ref: ModelRef) -> None:
     """A ControlNet-Union must be told what the map shows."""
     if unit.control_type in ref.facts.control_types:
         return
     known = ", ".join(ref.facts.control_types)
     if not unit.control_type:
         raise InvalidRequest(
-            f"controls.{place}: {ref.name} reads several types of map. Set union_type to what this "
+            f"{ref.name} reads several types of map. Set union_type to what this "
             f"one shows: {known}."
         )
     raise InvalidRequest(
-        f"controls.{place}: {ref.name} reads no maps of the type {unit.control_type}. It reads: "
-        f"{known}."
+        f"{ref.name} reads no maps of the type {unit.control_type}. It reads: {known}."
     )
 
 
-def _check_image_prompt(unit: ControlInput, ref: ModelRef, place: int) -> None:
+def _check_image_prompt(unit: ControlInput, ref: ModelRef) -> None:
     if unit.preprocessor != "none":
         raise InvalidRequest(
-            f"controls.{place}: {ref.name} is prompted with a picture as it is. Choose the "
-            "preprocessor none."
+            f"{ref.name} is prompted with a picture as it is. Choose the preprocessor none."
         )
     if unit.mode != "balanced":
         raise InvalidRequest(
-            f"controls.{place}: {ref.name} has no control modes. Choose balanced, and a lower "
+            f"{ref.name} has no control modes. Choose balanced, and a lower "
             "scale where the prompt is more important."
         )
 
@@ -187,13 +200,15 @@ def _image_encoder(catalog: Catalog, net: ModelRef) -> ModelRef:
     for widths, (name, folder, size) in _ENCODERS.items():
         if _sees_for(widths, net):
             raise InvalidRequest(
-                f"controls: {net.name} sees with {name}, which is not there. Download model."
-                f"safetensors ({size}) from {folder} of huggingface.co/h94/IP-Adapter and put it "
-                "into the folder clip_vision of the models."
+                f"{net.name} sees with {name}, which is not there. Download model.safetensors "
+                f"({size}) from {folder} of huggingface.co/h94/IP-Adapter and put it into the "
+                "folder clip_vision of the models.",
+                "controls",
             )
     raise InvalidRequest(
-        f"controls: {net.name} sees with an image encoder that is not there. Its maker says which; "
-        "put it into the folder clip_vision of the models."
+        f"{net.name} sees with an image encoder that is not there. Its maker says which; put it "
+        "into the folder clip_vision of the models.",
+        "controls",
     )
 
 
@@ -210,11 +225,3 @@ def _tiny_vae(catalog: Catalog, checkpoint: ModelRef) -> ModelRef | None:
         if family.latent_scale == checkpoint.family.latent_scale:
             return ref
     return None
-
-
-def _check_family(ref: ModelRef, checkpoint: ModelRef) -> None:
-    if ref.family not in (None, checkpoint.family):
-        raise InvalidRequest(
-            f"{ref.kind}: {ref.name} is for {ref.family.name}, but {checkpoint.name} is "
-            f"{checkpoint.family.name}. Choose one that fits, or another checkpoint."
-        )

@@ -22,7 +22,6 @@ from studio.domain.errors import (
     StudioError,
     UnknownCheckpoint,
     UnknownModel,
-    named,
 )
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job
@@ -137,7 +136,7 @@ def _follow(job: Job, title: str) -> events.Finished:
         for _, event in job.events.follow():
             bar.show(event)
     if isinstance(event, events.Failed):
-        raise named(event.error, event.message)
+        raise event.cause
     if isinstance(event, events.Cancelled):
         raise KeyboardInterrupt
     return event

@@ -18,15 +18,33 @@ Third-party errors are translated where they enter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from typing import Self
 
 from pydantic import ValidationError
 
 
 class StudioError(Exception):
-    """Base of all errors with a message for people. `status` is the HTTP status that fits."""
+    """Base of all errors with a message for people.
+
+    `field` is the field of the request that it is about, as in "controls.0.image", "" for none;
+    the error as text begins with it. `status` is the HTTP status that fits.
+    """
 
     status = 500
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+    def within(self, place: str) -> Self:
+        """The same error, its field being one of `place`, as of a unit "controls.0"."""
+        return type(self)(self.message, f"{place}.{self.field}" if self.field else place)
 
 
 class InvalidRequest(StudioError):
@@ -69,14 +87,51 @@ class EngineError(StudioError):
     pass
 
 
-def named(name: str, message: str) -> StudioError:
+_TREE: dict[str, type[StudioError]] = {
+    each.__name__: each
+    for each in (
+        StudioError,
+        InvalidRequest,
+        UnknownCheckpoint,
+        UnknownModel,
+        NotFound,
+        QueueFull,
+        CheckpointError,
+        OutOfMemory,
+        DownloadError,
+        SaveError,
+        EngineError,
+    )
+}
+
+
+def named(name: str, message: str, field: str = "") -> StudioError:
     """The error of that class; an `EngineError` where there is no such class.
 
     `Failed` carries an error's name, so that it may cross threads and machines.
     """
-    tree = globals().get(name)
-    is_ours = isinstance(tree, type) and issubclass(tree, StudioError)
-    return (tree if is_ours else EngineError)(message)
+    return _TREE.get(name, EngineError)(message, field)
+
+
+@contextmanager
+def about(place: str) -> Iterator[None]:
+    """Whatever is raised within is about the field `place`, or about one of its fields."""
+    try:
+        yield
+    except StudioError as error:
+        raise error.within(place) from None
+
+
+def refused(
+    error: ValidationError,
+    allowed: Callable[[str], str] = lambda name: "",
+    tags: Container[str] = (),
+) -> InvalidRequest:
+    """`error` in words for people, as `explain` makes them; of a single wrong field, with it."""
+    items = error.errors(include_url=False)
+    if len(items) == 1 and (field := _field(items[0], tags)):
+        return InvalidRequest(_reason(items[0], field, allowed), field)
+    return InvalidRequest(explain(error, allowed, tags))
 
 
 def explain(
@@ -88,7 +143,11 @@ def explain(
     `allowed(name)` for it. `tags` are left out of the names: pydantic puts into them by which
     member of a union a value was read."""
     items = error.errors(include_url=False)
-    texts = [_explain_one(item, allowed, tags) for item in items[:_MOST_EXPLAINED]]
+    fields = [_field(item, tags) or "request" for item in items[:_MOST_EXPLAINED]]
+    texts = [
+        f"{field}: {_reason(item, field, allowed)}"
+        for item, field in zip(items, fields, strict=False)
+    ]
     if len(items) > _MOST_EXPLAINED:
         texts.append(f"And {len(items) - _MOST_EXPLAINED} more.")
     return " ".join(texts)
@@ -109,15 +168,19 @@ _REASONS = {
 }
 
 
-def _explain_one(item: dict, allowed: Callable[[str], str], tags: Container[str]) -> str:
-    name = ".".join(str(part)[:80] for part in item["loc"] if part not in tags) or "request"
+def _field(item: dict, tags: Container[str]) -> str:
+    """Which one an entry of pydantic's is about; "" for the record as a whole."""
+    return ".".join(str(part)[:80] for part in item["loc"] if part not in tags)
+
+
+def _reason(item: dict, field: str, allowed: Callable[[str], str]) -> str:
     if item["type"] in _REASONS:
-        return f"{name}: " + _REASONS[item["type"]].format(**item.get("ctx", {}))
+        return _REASONS[item["type"]].format(**item.get("ctx", {}))
     value = shorten(item.get("input"))
-    limits = allowed(name)
+    limits = allowed(field)
     if limits:
-        return f"{name}: {value} is not allowed, it must be {limits}."
-    return f"{name}: {value} is not allowed ({item['msg'].lower()})."
+        return f"{value} is not allowed, it must be {limits}."
+    return f"{value} is not allowed ({item['msg'].lower()})."
 
 
 def shorten(value: object, limit: int = 40) -> str:

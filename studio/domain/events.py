@@ -9,6 +9,7 @@ from typing import Union
 
 from PIL import Image
 
+from studio.domain.errors import StudioError, named
 from studio.domain.request import GenerationRequest
 
 
@@ -84,10 +85,21 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """`error` is the class name in the error tree, `message` is for people."""
+    """`error` is the class name in the error tree, `message` is for people; `field` is the field
+    of the request that it is about, "" for none."""
 
     error: str
     message: str
+    field: str = ""
+
+    @classmethod
+    def of(cls, error: StudioError) -> Failed:
+        return cls(type(error).__name__, error.message, error.field)
+
+    @property
+    def cause(self) -> StudioError:
+        """The error, as it was raised where the run was."""
+        return named(self.error, self.message, self.field)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from studio.domain import geometry
 from studio.domain.control import MAX_UNITS, ControlInput
-from studio.domain.errors import InvalidRequest, explain, shorten
+from studio.domain.errors import refused, shorten
 from studio.domain.family import ModelFamily
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, resolve
 from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
@@ -272,7 +272,7 @@ class GenerationRequest(Frozen):
                 return cls.model_validate(data)
             return cls.model_validate_json(data)
         except ValidationError as error:
-            raise InvalidRequest(explain(error, _limits, frozenset(TASKS))) from None
+            raise refused(error, _limits, frozenset(TASKS)) from None
 
     def settled(
         self,

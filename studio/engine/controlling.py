@@ -10,10 +10,11 @@ from PIL import Image
 
 from studio.diffusion import control, image_prompts
 from studio.domain.control import ControlInput
+from studio.domain.errors import about
 from studio.domain.geometry import CELL
 from studio.domain.preprocessor_spec import UNION_PLACES
 from studio.domain.refs import Selection
-from studio.engine.maps import MapOf, of_pass, of_unit
+from studio.engine.maps import MapOf, of_pass
 from studio.imaging import reading
 from studio.imaging.passes import Pass
 from studio.imaging.resizing import part, resized
@@ -56,7 +57,7 @@ class Controls:
             if number in self._seen:
                 found.append(control.ImagePromptUnit(net, self._seen[number], acting))
                 continue
-            with of_unit(number):
+            with about(f"controls.{number}"):
                 map = of_pass(unit, run, canvas, self.read, self.map_of)
             values = torch.from_numpy(control_values(map))[None].to(net.device)
             place = UNION_PLACES.get(unit.control_type)
@@ -78,7 +79,7 @@ class Controls:
             if not hasattr(net, "reads_embedding"):
                 continue
             encoder = next(one for one in encoders if image_prompts.fits(one, net))
-            with of_unit(number):
+            with about(f"controls.{number}"):
                 picture = reading.picture(self.read(unit.image)) if unit.image else canvas
             if unit.resize_mode != "crop_and_resize":
                 picture = resized(picture, (max(picture.size),) * 2, unit.resize_mode)

@@ -5,13 +5,12 @@ No torch: the API makes maps again without the models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from PIL import Image
 
 from studio.domain.control import ControlInput
-from studio.domain.errors import NotFound, StudioError
+from studio.domain.errors import NotFound, about
 from studio.domain.geometry import Box, Size
 from studio.domain.preprocessors import find
 from studio.domain.request import GenerationRequest
@@ -60,7 +59,7 @@ def of_request(request: GenerationRequest, number: int, read: Read, map_of: MapO
     plan = plans.plan(request, read)
     size = request.width, request.height
     run = plan.passes[0] if plan else Pass(size, Box(0, 0, *size))
-    with of_unit(number - 1):
+    with about(f"controls.{number - 1}"):
         return of_pass(units[number - 1], run, plan and plan.before, read, map_of)
 
 
@@ -83,15 +82,6 @@ class Previews:
                 self._kept.put(key, picture)
         painted = None if mask is None else reading.mask(self._read(mask))
         return self._map_of(unit, picture, size or picture.size, painted)
-
-
-@contextmanager
-def of_unit(place: int) -> Iterator[None]:
-    """Whatever is raised within says of which unit, counted from 0 as in the request."""
-    try:
-        yield
-    except StudioError as error:
-        raise type(error)(f"controls.{place}: {error}") from None
 
 
 def _picture(unit: ControlInput, read: Read) -> Image.Image:

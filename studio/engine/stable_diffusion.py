@@ -136,7 +136,7 @@ class StableDiffusionEngine:
             run.retried, run.work = True, self._work(run)
             return self._next_event(run)
         self._manager.free()
-        return events.Failed(type(failed).__name__, str(failed))
+        return events.Failed.of(failed)
 
     def _work(self, run: StableDiffusionRun) -> Work:
         """The whole life of a run, in the order of its events."""

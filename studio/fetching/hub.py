@@ -112,7 +112,7 @@ def download(
     """
     wanted = parse(source, file)
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
-        raise InvalidRequest("sha256: it must be 64 digits and letters from a to f.")
+        raise InvalidRequest("it must be 64 digits and letters from a to f.", "sha256")
     rules = Rules(
         report=report,
         guarded=guarded,
@@ -195,7 +195,7 @@ def _whole(wanted: Source, folder: Path, rules: Rules, sha256: str | None) -> Pa
     listed = _listing(wanted, rules)
     if any(one.path == "model_index.json" for one in listed):
         if sha256:
-            raise InvalidRequest("sha256: give it for a single file, not for a whole repository.")
+            raise InvalidRequest("give it for a single file, not for a whole repository.", "sha256")
         return _folder(wanted, folder, rules, _needed(listed))
     suffixes = (".safetensors", *PICKLES) if rules.pickles else (".safetensors",)
     files = [one.path for one in listed if one.path.endswith(suffixes)]

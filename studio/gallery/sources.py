@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from studio.domain.errors import InvalidRequest, NotFound, shorten
+from studio.domain.control import ControlInput
+from studio.domain.errors import InvalidRequest, NotFound, about, shorten
 from studio.domain.geometry import Size
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Frozen, Inpaint, Task
@@ -108,15 +109,21 @@ class Sources:
     ) -> GenerationRequest:
         """`read` gives the bytes to keep, or None for a name that stays as it is."""
         changes = {
-            "task": self._record(request.task, "", read),
-            "controls": tuple(
-                self._record(unit, f"controls.{place}.", read)
-                for place, unit in enumerate(request.controls)
-            ),
+            "task": self._record(request.task, read),
+            "controls": self._units(request.controls, read),
         }
         return request.model_copy(update=changes)
 
-    def _record(self, record: Record, place: str, read: Callable[[str], bytes | None]) -> Record:
+    def _units(
+        self, units: tuple[ControlInput, ...], read: Callable[[str], bytes | None]
+    ) -> tuple[ControlInput, ...]:
+        renamed = []
+        for place, unit in enumerate(units):
+            with about(f"controls.{place}"):
+                renamed.append(self._record(unit, read))
+        return tuple(renamed)
+
+    def _record(self, record: Record, read: Callable[[str], bytes | None]) -> Record:
         names = {}
         for field, source in named_in(record).items():
             try:
@@ -124,8 +131,8 @@ class Sources:
                 if data is not None:
                     names[field] = self._inputs.keep(data).ref
             except (InvalidRequest, NotFound) as error:
-                what = f": {shorten(source, 200)}" if _is_path(source) else ""
-                raise InvalidRequest(f"{place}{field}{what}: {error}") from None
+                what = f"{shorten(source, 200)}: " if _is_path(source) else ""
+                raise InvalidRequest(f"{what}{error}", field) from None
         return record.model_copy(update=names)
 
 

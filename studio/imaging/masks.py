@@ -25,8 +25,9 @@ def prepared(mask: Image.Image, task: Inpaint, size: Size) -> Image.Image:
     if mask.size != size:
         if not task.resize_mask:
             raise InvalidRequest(
-                f"mask: it has {mask.size[0]} × {mask.size[1]} pixels, the image {size[0]} × "
-                f"{size[1]}. Make them equal, or ask for the mask to be resized (resize_mask)."
+                f"it has {mask.size[0]} × {mask.size[1]} pixels, the image {size[0]} × {size[1]}. "
+                "Make them equal, or ask for the mask to be resized (resize_mask).",
+                "mask",
             )
         mask = resized(mask, size)
     if task.invert:
@@ -55,7 +56,7 @@ def _why_blank(task: Inpaint) -> str:
 
 def _require_something(mask: Image.Image, why_not: str) -> None:
     if mask.getbbox() is None:
-        raise InvalidRequest(f"mask: {why_not}")
+        raise InvalidRequest(why_not, "mask")
 
 
 def grown(mask: Image.Image, radius: int) -> Image.Image:

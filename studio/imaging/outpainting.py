@@ -33,8 +33,9 @@ def sides(task: Outpaint, size: Size) -> tuple[int, int, int, int]:
     added = geometry.extended(size, task.aspect_ratio)
     if not any(added):
         raise InvalidRequest(
-            f"aspect_ratio: the picture of {size[0]} × {size[1]} already is {task.aspect_ratio}. "
-            "Choose another ratio, or pixels for the sides."
+            f"the picture of {size[0]} × {size[1]} already is {task.aspect_ratio}. "
+            "Choose another ratio, or pixels for the sides.",
+            "aspect_ratio",
         )
     return added
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from studio.domain import geometry
-from studio.domain.errors import InvalidRequest
+from studio.domain.errors import InvalidRequest, about
 from studio.domain.geometry import Box, Size
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, Task
@@ -57,18 +57,14 @@ def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | Non
 
 def _picture(source: str, read: Callable[[str], bytes]) -> Image.Image:
     data = read(source)
-    try:
+    with about("image"):
         return reading.picture(data)
-    except InvalidRequest as error:
-        raise InvalidRequest(f"image: {error}") from None
 
 
 def _mask(source: str, read: Callable[[str], bytes]) -> Image.Image:
     data = read(source)
-    try:
+    with about("mask"):
         return reading.mask(data)
-    except InvalidRequest as error:
-        raise InvalidRequest(f"mask: {error}") from None
 
 
 def _whole(
@@ -111,8 +107,9 @@ def _inpaint(task: Inpaint, image: Image.Image, mask: Image.Image, size: Size) -
         mask = resized(mask, before.size, task.resize_mode)
         if mask.getbbox() is None:
             raise InvalidRequest(
-                "mask: what it covers is cut off by the resize mode. Choose another mode, or the "
-                "size of the picture."
+                "what it covers is cut off by the resize mode. Choose another mode, or the size "
+                "of the picture.",
+                "mask",
             )
     return Plan(before, mask, (run(mask, task.masked_content == "fill"),))
 

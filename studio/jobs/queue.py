@@ -138,7 +138,7 @@ class JobQueue:
                 engine = engine or self._build_engine()
                 self._run(engine, job)
             except StudioError as error:
-                job.publish(Failed(type(error).__name__, str(error)))
+                job.publish(Failed.of(error))
             except Exception as error:  # the last guard: whatever it was, the queue goes on
                 log.exception("job %s ended unexpectedly", job.id)
                 job.publish(Failed("EngineError", f"The job ended unexpectedly: {error!r}"))

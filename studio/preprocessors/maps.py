@@ -213,12 +213,13 @@ def _check(
         isinstance(resolution, int) and RESOLUTION_LEAST <= resolution <= RESOLUTION_MOST
     ):
         raise InvalidRequest(
-            f"resolution: {shorten(resolution)} is not allowed, it must be a whole number from "
-            f"{RESOLUTION_LEAST} to {RESOLUTION_MOST}, or none to suit the result."
+            f"{shorten(resolution)} is not allowed, it must be a whole number from "
+            f"{RESOLUTION_LEAST} to {RESOLUTION_MOST}, or none to suit the result.",
+            "resolution",
         )
     if resize_mode not in RESIZE_MODES:
         raise InvalidRequest(
-            f"resize_mode: {shorten(resize_mode)} is unknown. Use: {', '.join(RESIZE_MODES)}."
+            f"{shorten(resize_mode)} is unknown. Use: {', '.join(RESIZE_MODES)}.", "resize_mode"
         )
     if not spec.needs_mask:
         return
