@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
-from studio.catalog.select import select, settle
+from studio.catalog.select import select
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
 from studio.domain.request import GenerationRequest
-from studio.domain.tasks import Inpaint, Outpaint
 from studio.engine import maps
 from studio.engine.protocol import Engine
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
 from studio.gallery.sources import Sources
-from studio.imaging import plans
 from studio.jobs.job import Job
 from studio.jobs.queue import JobQueue
+from studio.jobs.settling import Settling
 from studio.settings import Settings, assets_dir
 
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
@@ -79,7 +78,13 @@ class Studio:
         self._may_load = threading.Event()
         if not load_later:
             self._may_load.set()
-        self.queue = JobQueue(self._engine, self._settled, self.gallery.keep)
+        settling = Settling(
+            self.catalog,
+            self.sources,
+            lambda *unit: self.preprocessors.check(*unit),
+            self.settings.checkpoint,
+        )
+        self.queue = JobQueue(self._engine, settling.settled, self.gallery.keep)
 
     def __enter__(self) -> Studio:
         return self
@@ -196,21 +201,6 @@ class Studio:
             "warm": list(self._manager.warm) if self._manager else [],
             "message": self._failure if state == "failed" else None,
         }
-
-    def _settled(self, request: GenerationRequest) -> GenerationRequest:
-        """For the queue, and so for HTTP and the page: reads no file by its path."""
-        if request.checkpoint is None:
-            request = request.model_copy(update={"checkpoint": self.settings.checkpoint})
-        has_mask = isinstance(request.task, (Inpaint, Outpaint))
-        for place, unit in enumerate(request.controls):
-            with errors.about(f"controls.{place}"):
-                self.preprocessors.check(unit, has_mask)
-        request = self.sources.kept(request)
-        image_size = self.sources.size(request.task)
-        size = plans.source_size(request.task, image_size) if image_size else None
-        request = settle(self.catalog, request, size)
-        self.sources.use(request)
-        return request
 
     def _engine(self) -> Engine:
         """For the queue, in its worker thread; tried again with the next job if it raises."""

@@ -61,6 +61,7 @@ ARROWS = {
         "weights.tensor_files",
     },
     "jobs": {"domain", "engine.protocol", "jobs"},
+    "jobs.settling": {"catalog", "domain", "gallery", "imaging"},
     "gallery": {"domain", "gallery", "imaging"},
     "api": {
         "api",

@@ -1,0 +1,51 @@
+"""A request as it was asked -> the one that is queued: nothing left open, nothing impossible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from studio.catalog.catalog import Catalog
+from studio.catalog.select import settle
+from studio.domain.control import ControlInput
+from studio.domain.errors import about
+from studio.domain.request import GenerationRequest
+from studio.domain.tasks import Inpaint, Outpaint
+from studio.gallery.sources import Sources
+from studio.imaging import plans
+
+
+class Settling:
+    """What the queue asks of every request, and so HTTP and the page: reads no file by its path.
+
+    check       raises `InvalidRequest` where a unit's preprocessor cannot run; its second argument
+                says whether the task has a mask
+    checkpoint  for requests that name none; None: the catalog's first
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        sources: Sources,
+        check: Callable[[ControlInput, bool], None],
+        checkpoint: str | None,
+    ) -> None:
+        self._catalog = catalog
+        self._sources = sources
+        self._check = check
+        self._checkpoint = checkpoint
+
+    def settled(self, request: GenerationRequest) -> GenerationRequest:
+        """`request` with its pictures kept, and checkpoint, size, seed and the names of models
+        fixed. Raises `InvalidRequest` and its kinds, or `SaveError`."""
+        if request.checkpoint is None:
+            request = request.model_copy(update={"checkpoint": self._checkpoint})
+        has_mask = isinstance(request.task, (Inpaint, Outpaint))
+        for place, unit in enumerate(request.controls):
+            with about(f"controls.{place}"):
+                self._check(unit, has_mask)
+        request = self._sources.kept(request)
+        image_size = self._sources.size(request.task)
+        size = plans.source_size(request.task, image_size) if image_size else None
+        request = settle(self._catalog, request, size)
+        self._sources.use(request)
+        return request
