@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import PurePath
 
 from studio.catalog.catalog import Catalog
+from studio.catalog.tiny_vaes import tiny_vae_for
 from studio.domain import embedding_names
 from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, UnknownModel, about
-from studio.domain.family import SD1, SDXL
 from studio.domain.geometry import Size
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
@@ -45,7 +45,7 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
         vae,
         uses,
         embeddings,
-        _tiny_vae(catalog, checkpoint),
+        tiny_vae_for(catalog, checkpoint.family),
         controlnets,
         _image_encoders(catalog, controlnets),
     )
@@ -215,13 +215,3 @@ def _image_encoder(catalog: Catalog, net: ModelRef) -> ModelRef:
 def _sees_for(widths: tuple[int, ...], net: ModelRef) -> bool:
     wanted = zip(net.facts.image_features, widths, strict=True)
     return all(want in (0, has) for want, has in wanted)
-
-
-def _tiny_vae(catalog: Catalog, checkpoint: ModelRef) -> ModelRef | None:
-    """A TAESD for the latents of `checkpoint`. Nothing but its name says which it is for: TAESDXL
-    and TAESD have the same shapes."""
-    for ref in catalog.refs("tiny_vae"):
-        family = SDXL if "xl" in ref.name.lower() else SD1
-        if family.latent_scale == checkpoint.family.latent_scale:
-            return ref
-    return None

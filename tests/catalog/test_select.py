@@ -1,0 +1,70 @@
+"""What a request is given that it does not name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from studio.catalog import tiny_vaes
+from studio.catalog.catalog import Catalog
+from studio.catalog.select import select
+from studio.domain.family import SD1, SDXL
+from studio.domain.request import GenerationRequest
+from tests.catalog import files
+
+DECODER = {"1.weight": (64, 4, 3, 3), "3.conv.0.weight": (64, 64, 3, 3)}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    for name, width in (("one", 768), ("two", 1024), ("xl", 2048)):
+        files.write(tmp_path / f"{name}.safetensors", files.checkpoint(width))
+    return tmp_path
+
+
+def previewers(folder: Path) -> dict[str, str | None]:
+    """Checkpoint -> the tiny VAE that shows what it draws."""
+    catalog = Catalog([folder / "none", folder])
+    found = {
+        name: select(catalog, GenerationRequest(checkpoint=name)).tiny_vae
+        for name in ("one", "two", "xl")
+    }
+    return {name: ref and ref.name for name, ref in found.items()}
+
+
+def test_a_tiny_vae_is_for_the_family_that_its_header_tells(folder):
+    noted = {"modelspec.architecture": "stable-diffusion-xl-v1-base"}
+    files.write(folder / "small.safetensors", DECODER, metadata=noted)
+    assert previewers(folder) == {"one": None, "two": None, "xl": "small"}
+
+
+def test_the_published_ones_are_known_by_their_contents(folder, monkeypatch):
+    first = files.write(folder / "a.safetensors", DECODER)
+    second = files.write(folder / "b.safetensors", DECODER | {"3.conv.0.bias": (64,)})
+    known = {hashlib.sha256(first.read_bytes()).hexdigest(): SDXL}
+    monkeypatch.setattr(tiny_vaes, "_PUBLISHED", known)
+    assert previewers(folder) == {"one": None, "two": None, "xl": "a"}
+    known[hashlib.sha256(second.read_bytes()).hexdigest()] = SD1
+    assert previewers(folder) == {"one": "b", "two": "b", "xl": "a"}
+
+
+def test_a_name_proves_nothing(folder):
+    files.write(folder / "taesdxl_decoder.safetensors", DECODER)
+    files.write(folder / "taesd.safetensors", DECODER)
+    assert previewers(folder) == dict.fromkeys(("one", "two", "xl"))
+
+
+def test_a_hash_is_computed_once(folder, tmp_path):
+    path = files.write(folder / "small.safetensors", DECODER)
+    [published] = [key for key, family in tiny_vaes._PUBLISHED.items() if family is SD1][:1]
+    status = path.stat()
+    entry = {str(path): [status.st_size, status.st_mtime_ns, published]}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "models-hashes.json").write_text(
+        json.dumps({"version": 1, "files": entry})
+    )
+    catalog = Catalog([folder / "none", folder], tmp_path / "data")
+    assert select(catalog, GenerationRequest(checkpoint="one")).tiny_vae.name == "small"
