@@ -30,7 +30,8 @@ class CreatedBody(BaseModel):
 
 
 class ImageBody(BaseModel):
-    """A kept picture. `url` is the PNG; `warning` says why it is not on disk, if it is not.
+    """A kept picture. `url` is the PNG; `warnings` say what of the request could not be done as it
+    was asked, or why the picture is not on disk.
 
     outside_mask_max_difference  largest change of any channel, 0 to 255, where an inpaint's or
                                  outpaint's mask is zero; null where there is no mask
@@ -41,7 +42,7 @@ class ImageBody(BaseModel):
     seed: int
     infotext: str
     partial: bool = False
-    warning: str | None = None
+    warnings: list[str] = []
     outside_mask_max_difference: int | None = None
 
 
@@ -51,7 +52,7 @@ class JobBody(BaseModel):
     position   jobs before this one, while it waits
     stage      what is being loaded, and which `fraction` of it, 0 to 1
     step       of `total` U-Net steps that are done; `eta_s` seconds are left
-    elapsed_s  seconds the finished run took
+    elapsed_s  seconds the finished run took; `warnings` are those of its images, each once
     """
 
     id: str
@@ -66,6 +67,7 @@ class JobBody(BaseModel):
     eta_s: float | None = None
     elapsed_s: float | None = None
     images: list[ImageBody] = []
+    warnings: list[str] = []
     error: str | None = None
     message: str | None = None
     field: str | None = None
@@ -79,7 +81,7 @@ def image_body(picture: events.Picture) -> ImageBody:
         seed=picture.seed,
         infotext=picture.infotext,
         partial=picture.partial,
-        warning=picture.warning,
+        warnings=list(picture.warnings),
         outside_mask_max_difference=picture.outside_mask_max_difference,
     )
 
@@ -97,18 +99,24 @@ def job_body(job: Job) -> JobBody:
     )
 
 
+_WARNINGS, _WARNING = 8, 500
+"""So many, of so many characters each, stand in a header."""
+
+
 def state_header(job: Job) -> str:
     """What the page must know beside a preview, as ASCII JSON fit for a header.
 
-    Without the request and the infotexts, which may be long; the page asks for those once.
+    Without the request and the infotexts, which may be long; the page asks for those once. The
+    warnings stand in it once for all images, cut where there are many.
     """
     body = job_body(job).model_dump(
         mode="json",
-        exclude={"request": True, "images": {"__all__": {"infotext"}}},
+        exclude={"request": True, "images": {"__all__": {"infotext", "warnings"}}},
         exclude_none=True,
     )
     if "message" in body:
         body["message"] = body["message"][:2000]
+    body["warnings"] = [text[:_WARNING] for text in body["warnings"][:_WARNINGS]]
     return json.dumps(body, ensure_ascii=True, separators=(",", ":"))
 
 
@@ -133,7 +141,11 @@ def _fields(event: events.Event) -> dict[str, Any]:
         case events.Preview(step, _):
             return {"step": step}
         case events.Finished(pictures, elapsed_s):
-            return {"images": [image_body(p) for p in pictures], "elapsed_s": elapsed_s}
+            return {
+                "images": [image_body(p) for p in pictures],
+                "elapsed_s": elapsed_s,
+                "warnings": list(event.warnings),
+            }
         case events.Cancelled(pictures):
             return {"images": [image_body(p) for p in pictures]}
         case events.Failed(error, _, field):

@@ -91,6 +91,8 @@ def _run_all(
             job = studio.submit(task.request)
             final = _follow(job, f"{place} of {len(tasks)} " if len(tasks) > 1 else "")
             _require_saved(final)
+            for text in final.warnings:
+                print(f"warning: {text}", file=sys.stderr)
             results.append((task, final))
         except StudioError as error:
             if task.source is None or isinstance(error, _CONCERNS_ALL):
@@ -101,7 +103,8 @@ def _run_all(
 
 
 def _require_saved(final: events.Finished) -> None:
-    unsaved = [picture.warning for picture in final.pictures if picture.path is None]
+    """Raises `SaveError` for a picture that is not on disk: its last warning says why."""
+    unsaved = [picture.warnings[-1] for picture in final.pictures if picture.path is None]
     if unsaved:
         raise SaveError(unsaved[0])
 
@@ -158,6 +161,7 @@ def _print_results(
         "seeds": [picture.seed for picture in pictures],
         "elapsed_s": round(sum(final.elapsed_s for _, final in results), 3),
         "infotext": [picture.infotext for picture in pictures],
+        "warnings": [picture.warnings for picture in pictures],
     }
     if any(task.source for task, _ in (*results, *failed)):
         told["sources"] = [task.source for task, final in results for _ in final.pictures]

@@ -23,7 +23,8 @@ class Picture:
     infotext settings as A1111 writes them, for this picture
     partial  True if the run was stopped before the last step
     id, path where it is kept; None until it was
-    warning  what to know about it: that it could not be written to disk, or was hard to decode
+    warnings what to know about it, a sentence or two each: that it could not be written to disk,
+             was hard to decode, or that a model it names was passed over
     outside_mask_max_difference
              largest change of any channel (0 to 255) where an inpaint's or outpaint's mask is
              zero: measured on this picture, to be 0; None without a mask
@@ -36,7 +37,7 @@ class Picture:
     partial: bool = False
     id: str | None = None
     path: Path | None = None
-    warning: str | None = None
+    warnings: tuple[str, ...] = ()
     outside_mask_max_difference: int | None = None
 
 
@@ -81,6 +82,11 @@ class Preview:
 class Finished:
     pictures: tuple[Picture, ...]
     elapsed_s: float
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of all its pictures, each once."""
+        return tuple(dict.fromkeys(text for each in self.pictures for text in each.warnings))
 
 
 @dataclass(frozen=True)

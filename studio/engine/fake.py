@@ -33,11 +33,15 @@ class _FakeRun:
 
 
 class FakeEngine:
-    """`step_s` seconds a step. A prompt that contains `fail_on` makes its run fail half-way."""
+    """`step_s` seconds a step. A prompt that contains `fail_on` makes its run fail half-way; all
+    pictures come with `warnings`."""
 
-    def __init__(self, step_s: float = 0.0, fail_on: str | None = None) -> None:
+    def __init__(
+        self, step_s: float = 0.0, fail_on: str | None = None, warnings: tuple[str, ...] = ()
+    ) -> None:
         self._step_s = step_s
         self._fail_on = fail_on
+        self.warnings = warnings
         self.steps_done = 0
         self.on_step: Callable[[], None] = lambda: None
 
@@ -82,6 +86,7 @@ class FakeEngine:
                 request=request,
                 infotext=infotext.write(request, seed),
                 partial=partial,
+                warnings=self.warnings,
             )
             for seed in range(request.seed, request.seed + request.batch_size)
         )

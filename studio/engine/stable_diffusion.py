@@ -144,7 +144,7 @@ class StableDiffusionEngine:
         edit = Editing(run.request, plans.plan(run.request, self._read))
         if edit.begins_with_picture and run.request.task.strength == 0:
             yield events.Started()
-            yield events.Finished(self._pictures(run, selection, edit, None), 0.0)
+            yield events.Finished(self._pictures(run, selection, edit, ()), 0.0)
             return
         for stage, fraction in self._manager.prepare(selection):
             yield events.Loading(stage, fraction)
@@ -154,8 +154,8 @@ class StableDiffusionEngine:
             started_s = time.monotonic()
             yield events.Started()
             controls = Controls(run.request.controls, selection, self._read, self._map_of)
-            warning, drawn = yield from self._draw(run, models, edit, controls)
-            pictures = self._pictures(run, selection, edit, warning) if drawn else ()
+            warnings, drawn = yield from self._draw(run, models, edit, controls)
+            pictures = self._pictures(run, selection, edit, warnings) if drawn else ()
             if run.cancelled:
                 yield events.Cancelled(pictures)
             else:
@@ -163,8 +163,8 @@ class StableDiffusionEngine:
 
     def _draw(
         self, run: StableDiffusionRun, models: Models, edit: Editing, controls: Controls
-    ) -> Generator[events.Event | Ask, torch.Tensor | None, tuple[str | None, bool]]:
-        """All passes, into the canvases of `edit`. Answers with a word of warning, if any, and
+    ) -> Generator[events.Event | Ask, torch.Tensor | None, tuple[tuple[str, ...], bool]]:
+        """All passes, into the canvases of `edit`. Answers with the warnings to go with them, and
         whether anything was drawn, which it was not if cancelled before the first step."""
         request, family = run.request, models.ref.family
         if models.image_encoders:
@@ -184,15 +184,16 @@ class StableDiffusionEngine:
             _condition(request, models, self._manager.device),
             _Clock(len(edit.passes)),
         )
-        warning, drawn = None, False
+        warnings, drawn = dict.fromkeys(models.warnings), False
         for number, part in enumerate(edit.passes):
             last = yield from self._denoise(drawing, part, is_first=number == 0)
             if last is None:
                 break
-            images, warning = vae.decode(last.denoised if run.cancelled else last.latents)
+            images, of_vae = vae.decode(last.denoised if run.cancelled else last.latents)
+            warnings |= dict.fromkeys(of_vae)
             edit.paste(part, images)
             drawn = True
-        return warning, drawn
+        return tuple(warnings), drawn
 
     def _denoise(
         self, drawing: _Drawing, part: Pass, is_first: bool
@@ -253,7 +254,7 @@ class StableDiffusionEngine:
         run: StableDiffusionRun,
         selection: Selection,
         edit: Editing,
-        warning: str | None,
+        warnings: tuple[str, ...],
     ) -> tuple[events.Picture, ...]:
         request = run.request
         refs = (selection.checkpoint, selection.vae, *(use.ref for use in selection.loras))
@@ -267,7 +268,7 @@ class StableDiffusionEngine:
                 request=request,
                 infotext=infotext.write(request, request.seed + place, known),
                 partial=run.cancelled,
-                warning=warning,
+                warnings=warnings,
                 outside_mask_max_difference=edit.max_difference(image),
             )
             for place, image in enumerate(edit.canvases)

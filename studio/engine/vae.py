@@ -31,8 +31,8 @@ class Vae:
         self._manager = manager
         self._module = module
 
-    def decode(self, clean: torch.Tensor) -> tuple[list[Image.Image], str | None]:
-        """The pictures of latents (B, C, h, w), and a word of warning to go with them, if any.
+    def decode(self, clean: torch.Tensor) -> tuple[list[Image.Image], tuple[str, ...]]:
+        """The pictures of latents (B, C, h, w), and the warnings to go with them.
         Raises EngineError where there is no picture in them."""
         if not torch.isfinite(clean).all():
             raise errors.EngineError(
@@ -40,7 +40,7 @@ class Vae:
                 "--dtype float32, or lower the guidance scale."
             )
         images, again = self._exactly_if_need_be(latents.decode, clean)
-        return images, _OVERFLOWED if again else None
+        return images, (_OVERFLOWED,) if again else ()
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Latents (B, C, h, w) float32 of pictures (B, 3, height, width) in −1…1. Raises

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import io
+import json
 import logging
 import os
 import re
@@ -60,7 +61,7 @@ class Gallery:
         """Store `picture` and return it with its `id` and `path`; never raises for the disk.
 
         If it cannot be written it is kept in memory (the newest 64), with `path` None and a
-        `warning` for the artist.
+        warning more for the artist.
         """
         png = encode(picture)
         with self._lock:
@@ -70,7 +71,9 @@ class Gallery:
         except OSError as error:
             warning = _warning(self._outputs, error)
             log.warning("%s", warning)
-            return dataclasses.replace(picture, id=self._remember(png), warning=warning)
+            return dataclasses.replace(
+                picture, id=self._remember(png), warnings=(*picture.warnings, warning)
+            )
         return dataclasses.replace(picture, id=id, path=path)
 
     def png(self, id: str) -> bytes:
@@ -138,8 +141,8 @@ class Gallery:
 
 def encode(picture: Picture) -> bytes:
     """PNG bytes with the text chunks `parameters` (infotext), `studio` (the request that makes
-    this very picture again), for one that was stopped `studio-partial`, and for one with a mask
-    `outside_mask_max_difference`.
+    this very picture again), for one that was stopped `studio-partial`, for one with a mask
+    `outside_mask_max_difference`, and where there are warnings `studio-warnings`, a JSON list.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
@@ -151,6 +154,8 @@ def encode(picture: Picture) -> bytes:
         texts.add_text("studio-partial", "true")
     if picture.outside_mask_max_difference is not None:
         texts.add_text("outside_mask_max_difference", str(picture.outside_mask_max_difference))
+    if picture.warnings:
+        texts.add_text("studio-warnings", json.dumps(picture.warnings, ensure_ascii=False))
     buffer = io.BytesIO()
     picture.image.save(buffer, "PNG", pnginfo=texts, compress_level=_COMPRESS_LEVEL)
     return buffer.getvalue()

@@ -34,6 +34,7 @@ VIEWER = f"""
     <p class="facts"></p>
     <button type="button" class="plain retry">{icon("again")}Retry</button>
   </div>
+  <ul class="warnings" aria-label="Warnings"></ul>
   <div class="tools">
     <div class="batch" role="group" aria-label="Pictures of this batch"></div>
     <div class="actions" role="group" aria-label="What to do with the picture">

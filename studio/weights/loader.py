@@ -63,6 +63,7 @@ class Models:
     embeddings                 name -> vectors (n, width), one tensor for each text encoder
     controlnets                in the order of the selection, as are
     image_encoders
+    warnings                   what of the selection could not be used, to be told with the pictures
     """
 
     ref: ModelRef
@@ -75,6 +76,7 @@ class Models:
     tiny_vae: torch.nn.Module | None = None
     controlnets: tuple[torch.nn.Module, ...] = ()
     image_encoders: tuple[torch.nn.Module, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def read(

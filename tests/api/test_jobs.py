@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from studio.api import native
+from studio.api import native, wire
 from studio.engine.fake import FakeEngine
 
 SMALL = {"width": 64, "height": 64}
@@ -55,6 +55,19 @@ def test_a_job_from_post_to_picture(serve):
     assert picture.size == (64, 64)
     assert "Seed: 8" in picture.text["parameters"]
     assert seen[-1]["images"][1]["infotext"] == picture.text["parameters"]
+
+
+def test_all_warnings_are_told_with_each_picture_and_once_for_the_job(serve):
+    told = ["an embedding was passed over.", "A LoRA, «ü», fits in part."]
+    served = serve(FakeEngine(warnings=tuple(told)))
+    id = served.submit(prompt="x", steps=1, batch_size=2, **SMALL)
+    job = served.wait_until(id, "finished")
+    assert job["warnings"] == told
+    assert [image["warnings"] for image in job["images"]] == [told, told]
+    last = read_events(served, id)[-1][1]
+    assert last["warnings"] == told and last["images"][1]["warnings"] == told
+    header = json.loads(wire.state_header(served.studio.queue.get(id)))
+    assert header["warnings"] == told and "warnings" not in header["images"][0]
 
 
 def test_what_was_left_open_is_settled_and_reported(serve):

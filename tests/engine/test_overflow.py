@@ -33,7 +33,7 @@ def test_float32_takes_over_and_says_so(caplog):
     with caplog.at_level(logging.WARNING):
         last = run(engine, settled(**FIELDS))[-1]
     assert isinstance(last, Finished), last
-    assert "decoded again in float32" in last.pictures[0].warning
+    assert "decoded again in float32" in last.pictures[0].warnings[0]
     assert "float32" in caplog.text
     assert np.asarray(last.pictures[0].image).std() > 5
     again = run(engine, settled(**FIELDS))[-1]
@@ -51,5 +51,5 @@ def test_a_vae_that_is_broken_fails_that_job_only():
 def test_others_go_unremarked(dtype):
     engine = StableDiffusionEngine(ModelManager("cpu", dtype), lambda request: picturebook())
     last = run(engine, settled(**FIELDS))[-1]
-    assert last.pictures[0].warning is None
+    assert last.warnings == ()
     assert torch.get_default_dtype() is torch.float32

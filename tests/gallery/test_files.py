@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import multiprocessing
 import os
 import subprocess
@@ -38,7 +39,7 @@ def test_a_file_holds_the_picture_and_how_to_make_it_again(tmp_path):
     gallery = Gallery(tmp_path)
     kept = gallery.keep(picture(seed=7))
     assert kept.path == tmp_path / date.today().isoformat() / "00001-7.png"
-    assert kept.warning is None
+    assert kept.warnings == ()
 
     file = Image.open(io.BytesIO(gallery.png(kept.id)))
     assert np.array_equal(np.asarray(file), np.asarray(kept.image))
@@ -103,8 +104,20 @@ def test_a_folder_that_cannot_be_made_leaves_the_picture_in_memory(tmp_path):
     gallery = Gallery(tmp_path / "outputs")
     kept = gallery.keep(picture())
     assert kept.path is None and gallery.path(kept.id) is None
-    assert "could not be saved" in kept.warning and "--data-dir" in kept.warning
+    assert "could not be saved" in kept.warnings[0] and "--data-dir" in kept.warnings[0]
     assert Image.open(io.BytesIO(gallery.png(kept.id))).text["parameters"] == kept.infotext
+
+
+def test_warnings_stand_in_the_file_and_one_more_where_it_cannot_be_written(tmp_path):
+    told = ("embedding über: passed over.", "LoRA x, y: 2 of 9 keys passed over.")
+    kept = Gallery(tmp_path / "outputs").keep(picture(warnings=told))
+    assert kept.warnings == told
+    assert json.loads(Image.open(kept.path).text["studio-warnings"]) == list(told)
+    assert "studio-warnings" not in Image.open(Gallery(tmp_path).keep(picture()).path).text
+
+    (tmp_path / "file").touch()
+    unsaved = Gallery(tmp_path / "file").keep(picture(warnings=told))
+    assert unsaved.warnings[:2] == told and "could not be saved" in unsaved.warnings[2]
 
 
 def test_memory_keeps_only_the_newest(tmp_path):
@@ -125,7 +138,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
 gallery = Gallery(Path(sys.argv[1]), flat=True)
 kept = gallery.keep(picture())
 assert kept.path is None, kept
-assert "disk space" in kept.warning, kept.warning
+assert "disk space" in kept.warnings[0], kept.warnings
 assert len(gallery.png(kept.id)) > 4096
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 assert gallery.keep(picture()).path.is_file()

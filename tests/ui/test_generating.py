@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from studio.domain.schedulers import SCHEDULERS
 from tests.ui.using import (
     facts,
@@ -47,6 +49,27 @@ def test_prompt_previews_picture(visit, served):
     assert shown_id(page) == job.pictures[0].id
     assert facts(page)["seed"] == str(job.request.seed)
     assert page.locator(".strip .tile").count() == 1
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_warnings_stand_under_their_picture_a_line_each(visit, served, width):
+    told = ("The embedding old-style was passed over: it is for SD 1.x.", "A LoRA fits in part.")
+    served.engine.warnings = told
+    page = visit(width=width)
+    generate(page, "a red house")
+    wait_for(page, "finished")
+    lines = page.locator(".warnings li")
+    lines.last.wait_for()
+    assert lines.all_inner_texts() == list(told)
+    assert "Finished in" in status(page)
+    boxes = [one.bounding_box() for one in lines.all()]
+    assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
+    assert boxes[1]["y"] + boxes[1]["height"] <= page.locator(".tools").bounding_box()["y"]
+
+    served.engine.warnings = ()
+    generate(page, "a red house")
+    wait_for(page, "finished")
+    assert lines.count() == 0
 
 
 def test_a_picture_takes_few_requests_to_gradio(visit):

@@ -246,9 +246,9 @@ export class Session {
     await shown;
     const pictures = (job?.images ?? []).map((one) => ({ ...one, request: job.request }));
     await this.viewer.results(pictures);
-    const warning = images.find((one) => one.warning)?.warning;
     if (state.state === "finished") {
-      this.show("finished", warning ?? `Finished in ${duration(state.elapsed_s ?? 0)}`);
+      const done = `Finished in ${duration(state.elapsed_s ?? 0)}`;
+      this.show("finished", done, [done, ...(state.warnings ?? [])].join(". "));
     } else this.show("cancelled", stoppedWords(state, images));
     tell(pictures);
   }

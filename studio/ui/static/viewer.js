@@ -2,6 +2,7 @@
 
 import { Compare } from "./compare.js";
 import { address } from "./data.js";
+import { make } from "./dom.js";
 import { field } from "./form.js";
 import { Frame } from "./frame.js";
 import { menuOf } from "./menu.js";
@@ -18,6 +19,7 @@ export class Viewer {
     this.frame = new Frame(root);
     this.status = root.querySelector(".status");
     this.facts = root.querySelector(".facts");
+    this.warnings = root.querySelector(".warnings");
     this.live = root.querySelector(".live");
     this.batch = root.querySelector(".batch");
     this.retry = root.querySelector(".retry");
@@ -91,10 +93,18 @@ export class Viewer {
     this.root.classList.toggle("steered", steered);
     allowMaps(steered);
     this.compare.show(view(), picture);
+    this.warn(picture?.warnings ?? []);
     const { words, isKept } = promise(picture);
     this.promise.hidden = !words;
     this.promise.textContent = words;
     this.promise.classList.toggle("broken", !isKept);
+  }
+
+  /** What is to be known about the picture, a line each. */
+  warn(warnings) {
+    const lines = warnings.map((words) => make("li", { textContent: words }));
+    this.warnings.replaceChildren(...lines);
+    this.root.classList.toggle("warned", lines.length > 0);
   }
 
   /** [width, height] of a picture; until it has been loaded, those asked for. */
