@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from studio.domain import lora_text
 from studio.domain.control import CONTROL_MODES, ControlInput
 from studio.domain.preprocessors import find
 from studio.domain.request import GenerationRequest, LoraInput
@@ -67,13 +68,11 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
 
 
 def _tag(lora: LoraInput) -> str:
-    """A LoRA as other studios write it into the prompt; "" for a name that this cannot carry."""
-    if re.search(r"[<>:,\n]", lora.name):
-        return ""
+    """A LoRA as other studios write it into the prompt."""
     weights = [f"{lora.weight:g}"]
     if lora.text_encoder_weight not in (None, lora.weight):
         weights.insert(0, f"{lora.text_encoder_weight:g}")
-    return f"<lora:{lora.name}:{':'.join(weights)}>"
+    return f"<lora:{lora_text.escaped(lora.name)}:{':'.join(weights)}>"
 
 
 def _loras(request: GenerationRequest) -> set[tuple[str, str]]:
@@ -81,8 +80,8 @@ def _loras(request: GenerationRequest) -> set[tuple[str, str]]:
 
 
 def _listed(hashes: Hashes) -> str | None:
-    pairs = {name: digits for (_, name), digits in hashes.items() if not re.search("[,:]", name)}
-    return ", ".join(f"{name}: {digits}" for name, digits in pairs.items()) or None
+    pairs = ((_quoted("", name), digits) for (_, name), digits in hashes.items())
+    return ", ".join(f"{name}: {digits}" for name, digits in pairs) or None
 
 
 def _unit(unit: ControlInput, hashes: Hashes) -> str:

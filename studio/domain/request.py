@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from studio.domain import geometry
+from studio.domain import geometry, lora_text
 from studio.domain.control import MAX_UNITS, ControlInput
 from studio.domain.errors import refused, shorten
 from studio.domain.family import ModelFamily
@@ -26,8 +26,13 @@ MAX_SEED = 2**53 - 1
 """The largest whole number that JSON in a browser carries exactly."""
 
 
+_MOST_TEXT = 2200
+"""A LoRA's longest name with all its characters escaped, and two weights."""
+
+
 class LoraInput(Frozen):
-    """A LoRA by its name in the catalog; may be written as text, "name:0.8" or "name:0.8:0.5".
+    """A LoRA by its name in the catalog; may be written as text, "name:0.8" or "name:0.8:0.5", with
+    a backslash before each colon of the name that a weight could follow.
 
     `weight` scales what it adds to the U-Net, `text_encoder_weight` to the text encoders (None:
     the same).
@@ -42,9 +47,12 @@ class LoraInput(Frozen):
     def _from_text(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        name, *weights = value.split(":")
-        while len(weights) > 2 or (weights and not _is_number(weights[0]) and weights[1:]):
-            name = f"{name}:{weights.pop(0)}"  # a file's name may have colons in it
+        if len(value) > _MOST_TEXT:
+            return {"name": value}  # which is refused for its length
+        pieces = lora_text.split(value)
+        count = min(len(pieces) - 1, 1 + (len(pieces) > 2 and _is_number(pieces[-2])))
+        name = ":".join(pieces[: len(pieces) - count])  # a file's name may have colons in it
+        weights = pieces[len(pieces) - count :]
         if not name.strip():
             raise ValueError("a LoRA needs a name, as in name:0.8.")
         if wrong := next((weight for weight in weights if not _is_number(weight)), None):
@@ -146,7 +154,8 @@ class GenerationRequest(Frozen):
         (),
         title="LoRAs",
         max_length=32,
-        description="Small additions to the checkpoint, each with a weight, as in name:0.8.",
+        description="Small additions to the checkpoint, each with a weight, as in name:0.8. A "
+        "colon of the name before a number is written \\:.",
     )
     controls: tuple[ControlInput, ...] = Field(
         (),

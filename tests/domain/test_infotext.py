@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from studio.domain import infotext
+from studio.domain import infotext, lora_text
 from studio.domain.family import PICTUREBOOK
 from studio.domain.request import GenerationRequest
 from studio.version import __version__
@@ -86,7 +86,7 @@ def test_the_settings_are_the_last_line_whatever_the_prompt(prompt):
 
 def test_models_beside_the_checkpoint_stand_in_it():
     request = GenerationRequest(
-        prompt="a cat", vae="soft", loras=["ink:0.8", "wash:0.5:1", "odd: name>:1"]
+        prompt="a cat", vae="soft", loras=["ink:0.8", "wash:0.5:1"]
     ).settled("model", PICTUREBOOK)
     hashes = {
         ("checkpoint", "model"): "0123456789",
@@ -101,6 +101,43 @@ def test_models_beside_the_checkpoint_stand_in_it():
     assert (settings["VAE hash"], settings["VAE"]) == ("aaaaaaaaaa", "soft")
     assert settings["Lora hashes"] == "ink: bbbbbbbbbb"
     assert settings["TI hashes"] == "style: dddddddddd"
+
+
+ODD_NAMES = [
+    "a:0.8",
+    "x, y",
+    "<z>",
+    "C:\\loras\\ink",
+    'so "called"',
+    "a\\",
+    "ж:1:2",
+    "3x4",
+    "n: 1, m",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_lora_of_any_name_is_read_back(name):
+    request = GenerationRequest(
+        prompt="a cat",
+        loras=[{"name": "ink"}, {"name": name, "weight": 0.5, "text_encoder_weight": 0.25}],
+    ).settled("model", PICTUREBOOK)
+    hashes = {("lora", "ink"): "bbbbbbbbbb", ("lora", name): "aaaaaaaaaa"}
+    prompt, _, settings = read(infotext.write(request, 5, hashes))
+    first, second = re.findall(r"<lora:((?:\\.|[^>\\])*)>", prompt)
+    assert first == "ink:1"
+    assert lora_text.split(second) == [name, "0.25", "0.5"]
+    pairs = re.findall(r'("(?:\\.|[^\\"])*"|[^,:]+): (\w+)(?:, |$)', settings["Lora hashes"])
+    names = [json.loads(key) if key.startswith('"') else key for key, _ in pairs]
+    assert names == ["ink", name]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_lora_of_any_name_can_be_written_as_text(name):
+    for weights in ("", ":0.5", ":0.5:2"):
+        [lora] = GenerationRequest.parse({"loras": [lora_text.escaped(name) + weights]}).loras
+        assert lora.name == name
+        assert lora.weight == (0.5 if weights else 1)
 
 
 def test_a_hash_that_is_not_known_is_left_out():

@@ -153,6 +153,11 @@ def test_errors_cross_threads_by_name():
         ("a:b:c:0.5:2", "a:b:c", 0.5, 2.0),
         ("0.5", "0.5", 1.0, None),
         ("日本:0.5", "日本", 0.5, None),
+        (r"a\:0.8", "a:0.8", 1.0, None),
+        (r"a\:0.8:0.5:2", "a:0.8", 0.5, 2.0),
+        (r"dir\ink:2", r"dir\ink", 2.0, None),
+        ("<z>:0.5", "<z>", 0.5, None),
+        ("x, y:0.5", "x, y", 0.5, None),
     ],
 )
 def test_a_lora_as_text(text, name, weight, text_encoder_weight):
@@ -176,6 +181,7 @@ def test_a_lora_as_text(text, name, weight, text_encoder_weight):
         ("blueprint:11", "weight"),
         ("blueprint:0.5:-11", "text_encoder_weight"),
         ("x" * 2000, "name"),
+        (":" * 200_000, "name"),
     ],
 )
 def test_a_lora_as_text_that_is_no_lora(text, words):
