@@ -15,6 +15,7 @@ from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
+from studio.domain.files import as_text
 from studio.domain.request import GenerationRequest
 from studio.engine import maps
 from studio.engine.protocol import Engine
@@ -208,7 +209,7 @@ class Studio:
         try:
             engine = self._build_engine()
         except Exception as error:
-            self._state, self._failure = "failed", str(error)
+            self._state, self._failure = "failed", as_text(error)
             raise
         if self._state == "starting":
             self._state = "warm"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import uvicorn
 
 from studio.app import Studio, create_app
+from studio.domain.files import as_text
 from studio.settings import InvalidSettings, Settings
 from studio.version import __version__
 
@@ -107,9 +108,9 @@ def _log_start(studio: Studio, url: str) -> None:
     log.info("Latent Studio %s", __version__)
     log.info("Models: %s", names)
     log.info("Address: %s", url)
-    log.info("Pictures: %s", studio.settings.outputs_dir)
+    log.info("Pictures: %s", as_text(studio.settings.outputs_dir))
     for path, reason in studio.catalog.broken.items():
-        log.warning("Left out %s: %s", path, reason)
+        log.warning("Left out %s: %s", as_text(path), reason)
 
 
 def _has_display() -> bool:

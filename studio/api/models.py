@@ -15,6 +15,7 @@ from studio.api.wire import PREFIX, ErrorBody
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import NotFound, UnknownCheckpoint, UnknownModel
 from studio.domain.family import ModelFamily
+from studio.domain.files import as_text
 from studio.domain.refs import ARCHITECTURES, KINDS, ModelRef
 from studio.fetching.downloads import Download, Downloads
 
@@ -194,7 +195,7 @@ class ModelDesk:
             warm=ref.kind == "checkpoint" and ref.name in warm,
             removable=not ref.path.is_relative_to(self._embedded),
             trigger_words=list(ref.facts.trigger_words),
-            path=str(ref.path),
+            path=as_text(ref.path),
             notes=notes.text,
             own=notes.defaults,
             defaults=suits | notes.defaults,
@@ -216,7 +217,7 @@ class ModelDesk:
                 self._body(ref, families, warm) for kind in KINDS for ref in self.catalog.refs(kind)
             ],
             broken=[
-                BrokenBody(path=str(path), reason=reason)
+                BrokenBody(path=as_text(path), reason=reason)
                 for path, reason in self.catalog.broken.items()
             ],
             duplicates=[

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from studio.catalog.probe_folder import WITH_WEIGHTS
 from studio.catalog.store import read_json, try_write_json
+from studio.domain.files import open_file
 from studio.domain.refs import ModelFile, ModelRef
 
 VERSION = 1
@@ -74,7 +75,7 @@ def sha256_of(path: Path, stopped: Callable[[], bool] = lambda: False) -> str | 
 def _of_file(path: Path, stopped: Callable[[], bool]) -> str | None:
     digest, chunk = hashlib.sha256(), bytearray(_CHUNK_BYTES)
     view = memoryview(chunk)
-    with open(path, "rb", buffering=0) as file:
+    with open_file(path, buffering=0) as file:
         while count := file.readinto(chunk):
             if stopped():
                 return None

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import pydantic_core
 
 from studio.domain.errors import CheckpointError
+from studio.domain.files import open_file
 
 MAX_HEADER_BYTES = 16 * 2**20
 """A real header has at most 1 MB. One of 90 MB would cost a library seconds and a gigabyte."""
@@ -99,7 +100,7 @@ def read_header(path: Path) -> Header:
     """The header of `path`, checked. Raises `CheckpointError` for a file that is not safetensors
     (and says what it is instead), cut short, damaged, empty, or cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             size = os.fstat(file.fileno()).st_size
             length = _header_length(path.name, file.read(_SNIFFED), size)
             file.seek(8)

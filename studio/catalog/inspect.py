@@ -9,6 +9,7 @@ from studio.catalog.hashes import Hashes, sha256_of
 from studio.catalog.probe import probe
 from studio.catalog.scan import measure
 from studio.domain.errors import CheckpointError
+from studio.domain.files import as_text
 from studio.domain.refs import ModelFile
 
 
@@ -30,8 +31,7 @@ def inspect(path: Path, data_dir: Path | None, with_hash: bool) -> dict[str, Any
         "family": facts.family and facts.family.name,
         "trigger_words": list(facts.trigger_words),
     }
-    path_text = str(path).encode("utf-8", "replace").decode("utf-8")
-    return {"path": path_text} | told | {"size_bytes": file.size_bytes, "sha256": digest}
+    return {"path": as_text(path)} | told | {"size_bytes": file.size_bytes, "sha256": digest}
 
 
 def _measured(path: Path) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from studio.catalog.metadata import clean
 from studio.domain.errors import UnknownCheckpoint, UnknownModel, shorten
+from studio.domain.files import as_text
 from studio.domain.refs import ModelFile, ModelRef
 
 _GENERIC = frozenset(
@@ -38,8 +39,7 @@ def display_name(file: ModelFile) -> str:
         path, name = path.parent, path.parent.name
     if path.parent.name == "snapshots" and path.parent.parent.name.startswith("models--"):
         name = path.parent.parent.name.rpartition("--")[2]
-    readable = name.encode("utf-8", "replace").decode("utf-8")
-    return clean(readable, 255) or "unnamed"
+    return clean(as_text(name), 255) or "unnamed"
 
 
 def unused(name: str, taken: Container[str]) -> str:

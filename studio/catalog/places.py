@@ -11,6 +11,7 @@ from pathlib import Path
 from studio.catalog.names import display_name
 from studio.catalog.scan import measure
 from studio.domain.errors import InvalidRequest, SaveError
+from studio.domain.files import open_file
 from studio.domain.refs import ModelFile
 
 _SUBFOLDERS = {
@@ -84,7 +85,7 @@ def _copy_whole(found: ModelFile, target: Path, copied: Copied) -> None:
 
     def copy(source: str, to: str) -> None:
         nonlocal done
-        with open(source, "rb") as reader, open(to, "wb") as writer:
+        with open_file(source) as reader, open(to, "wb") as writer:
             while chunk := reader.read(_CHUNK_BYTES):
                 writer.write(chunk)
                 done += len(chunk)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from studio.catalog.header import read_header
 from studio.catalog.probe_folder import probe_folder
 from studio.catalog.probe_header import probe_header
 from studio.catalog.probe_pickle import probe_pickle
+from studio.domain.files import as_text
 from studio.domain.refs import ModelFacts
 
 SAFETENSORS = (".safetensors", ".sft")
@@ -17,6 +19,11 @@ PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 def probe(path: Path) -> ModelFacts:
     """What the file, or the folder in diffusers layout, holds. Raises `CheckpointError` if that
     cannot be told because it is damaged, no model at all, or cannot be read."""
+    facts = _probed(path)
+    return replace(facts, problem=as_text(facts.problem)) if facts.problem else facts
+
+
+def _probed(path: Path) -> ModelFacts:
     if path.is_dir():
         return probe_folder(path)
     if path.suffix.lower() in PICKLES:

@@ -12,6 +12,7 @@ from studio.catalog.keys import family_of_text_width
 from studio.catalog.probe_header import TASK_OF_CHANNELS
 from studio.domain.errors import CheckpointError
 from studio.domain.family import SDXL, SDXL_REFINER, ModelFamily
+from studio.domain.files import read_file
 from studio.domain.refs import ModelFacts
 
 INDEX = "model_index.json"
@@ -108,12 +109,11 @@ def _weights(path: Path, part: str) -> list[Path]:
 def read_config(path: Path) -> dict[str, Any]:
     """A JSON object. Raises `CheckpointError`."""
     try:
-        with open(path, "rb") as file:
-            text = file.read(_MAX_CONFIG_BYTES + 1)
+        text = read_file(path, _MAX_CONFIG_BYTES)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from None
     try:
-        found = pydantic_core.from_json(text[:_MAX_CONFIG_BYTES])
+        found = pydantic_core.from_json(text)
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}.") from None
     if not isinstance(found, dict):

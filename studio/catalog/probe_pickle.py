@@ -6,6 +6,7 @@ text: PyTorch writes them before the weights, in the zip layout and in the one b
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from studio.catalog.header import foreign_kind
 from studio.catalog.keys import Keys, family_by_names, kind_of
 from studio.catalog.probe_header import MAX_EMBEDDING_BYTES, examined
 from studio.domain.errors import CheckpointError
+from studio.domain.files import open_file
 from studio.domain.refs import ModelFacts
 
 _SEARCHED_BYTES = 2 * 2**20
@@ -46,8 +48,8 @@ def probe_pickle(path: Path) -> ModelFacts:
     """What the pickle `path` holds. Raises `CheckpointError` if it is no pickle of PyTorch's, or
     cannot be read."""
     try:
-        size = path.stat().st_size
-        with open(path, "rb") as file:
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
             begin = file.read(_SEARCHED_BYTES)
     except OSError as error:
         cause = error.strerror or error

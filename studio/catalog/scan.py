@@ -10,6 +10,7 @@ from pathlib import Path
 
 from studio.catalog.probe import PICKLES, SAFETENSORS
 from studio.catalog.probe_folder import INDEX
+from studio.domain.files import as_text
 from studio.domain.refs import ModelFile
 
 MAX_DEPTH = 12
@@ -58,7 +59,7 @@ def _walk(folder: Path, root: Path, depth: int, result: Scan, seen: set[tuple[in
         result.folders[folder] = 0
         return
     except OSError as error:
-        result.failed[folder] = f"{folder.name} cannot be opened: {error.strerror}."
+        result.failed[folder] = as_text(f"{folder.name} cannot be opened: {error.strerror}.")
         return
     if any(entry.name == INDEX for entry in entries):
         result.found.append(ModelFile(folder, *measure(folder), root, is_folder=True))
@@ -90,10 +91,10 @@ def _add_file(
         status = os.stat(entry.path)
     except FileNotFoundError:
         if entry.is_symlink():
-            result.failed[path] = f"{path.name} is a link to a file that is not there."
+            result.failed[path] = as_text(f"{path.name} is a link to a file that is not there.")
         return
     except OSError as error:
-        result.failed[path] = f"{path.name} cannot be looked at: {error.strerror}."
+        result.failed[path] = as_text(f"{path.name} cannot be looked at: {error.strerror}.")
         return
     identity = (status.st_dev, status.st_ino)
     if stat.S_ISREG(status.st_mode) and identity not in seen:

@@ -10,6 +10,7 @@ from typing import Any
 
 from studio.cli.progress import ProgressBar
 from studio.domain.errors import CheckpointError
+from studio.domain.files import as_text
 from studio.domain.refs import KINDS
 
 
@@ -59,7 +60,7 @@ def download(options: argparse.Namespace, folder: Path) -> int:
             sha256=options.sha256,
             pickles=options.allow_pickle,
         )
-    print(path)
+    print(as_text(path))
     try:
         found = probe(path)
     except CheckpointError as error:

@@ -23,6 +23,7 @@ from studio.domain.errors import (
     UnknownCheckpoint,
     UnknownModel,
 )
+from studio.domain.files import as_text
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job
 from studio.settings import Settings
@@ -152,7 +153,7 @@ def _print_results(
 ) -> None:
     """The pictures' paths, or all about them; for a folder also which are of which picture."""
     pictures = [picture for _, final in results for picture in final.pictures]
-    paths = [str(picture.path) for picture in pictures]
+    paths = [as_text(picture.path) for picture in pictures]
     if not as_json:
         print("\n".join(paths))
         return
@@ -164,6 +165,10 @@ def _print_results(
         "warnings": [picture.warnings for picture in pictures],
     }
     if any(task.source for task, _ in (*results, *failed)):
-        told["sources"] = [task.source for task, final in results for _ in final.pictures]
-        told["failed"] = [{"source": task.source, "message": str(e)} for task, e in failed]
+        told["sources"] = [
+            task.source and as_text(task.source) for task, final in results for _ in final.pictures
+        ]
+        told["failed"] = [
+            {"source": as_text(task.source), "message": str(error)} for task, error in failed
+        ]
     print(json.dumps(told))

@@ -18,6 +18,7 @@ from studio.catalog.places import add, subfolder
 from studio.catalog.probe import SAFETENSORS, probe
 from studio.cli.progress import ProgressBar
 from studio.domain.errors import CheckpointError, InvalidRequest, UnknownModel
+from studio.domain.files import as_text
 from studio.domain.refs import KINDS, ModelRef
 from studio.settings import Settings, assets_dir
 
@@ -112,7 +113,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
     left_out = {**catalog.broken, **catalog.pending}
     if options.json:
         models = [_as_json(ref) | {"sha256": catalog.sha256(ref)} for ref in refs]
-        broken = [{"path": _text(path), "reason": why} for path, why in left_out.items()]
+        broken = [{"path": as_text(path), "reason": why} for path, why in left_out.items()]
         print(json.dumps({"models": models, "broken": broken}))
         return 0
     rows = [("kind", "name", "family", "for", "dtype", "size", "hash")]
@@ -130,7 +131,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
     ]
     _print_table(rows)
     for path, why in left_out.items():
-        print(f"studio: left out {_text(path)}: {why}", file=sys.stderr)
+        print(f"studio: left out {as_text(path)}: {why}", file=sys.stderr)
     return 0
 
 
@@ -174,7 +175,7 @@ def _add(options: argparse.Namespace, settings: Settings) -> int:
             bar.show_bytes(source.name, done, total, rate)
 
         path = add(source, subfolder(base, told.kind), options.link, copied)
-    print(_text(path))
+    print(as_text(path))
     return 0
 
 
@@ -187,7 +188,7 @@ def _remove(options: argparse.Namespace, settings: Settings) -> int:
     if len(found) > 1:
         kinds = " and ".join(ref.kind for ref in found)
         raise InvalidRequest(f"{options.name} is the name of a {kinds}. Say which with --kind.")
-    print(_text(catalog.delete(found[0])))
+    print(as_text(catalog.delete(found[0])))
     return 0
 
 
@@ -207,18 +208,13 @@ def _as_json(ref: ModelRef) -> dict[str, Any]:
     facts = {k: v for k, v in vars(ref.facts).items() if k not in ("tensors", "problem")}
     return facts | {
         "name": ref.name,
-        "path": _text(ref.path),
+        "path": as_text(ref.path),
         "family": ref.family and ref.family.name,
         "prediction_type": ref.prediction_type,
         "zero_snr": ref.zero_snr,
         "size_bytes": ref.file.size_bytes,
         "modified_ns": ref.file.modified_ns,
     }
-
-
-def _text(path: Path) -> str:
-    """Printable, whatever bytes the name is made of."""
-    return str(path).encode("utf-8", "replace").decode("utf-8")
 
 
 def _purpose(ref: ModelRef) -> str:

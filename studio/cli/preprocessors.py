@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.app import preprocessors_of
 from studio.cli.progress import ProgressBar
+from studio.domain.files import as_text
 from studio.domain.preprocessors import PREPROCESSORS, find
 from studio.settings import Settings
 
@@ -95,5 +96,5 @@ def _download(preprocessors: Preprocessors, name: str) -> int:
             lambda now: bar.show_bytes(now.name, now.done_bytes, now.total_bytes, now.rate_bytes_s),
         )
     for path in preprocessors.available(name).found:
-        print(path)
+        print(as_text(path))
     return 0

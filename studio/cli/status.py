@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from studio.domain.errors import InvalidRequest, StudioError
+from studio.domain.files import as_text
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -16,4 +17,4 @@ def status_of(error: StudioError) -> int:
 
 def complain(error: StudioError, about: str = "") -> None:
     """One line on stderr; `about` says which of several things went wrong."""
-    print(f"studio: {about}{' '.join(str(error).split())}", file=sys.stderr)
+    print(as_text(f"studio: {about}{' '.join(str(error).split())}"), file=sys.stderr)

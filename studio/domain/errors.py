@@ -24,6 +24,8 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from studio.domain.files import as_text
+
 
 class StudioError(Exception):
     """Base of all errors with a message for people.
@@ -36,7 +38,7 @@ class StudioError(Exception):
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
-        self.message = message
+        self.message = as_text(message)
         self.field = field
 
     def __str__(self) -> str:

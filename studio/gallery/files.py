@@ -24,6 +24,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Picture
+from studio.domain.files import as_text
 from studio.domain.request import GenerationRequest
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ def _warning(folder: Path, error: OSError) -> str:
     step = "Choose another folder with --data-dir, or make this one writable."
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         step = "Free some disk space."
-    return (
+    return as_text(
         f"The picture could not be saved in {folder}: {cause}. {step} "
         "Download this one now: it is kept in memory only."
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TypeVar
 
 from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, NotFound, about, shorten
+from studio.domain.files import read_file
 from studio.domain.geometry import Size
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Frozen, Inpaint, Task
@@ -164,14 +164,7 @@ def _file(name: str) -> bytes:
     """The content of a regular file. Raises `InvalidRequest`."""
     path = Path(name).expanduser()
     try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):
-            raise InvalidRequest("this is not a file. Name a picture's file.")
-        if about.st_size > MAX_FILE_BYTES:
-            raise InvalidRequest(
-                f"the file has more than {MAX_FILE_BYTES // 2**20} MB. Give a smaller one."
-            )
-        return path.read_bytes()
+        return read_file(path, MAX_FILE_BYTES)
     except (OSError, ValueError, RuntimeError) as error:
         cause = getattr(error, "strerror", None) or error
         raise InvalidRequest(f"the file cannot be read: {cause}.") from None

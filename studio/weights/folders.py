@@ -9,11 +9,15 @@ from typing import Any
 import torch
 
 from studio.domain.errors import CheckpointError
+from studio.domain.files import read_file
 from studio.domain.refs import ModelRef
 from studio.weights import modules, tokenizers
 from studio.weights.layouts import vae
 from studio.weights.sources import Origin, PartSource, Source
 from studio.weights.tensor_files import TensorFile, open_tensors
+
+_MAX_JSON_BYTES = 16 * 2**20
+"""The index of a checkpoint with thousands of weights has less than one."""
 
 
 def open_folder(ref: ModelRef, dtype: torch.dtype) -> Source:
@@ -44,7 +48,7 @@ def open_part(folder: Path, part: str, dtype: torch.dtype) -> PartSource:
 def config(folder: Path, part: str) -> dict[str, Any]:
     """What stands in its config.json. Raises `CheckpointError`, which calls it a `part`."""
     try:
-        found = json.loads((folder / "config.json").read_text("utf-8"))
+        found = json.loads(read_file(folder / "config.json", _MAX_JSON_BYTES))
     except OSError as error:
         raise CheckpointError(f"its {part} cannot be loaded ({error})") from None
     except ValueError as error:
@@ -85,7 +89,7 @@ def _weight_files(folder: Path, part: str, dtype: torch.dtype) -> list[TensorFil
 
 def _shards(index: Path, part: str) -> list[Path]:
     try:
-        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        names = set(json.loads(read_file(index, _MAX_JSON_BYTES))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"its {part} cannot be loaded ({index.name}: {error})") from None
     if not all(isinstance(name, str) and Path(name).name == name for name in names):

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from studio.domain.files import read_file
 from studio.domain.refs import ModelRef
 from studio.weights.configs import Shapes
 from studio.weights.single_files import derived, part_of, shapes_of
@@ -17,6 +18,7 @@ from studio.weights.sources import PartSource
 from studio.weights.tensor_files import open_tensors
 
 PART = "image_encoder"
+_MAX_CONFIG_BYTES = 4 * 2**20
 _HEADS = {768: 12}
 _MOST_HEADS = 16
 """Of all the published ones that are wider."""
@@ -55,7 +57,7 @@ def _config(shapes: Shapes) -> dict[str, Any]:
 def _told_beside(path: Path, width: int) -> dict[str, Any]:
     """What no shape shows, from the configuration at `path` if there is one for such a width."""
     try:
-        told = json.loads(path.read_text("utf-8"))
+        told = json.loads(read_file(path, _MAX_CONFIG_BYTES))
         told = told.get("vision_config", told)
     except (OSError, ValueError, AttributeError):
         return {}

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import ModelFamily
+from studio.domain.files import read_text
 from studio.domain.refs import ModelRef
 from studio.weights.adapters import Delta, Scaled, fits
 from studio.weights.lora_keys import Key, Names, split
@@ -174,9 +175,7 @@ def _alphas(ref: ModelRef, file: TensorFile) -> Alphas:
 
 def _read_settings(ref: ModelRef, path: Path) -> str:
     try:
-        if path.stat().st_size > _MAX_SETTINGS_BYTES:
-            raise CheckpointError(f"LoRA {ref.name}: {path.name} beside it is far too large.")
-        return path.read_text("utf-8")
+        return read_text(path, _MAX_SETTINGS_BYTES)
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"LoRA {ref.name}: {path.name} beside it cannot be read ({error})."

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from studio.domain.errors import CheckpointError
+from studio.domain.files import open_file
 
 SUFFIXES = (".ckpt", ".pt", ".pth", ".bin")
 
@@ -52,7 +53,7 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
 
 def _load(path: Path):
     """Mapped where the file is of the zip kind; the older kind can only be read as a whole."""
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         is_zip = file.read(4) == b"PK\x03\x04"
     return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
 

@@ -14,6 +14,7 @@ import torch
 
 from studio.catalog.header import TORCH_NAMES, Header, TensorInfo, read_header
 from studio.domain.errors import CheckpointError
+from studio.domain.files import open_file
 from studio.weights.pickles import SUFFIXES as PICKLES
 from studio.weights.pickles import read_pickle
 
@@ -80,7 +81,7 @@ class SafetensorsFile:
         # One piece of memory for all groups: touching fresh memory costs as much as reading.
         space = torch.empty(max(map(_length, groups), default=0), dtype=torch.uint8)
         try:
-            with open(self.path, "rb", buffering=0) as file:
+            with open_file(self.path, buffering=0) as file:
                 for group in groups:
                     tensors = self._read_group(file, group, space)
                     yield (

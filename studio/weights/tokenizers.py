@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +15,10 @@ from transformers import CLIPTokenizer
 
 from studio.domain.errors import CheckpointError
 from studio.domain.family import END_OF_TEXT
+from studio.domain.files import read_file
 
 START_OF_TEXT = "<|startoftext|>"
+_MAX_FILE_BYTES = 64 * 2**20
 _MERGES = 49152 - 256 - 2
 _PLAIN_BYTES = (*range(33, 127), *range(161, 173), *range(174, 256))
 """Bytes that stand for themselves in a vocabulary of bytes; the others are lifted above 255."""
@@ -28,7 +31,7 @@ def from_folder(folder: Path) -> Any:
         files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".txt"))
         digest = hashlib.sha256()
         for path in files:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+            digest.update(os.fsencode(path.name) + b"\0" + read_file(path, _MAX_FILE_BYTES))
         return _from_folder(digest.hexdigest(), folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         first = (str(error) or type(error).__name__).splitlines()[0][:200]

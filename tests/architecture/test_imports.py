@@ -91,7 +91,7 @@ ARROWS = {
         "ui",
         "version",
     },
-    "server": {"app", "settings", "version"},
+    "server": {"app", "domain", "settings", "version"},
     "cli": {
         "app",
         "catalog",

@@ -142,5 +142,5 @@ def test_a_header_bomb_is_refused_unread(tmp_path):
 def test_what_cannot_be_read_says_why(tmp_path):
     with pytest.raises(CheckpointError, match="No such file"):
         read_header(tmp_path / "missing.safetensors")
-    with pytest.raises(CheckpointError, match="directory"):
+    with pytest.raises(CheckpointError, match="no regular file"):
         read_header(tmp_path)
