@@ -7,13 +7,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from studio.domain.errors import InvalidRequest, shorten
+from studio.domain.errors import InvalidRequest, bounded, shorten
 from studio.domain.preprocessor_spec import UNION_PLACES
 from studio.domain.preprocessors import find
 from studio.domain.tasks import Frozen, Source
 
 MAX_UNITS = 8
 """More than anybody uses, few enough that a slip of a script is caught."""
+_MOST_SETTINGS = 32
+_MOST_CHARACTERS = 20_000
+"""Of a unit written as text."""
+
+_Name = Annotated[str, Field(max_length=100)]
 
 ControlMode = Literal["balanced", "prompt", "control"]
 ControlResizeMode = Literal["just_resize", "crop_and_resize", "resize_and_fill"]
@@ -40,13 +45,14 @@ class ControlInput(Frozen):
         title="Control image",
         description="What the map is made from. Empty: the picture that the task begins with.",
     )
-    preprocessor: str = Field(
+    preprocessor: _Name = Field(
         "none",
         title="Preprocessor",
         description="Makes the map. None takes the image as it is: a map already.",
     )
-    settings: dict[str, float] = Field(
+    settings: dict[_Name, float] = Field(
         default_factory=dict,
+        max_length=_MOST_SETTINGS,
         title="Preprocessor settings",
         description="By name, such as low_threshold; what is left out is the preprocessor's own.",
     )
@@ -56,7 +62,7 @@ class ControlInput(Frozen):
         description="Of the short side, in pixels. Empty: pixel perfect.",
         json_schema_extra={"step": 8},
     )
-    union_type: str | None = Field(
+    union_type: _Name | None = Field(
         None,
         title="Map shows",
         description="For a ControlNet-Union, which reads several types of map. Empty: what the "
@@ -113,7 +119,7 @@ class ControlInput(Frozen):
             return value
         fields: dict[str, Any] = {}
         settings: dict[str, str] = {}
-        for part in re.split(r",(?=\s*\w+\s*=)", value):
+        for part in re.split(r",(?=\s*\w+\s*=)", bounded(value, _MOST_CHARACTERS)):
             name, sign, text = part.partition("=")
             name = name.strip()
             if not sign or not name or name in fields or name in settings:

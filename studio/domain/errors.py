@@ -164,10 +164,18 @@ _REASONS = {
     "string_too_long": "too long, at most {max_length} characters are allowed.",
     "value_error": "{error}",
     "missing": "is missing.",
-    "too_long": "{actual_length} are too many, at most {max_length} are allowed.",
-    "union_tag_invalid": "{tag!r} is unknown. Choose one of: {expected_tags}.",
+    "too_long": "too many, at most {max_length} are allowed.",
+    "union_tag_invalid": "{tag} is unknown. Choose one of: {expected_tags}.",
     "union_tag_not_found": 'say which with "kind".',
 }
+
+
+def bounded(text: str, most: int) -> str:
+    """`text` itself. Raises ValueError where it has more than `most` characters: what is taken
+    apart character by character is measured first."""
+    if len(text) > most:
+        raise ValueError(f"too long, at most {most} characters are allowed.")
+    return text
 
 
 def _field(item: dict, tags: Container[str]) -> str:
@@ -177,7 +185,10 @@ def _field(item: dict, tags: Container[str]) -> str:
 
 def _reason(item: dict, field: str, allowed: Callable[[str], str]) -> str:
     if item["type"] in _REASONS:
-        return _REASONS[item["type"]].format(**item.get("ctx", {}))
+        context = item.get("ctx", {})
+        if "tag" in context:
+            context = context | {"tag": shorten(context["tag"])}
+        return _REASONS[item["type"]].format(**context)
     value = shorten(item.get("input"))
     limits = allowed(field)
     if limits:
@@ -187,5 +198,5 @@ def _reason(item: dict, field: str, allowed: Callable[[str], str]) -> str:
 
 def shorten(value: object, limit: int = 40) -> str:
     """`value` as Python writes it, cut to `limit` characters: messages quote what callers sent."""
-    text = repr(value)
+    text = repr(value[: limit + 1] if isinstance(value, str | bytes) else value)
     return text if len(text) <= limit else text[: limit - 1] + "…"

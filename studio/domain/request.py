@@ -13,7 +13,14 @@ from functools import cache
 from typing import Annotated, Any
 
 from annotated_types import Gt
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from studio.domain import geometry, lora_text
 from studio.domain.control import MAX_UNITS, ControlInput
@@ -24,6 +31,9 @@ from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
 
 MAX_SEED = 2**53 - 1
 """The largest whole number that JSON in a browser carries exactly."""
+_MOST_LORAS = 32
+_NAME_CHARACTERS = 100
+"""Of a name that one of our own tables must know."""
 
 
 _MOST_TEXT = 2200
@@ -64,7 +74,7 @@ class LoraInput(Frozen):
 
 def _is_number(text: str) -> bool:
     return (
-        re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", text, re.IGNORECASE) is not None
+        re.fullmatch(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?\s*", text, re.IGNORECASE) is not None
     )
 
 
@@ -97,11 +107,13 @@ class GenerationRequest(Frozen):
     )
     scheduler: str = Field(
         "DPM++ 2M",
+        max_length=_NAME_CHARACTERS,
         title="Sampler",
         description="The method that turns noise into a picture, step by step.",
     )
     noise_schedule: str = Field(
         "automatic",
+        max_length=_NAME_CHARACTERS,
         title="Schedule type",
         description="How the noise is spread over the steps. Automatic suits the sampler.",
     )
@@ -233,9 +245,19 @@ class GenerationRequest(Frozen):
         names = ("scheduler", "noise_schedule")
         given = data if isinstance(data, dict) else {}
         asked = [given.get(name, cls.model_fields[name].default) for name in names]
-        if given.keys().isdisjoint(names) or not all(isinstance(name, str) for name in asked):
+        known = all(isinstance(name, str) and len(name) <= _NAME_CHARACTERS for name in asked)
+        if given.keys().isdisjoint(names) or not known:
             return data
         return {**given, **dict(zip(names, resolve(*asked), strict=True))}
+
+    @field_validator("loras", "controls", mode="before")
+    @classmethod
+    def _are_few(cls, value: Any, info: ValidationInfo) -> Any:
+        """Counted before any of them is looked into."""
+        most = MAX_UNITS if info.field_name == "controls" else _MOST_LORAS
+        if isinstance(value, list | tuple) and len(value) > most:
+            raise ValueError(f"{len(value)} are too many, at most {most} are allowed.")
+        return value
 
     @field_validator("scheduler")
     @classmethod

@@ -14,7 +14,7 @@ the picture is repainted.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -24,10 +24,24 @@ MAX_EXTENSION = 4096
 """Pixels that an outpaint may add on one side."""
 
 
+_MOST_FIELDS = 64
+"""More than any record here has, few enough to name all that are unknown."""
+
+
 class Frozen(BaseModel):
     """Never changes, and refuses unknown fields by name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_fields(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) > _MOST_FIELDS:
+            raise ValueError(
+                f"{len(value)} fields are more than there are. The first is "
+                f"{shorten(next(iter(value)))}; send only those that /docs names."
+            )
+        return value
 
 
 Source = Annotated[str, Field(min_length=1, max_length=96_000_000)]
