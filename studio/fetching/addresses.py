@@ -64,7 +64,7 @@ def route(url: httpx.URL, guarded: bool, trusted: str | None = None) -> Route:
             f"The name {url.host} is not known. Is it spelt rightly, and is this machine online?"
         ) from None
     for address in found:
-        if not _is_public(address):
+        if not is_public(address):
             raise InvalidRequest(
                 f"{url.host} is in a private network ({address}), from which the server does not "
                 "fetch. Use 'studio models download' on its command line instead."
@@ -100,16 +100,67 @@ def _look_up(url: httpx.URL) -> list[str]:
     return [str(address[0]).partition("%")[0] for *_, address in found]
 
 
-def _is_public(text: str) -> bool:
+def is_public(text: str) -> bool:
+    """Whether a numeric address is one of the public internet, where anybody may be asked.
+
+    By our own list and not by `ipaddress.is_global`, which differs from one Python to the next.
+    """
     address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return _is_public(str(inner))
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _NOT_PUBLIC_4)
+    if address.ipv4_mapped is not None:
+        return is_public(str(address.ipv4_mapped))
+    if address in _NAT64:
+        return is_public(str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)))
+    if address in _SIX_TO_FOUR:
+        return is_public(str(address.sixtofour))
+    return address in _UNICAST_6 and not any(address in network for network in _NOT_PUBLIC_6)
 
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""IPv6 addresses that stand for IPv4 ones, private ones included."""
+_NOT_PUBLIC_4 = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            "0.0.0.0/8",  # this network
+            "10.0.0.0/8",  # private
+            "100.64.0.0/10",  # shared by a provider's customers
+            "127.0.0.0/8",  # this machine
+            "169.254.0.0/16",  # this link, where clouds keep their metadata
+            "172.16.0.0/12",  # private
+            "192.0.0.0/24",  # IETF protocol assignments, metadata of some clouds
+            "192.0.2.0/24",  # documentation
+            "192.31.196.0/24",  # AS112
+            "192.52.193.0/24",  # AMT
+            "192.88.99.0/24",  # relays of 6to4
+            "192.168.0.0/16",  # private
+            "192.175.48.0/24",  # AS112
+            "198.18.0.0/15",  # benchmarking
+            "198.51.100.0/24",  # documentation
+            "203.0.113.0/24",  # documentation
+            "224.0.0.0/4",  # multicast
+            "240.0.0.0/4",  # reserved, broadcast
+        ),
+    )
+)
+"""IANA's registry of special-purpose IPv4 addresses, and multicast."""
+
+_UNICAST_6 = ipaddress.IPv6Network("2000::/3")
+"""What IANA has given out for global unicast. Beyond it lie this machine (::1), IPv4-compatible
+addresses (::a.b.c.d), 64:ff9b:1::/48, 100::/64, 5f00::/16, fc00::/7, fe80::/10, multicast."""
+
+_NOT_PUBLIC_6 = tuple(
+    map(
+        ipaddress.IPv6Network,
+        (
+            "2001::/23",  # IETF protocol assignments; Teredo, which holds IPv4 addresses
+            "2001:db8::/32",  # documentation
+            "2620:4f:8000::/48",  # AS112
+            "3fff::/20",  # documentation
+        ),
+    )
+)
+"""IANA's registry of special-purpose IPv6 addresses, as far as it lies in `_UNICAST_6`."""
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Stands for the IPv4 address in its last 32 bits, wherever a network has no IPv4 of its own."""
+_SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
