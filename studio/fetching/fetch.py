@@ -27,7 +27,11 @@ from studio.fetching.addresses import origin, route
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 """File types that may hold programs."""
 MOST_REDIRECTS = 10
+MOST_BYTES = 200 * 10**9
+"""Of one file: many times the largest model that can be used here."""
 _RESERVE_BYTES = 64 * 2**20
+_CHECK_BYTES = 16 * 2**20
+"""So often is the disk looked at while a file comes."""
 _TIMEOUT = httpx.Timeout(30, connect=15)
 _REPORT_S = 0.1
 _RATE_S = 3.0
@@ -59,6 +63,7 @@ class Rules:
     guarded   public addresses only, as in `addresses.route`; `trusted` is an origin besides
     token     sent to `trusted` and nowhere else
     pickles   files that may hold programs are allowed
+    most_bytes  that a file may have
     """
 
     report: Callable[[Progress], None] = lambda _: None
@@ -66,6 +71,7 @@ class Rules:
     trusted: str | None = None
     token: str | None = None
     pickles: bool = False
+    most_bytes: int = MOST_BYTES
 
 
 @dataclass
@@ -195,7 +201,7 @@ def _attempt(url: str, part: _Part, rules: Rules, name: str | None, sha256: str 
         part.name = safe_name(name or _name(response, url))
         target = part.path.parent / part.name
         _refuse_content(response, part.name, rules)
-        total = _prepare(response, part, target)
+        total = _prepare(response, part, target, rules)
         expected = (sha256 or said.get("sha256") or "").lower()
         if _is_there(target, expected):
             part.remove()
@@ -207,7 +213,7 @@ def _attempt(url: str, part: _Part, rules: Rules, name: str | None, sha256: str 
     return target
 
 
-def _prepare(response: httpx.Response, part: _Part, target: Path) -> int | None:
+def _prepare(response: httpx.Response, part: _Part, target: Path, rules: Rules) -> int | None:
     """Go on or begin anew, as the server answers; the size of the whole file, if it says."""
     validator = _validator(response)
     goes_on = response.status_code == 206 and _start(response) == part.size_bytes
@@ -219,8 +225,11 @@ def _prepare(response: httpx.Response, part: _Part, target: Path) -> int | None:
         part.restart()
     part.validator = validator
     length = response.headers.get("content-length", "")
-    total = int(length) + part.size_bytes if length.isdecimal() else None
-    check_space(target.parent, (total or 0) - part.size_bytes)
+    total = None
+    if re.fullmatch(r"[0-9]{1,18}", length):
+        total = int(length) + part.size_bytes
+        _refuse_size(part.name, total, rules)
+    check_space(target.parent, total - part.size_bytes if total else 0)
     part.write_note()
     return total
 
@@ -229,11 +238,15 @@ def _receive(response: httpx.Response, part: _Part, total: int | None, rules: Ru
     begun_s = shown_s = time.monotonic()
     marks = [(begun_s, part.size_bytes)]
     with part.path.open("ab" if part.size_bytes else "wb") as file:
-        head = part.size_bytes == 0
+        head, checked_bytes = part.size_bytes == 0, part.size_bytes
         for chunk in response.iter_raw():
             if head and chunk:
                 _refuse_head(chunk, part.name)
                 head = False
+            if part.size_bytes - checked_bytes >= _CHECK_BYTES:
+                checked_bytes = part.size_bytes
+                file.flush()
+                _check_growth(part, total, rules)
             file.write(chunk)
             part.sha256.update(chunk)
             part.size_bytes += len(chunk)
@@ -246,6 +259,25 @@ def _receive(response: httpx.Response, part: _Part, total: int | None, rules: Ru
                 file.flush()
                 rules.report(Progress(part.name, part.size_bytes, total, rate))
     rules.report(Progress(part.name, part.size_bytes, total))
+
+
+def _check_growth(part: _Part, total: int | None, rules: Rules) -> None:
+    """While a file comes: a server need not say how long it is, and others fill the disk too."""
+    try:
+        _refuse_size(part.name, part.size_bytes, rules)
+        check_space(part.path.parent, 0 if total is None else total - part.size_bytes)
+    except DownloadError:
+        if total is None or part.size_bytes > rules.most_bytes:
+            part.remove()  # it was no model, or cannot be gone on with
+        raise
+
+
+def _refuse_size(name: str, size_bytes: int, rules: Rules) -> None:
+    if size_bytes > rules.most_bytes:
+        raise DownloadError(
+            f"{name} has more than {_gb(rules.most_bytes)}, which no model needs. Is the address "
+            "right?"
+        )
 
 
 def _check(part: _Part, total: int | None, expected: str) -> None:

@@ -18,7 +18,9 @@ class ModelServer(ThreadingHTTPServer):
     asked         every request's (path, headers)
     break_after   bytes of a body after which the connection is cut, once
     slow_s        pause after each 64 kB
+    given         how many of them have gone
     statuses      path prefix -> status to refuse with
+    endless       bytes given out at /endless, chunk after chunk, without saying how many
     """
 
     daemon_threads = True
@@ -30,6 +32,8 @@ class ModelServer(ThreadingHTTPServer):
         self.break_after: int | None = None
         self.slow_s = 0.0
         self.statuses: dict[str, int] = {}
+        self.endless = 0
+        self.given = 0
 
     @property
     def url(self) -> str:
@@ -71,6 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._body(path.removeprefix("/cdn/"))
         if path.startswith("/to/"):  # "/to/http://elsewhere/file"
             return self._answer(302, b"", {"Location": path.removeprefix("/to/")})
+        if path == "/endless":
+            return self._without_length()
         if path == "/page":
             return self._answer(200, b"<!doctype html><p>Log in", {"Content-Type": "text/html"})
         if path == "/named":
@@ -110,6 +116,21 @@ class _Handler(BaseHTTPRequestHandler):
             start = int(wanted[6:].rstrip("-"))
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         self._answer(206 if start else 200, data[start:], headers)
+
+    def _without_length(self) -> None:
+        """A safetensors file whose length is not said."""
+        self.send_response(200)
+        self.send_header("Content-Disposition", 'attachment; filename="endless.safetensors"')
+        self.end_headers()
+        chunk = (2).to_bytes(8, "little") + b"{}" + bytes(2**16 - 10)
+        try:
+            while self.server.given < self.server.endless:
+                self.wfile.write(chunk)
+                self.server.given += len(chunk)
+                chunk = bytes(2**16)
+        except OSError:  # the reader went away
+            pass
+        self.close_connection = True
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -153,6 +153,40 @@ def test_a_full_disk_is_said_before(server, tmp_path, monkeypatch):
     assert not (tmp_path / "one.safetensors").exists()
 
 
+def test_a_download_without_a_length_is_watched(server, tmp_path, monkeypatch):
+    """The disk fills up while it comes: it ends there and then, and leaves nothing."""
+    server.endless, free = 2**30, 100 * 2**20
+    usage = fetch.shutil.disk_usage(tmp_path)
+
+    def as_it_comes(folder):
+        taken = sum(path.stat().st_size for path in tmp_path.iterdir())
+        return usage._replace(free=free - taken)
+
+    monkeypatch.setattr(fetch.shutil, "disk_usage", as_it_comes)
+    with pytest.raises(DownloadError, match="are free in"):
+        hub.download(f"{server.url}/endless", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert server.given < 100 * 2**20
+
+
+def test_no_file_is_larger_than_allowed(server, tmp_path):
+    server.endless = 2**30
+    rules = fetch.Rules(guarded=False, most_bytes=30 * 2**20)
+    with pytest.raises(DownloadError, match="which no model needs"):
+        fetch.fetch(f"{server.url}/endless", tmp_path, rules)
+    assert server.given < 100 * 2**20
+    rules = fetch.Rules(guarded=False, most_bytes=10_000)
+    with pytest.raises(DownloadError, match="which no model needs"):  # it says so itself
+        fetch.fetch(f"{server.url}/cdn/o/n/one.safetensors", tmp_path, rules)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_a_length_comes_whole(server, tmp_path):
+    server.endless = 20 * 2**20
+    path = hub.download(f"{server.url}/endless", tmp_path)
+    assert path.stat().st_size == server.given and leftovers(tmp_path) == []
+
+
 def test_a_served_name_cannot_leave_the_folder(server, tmp_path):
     path = hub.download(f"{server.url}/named?token=secret", tmp_path)
     assert path == tmp_path / "e vil_.safetensors"
