@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import logging
 import os
 import socket
@@ -10,11 +11,13 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from pathlib import Path
 
 import uvicorn
 
 from studio.app import Studio, create_app
 from studio.domain.files import as_text
+from studio.domain.locks import FileLock
 from studio.settings import InvalidSettings, Settings
 from studio.version import __version__
 
@@ -27,15 +30,25 @@ _FAREWELL_S = 1
 def serve(settings: Settings) -> None:
     """Serve until interrupted. The page answers first; the model loads behind it.
 
-    Raises `InvalidSettings` if the address cannot be used, `KeyboardInterrupt` at Ctrl-C.
+    Raises `InvalidSettings` if the address cannot be used, would let everybody in without a login,
+    or another studio serves the same data folder; `KeyboardInterrupt` at Ctrl-C.
     """
-    needs_login = bool(settings.logins())
-    listener = _listener(settings.bind_host, settings.port)
-    url = _url(settings.bind_host, listener.getsockname()[1])
+    lock = _only_one(settings.data_dir)
+    try:
+        listener = _listener(settings.bind_host, settings.port)
+        _refuse_everybody(settings, listener)
+        url = _url(settings.bind_host, listener.getsockname()[1])
+        if lock:
+            lock.write(url)
+        _serve(settings, listener, url)
+    finally:
+        if lock:
+            lock.release()
+
+
+def _serve(settings: Settings, listener: socket.socket, url: str) -> None:
     studio = Studio(settings, load_later=True)
     _log_start(studio, url)
-    if settings.listen and not needs_login:
-        log.warning("Everybody on this network can use the studio. Give it a login with --auth.")
     try:
         app = create_app(studio)
 
@@ -56,6 +69,47 @@ def serve(settings: Settings) -> None:
     finally:
         if not studio.close(timeout_s=1) and isinstance(sys.exc_info()[1], KeyboardInterrupt):
             os._exit(130)  # a load under way cannot be stopped otherwise
+
+
+def _only_one(data_dir: Path) -> FileLock | None:
+    """The lock of the data folder; None where there can be none. Two studios would each replace
+    what the other has written there."""
+    lock = FileLock(data_dir / "studio.lock")
+    try:
+        is_ours = lock.try_take()
+    except OSError as error:
+        cause = error.strerror or error
+        log.warning("%s cannot be locked (%s): run one studio with it.", as_text(data_dir), cause)
+        return None
+    if not is_ours:
+        where = lock.read()
+        raise InvalidSettings(
+            f"A studio runs with the data folder {data_dir} already"
+            f"{f', at {where}' if where else ''}. Use that one, stop it, or choose another folder "
+            "with --data-dir."
+        )
+    return lock
+
+
+def _refuse_everybody(settings: Settings, listener: socket.socket) -> None:
+    """By the address that was bound, whatever name it goes by. Raises `InvalidSettings`."""
+    address = listener.getsockname()[0]
+    if settings.logins() or _is_own(address):
+        return
+    if not settings.no_auth:
+        listener.close()
+        raise InvalidSettings(
+            f"Everybody who reaches {address} could use the studio without a login. Give it one "
+            "with --auth user:password, or say --no-auth if that is what you want."
+        )
+    log.warning("Everybody who reaches %s can use the studio: it asks for no login.", address)
+
+
+def _is_own(address: str) -> bool:
+    """Does `address` lead from this machine to itself alone?"""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
 
 
 class _Server(uvicorn.Server):

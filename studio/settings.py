@@ -42,6 +42,9 @@ class Settings(BaseModel):
     listen: bool = Field(
         False, description="Listen on all interfaces: everybody on the network can reach the page."
     )
+    no_auth: bool = Field(
+        False, description="Let everybody in without a login who can reach the address."
+    )
     allow_host: tuple[str, ...] = Field(
         (), description="Host name under which a proxy serves the studio. Repeatable."
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 from studio.catalog.probe_folder import WITH_WEIGHTS
 from studio.catalog.store import read_json, try_write_json
 from studio.domain.files import open_file
+from studio.domain.locks import alone_with
 from studio.domain.refs import ModelFile, ModelRef
 
 VERSION = 1
@@ -48,7 +49,7 @@ class Hashes:
     def save(self) -> None:
         """Write the file, with what other processes have written meanwhile."""
         if self._file:
-            with self._lock:
+            with self._lock, alone_with(self._file):
                 self._known = self._read() | self._known
                 known = {path: entry for path, entry in self._known.items() if os.path.exists(path)}
                 try_write_json(self._file, VERSION, {"files": known})

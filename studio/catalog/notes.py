@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from pydantic import ValidationError
 
 from studio.catalog.store import read_json, write_json
 from studio.domain.errors import SaveError, refused
+from studio.domain.locks import alone_with
 from studio.domain.notes import NO_NOTES, Notes
 from studio.domain.refs import ModelRef
 
@@ -23,8 +26,7 @@ class NoteBook:
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._lock = threading.Lock()
-        found = read_json(file, VERSION).get("models") if file else None
-        self._records: dict[str, dict[str, Any]] = found if isinstance(found, dict) else {}
+        self._records: dict[str, dict[str, Any]] = self._read()
 
     def get(self, path: Path, sha256: str | None) -> Notes:
         """Those of the file at `path`, else of the one that had this content."""
@@ -37,7 +39,7 @@ class NoteBook:
     def set(self, ref: ModelRef, sha256: str | None, changes: dict[str, Any]) -> Notes:
         """Change some fields; None takes one back. Raises `InvalidRequest` for values that cannot
         be, `SaveError` if they cannot be written (the old ones stay)."""
-        with self._lock:
+        with self._changing():
             before = self.get(ref.path, sha256)
             values = before.model_dump() | changes
             try:
@@ -54,10 +56,22 @@ class NoteBook:
 
     def learn(self, path: Path, sha256: str) -> None:
         """The hash of a file is known now: its notes will follow it to another name."""
-        with self._lock:
+        with self._changing():
             record = self._records.get(str(path))
             if record and record.get("sha256") != sha256:
                 self._write(self._records | {str(path): record | {"sha256": sha256}})
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Nobody else writes meanwhile, no other process either, whose changes are read first."""
+        with self._lock, alone_with(self._file):
+            if self._file and self._file.is_file():
+                self._records = self._read()
+            yield
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        found = read_json(self._file, VERSION).get("models") if self._file else None
+        return found if isinstance(found, dict) else {}
 
     def _by_hash(self, sha256: str | None) -> dict[str, Any] | None:
         if sha256 is None:

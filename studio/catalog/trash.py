@@ -18,6 +18,7 @@ from typing import Any
 
 from studio.catalog.store import read_json, write_json
 from studio.domain.errors import InvalidRequest, NotFound, SaveError
+from studio.domain.locks import alone_with
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Trash:
         """
         path = Path(os.path.abspath(path))
         id = secrets.token_hex(8)
-        with self._lock:
+        with self._lock, alone_with(self._file):
             there = self._moved(path, id)
             records = self._read()
             records[id] = {"from": str(path), "to": str(there), "deleted_s": time.time()}
@@ -59,7 +60,7 @@ class Trash:
     def restore(self, id: str) -> Path:
         """Move it back to where it was, and return that. Raises `NotFound`, `InvalidRequest` if
         there is something else by now, `SaveError` if it cannot be moved."""
-        with self._lock:
+        with self._lock, alone_with(self._file):
             record = self._record(id)
             there, path = Path(record["to"]), Path(record["from"])
             if os.path.lexists(path):
@@ -77,7 +78,7 @@ class Trash:
 
     def erase_old(self, days: float = KEPT_DAYS) -> None:
         """Erase for good what was deleted longer ago than this; never raises for the disk."""
-        with self._lock:
+        with self._lock, alone_with(self._file):
             for id, record in self._read().items():
                 if time.time() - record["deleted_s"] > days * 86_400:
                     there = Path(record["to"])

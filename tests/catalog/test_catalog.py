@@ -467,3 +467,15 @@ def test_what_was_deleted_long_ago_is_erased(folder, data_dir):
     assert trashed.exists()
     catalog.trash.erase_old(days=0)
     assert not trashed.parent.exists() and catalog.trash.ids() == {}
+
+
+def test_notes_of_two_studios_on_one_data_folder_are_all_kept(folder, data_dir):
+    for name in "abcde":
+        files.write(folder / f"{name}.safetensors", files.lora())
+    one, two = Catalog([folder], data_dir), Catalog([folder], data_dir)
+    for name, catalog in zip("abcde", (one, two, one, two, one), strict=True):
+        catalog.set_notes(catalog.find(name, "lora"), text=f"of {name}")
+    again = Catalog([folder], data_dir)
+    assert [again.find(name, "lora").notes.text for name in "abcde"] == [
+        f"of {name}" for name in "abcde"
+    ]

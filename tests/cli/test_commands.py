@@ -221,6 +221,32 @@ def test_serve_ends_on_ctrl_c_while_it_loads(process):
     assert took_s < PROMPTLY_S
 
 
+def test_one_data_folder_is_served_by_one_studio(process, cli, tmp_path):
+    running = process("--port", "0", "--no-browser")
+    [url] = re.findall(r"ready at (http://\S+)", read_until(running.stdout, b"\n"))
+    second = cli("--port", "0", "--no-browser")
+    assert second.returncode == 2
+    message = second.stderr.decode()
+    assert url in message and "--data-dir" in message and message.count("\n") == 1
+    running.kill()  # and nothing is left to be tidied up
+    running.communicate()
+    third = process("--port", "0", "--no-browser")
+    assert "ready" in read_until(third.stdout, b"\n")
+
+
+@pytest.mark.parametrize("flags", [("--listen",), ("--host", "0.0.0.0"), ("--host", "::")])
+def test_nobody_is_let_in_without_a_login_unawares(cli, process, flags):
+    refused = cli(*flags, "--port", "0", "--no-browser")
+    assert refused.returncode == 2
+    message = refused.stderr.decode()
+    assert "--auth" in message and "--no-auth" in message and message.count("\n") == 1
+    if flags == ("--listen",):
+        for more in (("--no-auth",), ("--auth", "anna:secret")):
+            running = process(*flags, *more, "--port", "0", "--no-browser")
+            assert "ready" in read_until(running.stdout, b"\n")
+            interrupt(running)
+
+
 def test_a_busy_port_is_explained(cli):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = cli("--port", str(taken.getsockname()[1]))
