@@ -46,12 +46,13 @@ TORCH_NAMES = {
 
 class TensorInfo(NamedTuple):
     """One tensor. `dtype` as in the file ("F16"); `start` and `end` in bytes from the file's
-    `Header.data_offset`."""
+    `Header.data_offset`; `stride` in numbers, None: row after row."""
 
     dtype: str
     shape: tuple[int, ...]
     start: int
     end: int
+    stride: tuple[int, ...] | None = None
 
 
 class _Columns(NamedTuple):
@@ -62,6 +63,7 @@ class _Columns(NamedTuple):
     shapes: Sequence[tuple[int, ...]]
     starts: Sequence[int]
     ends: Sequence[int]
+    strides: Sequence[tuple[int, ...] | None] = ()
 
 
 class Header:
@@ -77,23 +79,29 @@ class Header:
         self._columns = columns
         self.metadata = metadata
         self.data_offset = data_offset
-        self.data_bytes = max(columns.ends, default=0)
+        self.data_bytes = max(columns.ends, default=0) - min(columns.starts, default=0)
         self.shapes = dict(zip(columns.names, columns.shapes, strict=True))
 
     @cached_property
     def tensors(self) -> dict[str, TensorInfo]:
-        names, *facts = self._columns
-        return dict(zip(names, map(TensorInfo, *facts), strict=True))
+        names, *facts = (column for column in self._columns if len(column))
+        return dict(zip(names, map(TensorInfo, *facts), strict=True)) if facts else {}
 
     @cached_property
     def dtype(self) -> str:
-        _, dtypes, _, starts, ends = self._columns
+        _, dtypes, _, starts, ends, _ = self._columns
         total = dict.fromkeys(dtypes, 0)
         if len(total) > 1:
             for dtype, start, end in zip(dtypes, starts, ends, strict=True):
                 total[dtype] += end - start
         most = max(total, key=total.__getitem__, default="")
         return TORCH_NAMES.get(most, most.lower())
+
+
+def header_of(rows: Sequence[tuple]) -> Header:
+    """Of a file of another form, whose tensors were found by other means: (name, dtype, shape,
+    start, end, stride) each, with places from the file's beginning."""
+    return Header(_Columns(*(zip(*rows, strict=True) if rows else ((),) * 6)), {}, 0)
 
 
 def read_header(path: Path) -> Header:
@@ -270,7 +278,7 @@ def _parsed(name: str, text: bytes) -> tuple[_Columns, dict[str, str]]:
 
 def _check_lengths(name: str, columns: _Columns) -> None:
     """Every tensor has the length of its shape."""
-    for tensor, dtype, shape, start, end in zip(*columns, strict=True):
+    for tensor, dtype, shape, start, end in zip(*columns[:5], strict=True):
         try:
             fits = end - start == _length(dtype, shape)
         except (KeyError, ValueError):

@@ -13,7 +13,7 @@ from studio.catalog.store import read_json, try_write_json
 from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER
 from studio.domain.refs import ModelFacts, ModelFile
 
-VERSION = 2
+VERSION = 3
 """To be raised whenever a probe would tell more of the same file, or something else."""
 
 _FAMILIES = {family.name: family for family in (PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER)}

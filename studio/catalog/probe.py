@@ -1,4 +1,4 @@
-"""What a model file or folder is: no weights read, nothing unpickled, no torch, milliseconds."""
+"""What a model file or folder is: no weights read, nothing run, no torch, milliseconds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from studio.catalog.header import read_header
+from studio.catalog.pickle_header import SUFFIXES as PICKLES
 from studio.catalog.probe_folder import probe_folder
 from studio.catalog.probe_header import probe_header
 from studio.catalog.probe_pickle import probe_pickle
@@ -13,7 +14,6 @@ from studio.domain.files import as_text
 from studio.domain.refs import ModelFacts
 
 SAFETENSORS = (".safetensors", ".sft")
-PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 
 
 def probe(path: Path) -> ModelFacts:

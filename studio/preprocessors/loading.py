@@ -33,21 +33,6 @@ def annotator(name: str) -> ModuleType:
     return import_module(f"{_PACKAGE}.{name}")
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The named tensors of a safetensors file, or of a pickle of tensors alone.
-
-    Raises `CheckpointError`.
-    """
-    from studio.weights.pickles import read_pickle
-    from studio.weights.tensor_files import SafetensorsFile
-
-    if path.suffix != ".safetensors":
-        return read_pickle(path)
-    file = SafetensorsFile(path)
-    groups = (group for _, group in file.read(file.shapes, None))
-    return {name: tensor for group in groups for name, tensor in group.items()}
-
-
 def fill(
     module: torch.nn.Module, path: Path, known_as: Callable[[str], str] = lambda name: name
 ) -> None:
@@ -58,6 +43,8 @@ def fill(
     Names may begin with "module.", as training on several devices leaves them.
     Raises `CheckpointError`.
     """
+    from studio.weights.tensor_files import read_tensors
+
     there = {name.removeprefix("module."): each for name, each in read_tensors(path).items()}
     ours = {known_as(name): name for name in module.state_dict()}
     try:

@@ -13,10 +13,10 @@ from typing import Protocol
 import torch
 
 from studio.catalog.header import TORCH_NAMES, Header, TensorInfo, read_header
+from studio.catalog.pickle_header import SUFFIXES as PICKLES
+from studio.catalog.pickle_header import read_pickle_header
 from studio.domain.errors import CheckpointError
 from studio.domain.files import open_file
-from studio.weights.pickles import SUFFIXES as PICKLES
-from studio.weights.pickles import read_pickle
 
 GROUP_BYTES = 64 * 2**20
 """Tensors that lie side by side are read together, up to about so many bytes at once: few calls,
@@ -54,20 +54,27 @@ class TensorFile(Protocol):
 
 
 def open_tensors(path: Path) -> TensorFile:
-    """By the file's suffix. Raises `CheckpointError` if it cannot be used."""
-    if path.suffix.lower() in PICKLES:
-        return TensorsInMemory(path, read_pickle(path))
-    return SafetensorsFile(path)
+    """Safetensors, or by its suffix an old file of PyTorch's. Raises `CheckpointError` if it cannot
+    be used."""
+    read = read_pickle_header if path.suffix.lower() in PICKLES else read_header
+    return TensorsOnDisk(path, read(path))
 
 
-class SafetensorsFile:
-    """A safetensors file; only its header is read until `read` is called."""
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """All that `open_tensors` finds, as it is stored. Raises `CheckpointError`."""
+    file = open_tensors(path)
+    groups = (group for _, group in file.read(file.shapes, None))
+    return {name: tensor for group in groups for name, tensor in group.items()}
 
-    def __init__(self, path: Path) -> None:
+
+class TensorsOnDisk:
+    """A file of which only the header was read, until `read` is called."""
+
+    def __init__(self, path: Path, header: Header) -> None:
         self.path = path
-        self._header: Header = read_header(path)
-        self.shapes = {name: info.shape for name, info in self._header.tensors.items()}
-        self.metadata = self._header.metadata
+        self._header = header
+        self.shapes = header.shapes
+        self.metadata = header.metadata
 
     def size_bytes(self, names: Iterable[str]) -> int:
         return sum(info.end - info.start for info in map(self._header.tensors.get, names))
@@ -146,32 +153,7 @@ def _tensor(raw: torch.Tensor, info: TensorInfo, path: Path) -> torch.Tensor:
         raise CheckpointError(f"{path.name} has numbers of the format {info.dtype}, unknown here.")
     if raw.storage_offset() % dtype.itemsize:
         raw = raw.clone()  # some writers do not align their tensors
-    return raw.view(dtype).reshape(info.shape)
-
-
-class TensorsInMemory:
-    """Tensors that some other reader has brought into memory."""
-
-    def __init__(
-        self,
-        path: Path,
-        tensors: Mapping[str, torch.Tensor],
-        metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        self.path = path
-        self._tensors = tensors
-        self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        self.metadata = metadata or {}
-
-    def size_bytes(self, names: Iterable[str]) -> int:
-        return sum(self._tensors[name].nbytes for name in names)
-
-    def read(
-        self, names: Iterable[str], dtype: torch.dtype | None, own: Own = own
-    ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
-        for name in names:
-            tensor = self._tensors[name].contiguous()
-            yield (
-                tensor.nbytes,
-                {name: own(tensor, dtype if _changes(tensor, dtype) else tensor.dtype)},
-            )
+    numbers = raw.view(dtype)
+    if info.stride is not None:
+        return numbers.as_strided(info.shape, info.stride).contiguous()
+    return numbers.reshape(info.shape)

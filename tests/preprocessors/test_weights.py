@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 from studio.domain.errors import CheckpointError, DownloadError, InvalidRequest
 from studio.domain.preprocessors import PREPROCESSORS
 from studio.fetching.fetch import Stopped
-from studio.preprocessors.loading import annotator, read_tensors
+from studio.preprocessors.loading import annotator
 from studio.preprocessors.maps import Preprocessors
+from studio.weights.tensor_files import read_tensors
 from tests.fetching.model_server import model_server
 from tests.preprocessors import networks
 
