@@ -92,7 +92,7 @@ def _refuse_foreign(name: str, begin: bytes) -> None:
         raise CheckpointError(f"{name} is a safetensors file. Name it .safetensors.")
     if not begin.startswith(_ZIP) and begin[:1] != b"\x80":
         foreign = foreign_kind(begin) or "nothing that PyTorch wrote."
-        raise CheckpointError(f"{name} is no model: it is {foreign}")
+        raise CheckpointError(f"{name} was refused: it is {foreign}")
 
 
 def _zipped(file: BinaryIO) -> _Content:
