@@ -103,7 +103,7 @@ class Bench:
     def theirs(self, units: int) -> None:
         request = self.request(units)
         with self.manager.lease(self.selection(units)) as held:
-            scheduler = schedulers.build(request.scheduler, "automatic", "epsilon", [0])
+            scheduler = schedulers.build(request.scheduler, "automatic", "epsilon", [0]).inner
             nets = list(held.controlnets)
             made = drawing.pipeline(
                 StableDiffusionControlNetPipeline,

@@ -88,7 +88,7 @@ def _diffusers(
     @torch.inference_mode()
     def draw() -> None:
         with manager.lease(selection) as held:
-            scheduler = schedulers.build(request.scheduler, "automatic", "epsilon", [0])
+            scheduler = schedulers.build(request.scheduler, "automatic", "epsilon", [0]).inner
             drawing.pipeline(PIPELINES[request.task.kind], held, scheduler)(
                 prompt=request.prompt,
                 negative_prompt=request.negative_prompt,

@@ -59,7 +59,7 @@ def _diffusers(
 ) -> drawing.Work:
     def draw() -> None:
         with manager.lease(selection) as held:
-            scheduler = schedulers.build(request.scheduler, "automatic", "epsilon", [0])
+            scheduler = schedulers.build(request.scheduler, "automatic", "epsilon", [0]).inner
             drawing.pipeline(StableDiffusionPipeline, held, scheduler)(
                 prompt=request.prompt,
                 negative_prompt=request.negative_prompt,

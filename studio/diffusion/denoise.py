@@ -10,13 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from studio.diffusion import schedulers
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.image_prompts import ImagePrompt
+from studio.diffusion.scheduler import Level, Scheduler, alphas_cumprod_at
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,9 @@ class Step:
     denoised: torch.Tensor
 
 
-Blend = Callable[[torch.Tensor, schedulers.Level, float | torch.Tensor], torch.Tensor]
-"""After a step: (latents, level, progress) -> latents, with what is to be kept put back as it is
-at the noise `level` of the next step. `progress` is the share of the run that is behind, 0 to 1."""
+Blend = Callable[[torch.Tensor, Level], torch.Tensor]
+"""After a step: (latents, level) -> latents, with what is to be kept put back as it is at the noise
+`level` of the next step."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class Start:
 
 def denoise(
     noise: torch.Tensor,
-    scheduler: Any,
+    scheduler: Scheduler,
     steps: int,
     conditioning: Conditioning,
     generators: Sequence[torch.Generator],
@@ -125,42 +124,35 @@ def denoise(
 
     `scheduler` is a fresh one, `generators` (on the CPU, one a row) feed samplers that add noise.
     """
-    first = index = schedulers.set_steps(scheduler, steps, start.strength if start else 1.0)
-    times = _Times(scheduler, noise)
-    options = schedulers.step_options(scheduler, generators)
-    wants_negative = getattr(scheduler, "wants_negative", False)
-    factor = getattr(scheduler, "guidance_factor", 1)
-    if factor != 1:
-        scale = conditioning.guidance_scale * factor
+    first, noise_sigma = scheduler.begin(steps, start.strength if start else 1.0)
+    index, traits, times = first, scheduler.traits, _Times(scheduler, noise)
+    if traits.guidance_factor != 1:
+        scale = conditioning.guidance_scale * traits.guidance_factor
         conditioning = dataclasses.replace(conditioning, guidance_scale=scale)
     if start is None or start.unseen:
-        latents = noise * scheduler.init_noise_sigma
+        latents = noise * noise_sigma
     else:
-        latents = noised(start.clean, noise, schedulers.level(scheduler, first))
+        latents = noised(start.clean, noise, scheduler.level(first))
     while index < times.total:
-        timestep = scheduler.timesteps[index]
-        sample = scheduler.scale_model_input(latents, timestep)
-        on_device, alpha_cumprod = times.at(index)
+        sample = scheduler.scaled(latents, index)
+        timestep, alpha_cumprod = times.at(index)
         begun, ended = ((at - first) / (times.total - first) for at in (index, index + 1))
-        answer = yield Ask(sample, on_device, conditioning, wants_negative, begun, ended)
-        noise_pred = answer
-        if wants_negative:
-            noise_pred, options["negative_output"] = answer.noise_pred, answer.negative_pred
-        latents = scheduler.step(noise_pred, timestep, latents, return_dict=False, **options)[0]
-        denoised = estimate(sample, noise_pred, alpha_cumprod, scheduler.config.prediction_type)
+        answer = yield Ask(sample, timestep, conditioning, traits.wants_negative, begun, ended)
+        noise_pred, negative_pred = answer, None
+        if traits.wants_negative:
+            noise_pred, negative_pred = answer.noise_pred, answer.negative_pred
+        latents = scheduler.step(noise_pred, index, latents, generators, negative_pred)
+        denoised = estimate(sample, noise_pred, alpha_cumprod, traits.prediction_type)
         index += 1
-        done, total = index - first, times.total - first
         if start and start.blend:
-            behind = schedulers.progress(scheduler, done, total)
-            latents = start.blend(latents, schedulers.level(scheduler, index), behind)
-        yield Step(done, total, latents, denoised)
+            latents = start.blend(latents, scheduler.level(index))
+        yield Step(index - first, times.total - first, latents, denoised)
     return latents
 
 
-def noised(clean: torch.Tensor, noise: torch.Tensor, level: schedulers.Level) -> torch.Tensor:
+def noised(clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
     """Clean latents as they are at noise `level`."""
-    signal, sigma = level
-    return clean * signal + noise * sigma
+    return clean * level.signal + noise * level.sigma
 
 
 class _Times:
@@ -169,7 +161,7 @@ class _Times:
     An adaptive sampler replaces its timesteps as it goes, and has one for each row.
     """
 
-    def __init__(self, scheduler: Any, like: torch.Tensor) -> None:
+    def __init__(self, scheduler: Scheduler, like: torch.Tensor) -> None:
         self._scheduler = scheduler
         self._like = like
         self._seen: torch.Tensor | None = None
@@ -185,7 +177,9 @@ class _Times:
         if timesteps is not self._seen:
             self._seen = timesteps
             self._on_device = timesteps.to(self._like.device, torch.float32)
-            self._alphas_cumprod = schedulers.alphas_cumprod_at(self._scheduler, timesteps)
+            self._alphas_cumprod = alphas_cumprod_at(
+                self._scheduler.traits.alphas_cumprod, timesteps
+            )
         alpha_cumprod = self._alphas_cumprod[index]
         if alpha_cumprod.dim():
             alpha_cumprod = alpha_cumprod.to(self._like.device).reshape(-1, 1, 1, 1)

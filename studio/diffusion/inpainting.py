@@ -15,7 +15,7 @@ from PIL import Image
 from torch.nn import functional
 
 from studio.diffusion.latents import to_pixels
-from studio.diffusion.schedulers import Level
+from studio.diffusion.scheduler import Level
 from studio.domain.geometry import CELL
 
 HALF = 128
@@ -36,11 +36,9 @@ class HardBlend:
         self._clean = (1 - mask) * clean
         self._noise = (1 - mask) * noise
 
-    def __call__(
-        self, latents: torch.Tensor, level: Level, progress: float | torch.Tensor
-    ) -> torch.Tensor:
-        signal, sigma = level
-        kept = self._clean * signal
+    def __call__(self, latents: torch.Tensor, level: Level) -> torch.Tensor:
+        sigma = level.sigma
+        kept = self._clean * level.signal
         if not isinstance(sigma, float) or sigma:
             kept = kept + self._noise * sigma
         return kept + latents * self._mask
@@ -57,16 +55,13 @@ class SoftBlend:
     def __init__(self, clean: torch.Tensor, noise: torch.Tensor, mask: torch.Tensor) -> None:
         self._clean, self._noise, self._mask = clean, noise, mask
 
-    def __call__(
-        self, latents: torch.Tensor, level: Level, progress: float | torch.Tensor
-    ) -> torch.Tensor:
-        threshold = 1 - progress
+    def __call__(self, latents: torch.Tensor, level: Level) -> torch.Tensor:
+        threshold = 1 - level.progress
         if isinstance(threshold, float):
             threshold = max(threshold, _JUST_ABOVE_0)
         else:
             threshold = threshold.clamp(min=_JUST_ABOVE_0)
-        signal, sigma = level
-        kept = self._clean * signal + self._noise * sigma
+        kept = self._clean * level.signal + self._noise * level.sigma
         return torch.where(self._mask < threshold, kept, latents)
 
 

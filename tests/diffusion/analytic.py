@@ -11,6 +11,7 @@ import torch
 from studio.diffusion import schedulers
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoise import Ask, Guided, Step, denoise
+from studio.diffusion.scheduler import Scheduler, alphas_cumprod_at
 from studio.domain.schedulers import SamplerOptions
 
 SPREAD = 0.5
@@ -21,13 +22,15 @@ def no_words(rows: int) -> Conditioning:
     return Conditioning(torch.zeros(rows, 77, 1), None, torch.ones(rows, 1, 1, 1), None)
 
 
-def predict(scheduler, ask: Ask) -> torch.Tensor:
+def predict(scheduler: Scheduler, ask: Ask) -> torch.Tensor:
     """The exact E[ε | x] (or v) at ask.timestep, given E[x₀ | x] of a Gaussian."""
-    alpha_cumprod = schedulers.alphas_cumprod_at(scheduler, ask.timestep).reshape(-1, 1, 1, 1)
+    alpha_cumprod = alphas_cumprod_at(scheduler.traits.alphas_cumprod, ask.timestep).reshape(
+        -1, 1, 1, 1
+    )
     signal, noise = alpha_cumprod**0.5, (1 - alpha_cumprod) ** 0.5
     clean = ask.sample * signal * SPREAD**2 / (alpha_cumprod * SPREAD**2 + noise**2)
     epsilon = (ask.sample - signal * clean) / noise
-    if scheduler.config.prediction_type == "v_prediction":
+    if scheduler.traits.prediction_type == "v_prediction":
         return signal * epsilon - noise * clean
     return epsilon
 
@@ -50,7 +53,7 @@ def sample(
 
 
 def run(
-    scheduler,
+    scheduler: Scheduler,
     steps: int,
     seeds: Sequence[int] = (1,),
     on_step: Callable[[Step], None] = lambda step: None,

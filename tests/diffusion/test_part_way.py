@@ -1,13 +1,15 @@
 """Runs that begin with a picture: how far back they go, and what is kept of it."""
 
-import diffusers
 import pytest
 import torch
 
 from studio.diffusion import inpainting, schedulers
 from studio.diffusion.denoise import Ask, Guided, Start, Step, denoise, noised
+from studio.diffusion.diffusers_scheduler import DiffusersScheduler
+from studio.diffusion.scheduler import CLEAN, Level, alphas_cumprod_at
 from studio.domain.schedulers import SCHEDULERS
 from tests.diffusion.analytic import SPREAD, no_words, predict
+from tests.diffusion.reference import diffusers_own
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -92,10 +94,7 @@ def test_steps_are_counted_as_diffusers_does():
 @pytest.mark.parametrize("name", ["LMS", "PLMS"])
 def test_what_diffusers_begins_wrongly_is_begun_rightly(name, strength):
     """Its LMS takes itself to know slopes of steps before; its PLMS leaves a step of noise."""
-    spec = SCHEDULERS[name]
-    cls = getattr(diffusers, spec.diffusers_class)
-    options = {**schedulers._BASE, **spec.options}
-    theirs = cls(**{k: v for k, v in options.items() if k in schedulers._parameters(cls)})
+    theirs = DiffusersScheduler(diffusers_own(name, "normal"))
     ours = schedulers.build(name, "normal", "epsilon", [1])
     off = [
         abs(float(drawn(name, strength, scheduler=scheduler, steps=8)[0].std()) - SPREAD)
@@ -108,7 +107,9 @@ def test_what_diffusers_begins_wrongly_is_begun_rightly(name, strength):
 def test_restart_goes_back_only_within_what_may_change(strength):
     """Below the noise level it would go back to, it goes straight to the end."""
     _, _, scheduler, items = begin("Restart", strength, size=8)
-    levels = [scheduler.noise_level for item in items if isinstance(item, Ask)]
+    table = scheduler.traits.alphas_cumprod
+    timesteps = torch.cat([item.timestep for item in items if isinstance(item, Ask)])
+    levels = ((1 / alphas_cumprod_at(table, timesteps) - 1) ** 0.5).tolist()
     goes_back = levels != sorted(levels, reverse=True)
     assert goes_back == (levels[0] >= 2.0)
     assert max(levels) == levels[0]
@@ -134,8 +135,9 @@ def test_what_a_hard_mask_leaves_out_stays_the_picture_at_every_call(name):
             lowest = 0.5 if name in DISTILLED else 0.75
             assert lowest * SPREAD < float(changed.std()) < 1.25 * SPREAD
             continue
-        alpha_cumprod = schedulers.alphas_cumprod_at(scheduler, item.timestep).reshape(-1, 1, 1, 1)
-        expected = noised(clean, noise, (alpha_cumprod**0.5, (1 - alpha_cumprod) ** 0.5))
+        alpha_cumprod = alphas_cumprod_at(scheduler.traits.alphas_cumprod, item.timestep)
+        alpha_cumprod = alpha_cumprod.reshape(-1, 1, 1, 1)
+        expected = noised(clean, noise, Level(alpha_cumprod**0.5, (1 - alpha_cumprod) ** 0.5, 0.0))
         off = (item.sample - expected)[..., 32:].std()
         assert float(off) < 0.02, calls
     assert calls >= 10
@@ -163,19 +165,19 @@ def test_a_gray_is_let_go_when_its_share_of_the_way_is_left():
     clean, noise = torch.ones(1, 4, 8, 8), torch.full((1, 4, 8, 8), 2.0)
     blend = inpainting.SoftBlend(clean, noise, gray)
     latents = torch.full((1, 4, 8, 8), 9.0)
-    assert torch.equal(blend(latents, (0.5, 0.25), 0.49), torch.ones(1, 4, 8, 8))
-    assert torch.equal(blend(latents, (0.5, 0.25), 0.5), latents)
-    assert torch.equal(blend(latents, schedulers.CLEAN, 1.0), latents)
+    assert torch.equal(blend(latents, Level(0.5, 0.25, 0.49)), torch.ones(1, 4, 8, 8))
+    assert torch.equal(blend(latents, Level(0.5, 0.25, 0.5)), latents)
+    assert torch.equal(blend(latents, CLEAN), latents)
     black = inpainting.SoftBlend(clean, noise, torch.zeros(1, 1, 8, 8))
-    assert torch.equal(black(latents, schedulers.CLEAN, 1.0), clean)
+    assert torch.equal(black(latents, CLEAN), clean)
 
 
 def test_nothing_shines_through_where_the_start_is_not_to_be_seen():
-    clean, noise, scheduler, items = begin("Euler", 1.0, unseen=True)
+    _, noise, _, items = begin("Euler", 1.0, unseen=True)
     first = next(items)
-    assert torch.equal(
-        first.sample, scheduler.scale_model_input(noise * scheduler.init_noise_sigma, None)
-    )
+    begun = schedulers.build("Euler", "automatic", "epsilon", [1])
+    index, noise_sigma = begun.begin(STEPS)
+    assert torch.equal(first.sample, begun.scaled(noise * noise_sigma, index))
 
 
 @pytest.mark.parametrize("name", [n for n in SCHEDULERS if n not in ("DPM++ SDE", "DPM adaptive")])

@@ -1,16 +1,15 @@
 """Our own samplers: the same as diffusers' where it has them, and what they can beyond."""
 
-import inspect
-
-import diffusers
 import pytest
 import torch
 
 from studio.diffusion import schedulers
-from studio.diffusion.denoise import Ask, Guided, Step, denoise
+from studio.diffusion.denoise import Ask, Guided, Step, denoise, noised
+from studio.diffusion.diffusers_scheduler import DiffusersScheduler
 from studio.diffusion.samplers import SAMPLERS
 from studio.domain.schedulers import SCHEDULERS, SamplerOptions
 from tests.diffusion.analytic import SPREAD, no_words, predict, run, sample
+from tests.diffusion.reference import diffusers_own
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -24,19 +23,6 @@ QUIET = {"DDIM", "DPM fast", "DPM adaptive"}
 """They add no noise unless they are told to."""
 
 
-def diffusers_own(name, schedule, prediction_type="epsilon"):
-    """What `name` is in diffusers, in our configuration; None where it cannot follow `schedule`."""
-    spec = SCHEDULERS[name]
-    cls = getattr(diffusers, spec.diffusers_class)
-    known = inspect.signature(cls.__init__).parameters
-    wanted = schedulers._NOISE_SCHEDULE_OPTIONS[schedule]
-    if not set(wanted) <= set(known):
-        return None
-    options = {**schedulers._BASE, **spec.options, **wanted, "noise_sampler_seed": [1]}
-    options["prediction_type"] = prediction_type
-    return cls(**{key: value for key, value in options.items() if key in known})
-
-
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("name", [n for n in REPLACED if n != "DPM++ 3M SDE"])
 def test_the_same_bytes_as_diffusers(name, prediction_type):
@@ -48,7 +34,7 @@ def test_the_same_bytes_as_diffusers(name, prediction_type):
         if (name, schedule) == ("DPM++ SDE", "normal"):
             continue  # there timesteps are in double precision, which shows in the fifth digit
         ours = schedulers.build(name, schedule, prediction_type, [1])
-        assert torch.equal(run(ours, 14), run(theirs, 14)), schedule
+        assert torch.equal(run(ours, 14), run(DiffusersScheduler(theirs), 14)), schedule
         compared += 1
     assert compared >= (1 if name == "PLMS" else 2)
 
@@ -56,7 +42,8 @@ def test_the_same_bytes_as_diffusers(name, prediction_type):
 def test_third_order_with_noise_comes_nearer_to_the_data_than_diffusers():
     for schedule in ("normal", "karras", "exponential"):
         ours = float(sample("DPM++ 3M SDE", schedule, 50).std())
-        theirs = float(run(diffusers_own("DPM++ 3M SDE", schedule), 50).std())
+        theirs = DiffusersScheduler(diffusers_own("DPM++ 3M SDE", schedule))
+        theirs = float(run(theirs, 50).std())
         assert abs(ours - SPREAD) < 0.02 < abs(theirs - SPREAD) + 0.004
 
 
@@ -127,26 +114,17 @@ def test_what_a_sampler_does_not_honour_changes_nothing(name):
 @pytest.mark.parametrize("name", [name for name in OWN if name != "DPM adaptive"])
 def test_begun_halfway_from_noised_data_it_comes_back_to_the_data(name):
     scheduler = schedulers.build(name, "automatic", "epsilon", [1])
-    scheduler.set_timesteps(18)
-    first = 9 * scheduler.order if name != "DPM fast" else 3 * scheduler.order
+    first, _ = scheduler.begin(18, strength=0.5)
     source = torch.Generator().manual_seed(3)
     clean, noise = (torch.randn(1, 4, 64, 64, generator=source) for _ in range(2))
-    x = scheduler.add_noise(clean * SPREAD, noise, scheduler.timesteps[first : first + 1])
-    scheduler.set_begin_index(first)
-    for timestep in scheduler.timesteps[first:]:
-        seen = scheduler.scale_model_input(x, timestep)
-        answer = predict(scheduler, _ask(seen, timestep))
-        x = scheduler.step(answer, timestep, x, generator=[source])[0]
+    x = noised(clean * SPREAD, noise, scheduler.level(first))
+    for index in range(first, len(scheduler.timesteps)):
+        sample = scheduler.scaled(x, index)
+        noise_pred = predict(scheduler, _ask(sample, scheduler.timesteps[index]))
+        x = scheduler.step(noise_pred, index, x, [source], noise_pred)
     assert 0.75 * SPREAD < float(x.std()) < 1.25 * SPREAD
     # Half of the noise was never gone through: what was there shines through.
     assert float((x * clean).mean()) > 0.04
-
-
-def test_a_run_can_only_begin_at_the_first_call_of_a_step():
-    scheduler = schedulers.build("Heun", "karras", "epsilon", [1])
-    scheduler.set_timesteps(10)
-    with pytest.raises(ValueError, match="3"):
-        scheduler.set_begin_index(3)
 
 
 def test_steps_come_to_as_many_calls_as_they_say():
@@ -211,5 +189,5 @@ def test_cfg_plus_plus_puts_back_the_noise_of_the_negative_prompt(name):
     assert torch.allclose(step.latents, expected, atol=1e-5)
 
 
-def _ask(seen, timestep):
-    return Ask(seen, timestep.reshape(1), no_words(1))
+def _ask(sample, timestep):
+    return Ask(sample, timestep.reshape(1), no_words(1))

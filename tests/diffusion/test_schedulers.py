@@ -7,6 +7,7 @@ import torch
 
 from studio.diffusion import schedulers
 from studio.diffusion.denoise import Guided, Step, denoise
+from studio.diffusion.scheduler import alphas_cumprod_at
 from studio.domain.errors import InvalidRequest
 from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, SamplerOptions
 from tests.diffusion.analytic import SPREAD, no_words, sample
@@ -69,9 +70,9 @@ def test_models_trained_down_to_pure_noise_are_sampled_from_there(name, schedule
     result = sample(name, schedule, 30, "v_prediction", zero_snr=True)
     assert lowest(name, schedule) < float(result.std()) < 1.3 * SPREAD
     scheduler = schedulers.build(name, schedule, "v_prediction", [1], SamplerOptions(zero_snr=True))
-    schedulers.set_steps(scheduler, 30)
+    scheduler.begin(30)
     assert float(scheduler.timesteps[0]) >= 979
-    last = schedulers.alphas_cumprod_at(scheduler, torch.tensor([999.0]))
+    last = alphas_cumprod_at(scheduler.traits.alphas_cumprod, torch.tensor([999.0]))
     assert float(last) < 1e-6
 
 
@@ -123,13 +124,13 @@ def test_automatic_is_one_of_the_schedules_each_can_follow():
 def test_a_request_never_inherits_options_of_another():
     karras = schedulers.build("DPM++ 2M", "karras", "epsilon", [0])
     normal = schedulers.build("DPM++ 2M", "normal", "epsilon", [0])
-    assert karras.config.use_karras_sigmas
-    assert not normal.config.use_karras_sigmas
+    assert karras.inner.config.use_karras_sigmas
+    assert not normal.inner.config.use_karras_sigmas
 
 
 def test_alphas_between_two_timesteps_lie_between():
-    scheduler = schedulers.build("Euler", "normal", "epsilon", [0])
-    low, between, high = schedulers.alphas_cumprod_at(scheduler, torch.tensor([10.0, 10.5, 11.0]))
+    table = schedulers.build("Euler", "normal", "epsilon", [0]).traits.alphas_cumprod
+    low, between, high = alphas_cumprod_at(table, torch.tensor([10.0, 10.5, 11.0]))
     assert high < between < low
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from studio.diffusion import latents, schedulers
+from studio.diffusion import latents
 from studio.domain.events import Finished
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence.manager import ModelManager
+from tests.diffusion.reference import for_pipeline
 from tests.engine.running import run
 
 FIELDS = {"prompt": "a green tree by the sea", "seed": 7, "steps": 6, "guidance_scale": 5.0}
@@ -74,7 +75,7 @@ class ControlBench:
     def theirs(self, names: list[str], build: Callable, **given) -> Image.Image:
         """What the pipeline draws that `build(models, scheduler)` makes; `given` goes to it."""
         with self.manager.lease(self.selection(names)) as models:
-            scheduler = schedulers.build("DPM++ 2M", "automatic", "epsilon", [7])
+            scheduler = for_pipeline("DPM++ 2M", "automatic", "epsilon", [7])
             pipeline = build(models, scheduler)
             pipeline.set_progress_bar_config(disable=True)
             width, height = next(iter(self.images.values())).size

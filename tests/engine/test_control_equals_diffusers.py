@@ -16,12 +16,13 @@ from diffusers import (
 )
 from PIL import Image
 
-from studio.diffusion import latents, schedulers
+from studio.diffusion import latents
 from studio.domain.refs import ModelRef
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
 from studio.weights.loader import Models
+from tests.diffusion.reference import for_pipeline
 from tests.engine.pictures import Desk, box_mask, scene
 from tests.models_in_memory import picturebook
 from tests.refs import ref_to
@@ -118,7 +119,7 @@ def _pipeline(kind, models: Models, units):
         tokenizer=models.tokenizers[0],
         unet=models.unet,
         controlnet=_one_or_all(list(models.controlnets)),
-        scheduler=schedulers.build("DPM++ 2M", "automatic", models.ref.prediction_type, [7]),
+        scheduler=for_pipeline("DPM++ 2M", "automatic", models.ref.prediction_type, [7]),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

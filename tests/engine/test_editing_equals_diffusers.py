@@ -9,7 +9,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline
 
-from studio.diffusion import inpainting, latents, schedulers
+from studio.diffusion import inpainting, latents
 from studio.domain.family import SD1
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
@@ -17,6 +17,7 @@ from studio.domain.schedulers import SCHEDULERS
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence.manager import ModelManager
 from studio.weights import tokenizers
+from tests.diffusion.reference import for_pipeline
 from tests.engine.pictures import Desk, box_mask, scene
 from tests.engine.running import run
 from tests.engine.test_families import parts_of
@@ -37,6 +38,9 @@ DIFFUSERS_OWN = [
     if spec.diffusers_class and name not in ("LMS", "PLMS", "DPM++ 3M SDE")
 ]
 """Those three are put right by us: see tests/diffusion/test_part_way.py and test_samplers.py."""
+HALF_STEPS = ("DPM++ SDE", "DPM2")
+"""Their calls between two steps have a noise level of their own, of which diffusers' inpainting takes
+no notice when it puts back what is kept; tests/diffusion/test_part_way.py looks at each call."""
 
 
 def desk() -> Desk:
@@ -48,7 +52,7 @@ def reference(kind, parts, prediction_type, seeds=(7,), **fields):
     request = {"strength": 0.75, "scheduler": "DPM++ 2M", "noise_schedule": "automatic", **FIELDS}
     request |= fields
     parts["unet"].register_to_config(sample_size=64)  # they compare it with a number
-    scheduler = schedulers.build(
+    scheduler = for_pipeline(
         request["scheduler"], request["noise_schedule"], prediction_type, seeds
     )
     pipeline = kind(
@@ -126,7 +130,7 @@ def test_image_to_image_with_every_scheduler(scheduler):
     assert difference(to_image(scheduler=scheduler)[0], expected) <= TOLERANCE
 
 
-@pytest.mark.parametrize("scheduler", DIFFUSERS_OWN)
+@pytest.mark.parametrize("scheduler", [n for n in DIFFUSERS_OWN if n not in HALF_STEPS])
 def test_inpainting_with_every_scheduler(scheduler):
     [expected] = theirs(StableDiffusionInpaintPipeline, scheduler=scheduler)
     assert difference(inside(inpainted(scheduler=scheduler)[0]), inside(expected)) <= TOLERANCE

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from diffusers import StableDiffusionPipeline
 
-from studio.diffusion import latents, schedulers
+from studio.diffusion import latents
 from studio.domain.schedulers import SCHEDULERS
+from tests.diffusion.reference import for_pipeline
 from tests.engine.running import pictures
 from tests.models_in_memory import engine, manager, picturebook
 
@@ -25,7 +26,7 @@ def reference(**fields) -> list:
             text_encoder=models.text_encoders[0],
             tokenizer=models.tokenizers[0],
             unet=models.unet,
-            scheduler=schedulers.build(
+            scheduler=for_pipeline(
                 request.get("scheduler", "DPM++ 2M"),
                 request.get("noise_schedule", "automatic"),
                 models.ref.prediction_type,

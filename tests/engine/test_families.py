@@ -18,7 +18,7 @@ from diffusers import (
 from PIL import Image
 
 from studio.catalog.catalog import Catalog
-from studio.diffusion import latents, schedulers
+from studio.diffusion import latents
 from studio.domain.events import Finished
 from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
 from studio.domain.refs import ModelRef, Selection
@@ -26,6 +26,7 @@ from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence.manager import ModelManager
 from studio.weights import export, tokenizers
+from tests.diffusion.reference import for_pipeline
 from tests.engine.running import run
 from tests.models_in_memory import picturebook
 from tests.refs import with_facts
@@ -72,7 +73,7 @@ def reference(family: ModelFamily, channels: int = 4, **fields) -> list[Image.Im
         "generator": latents.generators(seeds),
     }
     parts = dict(parts_of(family, channels))
-    parts["scheduler"] = schedulers.build(request["scheduler"], "automatic", "epsilon", seeds)
+    parts["scheduler"] = for_pipeline(request["scheduler"], "automatic", "epsilon", seeds)
     for encoder in family.prompt_encoders:
         part = encoder.part.replace("text_encoder", "tokenizer")
         parts[part] = tokenizers.clip(encoder.pad_token)

@@ -1,5 +1,5 @@
-"""The base of our own samplers: an algorithm written as it is published, behind the interface of
-a diffusers scheduler.
+"""The base of our own samplers: an algorithm written as it is published, behind the interface that
+the denoise loop asks for.
 
 A sampler is a coroutine. `_step(x, i)` takes x from σᵢ to σᵢ₊₁ and yields a `Call` wherever it
 needs the model; it is sent an `Answer`. x is the clean picture plus σ times noise. The timesteps
@@ -10,7 +10,6 @@ what is run, and whoever drives the sampler knows all of them beforehand.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 
 from studio.diffusion.noise_schedules import NoiseSchedule
+from studio.diffusion.scheduler import CLEAN, Beginning, Level, Traits, steps_left_out
 from studio.domain.schedulers import SamplerOptions
 
 MAX_CHURN = 2**0.5 - 1
@@ -46,14 +46,8 @@ Calls = Generator[Call, Answer, torch.Tensor]
 
 
 class Sampler:
-    """See the module. Public members are those of a diffusers scheduler.
+    """See the module, and `scheduler.Scheduler` for its public members."""
 
-    order            U-Net calls in a step (those to σ = 0 may take fewer)
-    wants_negative   `step` needs the prediction under the negative prompt too
-    guidance_factor  what the guidance scale is multiplied by
-    """
-
-    order = 1
     wants_negative = False
     guidance_factor = 1.0
     whole_timesteps: frozenset[str] = frozenset()
@@ -69,18 +63,47 @@ class Sampler:
         options: SamplerOptions,
     ) -> None:
         self.schedule = schedule
+        self.traits = Traits(
+            prediction_type, schedule.alphas_cumprod, self.wants_negative, self.guidance_factor
+        )
         self._seeds = list(seeds)
-        self.config = SimpleNamespace(prediction_type=prediction_type)
-        self.alphas_cumprod = schedule.alphas_cumprod
         self._options = options
         self.timesteps = torch.empty(0)
         self._begin_step = 0
         self._calls: Calls | None = None
-        self._generators: Sequence[torch.Generator] | torch.Generator | None = None
+        self._generators: Sequence[torch.Generator] = ()
 
-    def set_timesteps(self, num_inference_steps: int, device: str = "cpu") -> None:
-        """Fix the run. Everything stays on the host whatever `device` says but `timesteps`."""
-        points, timesteps = self._points(num_inference_steps)
+    def begin(self, steps: int, strength: float = 1.0) -> Beginning:
+        self._set_steps(steps)
+        self._first = self._begin_after(steps_left_out(steps, strength))
+        return Beginning(self._first, self._sigma)
+
+    def scaled(self, latents: torch.Tensor, index: int) -> torch.Tensor:
+        return latents / ((self._sigma**2 + 1) ** 0.5)
+
+    def step(
+        self,
+        noise_pred: torch.Tensor,
+        index: int,
+        latents: torch.Tensor,
+        generators: Sequence[torch.Generator],
+        negative_pred: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        denoised = self._denoised(noise_pred, latents)
+        negative = denoised
+        if negative_pred is not None:
+            negative = self._denoised(negative_pred, latents)
+        return self._advance(Answer(latents, denoised, negative), generators)
+
+    def level(self, index: int) -> Level:
+        total = len(self.timesteps)
+        if index >= total:
+            return CLEAN
+        return Level(1.0, float(self._sigma), (index - self._first) / (total - self._first))
+
+    def _set_steps(self, steps: int) -> None:
+        """Lay out the whole run; everything stays on the host."""
+        points, timesteps = self._points(steps)
         if self.schedule.name in self.whole_timesteps:
             timesteps = timesteps.round()
         self.sigmas = torch.from_numpy(np.append(points, 0.0).astype(np.float32))
@@ -91,65 +114,20 @@ class Sampler:
         exact = range(len(called)) if self.lands_on_points else self._first_calls
         for call in exact:
             called[call] = known.get(float(self._called[call]), called[call])
-        self.timesteps = called.to(device, torch.float32)
+        self.timesteps = called.to("cpu", torch.float32)
 
-    def begin_after(self, steps: int) -> int:
+    def _begin_after(self, steps: int) -> int:
         """Leave the first `steps` of the run out: what comes in has the noise that is left then.
         Returns the index of the first U-Net call."""
-        self.set_begin_index(self._first_calls[steps])
-        return self._first_calls[steps]
+        return self._begin_at(self._first_calls[steps])
 
-    def set_begin_index(self, begin_index: int = 0) -> None:
-        """Begin at that U-Net call. Raises ValueError where it is not the first of a step."""
+    def _begin_at(self, call: int) -> int:
+        """Begin at that U-Net call, the first of a step, and return it."""
         # Of several steps that begin there the last: those before it make no call.
         last = len(self._first_calls) - 1
-        self._begin_step = last - self._first_calls[::-1].index(begin_index)
-        self._index, self._calls = begin_index, None
-
-    @property
-    def init_noise_sigma(self) -> torch.Tensor:
-        """What unit noise is multiplied by to begin with."""
-        return self._sigma
-
-    def scale_model_input(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-        """√ᾱ times the sample: what the U-Net is to see."""
-        return sample / ((self._sigma**2 + 1) ** 0.5)
-
-    def step(
-        self,
-        model_output: torch.Tensor,
-        timestep: torch.Tensor,
-        sample: torch.Tensor,
-        generator: Sequence[torch.Generator] | torch.Generator | None = None,
-        *,
-        negative_output: torch.Tensor | None = None,
-        return_dict: bool = False,
-    ) -> tuple[torch.Tensor]:
-        """The sample of the next call, from the model's output on the one of this call."""
-        denoised = self._denoised(model_output, sample)
-        negative = denoised
-        if negative_output is not None:
-            negative = self._denoised(negative_output, sample)
-        return (self._advance(Answer(sample, denoised, negative), generator),)
-
-    def add_noise(
-        self, original_samples: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
-    ) -> torch.Tensor:
-        """Clean latents as they would be at `timesteps` (1,) or (B,), of `self.timesteps`."""
-        sigmas = self._called[[self._place_of(t) for t in timesteps.tolist()]]
-        return original_samples + noise * sigmas.to(original_samples.device).reshape(-1, 1, 1, 1)
-
-    def _place_of(self, timestep: float) -> int:
-        """The present call, if it is at `timestep`: rounded, those of several calls are equal."""
-        known = self.timesteps.tolist()
-        if self._index < len(known) and known[self._index] == timestep:
-            return self._index
-        return known.index(timestep)
-
-    @property
-    def noise_level(self) -> float | torch.Tensor:
-        """σ of the present call: a number, or (B, 1, 1, 1) where each picture has its own pace."""
-        return float(self._sigma)
+        self._begin_step = last - self._first_calls[::-1].index(call)
+        self._index, self._calls = call, None
+        return call
 
     @property
     def _sigma(self) -> torch.Tensor:
@@ -164,12 +142,10 @@ class Sampler:
         """Take x from σᵢ to σᵢ₊₁."""
         raise NotImplementedError
 
-    def _advance(
-        self, answer: Answer, generator: Sequence[torch.Generator] | torch.Generator | None
-    ) -> torch.Tensor:
+    def _advance(self, answer: Answer, generators: Sequence[torch.Generator]) -> torch.Tensor:
         """Go on until the next call, and return its x; at the end the clean latents."""
         if self._calls is None:
-            self._generators = generator
+            self._generators = list(generators)
             self._calls = self._run(answer.x)
             next(self._calls)
         try:
@@ -202,7 +178,7 @@ class Sampler:
     def _denoised(self, model_output: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
         """The clean picture that the model's output at the present call implies."""
         sigma = self._sigma
-        if self.config.prediction_type == "v_prediction":
+        if self.traits.prediction_type == "v_prediction":
             return model_output * (-sigma / (sigma**2 + 1) ** 0.5) + sample / (sigma**2 + 1)
         return sample - sigma * model_output
 

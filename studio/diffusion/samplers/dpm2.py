@@ -10,7 +10,6 @@ from studio.diffusion.samplers.base import Call, Calls, Sampler, slope
 class Dpm2(Sampler):
     """arXiv:2206.00927, algorithm 1 with r = ½, in σ."""
 
-    order = 2
     whole_timesteps = frozenset({"karras"})
     lands_on_points = False
 

@@ -18,6 +18,7 @@ from diffusers.utils.torch_utils import randn_tensor
 
 from studio.diffusion.samplers.base import Answer, Calls, Sampler
 from studio.diffusion.samplers.dpm_solver import noise_at, one_third, second_order, third_order
+from studio.diffusion.scheduler import CLEAN, Level
 
 RELATIVE, ABSOLUTE = 0.05, 0.0078
 """Tolerances of the local error: of the value, and 2/255."""
@@ -30,13 +31,10 @@ ACCEPT = 0.81
 class DpmAdaptive(Sampler):
     """`steps` is only the first guess of how many calls it will take."""
 
-    order = 3
+    def _set_steps(self, steps: int) -> None:
+        self._asked = steps
 
-    def set_timesteps(self, num_inference_steps: int, device: str = "cpu") -> None:
-        self._asked = num_inference_steps
-        self.begin_after(0)
-
-    def begin_after(self, steps: int) -> int:
+    def _begin_after(self, steps: int) -> int:
         """Leaves their share of the way in λ out, as if steps had equal width."""
         start, end = -math.log(self.schedule.sigma_max), -math.log(self.schedule.sigma_min)
         self._ends = (start + (end - start) * steps / self._asked, end)
@@ -46,31 +44,24 @@ class DpmAdaptive(Sampler):
         self.timesteps = torch.full((self._guess,), timestep, dtype=torch.float32)
         return 0
 
-    def set_begin_index(self, begin_index: int = 0) -> None:
-        """Raises ValueError for any but 0: its calls are not known beforehand."""
-        if begin_index:
-            raise ValueError("DPM adaptive can only begin at the beginning.")
-
-    @property
-    def noise_level(self) -> float | torch.Tensor:
-        return float(self._top) if self._rows is None else self._levels
-
-    @property
-    def progress(self) -> torch.Tensor:
-        """The share of the way in λ that is behind each picture, (B, 1, 1, 1), 0 to 1."""
+    def level(self, index: int) -> Level:
+        """Its progress is the share of the way in λ that is behind each picture."""
+        if index >= len(self.timesteps):
+            return CLEAN
+        if self._rows is None:
+            return Level(1.0, float(self._top), 0.0)
         start, end = self._ends
-        return ((-self._levels.log() - start) / (end - start)).clamp(0, 1)
+        behind = ((-self._levels.log() - start) / (end - start)).clamp(0, 1)
+        return Level(1.0, self._levels, behind)
 
     @property
     def _sigma(self) -> torch.Tensor:
         """() or (B, 1, 1, 1)."""
         return self._top if self._rows is None else self._levels
 
-    def _advance(
-        self, answer: Answer, generator: Sequence[torch.Generator] | torch.Generator | None
-    ) -> torch.Tensor:
+    def _advance(self, answer: Answer, generators: Sequence[torch.Generator]) -> torch.Tensor:
         if self._rows is None:
-            self._begin(answer.x, generator)
+            self._begin(answer.x, generators)
         for row in self._rows:
             row.take(Answer(*(part[row.place] for part in answer)))
         sigmas = torch.stack([row.sigma for row in self._rows])
@@ -79,14 +70,11 @@ class DpmAdaptive(Sampler):
         self._tell_timesteps()
         return torch.cat([row.x for row in self._rows])
 
-    def _begin(
-        self, x: torch.Tensor, generator: Sequence[torch.Generator] | torch.Generator | None
-    ) -> None:
-        many = list(generator) if isinstance(generator, (list, tuple)) else [generator] * len(x)
+    def _begin(self, x: torch.Tensor, generators: Sequence[torch.Generator]) -> None:
         places = [slice(k, k + 1) for k in range(len(x))]
         self._rows = [
             _Row(self._run_row(x[place], source), place)
-            for place, source in zip(places, many, strict=True)
+            for place, source in zip(places, generators, strict=True)
         ]
         self._timesteps_taken = [self.schedule.timesteps_of(self._top.expand(len(x)).numpy())]
 
@@ -103,7 +91,7 @@ class DpmAdaptive(Sampler):
         total = max(done + 1, round(done / way) if way > 0.25 else self._guess)
         self.timesteps = torch.from_numpy(np.stack(taken + taken[-1:] * (total - done - 1)))
 
-    def _run_row(self, x: torch.Tensor, generator: torch.Generator | None) -> Calls:
+    def _run_row(self, x: torch.Tensor, generator: torch.Generator) -> Calls:
         """One picture, (1, C, h, w), from beginning to end."""
         level, end = self._ends
         width, before = FIRST_WIDTH, x

@@ -66,8 +66,6 @@ class DpmFast(Sampler):
     """Third-order steps of equal width in λ, and what remains of the calls in a lower order:
     as many U-Net calls as steps are asked for. Its noise schedule is its own."""
 
-    order = 3
-
     def _points(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
         highest, lowest = self.schedule.sigma_max, self.schedule.sigma_min
         pieces = steps // 3 + 1
@@ -76,11 +74,9 @@ class DpmFast(Sampler):
         points = np.exp(np.linspace(math.log(highest), math.log(lowest), pieces + 1))
         return points, self.schedule.timesteps_of(points)
 
-    def begin_after(self, steps: int) -> int:
+    def _begin_after(self, steps: int) -> int:
         """`steps` are calls here; a step is not begun in its middle, so up to two more are made."""
-        begin_index = max(first for first in self._first_calls if first <= steps)
-        self.set_begin_index(begin_index)
-        return begin_index
+        return self._begin_at(max(first for first in self._first_calls if first <= steps))
 
     def _step(self, x: torch.Tensor, i: int) -> Calls:
         if i == len(self._orders):  # from the smallest σ to 0: it ends above

@@ -10,8 +10,6 @@ from studio.diffusion.samplers.base import Call, Calls, Sampler, slope
 class DpmPlusPlus2SAncestral(Sampler):
     """arXiv:2211.01095, algorithm 1 with r = ½, to a noise level below the wanted one."""
 
-    order = 2
-
     def _step(self, x: torch.Tensor, i: int) -> Calls:
         sigma = self.sigmas[i]
         down, up = self._ancestral(sigma, self.sigmas[i + 1])

@@ -16,13 +16,12 @@ class DpmPlusPlusSde(Sampler):
     The tree grows on the host and asks there for its numbers.
     """
 
-    order = 2
     lands_on_points = False
     _tree: BrownianTreeNoiseSampler | None = None
 
-    def set_timesteps(self, num_inference_steps: int, device: str = "cpu") -> None:
-        super().set_timesteps(num_inference_steps, device)
-        levels = -np.log(self._points(num_inference_steps)[0])
+    def _set_steps(self, steps: int) -> None:
+        super()._set_steps(steps)
+        levels = -np.log(self._points(steps)[0])
         halves = np.exp(-(levels[:-1] + np.diff(levels) * 0.5))
         # As diffusers has them: in double precision, so that the same picture comes out.
         self.timesteps[1::2] = torch.from_numpy(self.schedule.timesteps_of(halves))

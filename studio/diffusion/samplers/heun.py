@@ -12,8 +12,6 @@ from studio.diffusion.samplers.base import Call, Calls, Sampler, slope
 class Heun(Sampler):
     """arXiv:2206.00364, algorithm 2: the slope is the mean of those at both ends of a step."""
 
-    order = 2
-
     def _step(self, x: torch.Tensor, i: int) -> Calls:
         x, sigma = self._churned(x, i)
         return (yield from self._heun(x, sigma, self.sigmas[i + 1]))
@@ -32,8 +30,6 @@ class Heun(Sampler):
 class HeunPlusPlus(Sampler):
     """Heun++ 2: looks two steps ahead, and weighs the slopes there by their share of the first σ,
     so that it is bold early and cautious late."""
-
-    order = 3
 
     def _step(self, x: torch.Tensor, i: int) -> Calls:
         x, sigma = self._churned(x, i)
@@ -77,7 +73,7 @@ class Restart(Heun):
         points = np.concatenate([points[: turn + 1], *[part] * times, points[turn + 1 :]])
         return points, self.schedule.timesteps_of(points)
 
-    def begin_after(self, steps: int) -> int:
+    def _begin_after(self, steps: int) -> int:
         """The share of `steps` is left out of the way gone once. Where that ends below the σ it
         would go back to, it does not: more of the picture would change than was asked for."""
         step = steps * len(self._once) // self._asked
@@ -85,7 +81,7 @@ class Restart(Heun):
         if self._last_time and begin < self.sigmas[self._last_time]:
             later = self.sigmas[self._last_time :].numpy() <= begin * (1 + 1e-6)
             step = self._last_time + int(later.argmax())
-        return super().begin_after(step)
+        return super()._begin_after(step)
 
     def _step(self, x: torch.Tensor, i: int) -> Calls:
         sigma, following = self.sigmas[i], self.sigmas[i + 1]

@@ -26,8 +26,7 @@ class Plms(PNDMScheduler):
     """diffusers' class. The first step takes two calls, so the second timestep comes twice; begun
     part-way, it is that of its own second step that must."""
 
-    def begin_after(self, steps: int) -> int:
-        """Leave the first `steps` of the run out. The index of the first U-Net call: always 0."""
+    def leave_out(self, steps: int) -> None:
+        """Of the run that was set, the first `steps` are not made."""
         once = torch.cat([self.timesteps[:1], self.timesteps[2:]])[steps:]
         self.timesteps = torch.cat([once[:1], once[1:2], once[1:]])
-        return 0
