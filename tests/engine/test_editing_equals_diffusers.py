@@ -39,8 +39,8 @@ DIFFUSERS_OWN = [
 ]
 """Those three are put right by us: see tests/diffusion/test_part_way.py and test_samplers.py."""
 HALF_STEPS = ("DPM++ SDE", "DPM2")
-"""Their calls between two steps have a noise level of their own, of which diffusers' inpainting takes
-no notice when it puts back what is kept; tests/diffusion/test_part_way.py looks at each call."""
+"""Their calls between two steps have a noise level of their own, of which diffusers' inpainting
+takes no notice when it puts back what is kept; test_part_way.py looks at each call."""
 
 
 def desk() -> Desk:
