@@ -81,7 +81,7 @@ class Keys:
 _ADAPTER = (
     "lora_down", "lora_up", ".lora_A.", ".lora_B.", ".lora.down.", ".lora.up.", "_lora.down.",
     "lora_linear_layer", ".hada_w1_", ".lokr_w1", ".lokr_w2", ".oft_", ".dora_scale",
-    ".lora_magnitude_vector", ".on_input",
+    ".lora_magnitude_vector", ".on_input", ".ia3_l", ".boft_",
 )  # fmt: skip
 
 _RULES = (

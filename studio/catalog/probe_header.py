@@ -6,6 +6,7 @@ Its name and folder say nothing here: people keep LoRAs among their checkpoints.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from studio.catalog import metadata as notes
@@ -70,12 +71,15 @@ def examined(found: ModelFacts, name: str, keys: Keys, header: Header | None = N
     if found.kind in details:
         found = details[found.kind](found, keys)
     elif found.kind == "embedding" and header:
-        found = _embedding(found, header)
+        found = with_vectors(found, [info.shape for info in header.tensors.values()])
     return replace(found, problem=found.problem and f"{name} {found.problem}")
 
 
 _CROSS_ATTENTION = r"attn2[._](?:processor[._])?to_k"
-_DOWN = r"(?:\.lora_down\.weight|\.lora_A\.(?:\w+\.)?weight|[._]lora\.down\.weight|\.hada_w1_b)"
+_DOWN = (
+    r"(?:\.lora_down\.weight|\.lora_A\.(?:\w+\.)?weight|[._]lora\.down\.weight|\.hada_w1_b"
+    r"|\.b2\.weight)"
+)
 _TEXT_ATTENTION = r"self_attn[._](?:to_)?(?:q|k)(?:_proj)?"
 
 
@@ -138,8 +142,10 @@ _DIALECTS = (
     ("dora", (".dora_scale", ".lora_magnitude_vector")),
     ("loha", (".hada_w1_",)),
     ("lokr", (".lokr_w1", ".lokr_w2")),
+    ("glora", (".b1.weight",)),
+    ("boft", (".boft_",)),
     ("oft", (".oft_",)),
-    ("ia3", (".on_input",)),
+    ("ia3", (".on_input", ".ia3_l")),
     ("peft", ("base_model.model.",)),
     ("diffusers", (".lora_A.", ".lora.down.", "_lora.down.", ".lora_linear_layer.")),
 )
@@ -147,7 +153,7 @@ _DIALECTS = (
 
 _RANKED = (
     ".lora_down.weight", ".lora_A.weight", ".lora_A.default.weight", ".lora.down.weight",
-    "_lora.down.weight", ".hada_w1_b", ".lokr_w1_b", ".lokr_w2_b",
+    "_lora.down.weight", ".hada_w1_b", ".lokr_w1_b", ".lokr_w2_b", ".b2.weight",
 )  # fmt: skip
 """Ends of the names of tensors with a row a rank."""
 
@@ -162,8 +168,15 @@ def _lora(found: ModelFacts, keys: Keys) -> ModelFacts:
     if found.family is None and keys.have(*_FOREIGN, "transformer_blocks.0.attn.add_"):
         problem = "is a LoRA for a family that the studio cannot run, as SD 3 or Flux."
         return replace(found, problem=problem)
-    if layout == "oft":
-        return replace(found, problem="is an OFT adapter, which the studio cannot use yet.")
+    blocks = keys.shape(r"\.oft_blocks")
+    if layout == "boft" or (blocks and len(blocks) == 4):
+        problem = "is a BOFT adapter, which the studio cannot use yet. Use a LoRA instead."
+        return replace(found, layout="boft", problem=problem)
+    if layout == "oft" and not keys.soon_have(".oft_blocks"):
+        problem = (
+            "is an OFT adapter of peft's, which the studio cannot use yet. Use a LoRA instead."
+        )
+        return replace(found, problem=problem)
     return found
 
 
@@ -269,12 +282,17 @@ _OWN_WIDTH = 192
 """Width of picturebook's text."""
 
 
-def _embedding(found: ModelFacts, header: Header) -> ModelFacts:
-    widths = {info.shape[-1] for info in header.tensors.values()}
-    if "clip_g" in header.tensors or 1280 in widths:
+def with_vectors(found: ModelFacts, shapes: Iterable[tuple[int, ...]]) -> ModelFacts:
+    """An embedding's facts, from the shapes of its tensors; those of numbers do not count."""
+    told = [shape for shape in shapes if len(shape) in (1, 2) and shape[-1] > 1]
+    widths = {shape[-1] for shape in told}
+    if not widths:
+        return found
+    if 1280 in widths:
         family = SDXL
     elif max(widths) < 768:
         family = PICTUREBOOK
     else:
         family = {768: SD1, 1024: SD2}.get(max(widths))
-    return replace(found, family=family, vectors=_embedding_rows(header))
+    rows = max(shape[0] if len(shape) == 2 else 1 for shape in told)
+    return replace(found, family=family, vectors=rows)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from studio.catalog.pickle_header import read_pickle
-from studio.catalog.probe_header import MAX_EMBEDDING_BYTES, probe_header
+from studio.catalog.probe_header import MAX_EMBEDDING_BYTES, probe_header, with_vectors
 from studio.domain.refs import ModelFacts
 
 _FOLDERS = {
@@ -35,7 +35,8 @@ def probe_pickle(path: Path) -> ModelFacts:
     if kind == "unknown":
         problem = f"{path.name} is a pickle of a kind that the studio does not know."
         return ModelFacts(kind=kind, problem=problem)
-    return replace(found, kind=kind, problem="")
+    found = replace(found, kind=kind, problem="")
+    return with_vectors(found, header.shapes.values()) if kind == "embedding" else found
 
 
 def _kind_by_place(path: Path, weights_bytes: int | None) -> str:

@@ -32,13 +32,7 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
         )
     vae = catalog.find(request.vae, "vae") if request.vae else None
     uses = _loras(catalog, request, checkpoint)
-    fitting = {
-        ref.name: ref
-        for ref in catalog.refs("embedding")
-        if ref.family in (None, checkpoint.family)
-    }
-    named = embedding_names.named_in(f"{request.prompt}\n{request.negative_prompt}", fitting)
-    embeddings = tuple(ref for name, ref in fitting.items() if name in named)
+    embeddings, warnings = _embeddings(catalog, request, checkpoint)
     controlnets = _controlnets(catalog, request, checkpoint)
     return Selection(
         checkpoint,
@@ -48,6 +42,7 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
         tiny_vae_for(catalog, checkpoint.family),
         controlnets,
         _image_encoders(catalog, controlnets),
+        warnings,
     )
 
 
@@ -71,6 +66,25 @@ def settle(
     checkpoint = selection.checkpoint
     settled = request.settled(checkpoint.name, checkpoint.family, source_size)
     return settled.model_copy(update={"vae": vae, "loras": loras, "controls": controls})
+
+
+def _embeddings(
+    catalog: Catalog, request: GenerationRequest, checkpoint: ModelRef
+) -> tuple[tuple[ModelRef, ...], tuple[str, ...]]:
+    """Those that the prompts name, and a warning for each that is of another family."""
+    known = {ref.name: ref for ref in catalog.refs("embedding")}
+    fitting = {n: ref for n, ref in known.items() if ref.family in (None, checkpoint.family)}
+    text = f"{request.prompt}\n{request.negative_prompt}"
+    named = embedding_names.named_in(text, fitting)
+    others = embedding_names.named_in(text, known) - fitting.keys()
+    warnings = (
+        embedding_names.passed_over(
+            name, f"it is for {ref.family.name}, {checkpoint.name} is {checkpoint.family.name}"
+        )
+        for name, ref in known.items()
+        if name in others
+    )
+    return tuple(ref for name, ref in fitting.items() if name in named), tuple(warnings)
 
 
 def _loras(

@@ -25,6 +25,11 @@ def split(text: str, names: Iterable[str]) -> list[tuple[str, str | None]]:
     return [*pieces, (text[at:], None)]
 
 
+def passed_over(name: str, why: str) -> str:
+    """The warning that the embedding `name` was not used."""
+    return f"The embedding {name} was passed over and its name read as words: {why}."
+
+
 def named_in(text: str, names: Iterable[str]) -> set[str]:
     """Those of `names` that `text` names."""
     return {name for _, name in split(text, names) if name}

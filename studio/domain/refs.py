@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio.domain.family import ModelFamily
@@ -48,7 +48,7 @@ class ModelFacts:
     family           None where the header does not tell
     layout           "diffusers" (a folder), "single" (one file in the original or diffusers keys);
                      a LoRA's dialect: "kohya", "diffusers" or "peft", or what it is instead of
-                     a plain LoRA: "loha", "lokr", "dora" or "ia3"
+                     a plain LoRA: "loha", "lokr", "dora", "glora", "oft", "boft" or "ia3"
     task             what its U-Net is for: "base", "inpaint", "depth" or "pix2pix"
     prediction_type  what the U-Net predicts: "epsilon" or "v_prediction"; None: cannot be told
     zero_snr         trained with a schedule that ends in pure noise (arXiv:2305.08891)
@@ -127,7 +127,8 @@ class LoraUse:
 class Selection:
     """All that one request needs in memory. `vae` None is the checkpoint's own; `tiny_vae` shows
     the forming picture, where the checkpoint brings nothing better. A ControlNet that several
-    units use stands in `controlnets` once, as does an image encoder of several IP-Adapters."""
+    units use stands in `controlnets` once, as does an image encoder of several IP-Adapters.
+    `warnings` say what the request names and does not get; they do not make another selection."""
 
     checkpoint: ModelRef
     vae: ModelRef | None = None
@@ -136,3 +137,4 @@ class Selection:
     tiny_vae: ModelRef | None = None
     controlnets: tuple[ModelRef, ...] = ()
     image_encoders: tuple[ModelRef, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), compare=False)

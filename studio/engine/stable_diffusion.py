@@ -268,7 +268,7 @@ class StableDiffusionEngine:
                 request=request,
                 infotext=infotext.write(request, request.seed + place, known),
                 partial=run.cancelled,
-                warnings=warnings,
+                warnings=(*selection.warnings, *warnings),
                 outside_mask_max_difference=edit.max_difference(image),
             )
             for place, image in enumerate(edit.canvases)

@@ -186,7 +186,8 @@ class ModelManager:
             _check_fits(net, own)
         patches = self._patches(selection.loras, own)
         family = selection.checkpoint.family
-        vectors = {r.name: embeddings.read(r, family, own.parts) for r in selection.embeddings}
+        vectors, warnings = embeddings.read_fitting(selection.embeddings, family, own.parts)
+        warnings += tuple(self._lora(use.ref, own).warning for use in selection.loras)
         tiny = self._tiny_vae(selection.tiny_vae)
         configs = {part: weights.configs[part] for part, weights in sources.items()}
         if vae is not own:
@@ -218,6 +219,7 @@ class ModelManager:
             tiny_vae=tiny,
             controlnets=tuple(slots[part].module for part in nets),
             image_encoders=tuple(slots[part].module for part in eyes),
+            warnings=tuple(filter(None, warnings)),
         )
 
     def _patches(self, uses: tuple[LoraUse, ...], own: Weights) -> dict[str, list[Patch]]:
@@ -233,7 +235,8 @@ class ModelManager:
         return patches
 
     def _lora(self, ref: ModelRef, own: Weights) -> lora.Lora:
-        key = (_key(ref), own.ref.family.name)
+        # What of it fits depends on the shapes of the checkpoint's weights.
+        key = (_key(ref), own.ref.family.name, json.dumps(own.configs, sort_keys=True, default=str))
         if key not in self._loras:
             self._loras[key] = lora.read(ref, own.ref.family, own.parts)
             while sum(held.size_bytes for held in self._loras.values()) > _LORA_BYTES:

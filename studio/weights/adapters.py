@@ -2,8 +2,9 @@
 
 A LoRA proper is a product of two thin matrices (arXiv:2106.09685); its relatives are Hadamard
 products of two such (LoHa, arXiv:2108.06098), Kronecker products (LoKr, arXiv:2309.14859), whole
-differences, scales of rows or columns ((IA)³, arXiv:2205.05638), and any of them with its rows'
-lengths learnt apart (DoRA, arXiv:2402.09353).
+differences, scales of rows or columns ((IA)³, arXiv:2205.05638), products that also take in the
+weight itself (GLoRA, arXiv:2306.07967), rotations of its rows (OFT, arXiv:2306.07280), and any of
+them with its rows' lengths learnt apart (DoRA, arXiv:2402.09353).
 
 All sums are made in float32 whatever the weight and the file are kept in, and the answer is a new
 tensor of the weight's dtype and shape. Merging several one after the other is exact only on a
@@ -181,6 +182,93 @@ class Decomposed:
         length = length.clamp_min(torch.finfo(torch.float32).tiny)
         wanted = _like(weight, self.magnitude).reshape(length.shape)
         return _laid_out(torch.lerp(before, merged * (wanted / length), scale), weight)
+
+
+@dataclass(frozen=True)
+class Generalized:
+    """GLoRA: factor · (weight @ a₁ @ a₂ + b₁ @ b₂). `a` (in, rank) and (rank, in), `b` (out, rank)
+    and (rank, in, …)."""
+
+    a: tuple[Tensor, Tensor]
+    b: tuple[Tensor, Tensor]
+    factor: float = 1.0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.b[0].shape[0], *self.b[1].shape[1:])
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether the product with a weight of this shape is one."""
+        return len(shape) > 1 and self.a[0].shape[0] == self.a[1].shape[1] == shape[1]
+
+    def add_to(self, weight: Tensor, scale: float) -> Tensor:
+        a1, a2 = (_like(weight, tensor).flatten(1) for tensor in self.a)
+        b1, b2 = (_like(weight, tensor).flatten(1) for tensor in self.b)
+        of_weight = torch.einsum("oi...,ij->oj...", weight.float(), a1 @ a2)
+        change = of_weight + (b1 @ b2).reshape(weight.shape)
+        return _added(weight, change, scale * self.factor)
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """OFT: the weight's rows, in blocks of equal size, each block turned by a rotation of its own:
+    the Cayley transform of `blocks` (blocks, rows, rows), which are made skew.
+
+    `constraint` × rows of the weight is the largest norm that all blocks may have together, 0 for
+    any; `lengths` (out, 1, …) scale the turned rows. A scale below 1 goes that part of the straight
+    way from the weight to the result.
+    """
+
+    blocks: Tensor
+    constraint: float = 0.0
+    lengths: Tensor | None = None
+
+    @property
+    def shape(self) -> None:
+        return None
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a weight of this shape has as many rows."""
+        rows = self.blocks.shape[0] * self.blocks.shape[1]
+        return shape[0] == rows and (self.lengths is None or self.lengths.numel() == rows)
+
+    def add_to(self, weight: Tensor, scale: float) -> Tensor:
+        before, blocks = weight.float(), _like(weight, self.blocks)
+        count, size, _ = blocks.shape
+        skew = blocks - blocks.transpose(1, 2)
+        norm, largest = torch.linalg.vector_norm(skew), self.constraint * count * size
+        if self.constraint > 0:
+            skew = skew * (largest / norm.clamp_min(largest))
+        eye = torch.eye(size, device=weight.device)
+        rotations = torch.linalg.solve(eye - skew, eye + skew, left=False)
+        turned = rotations.transpose(1, 2) @ before.reshape(count, size, -1)
+        turned = turned.reshape(weight.shape)
+        if self.lengths is not None:
+            turned = turned * _like(weight, self.lengths).reshape(-1, *[1] * (weight.ndim - 1))
+        return _added(weight, turned - before, scale)
+
+
+@dataclass(frozen=True)
+class FirstChannels:
+    """`inner`, which was made for fewer channels than the weight takes: it is added to the first
+    `channels` of them, and the others stay."""
+
+    inner: Delta
+    channels: int
+
+    @property
+    def shape(self) -> None:
+        return None
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a weight of this shape takes more channels, and `inner` fits the first."""
+        wider = len(shape) > 1 and shape[1] > self.channels
+        return wider and fits(self.inner, (shape[0], self.channels, *shape[2:]))
+
+    def add_to(self, weight: Tensor, scale: float) -> Tensor:
+        total = weight.clone()
+        total[:, : self.channels] = self.inner.add_to(weight[:, : self.channels], scale)
+        return total
 
 
 def rank_of(delta: Delta) -> int | None:

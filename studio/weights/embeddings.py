@@ -7,11 +7,12 @@ names and widths, never by the file's name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
 
+from studio.domain import embedding_names
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelRef
@@ -31,6 +32,20 @@ _ENCODERS = {
 """Names in a file for checkpoints with two text encoders -> the encoder."""
 
 
+def read_fitting(
+    refs: Iterable[ModelRef], family: ModelFamily, parts: Mapping[str, Mapping[str, Tensor]]
+) -> tuple[dict[str, tuple[Tensor, ...]], tuple[str, ...]]:
+    """(name -> vectors as `read` gives them, warnings about those that were made for another kind
+    of checkpoint, whose names stay words). Raises `CheckpointError` as `read` does."""
+    vectors, warnings = {}, []
+    for ref in refs:
+        try:
+            vectors[ref.name] = read(ref, family, parts)
+        except InvalidRequest as error:
+            warnings.append(embedding_names.passed_over(ref.name, error.message))
+    return vectors, tuple(warnings)
+
+
 def read(
     ref: ModelRef, family: ModelFamily, parts: Mapping[str, Mapping[str, Tensor]] | None = None
 ) -> tuple[Tensor, ...]:
@@ -47,7 +62,7 @@ def read(
         # One tensor, of which the file does not say whose it is.
         vectors = {encoders[0]: vectors[""]} if len(encoders) == 1 else {}
     if set(vectors) != set(encoders):
-        raise _other_family(ref, family, f"{len(encoders)} text encoder(s)")
+        raise _other_family(ref, family, f"vectors for {len(encoders)} text encoder(s)")
     for part in encoders if parts is not None else ():
         width = _width(parts[part])
         if vectors[part].shape[1] != width:
@@ -115,6 +130,5 @@ def _other_family(ref: ModelRef, family: ModelFamily, wanted: str) -> InvalidReq
     other = ref.family is not None and ref.family.name != family.name
     made_for = ref.family.name if other else "another kind of checkpoint"
     return InvalidRequest(
-        f"embedding {ref.name} is for {made_for}, the checkpoint is {family.name}, which needs "
-        f"{wanted}. Take {ref.name} out of the prompt, or choose a checkpoint that fits."
+        f"it is for {made_for}, the checkpoint is {family.name}, which needs {wanted}"
     )

@@ -1,8 +1,9 @@
 """A LoRA file -> what it adds to each weight of a checkpoint.
 
 Reading is kept apart from adding: a file is read and checked once, and changing its weight later
-costs the sums alone (`adapters.py`). Whatever cannot be used is refused here, in words, before
-anything is changed.
+costs the sums alone (`adapters.py`). What fits the checkpoint is used, and what does not is counted
+and named; a file of which next to nothing fits, or that is damaged, is refused here, in words,
+before anything is changed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.family import ModelFamily
 from studio.domain.files import read_text
 from studio.domain.refs import ModelRef
-from studio.weights.adapters import Delta, Scaled, fits
+from studio.weights.adapters import Delta, FirstChannels, Scaled, fits
 from studio.weights.lora_keys import Key, Names, split
 from studio.weights.lora_layers import Alphas, build
 from studio.weights.tensor_files import TensorFile, open_tensors
@@ -35,8 +36,10 @@ _MAX_SETTINGS_BYTES = 2**20
 _HARMLESS = ("bundle_emb.", "text_model.embeddings.position_ids", "embeddings.position_ids")
 """Begins of keys that change nothing in the modules: embeddings carried along, constants."""
 
-_NAMED = 3
-"""So many of the unknown keys are named in the message."""
+_NAMED, _NAME = 3, 80
+"""So many of the keys that do not fit are named in a message, up to so many characters of each."""
+_LEAST = 0.1
+"""Where less than this part of the keys fits, the file is for something else."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,14 @@ class Lora:
     """deltas      (part, key of the weight in its module) -> what is added to it
     ignored     keys of the file that are known to change nothing
     size_bytes  what it takes in memory
+    warning     how many keys do not fit, and which; "" if all do
     """
 
     ref: ModelRef
     deltas: Mapping[tuple[str, str], Delta]
     ignored: tuple[str, ...] = ()
     size_bytes: int = 0
+    warning: str = ""
 
 
 def read(ref: ModelRef, family: ModelFamily, parts: Parts) -> Lora:
@@ -72,15 +77,22 @@ def read(ref: ModelRef, family: ModelFamily, parts: Parts) -> Lora:
             ignored.append(name)
         else:
             unknown.append(name)
-    if unknown or not layers:
-        raise _unknown(ref, family, unknown, len(file.shapes))
     tensors = _tensors(ref, file, [name for roles in layers.values() for name in roles.values()])
     alphas = _alphas(ref, file)
     deltas: dict[tuple[str, str], Delta] = {}
+    used, misfit = 0, None
     for (part, module), roles in layers.items():
         found = {role: tensors[name] for role, name in roles.items()}
-        deltas.update(_layer(ref, (part, module), found, alphas, parts))
-    return Lora(ref, deltas, tuple(ignored), sum(tensor.nbytes for tensor in tensors.values()))
+        try:
+            deltas.update(_layer(ref, (part, module), found, alphas, parts))
+            used += len(roles)
+        except InvalidRequest as error:
+            misfit = misfit or error
+            unknown += roles.values()
+    if used <= _LEAST * len(unknown):
+        raise misfit or _unfit(ref, family, unknown, len(file.shapes))
+    size_bytes = sum(tensor.nbytes for tensor in tensors.values())
+    return Lora(ref, deltas, tuple(ignored), size_bytes, _warning(ref, unknown, len(file.shapes)))
 
 
 def _open(ref: ModelRef) -> TensorFile:
@@ -88,14 +100,7 @@ def _open(ref: ModelRef) -> TensorFile:
         raise CheckpointError(
             f"LoRA {ref.name}: the file {ref.path.name} is gone. Put it back or choose another."
         )
-    file = open_tensors(ref.path)
-    empty = next((name for name, shape in file.shapes.items() if 0 in shape), None)
-    if empty is not None:
-        raise CheckpointError(
-            f"LoRA {ref.name}: {empty} is empty (rank 0). Its training or conversion went wrong; "
-            "get the file again."
-        )
-    return file
+    return open_tensors(ref.path)
 
 
 def _enlist(ref: ModelRef, roles: dict[str, str], key: Key, name: str) -> None:
@@ -113,7 +118,9 @@ def _check_family(ref: ModelRef, family: ModelFamily, file: TensorFile, parts: P
     widths = {
         shape[1]
         for name, shape in file.shapes.items()
-        if (key := split(name)) and key.role == "down" and key.module.endswith("attn2_to_k")
+        if (key := split(name))
+        and key.role in ("down", "g_b2")
+        and key.module.endswith("attn2_to_k")
         if len(shape) > 1
     }
     named = ref.family.name if ref.family is not None else family.name
@@ -130,14 +137,27 @@ def _check_family(ref: ModelRef, family: ModelFamily, file: TensorFile, parts: P
         )
 
 
-def _unknown(ref: ModelRef, family: ModelFamily, unknown: list[str], total: int) -> InvalidRequest:
-    named = ", ".join(unknown[:_NAMED]) + (", …" if len(unknown) > _NAMED else "")
+def _warning(ref: ModelRef, unfit: list[str], total: int) -> str:
+    if not unfit:
+        return ""
+    return (
+        f"LoRA {ref.name} was added in part: {len(unfit)} of its {total} keys fit nothing in the "
+        f"checkpoint and were passed over: {_named(unfit)}."
+    )
+
+
+def _named(keys: list[str]) -> str:
+    first = (" ".join(key.split())[:_NAME] for key in keys[:_NAMED])
+    return ", ".join(first) + (", …" if len(keys) > _NAMED else "")
+
+
+def _unfit(ref: ModelRef, family: ModelFamily, unfit: list[str], total: int) -> InvalidRequest:
     if not total:
         return InvalidRequest(f"LoRA {ref.name} is empty. Get the file again.")
     return InvalidRequest(
-        f"LoRA {ref.name} does not fit the checkpoint ({family.name}): {len(unknown)} of its "
-        f"{total} keys belong to no layer there: {named}. It is for another kind of model, or of "
-        "a kind that is not known here; choose another LoRA."
+        f"LoRA {ref.name} does not fit the checkpoint ({family.name}): {len(unfit)} of its "
+        f"{total} keys belong to no layer there: {_named(unfit)}. It is for another kind "
+        "of model, or of a kind that is not known here; choose another LoRA."
     )
 
 
@@ -146,6 +166,11 @@ def _tensors(ref: ModelRef, file: TensorFile, names: list[str]) -> dict[str, Ten
     for _, group in file.read(names, None):
         tensors.update(group)
     for name, tensor in tensors.items():
+        if not tensor.numel():
+            raise CheckpointError(
+                f"LoRA {ref.name}: {name} is empty (rank 0). Its training or conversion went "
+                "wrong; get the file again."
+            )
         # The smallest formats know no isfinite of their own.
         exact = tensor if tensor.dtype.itemsize > 1 else tensor.float()
         if exact.is_floating_point() and not torch.isfinite(exact).all():
@@ -182,6 +207,10 @@ def _read_settings(ref: ModelRef, path: Path) -> str:
         ) from None
 
 
+_FIRST, _LATENT_CHANNELS = "conv_in", 4
+"""A U-Net's first layer; those that inpaint take more channels there, after the latents'."""
+
+
 def _layer(
     ref: ModelRef, where: tuple[str, str], found: dict[str, Tensor], alphas: Alphas, parts: Parts
 ) -> dict[tuple[str, str], Delta]:
@@ -190,6 +219,8 @@ def _layer(
     alpha = found.pop("alpha", None)
     if not found:
         return {}
+    if alpha is not None and "rotations" in found:
+        found["constraint"] = alpha
     try:
         built = build(found, alphas.factor_of(part, module, alpha))
     except ValueError as error:
@@ -203,15 +234,25 @@ def _layer(
         target = parts[part].get(key)
         if target is None and isinstance(delta, Scaled):
             continue  # gains of what comes out of a layer without a bias
-        if target is None or not fits(delta, tuple(target.shape)):
+        fitting = _fitting(delta, module, target)
+        if fitting is None:
             theirs = _size(delta.shape) if delta.shape else "others"
             ours = _size(target.shape) if target is not None else "missing"
             raise InvalidRequest(
                 f"LoRA {ref.name} does not fit the checkpoint: {module} is {theirs} in the LoRA, "
                 f"{ours} in the checkpoint. Choose a LoRA that was made for this checkpoint's kind."
             )
-        deltas[part, key] = delta
+        deltas[part, key] = fitting
     return deltas
+
+
+def _fitting(delta: Delta, module: str, target: Tensor | None) -> Delta | None:
+    """`delta` as it can be added to the weight `target` of `module`; None if it cannot."""
+    if target is None:
+        return None
+    of_latents = FirstChannels(delta, _LATENT_CHANNELS)
+    choices = (delta, of_latents) if module == _FIRST else (delta,)
+    return next((each for each in choices if fits(each, tuple(target.shape))), None)
 
 
 def _size(shape: tuple[int, ...]) -> str:

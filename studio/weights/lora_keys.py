@@ -19,6 +19,7 @@ PARTS = ("unet", "text_encoder", "text_encoder_2")
 _PREFIXES = {
     "lora_unet_": "unet",
     "lycoris_": "unet",
+    "oft_unet_": "unet",
     "unet.": "unet",
     "model.diffusion_model.": "unet",
     "diffusion_model.": "unet",
@@ -50,11 +51,15 @@ _ROLES = {
     "b_norm": "bias_difference",
     "on_input": "on_input",
     "ia3_l": "peft_gains",
+    **{name: f"g_{name}" for name in ("a1", "a2", "b1", "b2")},
+    "oft_blocks": "rotations",
+    "rescale": "lengths",
     **{f"hada_{name}": name for name in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
     **{f"lokr_{name}": f"k_{name}" for name in ("w1", "w1_a", "w1_b")},
     **{f"lokr_{name}": f"k_{name}" for name in ("w2", "w2_a", "w2_b", "t2")},
 }
-"""The last word of a key -> what the tensor is; a Kronecker product's begin with k."""
+"""The last word of a key -> what the tensor is; a Kronecker product's begin with k, GLoRA's with
+g."""
 
 
 class Key(NamedTuple):

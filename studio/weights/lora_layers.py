@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,9 +14,11 @@ from studio.weights.adapters import (
     Decomposed,
     Delta,
     Difference,
+    Generalized,
     Hadamard,
     Kronecker,
     LowRank,
+    Rotated,
     Scaled,
 )
 
@@ -58,6 +61,10 @@ def _kind(left: dict[str, Tensor], factor_of: FactorOf) -> Delta | None:
         return _hadamard(left, factor_of)
     if any(role.startswith("k_") for role in left):
         return _kronecker(left, factor_of)
+    if any(role.startswith("g_") for role in left):
+        return _generalized(left, factor_of)
+    if "rotations" in left:
+        return _rotated(left)
     if "difference" in left:
         return Difference(left.pop("difference"))
     if "on_input" in left and "gains" in left:
@@ -112,6 +119,23 @@ def _kronecker(left: dict[str, Tensor], factor_of: FactorOf) -> Kronecker:
     return Kronecker(factors[0], factors[1], factor_of(rank), core)
 
 
+def _generalized(left: dict[str, Tensor], factor_of: FactorOf) -> Generalized:
+    a, b = _take(left, "g_a1", "g_a2"), _take(left, "g_b1", "g_b2")
+    for one, other in (a, b):
+        _chained(one, other)
+    return Generalized(a, b, factor_of(a[0].shape[1]))
+
+
+def _rotated(left: dict[str, Tensor]) -> Rotated:
+    blocks = left.pop("rotations")
+    if blocks.ndim != 3 or blocks.shape[1] != blocks.shape[2]:
+        raise ValueError(f"has rotations of shape {tuple(blocks.shape)}")
+    constraint = left.pop("constraint", None)
+    return Rotated(
+        blocks, 0.0 if constraint is None else float(constraint), left.pop("lengths", None)
+    )
+
+
 def _check_product(pair: tuple[Tensor, Tensor], core: Tensor | None) -> None:
     a, b = pair
     if core is None:
@@ -132,7 +156,9 @@ def _chained(a: Tensor, b: Tensor) -> int:
 def _take(left: dict[str, Tensor], *roles: str) -> tuple[Tensor, ...]:
     missing = [role for role in roles if role not in left]
     if missing:
-        raise ValueError(f"has no {' and no '.join(role.removeprefix('k_') for role in missing)}")
+        raise ValueError(
+            f"has no {' and no '.join(re.sub('^[gk]_', '', role) for role in missing)}"
+        )
     return tuple(left.pop(role) for role in roles)
 
 

@@ -87,7 +87,9 @@ def test_what_is_predicted_where_it_can_be_told(tmp_path, more, metadata, predic
         ({"text_model.encoder.layers.0.self_attn.q_proj.weight": (3, 3)}, "text encoder alone"),
         (files.vae(channels=16), "16 latent channels"),
         ({"lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": (4, 9)}, "LoRA for a family"),
-        ({"lora_unet_x_attn2_to_k.oft_blocks": (4, 80, 80)}, "OFT"),
+        ({"lora_unet_x_attn2_to_k.oft_blocks": (2, 4, 80, 80)}, "BOFT adapter"),
+        ({"base_model.model.x.attn2.to_k.boft_R": (2, 4, 80, 80)}, "BOFT adapter"),
+        ({"base_model.model.x.attn2.to_k.oft_R.weight": (4, 80)}, "OFT adapter of peft"),
         ({"some.other.weight": (3, 3)}, "no kind of model"),
         ({}, "no kind of model"),
     ],
@@ -101,6 +103,7 @@ def test_what_cannot_be_used_says_what_it_is(tmp_path, tensors, says):
 TEXT_LAYER = "text_model.encoder.layers.0.self_attn.q_proj"
 ATTENTION = "down_blocks.0.attentions.0.transformer_blocks.0.attn2"
 KOHYA = "lora_unet_" + ATTENTION.replace(".", "_") + "_to_k"
+GLORA = {"a1": (768, 4), "a2": (4, 768), "b1": (320, 4), "b2": (4, 768)}
 
 
 @pytest.mark.parametrize(
@@ -122,6 +125,10 @@ KOHYA = "lora_unet_" + ATTENTION.replace(".", "_") + "_to_k"
         ({f"{KOHYA}.lokr_w1": (8, 16), f"{KOHYA}.lokr_w2": (40, 48)}, "lokr", SD1, None),
         ({f"{KOHYA}.lokr_w1": (8, 16), f"{KOHYA}.lokr_w2_b": (7, 128)}, "lokr", SDXL, 7),
         ({f"{KOHYA}.lora_down.weight": (4, 768), f"{KOHYA}.dora_scale": (320, 1)}, "dora", SD1, 4),
+        ({f"{KOHYA}.{k}.weight": shape for k, shape in GLORA.items()}, "glora", SD1, 4),
+        ({f"{KOHYA}.oft_blocks": (4, 80, 80)}, "oft", None, None),
+        ({f"{KOHYA}.weight": (320,), f"{KOHYA}.on_input": ()}, "ia3", None, None),
+        ({f"base_model.model.unet.{ATTENTION}.to_k.ia3_l": (320, 1)}, "ia3", None, None),
     ],
 )  # fmt: skip
 def test_a_lora_s_dialect_family_and_rank(tmp_path, tensors, layout, family, rank):
@@ -234,10 +241,26 @@ def test_a_pickle_is_told_by_its_names_and_never_run(tmp_path, names, kind, fami
 
 
 def test_old_embeddings(tmp_path):
-    torch.save({"string_to_param": {"*": torch.zeros(3, 768)}, "name": "x"}, tmp_path / "x.pt")
-    torch.save({"<toy>": torch.zeros(768)}, tmp_path / "learned_embeds.bin")
-    assert probe(tmp_path / "x.pt").kind == "embedding"
-    assert probe(tmp_path / "learned_embeds.bin").kind == "embedding"
+    for zipped in (True, False):
+        for content, family, vectors in (
+            ({"string_to_param": {"*": torch.zeros(3, 768)}, "name": "x", "step": 400}, SD1, 3),
+            (
+                {
+                    "string_to_token": {"*": torch.tensor(265)},
+                    "string_to_param": torch.nn.ParameterDict({"*": torch.zeros(70, 1024)}),
+                },
+                SD2,
+                70,
+            ),
+            ({"<toy>": torch.zeros(768)}, SD1, 1),
+            ({"<toy>": torch.nn.Parameter(torch.zeros(5, 192))}, PICTUREBOOK, 5),
+            ({"clip_l": torch.zeros(8, 768), "clip_g": torch.zeros(8, 1280)}, SDXL, 8),
+            ({"<toy>": torch.zeros(2, 900)}, None, 2),
+        ):
+            path = tmp_path / "x.pt"
+            torch.save(content, path, _use_new_zipfile_serialization=zipped)
+            found = probe(path)
+            assert (found.kind, found.family, found.vectors) == ("embedding", family, vectors)
 
 
 def test_a_pickle_without_names_is_told_by_its_folder(tmp_path):

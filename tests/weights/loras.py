@@ -120,6 +120,11 @@ def assert_same(ours, theirs, bound=EXACT):
     assert changed, "nothing was changed"
 
 
+def close(found, expected):
+    """Equal but for float32's rounding, measured by the largest number."""
+    assert (found - expected.reshape(found.shape)).abs().max() < EXACT * expected.abs().max()
+
+
 TO_K = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
 CONV = "down_blocks.0.resnets.0.conv1"
 

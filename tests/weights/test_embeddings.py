@@ -82,9 +82,11 @@ def test_a_file_that_is_changed_afterwards_changes_nothing(saved):
 
 def test_another_family_is_named(saved):
     pair, single = saved({"clip_l": WIDE, "clip_g": WIDER}, family=SDXL), saved({"x": WIDE}, "x.pt")
-    with pytest.raises(InvalidRequest, match="style is for SDXL, the checkpoint is SD 1.x"):
+    with pytest.raises(InvalidRequest, match="it is for SDXL, the checkpoint is SD 1.x"):
         embeddings.read(pair, SD1)
-    with pytest.raises(InvalidRequest, match="the checkpoint is SDXL, which needs 2 text encoder"):
+    with pytest.raises(
+        InvalidRequest, match="the checkpoint is SDXL, which needs vectors for 2 text"
+    ):
         embeddings.read(single, SDXL)
     narrow = {"text_encoder": {"embeddings.token_embedding.weight": torch.empty(9, 192)}}
     with pytest.raises(InvalidRequest, match="768 wide, the text encoder 192"):

@@ -54,8 +54,8 @@ def test_a_layer_of_another_size_is_named(save_lora):
     assert f"{CONV} is 320×320×3×3 in the LoRA, 64×64×3×3 in the checkpoint" in message
 
 
-def test_unknown_keys_are_counted_and_the_first_named(save_lora):
-    made = kohya(layers(text_encoder=()))
+def test_where_next_to_nothing_fits_the_keys_are_counted_and_the_first_named(save_lora):
+    made = kohya_layer(TO_K, lora_down__weight=random(2, 192), lora_up__weight=random(64, 2))
     strange = {f"transformer.blocks.{n}.lora_A.weight": random(2, 2) for n in range(40)}
     message = refuse(save_lora(made | strange), InvalidRequest)
     assert f"40 of its {len(made) + 40} keys" in message

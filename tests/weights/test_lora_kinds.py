@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from studio.domain.family import PICTUREBOOK
 from studio.weights import lora
 from tests.weights.loras import (
     CONV,
-    EXACT,
     TO_K,
+    close,
     kohya_layer,
     parts,
     random,
@@ -22,10 +23,6 @@ def change(ref, module, bias=False):
     weight = parts()["unet"][key]
     delta = lora.read(ref, PICTUREBOOK, parts()).deltas["unet", key]
     return delta.add_to(weight, 1.0) - weight
-
-
-def close(found, expected):
-    assert (found - expected.reshape(found.shape)).abs().max() < EXACT * expected.abs().max()
 
 
 def test_loha_is_the_product_of_two_products(save_lora):
@@ -98,6 +95,53 @@ def test_dora_brings_rows_or_columns_to_their_lengths(save_lora):
         delta = lora.read(ref, PICTUREBOOK, parts()).deltas["unet", f"{TO_K}.weight"]
         close(delta.add_to(weight, 0.5), (weight + expected) / 2)
         assert torch.equal(delta.add_to(weight, 0.0), weight)
+
+
+def test_glora_takes_in_the_weight_itself(save_lora):
+    """LyCORIS: (W a₁ a₂ + b₁ b₂) · alpha / rank; of a kernel each place by itself."""
+    weight = parts()["unet"][f"{TO_K}.weight"]
+    a1, a2, b1, b2 = random(192, 4), random(4, 192) + 1, random(64, 4), random(4, 192)
+    tensors = kohya_layer(
+        TO_K, a1__weight=a1, a2__weight=a2, b1__weight=b1, b2__weight=b2, alpha=torch.tensor(2.0)
+    )
+    close(change(save_lora(tensors, name="linear"), TO_K), (weight @ a1 @ a2 + b1 @ b2) / 2)
+
+    kernel = parts()["unet"][f"{CONV}.weight"]
+    a1, a2, b1, b2 = random(64, 4), random(4, 64) + 1, random(64, 4), random(4, 64, 3, 3)
+    tensors = kohya_layer(
+        CONV, a1__weight=a1[..., None, None], a2__weight=a2[..., None, None],
+        b1__weight=b1[..., None, None], b2__weight=b2,
+    )  # fmt: skip
+    of_kernel = torch.stack(
+        [kernel[:, :, y, x] @ a1 @ a2 for y in range(3) for x in range(3)], -1
+    ).reshape(kernel.shape)
+    expected = of_kernel + torch.einsum("or,rikl->oikl", b1, b2)
+    close(change(save_lora(tensors, name="conv"), CONV), expected)
+
+
+@pytest.mark.parametrize("module", [TO_K, CONV])
+@pytest.mark.parametrize("constraint", [0.0, 0.001])
+def test_oft_turns_blocks_of_rows(module, constraint, save_lora):
+    """W becomes Rᵀ W with R = (I + Q)(I − Q)⁻¹, Q skew and of a norm up to constraint × rows: a
+    rotation, so rows keep the angles and lengths they have together."""
+    weight = parts()["unet"][f"{module}.weight"]
+    blocks = random(4, 16, 16) * 0.1
+    skew = blocks - blocks.mT
+    if constraint:
+        assert skew.norm() > constraint * 64
+        skew = skew * constraint * 64 / skew.norm()
+    eye = torch.eye(16)
+    turn = torch.block_diag(*((eye + q) @ torch.linalg.inv(eye - q) for q in skew))
+    tensors = kohya_layer(module, oft_blocks=blocks, alpha=torch.tensor(constraint))
+    expected = (turn.T @ weight.flatten(1)).reshape(weight.shape)
+    found = change(save_lora(tensors, name="plain"), module)
+    close(weight + found, expected)
+    turned = (weight + found).flatten(1)
+    close(turned.T @ turned, weight.flatten(1).T @ weight.flatten(1))
+
+    lengths = random(64).abs().reshape(64, *[1] * (weight.ndim - 1))
+    tensors |= kohya_layer(module, rescale=lengths)
+    close(change(save_lora(tensors, name="scaled"), module), expected * lengths - weight)
 
 
 def test_whole_differences_and_gains(save_lora):
