@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from studio.app import Studio, create_app
+from studio.dependencies import declared, untested
 from studio.domain.files import as_text
 from studio.domain.locks import FileLock
 from studio.settings import InvalidSettings, Settings
@@ -160,6 +161,8 @@ def _url(host: str, port: int) -> str:
 def _log_start(studio: Studio, url: str) -> None:
     names = ", ".join(ref.name for ref in studio.catalog.refs()) or "none"
     log.info("Latent Studio %s", __version__)
+    if lines := untested(declared()):
+        log.warning("Untested: %s. If something fails, install the studio anew.", "; ".join(lines))
     log.info("Models: %s", names)
     log.info("Address: %s", url)
     log.info("Pictures: %s", as_text(studio.settings.outputs_dir))

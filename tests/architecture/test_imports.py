@@ -90,7 +90,8 @@ ARROWS = {
         "ui",
         "version",
     },
-    "server": {"app", "domain", "settings", "version"},
+    "dependencies": set(),
+    "server": {"app", "dependencies", "domain", "settings", "version"},
     "cli": {
         "app",
         "catalog",

@@ -213,6 +213,20 @@ def test_serve_answers_draws_the_same_and_ends_on_ctrl_c(process, cli, tmp_path)
     assert (tmp_path / "out" / "00001-9.png").read_bytes() == served
 
 
+def test_serve_starts_with_an_untested_library_and_says_so_once(process, environment, tmp_path):
+    metadata = tmp_path / "libraries" / "latent_studio-0.1.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Name: latent-studio\nVersion: 0.1\nRequires-Dist: pillow<1\n")
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(metadata.parents[1]), environment["PYTHONPATH"]]
+    )
+    running = process("--port", "0", "--no-browser")
+    read_until(running.stdout, b"ready")
+    running.send_signal(signal.SIGINT)
+    _, log = running.communicate(timeout=30)
+    assert log.count(b"Untested: pillow") == 1 and b"(tested: <1)" in log
+
+
 def test_serve_ends_on_ctrl_c_while_it_loads(process):
     running = process("--port", "0", "--no-browser")
     read_until(running.stdout, b"ready")
