@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from importlib import metadata
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion
 
 DISTRIBUTION = "latent-studio"
 
@@ -37,6 +39,14 @@ def untested(requirements: Iterable[str], extra: str = "") -> list[str]:
         except metadata.PackageNotFoundError:
             lines.append(f"{each.name} is not installed (tested: {tested})")
             continue
-        if not each.specifier.contains(found, prereleases=True):
+        if not _within(found, each.specifier):
             lines.append(f"{each.name} {found} is installed (tested: {tested})")
     return lines
+
+
+def _within(version: str, tested: SpecifierSet) -> bool:
+    """False too where `version` is none, as builds by hand have it."""
+    try:
+        return tested.contains(version, prereleases=True)
+    except InvalidVersion:
+        return False

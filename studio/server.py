@@ -162,7 +162,10 @@ def _log_start(studio: Studio, url: str) -> None:
     names = ", ".join(ref.name for ref in studio.catalog.refs()) or "none"
     log.info("Latent Studio %s", __version__)
     if lines := untested(declared()):
-        log.warning("Untested: %s. If something fails, install the studio anew.", "; ".join(lines))
+        log.warning(
+            "Untested: %s. If something fails, install the studio anew: pip install .",
+            "; ".join(lines),
+        )
     log.info("Models: %s", names)
     log.info("Address: %s", url)
     log.info("Pictures: %s", as_text(studio.settings.outputs_dir))

@@ -32,6 +32,7 @@ def installed(tmp_path, monkeypatch):
         ("1.9+cpu", True),
         ("1.9rc1", True),
         ("2.0", False),
+        ("unknown", False),
     ],
 )
 def test_a_release_is_inside_its_range_or_named_with_it(installed, version, inside):
