@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from studio.catalog.probe import PICKLES, SAFETENSORS
@@ -14,6 +15,11 @@ from studio.domain.files import as_text
 from studio.domain.refs import ModelFile
 
 MAX_DEPTH = 12
+MAX_ENTRIES = 200_000
+"""Of all folders below one root together: many times the largest collection, and a second's look.
+A root of more is no folder of models, or a link in it leads to half a disk."""
+_MAX_PARTS = 1000
+"""Entries that are looked at in each folder of a checkpoint in diffusers layout."""
 _NO_MODELS = frozenset(("venv", "site-packages", "node_modules", "__pycache__"))
 """Folders of a web UI's own installation, with thousands of files and no model."""
 
@@ -38,42 +44,101 @@ def scan(roots: Iterable[Path]) -> Scan:
     """
     result, seen = Scan(), set()
     for root in roots:
-        _walk(root, root, 0, result, seen)
+        _Walk(root, result, seen).walk(root, 0)
         beside = root.parent / "embeddings"
         if root.name.lower() == "models" and beside.is_dir():
-            _walk(beside, beside, 0, result, seen)
+            _Walk(beside, result, seen).walk(beside, 0)
     return result
 
 
-def _walk(folder: Path, root: Path, depth: int, result: Scan, seen: set[tuple[int, int]]) -> None:
-    """Depth first. `seen` are the (device, inode) of all folders and files met so far."""
-    try:
-        status = folder.stat()
-        result.folders[folder] = status.st_mtime_ns
-        if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) in seen:
+class _Walk:
+    """Through one root, depth first. `seen` are the (device, inode) of all folders and files that
+    were met so far."""
+
+    def __init__(self, root: Path, result: Scan, seen: set[tuple[int, int]]) -> None:
+        self._root = root
+        self._result = result
+        self._seen = seen
+        self._left = MAX_ENTRIES
+
+    def walk(self, folder: Path, depth: int) -> None:
+        entries = self._entries(folder)
+        if any(entry.name == INDEX for entry in entries):
+            found = ModelFile(folder, *measure(folder), self._root, is_folder=True)
+            self._result.found.append(found)
             return
-        seen.add((status.st_dev, status.st_ino))
-        with os.scandir(folder) as entries:
-            entries = sorted(entries, key=lambda entry: entry.name)
-    except FileNotFoundError:
-        result.folders[folder] = 0
-        return
-    except OSError as error:
-        result.failed[folder] = as_text(f"{folder.name} cannot be opened: {error.strerror}.")
-        return
-    if any(entry.name == INDEX for entry in entries):
-        result.found.append(ModelFile(folder, *measure(folder), root, is_folder=True))
-        return
-    folders: list[Path] = []
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.name.lower().endswith(SAFETENSORS + PICKLES):
-            _add_file(entry, root, result, seen)
-        elif depth < MAX_DEPTH and entry.name not in _NO_MODELS and _is_folder(entry):
-            folders.append(folder / entry.name)
-    for each in folders:
-        _walk(each, root, depth + 1, result, seen)
+        folders: list[Path] = []
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.name.lower().endswith(SAFETENSORS + PICKLES):
+                self._add_file(entry)
+            elif depth < MAX_DEPTH and self._may_enter(entry):
+                folders.append(folder / entry.name)
+        for each in folders:
+            self.walk(each, depth + 1)
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        """What lies in `folder`, by name; nothing if it was met before, cannot be looked into, or
+        the budget is spent."""
+        result = self._result
+        if self._left <= 0:
+            return []
+        try:
+            status = folder.stat()
+            result.folders[folder] = status.st_mtime_ns
+            identity = (status.st_dev, status.st_ino)
+            if not stat.S_ISDIR(status.st_mode) or identity in self._seen:
+                return []
+            self._seen.add(identity)
+            with os.scandir(folder) as entries:
+                found = list(islice(entries, self._left))
+        except FileNotFoundError:
+            result.folders[folder] = 0
+            return []
+        except OSError as error:
+            result.failed[folder] = as_text(f"{folder.name} cannot be opened: {error.strerror}.")
+            return []
+        self._left -= len(found)
+        if self._left <= 0:
+            result.failed[self._root] = as_text(
+                f"{self._root.name or self._root} holds more than {MAX_ENTRIES:,} files and "
+                f"folders; what comes after {folder} was not looked at. Choose the folder of the "
+                "models themselves, and remove links that lead out of it."
+            )
+        return sorted(found, key=lambda entry: entry.name)
+
+    def _may_enter(self, entry: os.DirEntry[str]) -> bool:
+        """Is it a folder? A link to one that holds the root is refused: all of that would be
+        looked through."""
+        if entry.name in _NO_MODELS or not _is_folder(entry):
+            return False
+        if not entry.is_symlink():
+            return True
+        target, root = (Path(os.path.realpath(path)) for path in (entry.path, self._root))
+        if target not in root.parents:
+            return True
+        self._result.failed[Path(entry.path)] = as_text(
+            f"{entry.name} is a link to {target}, which holds the models folder itself. Link to "
+            "the folder with the models alone, or remove the link."
+        )
+        return False
+
+    def _add_file(self, entry: os.DirEntry[str]) -> None:
+        path, result = Path(entry.path), self._result
+        try:
+            status = os.stat(entry.path)
+        except FileNotFoundError:
+            if entry.is_symlink():
+                result.failed[path] = as_text(f"{path.name} is a link to a file that is not there.")
+            return
+        except OSError as error:
+            result.failed[path] = as_text(f"{path.name} cannot be looked at: {error.strerror}.")
+            return
+        identity = (status.st_dev, status.st_ino)
+        if stat.S_ISREG(status.st_mode) and identity not in self._seen:
+            self._seen.add(identity)
+            result.found.append(ModelFile(path, status.st_size, status.st_mtime_ns, self._root))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -83,32 +148,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _add_file(
-    entry: os.DirEntry[str], root: Path, result: Scan, seen: set[tuple[int, int]]
-) -> None:
-    path = Path(entry.path)
-    try:
-        status = os.stat(entry.path)
-    except FileNotFoundError:
-        if entry.is_symlink():
-            result.failed[path] = as_text(f"{path.name} is a link to a file that is not there.")
-        return
-    except OSError as error:
-        result.failed[path] = as_text(f"{path.name} cannot be looked at: {error.strerror}.")
-        return
-    identity = (status.st_dev, status.st_ino)
-    if stat.S_ISREG(status.st_mode) and identity not in seen:
-        seen.add(identity)
-        result.found.append(ModelFile(path, status.st_size, status.st_mtime_ns, root))
-
-
 def measure(folder: Path) -> tuple[int, int]:
     """Of a folder in diffusers layout: the bytes of its files and its parts' files, and when the
     newest was changed, in ns."""
     size = modified_ns = 0
     try:
         with os.scandir(folder) as entries:
-            paths = [path for entry in entries for path in _files_of(entry)]
+            parts = islice(entries, _MAX_PARTS)
+            paths = [path for entry in parts for path in _files_of(entry)]
     except OSError:
         return 0, 0
     for path in paths:
@@ -128,6 +175,6 @@ def _files_of(entry: os.DirEntry[str]) -> list[str]:
         return [entry.path]
     try:
         with os.scandir(entry.path) as files:
-            return [file.path for file in files]
+            return [file.path for file in islice(files, _MAX_PARTS)]
     except OSError:
         return []

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 import torch
 
+from studio.catalog import scan
 from studio.catalog.catalog import Catalog
 from studio.catalog.hashes import sha256_of
 from studio.catalog.places import add
@@ -130,3 +131,57 @@ def test_names_that_are_no_text_can_be_printed(tmp_path):
     path = tmp_path / f"{NO_TEXT}.safetensors"
     problem = probe(files.write(path, {"mystery": (4,)})).problem
     assert json.loads(json.dumps(problem)).encode().startswith(b"caf?-?.safetensors")
+
+
+@pytest.mark.parametrize("target", ["/", "..", "../.."])
+def test_a_link_to_what_holds_the_folder_is_refused(tmp_path, target):
+    root = tmp_path / "home" / "models"
+    files.write(root / "sub" / "good.safetensors", files.lora())
+    files.write(tmp_path / "home" / "private" / "secret.safetensors", files.lora())
+    link = root / "sub" / "all"
+    link.symlink_to(target if target == "/" else root / target)
+    inner = root / "sub" / "deep" / "link"  # of two steps
+    inner.parent.mkdir()
+    inner.symlink_to(link)
+    found = scan.scan([root])
+    assert [each.path.name for each in found.found] == ["good.safetensors"]
+    assert set(found.folders) == {root, root / "sub", root / "sub" / "deep"}
+    assert found.failed.keys() == {link, inner}
+    assert all("holds the models folder itself" in why for why in found.failed.values())
+
+
+def test_links_to_other_folders_are_followed(tmp_path):
+    root, other = tmp_path / "models", tmp_path / "disk"
+    files.write(other / "far.safetensors", files.lora())
+    root.mkdir()
+    (root / "link").symlink_to(other)
+    (root / "itself").symlink_to(root)
+    found = scan.scan([root])
+    assert [each.path for each in found.found] == [root / "link" / "far.safetensors"]
+    assert found.failed == {}
+
+
+def test_a_scan_ends_when_its_budget_is_spent(tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, "MAX_ENTRIES", 50)
+    large, small = tmp_path / "large", tmp_path / "small"
+    for number in range(20):
+        for name in ("a", "b", "c"):
+            (large / f"{number:02}" / name).mkdir(parents=True)
+    files.write(large / "00" / "early.safetensors", files.lora())
+    files.write(small / "whole.safetensors", files.lora())
+    found = scan.scan([large, small])
+    assert [each.path.name for each in found.found] == ["early.safetensors", "whole.safetensors"]
+    assert list(found.failed) == [large] and "more than 50 files" in found.failed[large]
+    assert len(found.folders) < 50, "what is looked at again and again is bounded too"
+    many = tmp_path / "many"
+    for number in range(120):
+        (many / f"{number}").mkdir(parents=True)
+    assert "more than 50" in scan.scan([many]).failed[many]
+    assert Catalog([large]).broken.keys() == {large}
+
+
+def test_a_checkpoint_s_folder_with_many_files_is_measured_in_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, "_MAX_PARTS", 3)
+    for number in range(10):
+        (tmp_path / f"{number}").write_bytes(b"x")
+    assert scan.measure(tmp_path)[0] == 3
