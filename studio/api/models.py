@@ -16,6 +16,7 @@ from studio.catalog.catalog import Catalog
 from studio.domain.errors import NotFound, UnknownCheckpoint, UnknownModel
 from studio.domain.family import ModelFamily
 from studio.domain.files import as_text
+from studio.domain.notes import Notes
 from studio.domain.refs import ARCHITECTURES, KINDS, ModelRef
 from studio.fetching.downloads import Download, Downloads
 
@@ -198,11 +199,17 @@ class ModelDesk:
             path=as_text(ref.path),
             notes=notes.text,
             own=notes.defaults,
-            defaults=suits | notes.defaults,
+            defaults=suits | self._usable(notes),
             family_defaults=suits,
             sizes=list(family.sizes) if family else [],
             examples=list(family.example_prompts) if family else [],
         )
+
+    def _usable(self, notes: Notes) -> dict[str, Any]:
+        """The settings that were noted, without a VAE that has gone since: a request with it would
+        be refused."""
+        names = {ref.name for ref in self.catalog.refs("vae")} if notes.vae else ()
+        return {k: v for k, v in notes.defaults.items() if k != "vae" or v in names}
 
     def checkpoints(self) -> list[dict[str, Any]]:
         """Those the page begins with, as JSON."""

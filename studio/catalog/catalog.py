@@ -164,8 +164,10 @@ class Catalog:
 
     def set_notes(self, ref: ModelRef, **changes: Any) -> Notes:
         """Change some fields of `Notes`, which are in the refs from now on; None takes one back.
-        They follow a renamed file once its hash is known. Raises `InvalidRequest`, or
-        `SaveError` if they cannot be written."""
+        They follow a renamed file once its hash is known. Raises `InvalidRequest`, also for a VAE
+        that is not there, or `SaveError` if they cannot be written."""
+        if isinstance(changes.get("vae"), str):
+            changes["vae"] = self.find(changes["vae"], "vae").name
         notes = self._notes.set(ref, self.sha256(ref), changes)
         self._publish_again()
         return notes

@@ -32,7 +32,7 @@ class NoteBook:
         """Those of the file at `path`, else of the one that had this content."""
         record = self._records.get(str(path)) or self._by_hash(sha256)
         try:
-            return Notes.model_validate(record["notes"]) if record else NO_NOTES
+            return _usable(record["notes"]) if record else NO_NOTES
         except (ValidationError, KeyError, TypeError):
             return NO_NOTES  # the file was changed by hand
 
@@ -89,3 +89,12 @@ class NoteBook:
                     "Free some space, or choose another --data-dir."
                 ) from None
         self._records = records
+
+
+def _usable(values: dict[str, Any]) -> Notes:
+    """Without those that cannot be (any more): what was noted beside them stays."""
+    try:
+        return Notes.model_validate(values)
+    except ValidationError as error:
+        wrong = {item["loc"][0] for item in error.errors() if item["loc"]} or {"scheduler"}
+        return Notes.model_validate({k: v for k, v in values.items() if k not in wrong})

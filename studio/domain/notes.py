@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import ValidationError, model_validator
 
-from studio.domain.request import ClipSkip, GuidanceScale, ModelName, Side, Steps
+from studio.domain.errors import explain
+from studio.domain.request import (
+    ClipSkip,
+    GenerationRequest,
+    GuidanceScale,
+    ModelName,
+    SchedulerName,
+    Side,
+    Steps,
+    Text,
+)
 from studio.domain.tasks import Frozen
 
 
 class Notes(Frozen):
     """Every field may be left out. `prediction_type` and `zero_snr` correct what the file's header
-    tells or leaves open; the others are where a form starts from with this model."""
+    tells or leaves open; the others are where a form starts from with this model, so what no
+    request can have is refused here too."""
 
-    text: str = Field("", max_length=20_000)
+    text: Text = ""
     steps: Steps | None = None
     guidance_scale: GuidanceScale | None = None
-    scheduler: str | None = Field(None, max_length=100)
+    scheduler: SchedulerName | None = None
     width: Side | None = None
     height: Side | None = None
     vae: ModelName | None = None
     clip_skip: ClipSkip | None = None
     prediction_type: Literal["epsilon", "v_prediction"] | None = None
     zero_snr: bool | None = None
+
+    @model_validator(mode="after")
+    def _makes_a_request(self) -> Self:
+        """Settings that are right one by one may not go together."""
+        try:
+            GenerationRequest.model_validate(self.defaults)
+        except ValidationError as error:
+            raise ValueError(explain(error)) from None
+        return self
 
     @property
     def defaults(self) -> dict[str, Any]:

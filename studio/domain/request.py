@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from annotated_types import Gt
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     ValidationError,
@@ -84,8 +85,31 @@ GuidanceScale = Annotated[
     float, Field(ge=1.0, le=30.0, allow_inf_nan=False, json_schema_extra={"step": 0.5})
 ]
 ClipSkip = Annotated[int, Field(ge=1, le=12, json_schema_extra={"step": 1})]
-ModelName = Annotated[str, Field(max_length=1000)]
-Text = Annotated[str, Field(max_length=20_000)]
+
+
+def _is_text(value: str) -> str:
+    """What every file and every answer can carry."""
+    if "\0" in value:
+        raise ValueError(f"has a NUL character at position {value.index(chr(0)) + 1}. Delete it.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        position = error.start + 1
+        raise ValueError(f"has half a character at position {position}. Delete it.") from None
+    return value
+
+
+def _is_known_scheduler(value: str) -> str:
+    if value not in SCHEDULERS:
+        raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(SCHEDULERS)}.")
+    return value
+
+
+ModelName = Annotated[str, Field(max_length=1000), AfterValidator(_is_text)]
+SchedulerName = Annotated[
+    str, Field(max_length=_NAME_CHARACTERS), AfterValidator(_is_known_scheduler)
+]
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(_is_text)]
 
 
 class GenerationRequest(Frozen):
@@ -105,9 +129,8 @@ class GenerationRequest(Frozen):
     checkpoint: ModelName | None = Field(
         None, title="Checkpoint", description="The model that draws."
     )
-    scheduler: str = Field(
+    scheduler: SchedulerName = Field(
         "DPM++ 2M",
-        max_length=_NAME_CHARACTERS,
         title="Sampler",
         description="The method that turns noise into a picture, step by step.",
     )
@@ -224,20 +247,6 @@ class GenerationRequest(Frozen):
         json_schema_extra={"step": 0.001},
     )
 
-    @field_validator("prompt", "negative_prompt")
-    @classmethod
-    def _is_text(cls, value: str) -> str:
-        if "\0" in value:
-            raise ValueError(
-                f"has a NUL character at position {value.index(chr(0)) + 1}. Delete it."
-            )
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError as error:
-            position = error.start + 1
-            raise ValueError(f"has half a character at position {position}. Delete it.") from None
-        return value
-
     @model_validator(mode="before")
     @classmethod
     def _takes_other_names(cls, data: Any) -> Any:
@@ -257,15 +266,6 @@ class GenerationRequest(Frozen):
         most = MAX_UNITS if info.field_name == "controls" else _MOST_LORAS
         if isinstance(value, list | tuple) and len(value) > most:
             raise ValueError(f"{len(value)} are too many, at most {most} are allowed.")
-        return value
-
-    @field_validator("scheduler")
-    @classmethod
-    def _is_known_scheduler(cls, value: str) -> str:
-        if value not in SCHEDULERS:
-            raise ValueError(
-                f"{shorten(value)} is unknown. Choose one of: {', '.join(SCHEDULERS)}."
-            )
         return value
 
     @field_validator("noise_schedule")

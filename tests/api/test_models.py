@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
 from studio.app import create_app
+from studio.domain.request import GenerationRequest
+from studio.domain.schedulers import SCHEDULERS
 from tests.catalog import files
 from tests.fetching.model_server import model_server
 
@@ -90,13 +93,47 @@ def test_notes_and_defaults_are_kept(served, serve, folder):
 
 @pytest.mark.parametrize(
     "change",
-    [{"steps": 0}, {"steps": "many"}, {"colour": 1}, {"prediction_type": "sample"}, {"width": 65}],
+    [
+        {"steps": 0},
+        {"steps": "many"},
+        {"colour": 1},
+        {"prediction_type": "sample"},
+        {"width": 65},
+        {"scheduler": "x"},
+        {"scheduler": "DPM++ 2M Karras"},  # of the request alone: here its schedule would be lost
+        {"vae": "none of that name"},
+        {"vae": "half \ud800"},
+        {"notes": "half \ud800"},
+        {"notes": "a\0b"},
+    ],
 )
 def test_notes_that_cannot_be_are_refused(served, change):
-    answer = served.http.patch(SECOND, json=change)
+    body = json.dumps(change).encode()  # in ASCII, as httpx does not write half a character
+    answer = served.http.patch(SECOND, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
-    assert next(iter(change)) in answer.json()["message"]
-    assert models(served)["second one"]["own"] == {}
+    name = {"notes": "text"}.get(next(iter(change)), next(iter(change)))
+    assert name in answer.json()["message"]
+    second = models(served)["second one"]
+    assert second["own"] == {} and second["notes"] == ""
+
+
+def test_whatever_is_noted_makes_a_request(served, folder):
+    """What a form starts from can be sent as it is."""
+    files.write(folder / "colours.safetensors", files.vae())
+    served.http.post(f"{MODELS}/refresh").raise_for_status()
+    for change in ({"scheduler": name} for name in SCHEDULERS):
+        answer = served.http.patch(SECOND, json=change | {"vae": "colours", "steps": 3})
+        if answer.status_code == 422:
+            assert "steps" in answer.json()["message"]
+            continue
+        defaults = answer.json()["defaults"]
+        assert (defaults["scheduler"], defaults["vae"]) == (change["scheduler"], "colours")
+        GenerationRequest.parse({"prompt": "a cat"} | defaults)
+    (folder / "colours.safetensors").unlink()
+    served.http.post(f"{MODELS}/refresh").raise_for_status()
+    second = models(served)["second one"]
+    assert "vae" not in second["defaults"] and second["own"]["vae"] == "colours"
+    served.submit(prompt="a cat", checkpoint="second one", **second["defaults"])
 
 
 def test_deleting_can_be_undone(served, folder):

@@ -479,3 +479,15 @@ def test_notes_of_two_studios_on_one_data_folder_are_all_kept(folder, data_dir):
     assert [again.find(name, "lora").notes.text for name in "abcde"] == [
         f"of {name}" for name in "abcde"
     ]
+
+
+def test_a_note_that_cannot_be_any_more_takes_no_other_with_it(folder, data_dir):
+    catalog = Catalog([folder], data_dir)
+    catalog.set_notes(catalog.find("dreams"), text="mine", steps=30)
+    file = data_dir / "models.json"
+    record = json.loads(file.read_text())
+    [entry] = record["models"].values()
+    entry["notes"] |= {"scheduler": "one that is gone", "width": 65}
+    file.write_text(json.dumps(record))
+    notes = Catalog([folder], data_dir).find("dreams").notes
+    assert (notes.text, notes.steps, notes.scheduler, notes.width) == ("mine", 30, None, None)
