@@ -43,6 +43,7 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "CFG scale": f"{request.guidance_scale:g}",
         "Seed": seed,
         "Size": f"{request.width}x{request.height}",
+        **_batch(request, seed),
         "Model hash": hashes.get(("checkpoint", request.checkpoint)),
         "Model": request.checkpoint,
         "VAE hash": hashes.get(("vae", request.vae)),
@@ -65,6 +66,13 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         lines.append(f"Negative prompt: {request.negative_prompt}")
     lines.append(", ".join(f"{k}: {_quoted(k, v)}" for k, v in settings.items() if v is not None))
     return "\n".join(lines)
+
+
+def _batch(request: GenerationRequest, seed: int) -> dict[str, int]:
+    """A picture drawn with others is not quite the one that its seed alone gives on each device."""
+    if request.batch_size == 1:
+        return {}
+    return {"Batch size": request.batch_size, "Batch pos": seed - request.seed}
 
 
 def _tag(lora: LoraInput) -> str:

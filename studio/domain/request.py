@@ -175,6 +175,14 @@ class GenerationRequest(Frozen):
         description="Pictures drawn together, with seeds counting up.",
         json_schema_extra={"step": 1},
     )
+    batch_place: int | None = Field(
+        None,
+        ge=0,
+        le=15,
+        title="Place in the batch",
+        description="Draws the whole batch and keeps this picture of it alone, 0 being the first: "
+        "bit by bit as it came out of that batch, as devices round by how many they draw at once.",
+    )
     clip_skip: ClipSkip = Field(
         1,
         title="Clip skip",
@@ -190,7 +198,7 @@ class GenerationRequest(Frozen):
         title="LoRAs",
         max_length=32,
         description="Small additions to the checkpoint, each with a weight, as in name:0.8. A "
-        "colon of the name before a number is written \\:.",
+        "backslash before a colon makes it one of the name.",
     )
     controls: tuple[ControlInput, ...] = Field(
         (),
@@ -283,6 +291,22 @@ class GenerationRequest(Frozen):
         if objection:
             raise ValueError(objection)
         return self
+
+    @model_validator(mode="after")
+    def _place_is_in_batch(self) -> GenerationRequest:
+        if self.batch_place is not None and self.batch_place >= self.batch_size:
+            raise ValueError(
+                f"batch_place: there is no place {self.batch_place} in a batch of "
+                f"{self.batch_size}; the first is 0. Choose a lower one, or the batch's own size."
+            )
+        return self
+
+    @property
+    def places(self) -> range:
+        """Those of the batch that are kept; the picture at one has the seed + its place."""
+        if self.batch_place is None:
+            return range(self.batch_size)
+        return range(self.batch_place, self.batch_place + 1)
 
     @model_validator(mode="after")
     def _units_have_pictures(self) -> GenerationRequest:

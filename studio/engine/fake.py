@@ -88,7 +88,7 @@ class FakeEngine:
                 partial=partial,
                 warnings=self.warnings,
             )
-            for seed in range(request.seed, request.seed + request.batch_size)
+            for seed in (request.seed + place for place in request.places)
         )
 
     def _draw(self, run: _FakeRun, seed: int) -> Image.Image:

@@ -271,7 +271,8 @@ class StableDiffusionEngine:
                 warnings=(*selection.warnings, *warnings),
                 outside_mask_max_difference=edit.max_difference(image),
             )
-            for place, image in enumerate(edit.canvases)
+            for place in request.places
+            for image in (edit.canvases[place],)
         )
 
 

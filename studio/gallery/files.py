@@ -142,15 +142,19 @@ class Gallery:
 
 def encode(picture: Picture) -> bytes:
     """PNG bytes with the text chunks `parameters` (infotext), `studio` (the request that makes
-    this very picture again), for one that was stopped `studio-partial`, for one with a mask
-    `outside_mask_max_difference`, and where there are warnings `studio-warnings`, a JSON list.
+    this very picture again: of a batch, with its place in it), for one that was stopped
+    `studio-partial`, for one with a mask `outside_mask_max_difference`, and where there are
+    warnings `studio-warnings`, a JSON list.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
-    alone = picture.request.model_copy(update={"seed": picture.seed, "batch_size": 1})
+    request, place = picture.request, picture.seed - picture.request.seed
+    if request.batch_size > 1:
+        # What a device computes depends on how many pictures it draws at once.
+        request = request.model_copy(update={"batch_place": place})
     texts = PngInfo()
     texts.add_text("parameters", picture.infotext)
-    texts.add_text("studio", alone.model_dump_json())
+    texts.add_text("studio", request.model_dump_json())
     if picture.partial:
         texts.add_text("studio-partial", "true")
     if picture.outside_mask_max_difference is not None:

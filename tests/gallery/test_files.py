@@ -45,7 +45,8 @@ def test_a_file_holds_the_picture_and_how_to_make_it_again(tmp_path):
     assert np.array_equal(np.asarray(file), np.asarray(kept.image))
     assert file.text["parameters"] == kept.infotext
     again = GenerationRequest.model_validate_json(file.text["studio"])
-    assert (again.seed, again.batch_size) == (7, 1)
+    assert (again.seed, again.batch_size, again.batch_place) == (5, 4, 2)
+    assert "Batch size: 4, Batch pos: 2" in kept.infotext
     assert again.prompt == kept.request.prompt
     assert "studio-partial" not in file.text
     assert gallery.path(kept.id) == kept.path

@@ -1,0 +1,47 @@
+"""A picture of a batch is made again exactly from what its file says, in every dtype."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from studio.domain.errors import InvalidRequest
+from studio.domain.events import Finished
+from studio.domain.request import GenerationRequest
+from studio.gallery.files import encode
+from tests.engine.running import run, settled
+from tests.models_in_memory import engine
+
+BATCH = {"prompt": "a red house", "steps": 3, "width": 64, "height": 64, "seed": 3, "batch_size": 4}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scheduler"), [("bfloat16", "DPM++ SDE"), ("bfloat16", "DDIM"), ("float32", "Euler")]
+)
+def test_each_picture_of_a_batch_is_made_again_by_its_record(dtype, scheduler):
+    last = run(engine(dtype), settled(**BATCH, scheduler=scheduler))[-1]
+    assert isinstance(last, Finished)
+    for place in (0, 2):
+        picture = last.pictures[place]
+        stored = Image.open(io.BytesIO(encode(picture))).text
+        assert f"Batch size: 4, Batch pos: {place}" in stored["parameters"]
+        again = run(engine(dtype), GenerationRequest.parse(stored["studio"]))[-1]
+        [same] = again.pictures
+        assert same.image.tobytes() == picture.image.tobytes()
+        assert (same.seed, same.infotext) == (picture.seed, picture.infotext)
+        assert encode(same) == encode(picture)
+
+
+def test_a_single_picture_is_told_without_a_batch():
+    [picture] = run(engine(), settled(**{**BATCH, "batch_size": 1}))[-1].pictures
+    stored = Image.open(io.BytesIO(encode(picture))).text
+    assert "Batch" not in stored["parameters"]
+    assert GenerationRequest.parse(stored["studio"]).batch_place is None
+
+
+def test_a_place_beyond_the_batch_is_refused():
+    for place in (4, 16, -1):
+        with pytest.raises(InvalidRequest, match="batch_place"):
+            GenerationRequest.parse({"batch_size": 4, "batch_place": place})
