@@ -91,7 +91,7 @@ def condition(
             return None
         return tensor[place : place + 1].to(device).expand(rows, *tensor.shape[1:])
 
-    words = Conditioning(
+    conditioning = Conditioning(
         prompt_embeds=all_rows(embeds, 0),
         negative_prompt_embeds=all_rows(embeds, 1),
         guidance_scale=each(request.guidance_scale),
@@ -101,15 +101,15 @@ def condition(
         pooled_embeds=all_rows(pooled, 0),
         negative_pooled_embeds=all_rows(pooled, 1),
     )
-    return at_size(words, family, (request.width, request.height))
+    return at_size(conditioning, family, (request.width, request.height))
 
 
-def at_size(words: Conditioning, family: ModelFamily, size: Size) -> Conditioning:
-    """The same words for a picture of `size`, as if it were cut from nothing, in families that are
-    told."""
+def at_size(conditioning: Conditioning, family: ModelFamily, size: Size) -> Conditioning:
+    """The same for a picture of `size`, as if it were cropped from nothing, in families that are
+    conditioned on sizes."""
     if not family.size_conditioning:
-        return words
-    embeds = words.prompt_embeds
+        return conditioning
+    embeds = conditioning.prompt_embeds
     rows = []
     for score in family.aesthetic_scores:
         values = {
@@ -118,12 +118,12 @@ def at_size(words: Conditioning, family: ModelFamily, size: Size) -> Conditionin
             "target_size": size[::-1],
             "aesthetic_score": (score,),
         }
-        told = [number for name in family.size_conditioning for number in values[name]]
-        row = torch.tensor(told, dtype=torch.float32, device=embeds.device)
+        numbers = [number for name in family.size_conditioning for number in values[name]]
+        row = torch.tensor(numbers, dtype=torch.float32, device=embeds.device)
         rows.append(row.expand(len(embeds), -1))
-    guided = words.negative_prompt_embeds is not None
+    guided = conditioning.negative_prompt_embeds is not None
     return dataclasses.replace(
-        words, time_ids=rows[0], negative_time_ids=rows[1] if guided else None
+        conditioning, time_ids=rows[0], negative_time_ids=rows[1] if guided else None
     )
 
 

@@ -103,54 +103,54 @@ class ControlNetUnit:
     def residuals(self, ask: Ask) -> Residuals:
         spared = self.acting.spared(ask)
         down, middle = self._asked(ask, spared)
-        found = [self.acting.in_region(one) for one in (*down, middle)]
+        residuals = [self.acting.in_region(one) for one in (*down, middle)]
         if self.acting.mode != "balanced":
             scale = self.acting.scale
-            soft = [scale * SOFTER ** (SOFT_AT_LAST - n) for n in range(len(found))]
-            found = [one * weight for one, weight in zip(found, soft, strict=True)]
-        found = [_after_zeros(one, spared) for one in found]
-        return Residuals(tuple(found[:-1]), found[-1])
+            soft = [scale * SOFTER ** (SOFT_AT_LAST - n) for n in range(len(residuals))]
+            residuals = [one * weight for one, weight in zip(residuals, soft, strict=True)]
+        residuals = [_after_zeros(one, spared) for one in residuals]
+        return Residuals(tuple(residuals[:-1]), residuals[-1])
 
     def _asked(self, ask: Ask, spared: int) -> tuple[Sequence[torch.Tensor], torch.Tensor]:
         """What the net says of all rows but the `spared` ones."""
-        sample, words, dtype = ask.sample[spared:], ask.conditioning, self.net.dtype
+        sample, conditioning, dtype = ask.sample[spared:], ask.conditioning, self.net.dtype
         map = self.map.expand(len(sample), -1, -1, -1)
-        told = {"controlnet_cond": map}
+        named = {"controlnet_cond": map}
         if self.place is not None:
             kinds = torch.zeros(len(sample), self.net.config.num_control_type)
             kinds[:, self.place] = 1
-            told = {
+            named = {
                 "controlnet_cond": [map],
                 "control_type": kinds.to(map),
                 "control_type_idx": [self.place],
             }
         added = None
-        if words.pooled_embeds is not None:
+        if conditioning.pooled_embeds is not None:
             added = {
-                "text_embeds": words.pooled_embeds[spared:].to(dtype),
-                "time_ids": words.time_ids[spared:].to(dtype),
+                "text_embeds": conditioning.pooled_embeds[spared:].to(dtype),
+                "time_ids": conditioning.time_ids[spared:].to(dtype),
             }
         with _borrowed(self.net, self._looked_at):
             return self.net(
                 sample.to(dtype),
                 ask.timestep[spared:],
-                encoder_hidden_states=words.prompt_embeds[spared:].to(dtype),
+                encoder_hidden_states=conditioning.prompt_embeds[spared:].to(dtype),
                 conditioning_scale=self.acting.scale if self.acting.mode == "balanced" else 1.0,
                 added_cond_kwargs=added,
                 return_dict=False,
-                **told,
+                **named,
             )
 
 
 class _Known(torch.nn.Module):
     """Stands where a ControlNet looks at its map, and knows what it sees: (1, C, h, w)."""
 
-    def __init__(self, seen: torch.Tensor) -> None:
+    def __init__(self, features: torch.Tensor) -> None:
         super().__init__()
-        self._seen = seen
+        self._features = features
 
     def forward(self, map: torch.Tensor) -> torch.Tensor:
-        return self._seen.expand(len(map), -1, -1, -1)
+        return self._features.expand(len(map), -1, -1, -1)
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def _after_zeros(residual: torch.Tensor, rows: int) -> torch.Tensor:
 
 class ImagePromptUnit:
     """An IP-Adapter: `features` are what its image encoder says of no picture and of the one, see
-    `image_prompts.seen`. No picture goes with the negative prompt."""
+    `image_prompts.features`. No picture goes with the negative prompt."""
 
     def __init__(self, net: torch.nn.Module, features: torch.Tensor, acting: Acting) -> None:
         self.acting = acting
@@ -230,6 +230,6 @@ class Controlled:
         residuals = None
         for unit in self._units:
             if unit.acting.covers(ask):
-                found = unit.residuals(ask)
-                residuals = found if residuals is None else residuals + found
+                added = unit.residuals(ask)
+                residuals = added if residuals is None else residuals + added
         return self._predictor(dataclasses.replace(ask, residuals=residuals))

@@ -57,7 +57,7 @@ def pixels(image: Image.Image, side: int) -> torch.Tensor:
     return torch.from_numpy(values).permute(2, 0, 1)[None]
 
 
-def seen(encoder: nn.Module, adapter: nn.Module, image: torch.Tensor) -> torch.Tensor:
+def features(encoder: nn.Module, adapter: nn.Module, image: torch.Tensor) -> torch.Tensor:
     """What the encoder says of no picture and of `image` (`pixels`), (2, …), for that adapter. No
     picture is its zeros: an embedding of zeros for one that reads embeddings, a gray picture for
     others, as these were trained."""
@@ -70,7 +70,7 @@ def seen(encoder: nn.Module, adapter: nn.Module, image: torch.Tensor) -> torch.T
 
 
 def tokens(adapter: nn.Module, features: torch.Tensor) -> torch.Tensor:
-    """(2, tokens, width of text), of what was `seen`."""
+    """(2, tokens, width of text), of the `features` of a picture."""
     return adapter.projection(features.to(adapter.device, adapter.dtype))
 
 

@@ -109,7 +109,7 @@ def gray_pixels(height: int, width: int) -> torch.Tensor:
     return torch.zeros(1, 3, height, width)
 
 
-def told(mask: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+def extra_channels(mask: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     """The channels of such a U-Net beside the latents, (B, 1 + C, h, w): the mask, and `kept`
     (B, C, h, w), the latents of `masked_pixels` or `gray_pixels`."""
     rows = mask.to(kept).expand(len(kept), 1, *kept.shape[2:])

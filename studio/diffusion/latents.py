@@ -45,10 +45,10 @@ def encode(vae: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _encoded(vae: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    found = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode().float()
-    if not torch.isfinite(found).all():
+    latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode().float()
+    if not torch.isfinite(latents).all():
         raise Overflow
-    return found * vae.config.scaling_factor
+    return latents * vae.config.scaling_factor
 
 
 def resized(latents: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -28,14 +28,17 @@ class UNetPredictor:
         self._attention: ImageAttention | None = None
 
     def __call__(self, ask: Ask) -> torch.Tensor:
-        words, sample = ask.conditioning, ask.sample
-        if words.extra_channels is not None:
-            sample = torch.cat([sample, words.extra_channels], dim=1)
-        named = {"encoder_hidden_states": words.prompt_embeds.to(self._dtype), "return_dict": False}
-        if words.pooled_embeds is not None:
+        conditioning, sample = ask.conditioning, ask.sample
+        if conditioning.extra_channels is not None:
+            sample = torch.cat([sample, conditioning.extra_channels], dim=1)
+        named = {
+            "encoder_hidden_states": conditioning.prompt_embeds.to(self._dtype),
+            "return_dict": False,
+        }
+        if conditioning.pooled_embeds is not None:
             named["added_cond_kwargs"] = {
-                "text_embeds": words.pooled_embeds.to(self._dtype),
-                "time_ids": words.time_ids.to(self._dtype),
+                "text_embeds": conditioning.pooled_embeds.to(self._dtype),
+                "time_ids": conditioning.time_ids.to(self._dtype),
             }
         sample = sample.to(self._dtype)
         if ask.residuals is not None:
@@ -72,37 +75,37 @@ class ClassifierFreeGuidance:
         self._predictor = predictor
 
     def __call__(self, ask: Ask) -> torch.Tensor | Guided:
-        words = ask.conditioning
-        if words.negative_prompt_embeds is None:
+        conditioning = ask.conditioning
+        if conditioning.negative_prompt_embeds is None:
             positive = self._predictor(dataclasses.replace(ask, wants_negative=False))
             return Guided(positive, positive) if ask.wants_negative else positive
         doubled = dataclasses.replace(
             ask,
             sample=torch.cat([ask.sample] * 2),
             timestep=torch.cat([ask.timestep] * 2),
-            conditioning=_both(words),
+            conditioning=_both(conditioning),
             wants_negative=False,
             negatives=len(ask.sample),
         )
         negative, positive = self._predictor(doubled).chunk(2)
-        guided = negative + words.guidance_scale * (positive - negative)
-        if words.guidance_rescale is not None:
-            guided = _rescaled(guided, positive, words.guidance_rescale)
+        guided = negative + conditioning.guidance_scale * (positive - negative)
+        if conditioning.guidance_rescale is not None:
+            guided = _rescaled(guided, positive, conditioning.guidance_rescale)
         return Guided(guided, negative) if ask.wants_negative else guided
 
 
-def _both(words: Conditioning) -> Conditioning:
+def _both(conditioning: Conditioning) -> Conditioning:
     """The negative rows, then the positive ones, as one batch under the prompt alone."""
 
     def after(first: torch.Tensor | None, second: torch.Tensor | None) -> torch.Tensor | None:
         return None if second is None else torch.cat([first, second])
 
     return dataclasses.replace(
-        words,
-        prompt_embeds=after(words.negative_prompt_embeds, words.prompt_embeds),
-        pooled_embeds=after(words.negative_pooled_embeds, words.pooled_embeds),
-        time_ids=after(words.negative_time_ids, words.time_ids),
-        extra_channels=after(words.extra_channels, words.extra_channels),
+        conditioning,
+        prompt_embeds=after(conditioning.negative_prompt_embeds, conditioning.prompt_embeds),
+        pooled_embeds=after(conditioning.negative_pooled_embeds, conditioning.pooled_embeds),
+        time_ids=after(conditioning.negative_time_ids, conditioning.time_ids),
+        extra_channels=after(conditioning.extra_channels, conditioning.extra_channels),
     )
 
 

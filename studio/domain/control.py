@@ -119,12 +119,12 @@ class ControlInput(Frozen):
             return value
         fields: dict[str, Any] = {}
         settings: dict[str, str] = {}
-        for part in re.split(r",(?=\s*\w+\s*=)", bounded(value, _MOST_CHARACTERS)):
-            name, sign, text = part.partition("=")
+        for pair in re.split(r",(?=\s*\w+\s*=)", bounded(value, _MOST_CHARACTERS)):
+            name, sign, text = pair.partition("=")
             name = name.strip()
             if not sign or not name or name in fields or name in settings:
                 raise ValueError(
-                    f"{shorten(part)} is not understood. Write pairs, each once, as in "
+                    f"{shorten(pair)} is not understood. Write pairs, each once, as in "
                     "controlnet=canny,image=a.png,scale=0.8."
                 )
             known = name in cls.model_fields and name != "settings"

@@ -18,10 +18,10 @@ def split(text: str, names: Iterable[str]) -> list[tuple[str, str | None]]:
     either = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
     pieces: list[tuple[str, str | None]] = []
     at = 0
-    for found in re.finditer(rf"(?<![\w-])(?:{either})(?![\w-])", text, re.IGNORECASE):
-        if name := known.get(found[0].lower()):
-            pieces += [(text[at : found.start()], None), (found[0], name)]
-            at = found.end()
+    for match in re.finditer(rf"(?<![\w-])(?:{either})(?![\w-])", text, re.IGNORECASE):
+        if name := known.get(match[0].lower()):
+            pieces += [(text[at : match.start()], None), (match[0], name)]
+            at = match.end()
     return [*pieces, (text[at:], None)]
 
 

@@ -22,8 +22,8 @@ def split(text: str) -> list[str]:
     A backslash before any other character is one, as in a path."""
     pieces, at = [], 0
     while True:
-        found = _PIECE.match(text, at)
-        pieces.append(_ESCAPED.sub(r"\1", found[1]))
-        if found.end() == found.end(1):
+        match = _PIECE.match(text, at)
+        pieces.append(_ESCAPED.sub(r"\1", match[1]))
+        if match.end() == match.end(1):
             return pieces
-        at = found.end()
+        at = match.end()

@@ -403,5 +403,5 @@ def fitting(control_type: str) -> tuple[PreprocessorSpec, ...]:
             f"There is no control type {shorten(control_type)}. Use: {', '.join(CONTROL_TYPES)}."
         )
     default = CONTROL_TYPES[control_type].default
-    found = [spec for spec in PREPROCESSORS.values() if control_type in spec.control_types]
-    return tuple(sorted(found, key=lambda spec: spec.name != default))
+    specs = [spec for spec in PREPROCESSORS.values() if control_type in spec.control_types]
+    return tuple(sorted(specs, key=lambda spec: spec.name != default))

@@ -404,8 +404,8 @@ def _limits(name: str) -> str:
     if name in ("width", "height"):
         kind = "a multiple of 8"
     excluded = any(isinstance(limit, Gt) for limit in model.model_fields[name].metadata)
-    words = ("above", ", up to") if excluded else ("from", " to")
-    return f"{kind} {words[0]} {field.minimum:g}{words[1]} {field.maximum:.16g}"
+    lower, upper = ("above", ", up to") if excluded else ("from", " to")
+    return f"{kind} {lower} {field.minimum:g}{upper} {field.maximum:.16g}"
 
 
 def _declares(name: str) -> tuple[type[BaseModel] | None, str]:

@@ -230,14 +230,14 @@ class Outpaint(_FromPicture):
     def _is_a_ratio(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        found = re.fullmatch(
+        match = re.fullmatch(
             r"\s*(\d{1,4}(?:\.\d{1,4})?)\s*[:x/]\s*(\d{1,4}(?:\.\d{1,4})?)\s*", value
         )
-        if not found or float(found[1]) <= 0 or float(found[2]) <= 0:
+        if not match or float(match[1]) <= 0 or float(match[2]) <= 0:
             raise ValueError(f"{shorten(value)} is not a ratio. Write two numbers, as in 16:9.")
-        if not 1 / 8 <= float(found[1]) / float(found[2]) <= 8:
+        if not 1 / 8 <= float(match[1]) / float(match[2]) <= 8:
             raise ValueError(f"{value} is too narrow. Choose a ratio between 1:8 and 8:1.")
-        return f"{found[1]}:{found[2]}"
+        return f"{match[1]}:{match[2]}"
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Outpaint:

@@ -17,7 +17,7 @@ from studio.domain.refs import Selection
 from studio.engine.maps import MapOf, of_pass
 from studio.imaging import reading
 from studio.imaging.passes import Pass
-from studio.imaging.resizing import part, resized
+from studio.imaging.resizing import crop, resized
 from studio.preprocessors.holes import control_values
 
 
@@ -35,16 +35,16 @@ class Controls:
     selection: Selection
     read: Callable[[str], bytes]
     map_of: MapOf
-    _seen: dict[int, torch.Tensor] = field(default_factory=dict)
+    _features: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def at_work(
-        self, nets: Sequence[torch.nn.Module], run: Pass, canvas: Image.Image | None
+        self, nets: Sequence[torch.nn.Module], pass_: Pass, canvas: Image.Image | None
     ) -> list[control.Unit]:
         """The units for one pass over `canvas` (RGB; None: there is no picture yet). `nets` are
         those of the selection, in its order."""
         pairs = zip(self.selection.controlnets, nets, strict=True)
         by_name = {ref.name: net for ref, net in pairs}
-        found = []
+        at_work = []
         for number, unit in enumerate(self.units):
             net = by_name[unit.controlnet]
             acting = control.Acting(
@@ -52,17 +52,17 @@ class Controls:
                 start=unit.start,
                 end=unit.end,
                 mode=unit.mode,
-                region=self._region(unit, run, canvas, net.device),
+                region=self._region(unit, pass_, canvas, net.device),
             )
-            if number in self._seen:
-                found.append(control.ImagePromptUnit(net, self._seen[number], acting))
+            if number in self._features:
+                at_work.append(control.ImagePromptUnit(net, self._features[number], acting))
                 continue
             with about(f"controls.{number}"):
-                map = of_pass(unit, run, canvas, self.read, self.map_of)
+                map = of_pass(unit, pass_, canvas, self.read, self.map_of)
             values = torch.from_numpy(control_values(map))[None].to(net.device)
             place = UNION_PLACES.get(unit.control_type)
-            found.append(control.unit(net, values, acting, place))
-        return found
+            at_work.append(control.unit(net, values, acting, place))
+        return at_work
 
     def look(
         self,
@@ -84,17 +84,17 @@ class Controls:
             if unit.resize_mode != "crop_and_resize":
                 picture = resized(picture, (max(picture.size),) * 2, unit.resize_mode)
             pixels = image_prompts.pixels(picture, encoder.config.image_size)
-            self._seen[number] = image_prompts.seen(encoder, net, pixels)
+            self._features[number] = image_prompts.features(encoder, net, pixels)
 
     def _region(
-        self, unit: ControlInput, run: Pass, canvas: Image.Image | None, device: torch.device
+        self, unit: ControlInput, pass_: Pass, canvas: Image.Image | None, device: torch.device
     ) -> torch.Tensor | None:
         if unit.mask is None:
             return None
         mask = reading.mask(self.read(unit.mask))
-        whole = canvas.size if canvas else run.size
-        mask = part(resized(mask, whole, unit.resize_mode), run.box)
-        cells = run.size[0] // CELL, run.size[1] // CELL
+        whole = canvas.size if canvas else pass_.size
+        mask = crop(resized(mask, whole, unit.resize_mode), pass_.box)
+        cells = pass_.size[0] // CELL, pass_.size[1] // CELL
         share = mask.resize(cells, Image.Resampling.BOX).tobytes()  # so sharp borders stay sharp
         grays = torch.frombuffer(bytearray(share), dtype=torch.uint8)
         return grays.reshape(1, 1, cells[1], cells[0]).to(device, torch.float32) / 255

@@ -44,13 +44,13 @@ class Editing:
     def begins_with_picture(self) -> bool:
         return self._plan is not None
 
-    def paste(self, run: Pass, drawn: Sequence[Image.Image]) -> None:
-        """Put what `run` has drawn, RGB of its size, into the canvases."""
+    def paste(self, pass_: Pass, drawn: Sequence[Image.Image]) -> None:
+        """Put what `pass_` has drawn, RGB of its size, into the canvases."""
         if self._plan is None:
             self.canvases = list(drawn)
         else:
             pairs = zip(self.canvases, drawn, strict=True)
-            self.canvases = [run.pasted(canvas, picture) for canvas, picture in pairs]
+            self.canvases = [pass_.pasted(canvas, picture) for canvas, picture in pairs]
 
     def max_difference(self, canvas: Image.Image) -> int | None:
         """The largest change of a channel where the mask is zero; None without a mask."""
@@ -58,22 +58,22 @@ class Editing:
             return None
         return difference.max_outside(self._plan.before, canvas, self._plan.mask)
 
-    def shown(self, run: Pass) -> Shown:
-        return Shown(run, self.canvases)
+    def shown(self, pass_: Pass) -> Shown:
+        return Shown(pass_, self.canvases)
 
 
 class Shown:
     """Previews of a pass, in place: `in_place` puts them into small copies of the canvases."""
 
-    def __init__(self, run: Pass, canvases: Sequence[Image.Image]) -> None:
-        self._run = run
+    def __init__(self, pass_: Pass, canvases: Sequence[Image.Image]) -> None:
+        self._pass = pass_
         self._canvases = canvases
         self._small: list[Image.Image] = []
 
     def in_place(self, previews: Sequence[Image.Image]) -> list[Image.Image]:
         """`previews` are RGB of the shape of the pass, of any size."""
-        whole = self._canvases and self._run.box.size == self._canvases[0].size
-        if not self._canvases or (whole and self._run.blend is None):
+        whole = self._canvases and self._pass.box.size == self._canvases[0].size
+        if not self._canvases or (whole and self._pass.blend is None):
             return list(previews)
         if not self._small:
             self._shrink()
@@ -87,10 +87,10 @@ class Shown:
         def scaled(length: int) -> int:
             return round(length * scale)
 
-        box = self._run.box
+        box = self._pass.box
         self._place = scaled(box.left), scaled(box.top)
         self._size = max(1, scaled(box.size[0])), max(1, scaled(box.size[1]))
-        self._blend = self._run.blend and self._run.blend.resize(self._size)
+        self._blend = self._pass.blend and self._pass.blend.resize(self._size)
         width, height = self._canvases[0].size
         small = max(1, scaled(width)), max(1, scaled(height))
         first = resized(self._canvases[0], small)
@@ -112,34 +112,34 @@ class Setting:
 
     task         of the request
     vae          encodes what they begin with
-    told_apart   the U-Net takes mask and masked latents beside the latents (9 channels)
+    takes_mask   the U-Net takes mask and masked latents beside the latents (9 channels)
     generators   one a picture, on the CPU
     """
 
     task: Task
     vae: Vae
-    told_apart: bool
+    takes_mask: bool
     generators: Sequence[torch.Generator]
 
 
 def begin(
-    setting: Setting, run: Pass, canvases: Sequence[Image.Image], noise: torch.Tensor
+    setting: Setting, pass_: Pass, canvases: Sequence[Image.Image], noise: torch.Tensor
 ) -> tuple[Start | None, torch.Tensor | None]:
     """What the pass begins with (None: with `noise` alone, (B, C, h, w) on the device), and the
     channels that a U-Net for inpainting takes beside its latents (None for others)."""
     rows = len(noise)
     if not canvases:
-        return None, _all_new(setting, run, rows) if setting.told_apart else None
-    clean = _encoded(setting.vae, [run.encoded(canvas) for canvas in _distinct(canvases)], noise)
-    if run.mask is None:
-        told = _all_new(setting, run, rows) if setting.told_apart else None
-        return Start(clean, setting.task.strength), told
-    return _masked(setting, run, canvases, clean, noise)
+        return None, _all_new(setting, pass_, rows) if setting.takes_mask else None
+    clean = _encoded(setting.vae, [pass_.encoded(canvas) for canvas in _distinct(canvases)], noise)
+    if pass_.mask is None:
+        extra_channels = _all_new(setting, pass_, rows) if setting.takes_mask else None
+        return Start(clean, setting.task.strength), extra_channels
+    return _masked(setting, pass_, canvases, clean, noise)
 
 
 def _masked(
     setting: Setting,
-    run: Pass,
+    pass_: Pass,
     canvases: Sequence[Image.Image],
     clean: torch.Tensor,
     noise: torch.Tensor,
@@ -147,36 +147,37 @@ def _masked(
     task = setting.task
     soft = isinstance(task, Inpaint) and task.soft
     kind = task.masked_content if isinstance(task, Inpaint) else "fill"
-    mask = (inpainting.amounts if soft else inpainting.covered)(run.mask).to(noise.device)
+    mask = (inpainting.amounts if soft else inpainting.covered)(pass_.mask).to(noise.device)
     clean = inpainting.content(kind, clean, mask, setting.generators)
     # As in diffusers' pipeline: what is to be forgotten does not shine through the first noise.
     unseen = not soft and kind == "original" and task.strength == 1
-    told = None
-    if setting.told_apart:
-        sources = [run.source(canvas) for canvas in _distinct(canvases)]
-        pixels = torch.cat([inpainting.masked_pixels(source, run.mask) for source in sources])
-        told = inpainting.told(mask.ceil(), _for_all(setting.vae.encode(pixels), noise))
+    extra_channels = None
+    if setting.takes_mask:
+        sources = [pass_.source(canvas) for canvas in _distinct(canvases)]
+        pixels = torch.cat([inpainting.masked_pixels(source, pass_.mask) for source in sources])
+        kept = _for_all(setting.vae.encode(pixels), noise)
+        extra_channels = inpainting.extra_channels(mask.ceil(), kept)
     blend = None  # a U-Net that sees what is kept draws it by itself
     if soft:
         blend = inpainting.SoftBlend(clean, noise, mask)
-    elif told is None:
+    elif extra_channels is None:
         blend = inpainting.HardBlend(clean, noise, mask)
-    return Start(clean, task.strength, blend, unseen), told
+    return Start(clean, task.strength, blend, unseen), extra_channels
 
 
-def _all_new(setting: Setting, run: Pass, rows: int) -> torch.Tensor:
+def _all_new(setting: Setting, pass_: Pass, rows: int) -> torch.Tensor:
     """For a picture of which nothing is kept."""
-    width, height = run.size
+    width, height = pass_.size
     kept = setting.vae.encode(inpainting.gray_pixels(height, width)).expand(rows, -1, -1, -1)
-    return inpainting.told(torch.ones_like(kept[:1, :1]), kept)
+    return inpainting.extra_channels(torch.ones_like(kept[:1, :1]), kept)
 
 
 def _encoded(vae: Vae, images: Sequence[Image.Image], like: torch.Tensor) -> torch.Tensor:
     """Their latents, of the shape and on the device of `like`."""
-    found = vae.encode(torch.cat([latents.to_pixels(image) for image in images]))
-    if found.shape[2:] != like.shape[2:]:
-        found = latents.resized(found, *like.shape[2:])
-    return _for_all(found, like)
+    encoded = vae.encode(torch.cat([latents.to_pixels(image) for image in images]))
+    if encoded.shape[2:] != like.shape[2:]:
+        encoded = latents.resized(encoded, *like.shape[2:])
+    return _for_all(encoded, like)
 
 
 def _for_all(rows: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,7 @@ from studio.domain.preprocessors import find
 from studio.domain.request import GenerationRequest
 from studio.imaging import plans, reading
 from studio.imaging.passes import Pass
-from studio.imaging.resizing import part, resized
+from studio.imaging.resizing import crop, resized
 from studio.preprocessors.kept import KeptMaps
 
 MapOf = Callable[[ControlInput, Image.Image, Size, Image.Image | None], Image.Image]
@@ -32,21 +32,21 @@ DECODED_BYTES = 64 * 2**20
 
 
 def of_pass(
-    unit: ControlInput, run: Pass, canvas: Image.Image | None, read: Read, map_of: MapOf
+    unit: ControlInput, pass_: Pass, canvas: Image.Image | None, read: Read, map_of: MapOf
 ) -> Image.Image:
     """The map of `unit` for one pass over `canvas` (RGB; None: there is no picture yet), at the
     size of the pass. Raises as `read` and `map_of` do, and InvalidRequest for what is no picture.
     """
     if unit.image is None:
-        return map_of(unit, run.seen(canvas), run.size, run.mask)
+        return map_of(unit, pass_.crop(canvas), pass_.size, pass_.mask)
     picture = _picture(unit, read)
     wants_mask = find(unit.preprocessor).needs_mask
-    if canvas is None or (run.box.size == canvas.size and not wants_mask):
-        return map_of(unit, picture, run.size, None)
-    picture = part(resized(picture, canvas.size, unit.resize_mode), run.box)
+    if canvas is None or (pass_.box.size == canvas.size and not wants_mask):
+        return map_of(unit, picture, pass_.size, None)
+    picture = crop(resized(picture, canvas.size, unit.resize_mode), pass_.box)
     if wants_mask:
-        picture = resized(picture, run.size)
-    return map_of(unit, picture, run.size, run.mask)
+        picture = resized(picture, pass_.size)
+    return map_of(unit, picture, pass_.size, pass_.mask)
 
 
 def of_request(request: GenerationRequest, number: int, read: Read, map_of: MapOf) -> Image.Image:
@@ -58,9 +58,9 @@ def of_request(request: GenerationRequest, number: int, read: Read, map_of: MapO
         raise NotFound(f"There is no ControlNet unit {number}: the picture {has}.")
     plan = plans.plan(request, read)
     size = request.width, request.height
-    run = plan.passes[0] if plan else Pass(size, Box(0, 0, *size))
+    pass_ = plan.passes[0] if plan else Pass(size, Box(0, 0, *size))
     with about(f"controls.{number - 1}"):
-        return of_pass(units[number - 1], run, plan and plan.before, read, map_of)
+        return of_pass(units[number - 1], pass_, plan and plan.before, read, map_of)
 
 
 class Previews:

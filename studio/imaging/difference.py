@@ -21,8 +21,8 @@ def max_outside(before: Image.Image, after: Image.Image, mask: Image.Image) -> i
         raise ValueError(f"sizes differ: {before.size}, {after.size}, {mask.size}")
     outside = mask.point([255] + [0] * 255)
     counts = np.array(ImageChops.difference(before, after).histogram(outside)).reshape(3, 256)
-    found = np.flatnonzero(counts.any(axis=0))
-    return int(found[-1]) if len(found) else 0
+    levels = np.flatnonzero(counts.any(axis=0))
+    return int(levels[-1]) if len(levels) else 0
 
 
 def heat_map(before: Image.Image, after: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops
 
 from studio.domain.geometry import Box, Size
 from studio.imaging.blending import blended
-from studio.imaging.resizing import part
+from studio.imaging.resizing import crop
 
 MOST_PIXELS = 1_000_000
 """The smear is computed at no more pixels than this: it is smooth, finer would look the same."""
@@ -40,13 +40,14 @@ def _known(image: Image.Image, mask: Image.Image) -> tuple[np.ndarray, np.ndarra
     known = mask.point(_TRUSTED)
     if known.getbbox() is None:  # gray everywhere
         known = ImageChops.invert(mask)
-    seen = image.copy()
-    seen.putalpha(known)
-    seen = seen.convert("RGBa")  # colours times alpha: what is masked colours nothing around it
+    weighted = image.copy()
+    weighted.putalpha(known)
+    # Colours times alpha: what is masked colours nothing around it.
+    weighted = weighted.convert("RGBa")
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        seen = seen.resize(size, Image.Resampling.BOX)
-    pixels = np.asarray(seen).astype(np.float32)
+        weighted = weighted.resize(size, Image.Resampling.BOX)
+    pixels = np.asarray(weighted).astype(np.float32)
     return pixels[..., :3], pixels[..., 3] / 255
 
 
@@ -80,7 +81,7 @@ def widened(image: Image.Image, canvas: Size, place: Box) -> Image.Image:
     width = max(inner.right, round(canvas[0] * scale))
     height = max(inner.bottom, round(canvas[1] * scale))
     small = image.resize(inner.size, Image.Resampling.BOX) if scale < 1 else image
-    wide = part(small, Box(-inner.left, -inner.top, width - inner.left, height - inner.top))
+    wide = crop(small, Box(-inner.left, -inner.top, width - inner.left, height - inner.top))
     smear = _blurred_outward(np.asarray(wide).astype(np.float32), _distance((width, height), inner))
     result = Image.fromarray(smear).resize(canvas, Image.Resampling.BICUBIC)
     result.paste(image, place)

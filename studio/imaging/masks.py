@@ -134,8 +134,8 @@ def _around(box: Box, distance: int, size: Size) -> Box:
 
 def bounding_box(mask: Image.Image) -> Box | None:
     """The least box that holds everything that is not black; None for a black mask."""
-    found = mask.getbbox()
-    return Box(*found) if found else None
+    bounds = mask.getbbox()
+    return Box(*bounds) if bounds else None
 
 
 def crop_box(box: Box, padding: int, shape: Size, size: Size) -> Box:

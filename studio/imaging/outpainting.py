@@ -14,7 +14,7 @@ from studio.imaging.fill import widened
 from studio.imaging.masks import framed
 from studio.imaging.passes import Pass
 from studio.imaging.reading import check_size
-from studio.imaging.resizing import clipped, part, resized
+from studio.imaging.resizing import clipped, crop, resized
 from studio.imaging.windows import Window, windows
 
 _AT_ONCE = 2.5
@@ -108,8 +108,8 @@ def _single(task: Outpaint, mask: Image.Image, size: Size) -> Pass:
         size, box = own, Box(0, 0, *own)
     else:
         box = framed(Box(0, 0, *mask.size), size, mask.size)
-    cut = part(mask, box)
-    return Pass(size, box, resized(cut, size), cut, color_correction=task.color_correction)
+    covered = crop(mask, box)
+    return Pass(size, box, resized(covered, size), covered, color_correction=task.color_correction)
 
 
 def _window_pass(task: Outpaint, canvas: Size, window: Window, drawn: list[Box]) -> Pass:
@@ -125,7 +125,7 @@ def _window_pass(task: Outpaint, canvas: Size, window: Window, drawn: list[Box])
     distance = cv2.distanceTransform(known, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     blend = Image.fromarray(_faded(distance, task.feather))
     left, top = window.box.left - left, window.box.top - top
-    blend = part(blend, Box(left, top, left + window.box.size[0], top + window.box.size[1]))
+    blend = crop(blend, Box(left, top, left + window.box.size[0], top + window.box.size[1]))
     return Pass(
         size=window.size,
         box=window.box,

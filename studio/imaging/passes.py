@@ -10,7 +10,7 @@ from studio.domain.geometry import Box, Size
 from studio.imaging.blending import blended
 from studio.imaging.colour import corrected
 from studio.imaging.fill import smeared
-from studio.imaging.resizing import clipped, part, resized
+from studio.imaging.resizing import clipped, crop, resized
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Pass:
 
     def source(self, canvas: Image.Image) -> Image.Image:
         """What the run begins with: RGB at `size`, filled under the mask if that was asked."""
-        image = self.seen(canvas)
+        image = self.crop(canvas)
         return smeared(image, self.mask) if self.fill and self.mask else image
 
     def encoded(self, canvas: Image.Image) -> Image.Image:
@@ -53,13 +53,13 @@ class Pass:
         Where `blend` is 0, and outside the box, the canvas keeps its very bytes.
         """
         if self.color_correction:
-            drawn = corrected(drawn, self.seen(canvas), self.mask)
+            drawn = corrected(drawn, self.crop(canvas), self.mask)
         inside = clipped(self.box, canvas.size)
         left, top = inside.left - self.box.left, inside.top - self.box.top
         within = Box(left, top, left + inside.size[0], top + inside.size[1])
-        drawn = part(resized(drawn, self.box.size), within)
-        return blended(canvas, drawn, self.blend and part(self.blend, within), inside)
+        drawn = crop(resized(drawn, self.box.size), within)
+        return blended(canvas, drawn, self.blend and crop(self.blend, within), inside)
 
-    def seen(self, canvas: Image.Image) -> Image.Image:
+    def crop(self, canvas: Image.Image) -> Image.Image:
         """The part of the canvas, RGB at `size`, with nothing filled."""
-        return resized(part(canvas, self.box), self.size)
+        return resized(crop(canvas, self.box), self.size)

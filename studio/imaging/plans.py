@@ -14,7 +14,7 @@ from studio.domain.request import GenerationRequest
 from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, Task
 from studio.imaging import masks, outpainting, reading
 from studio.imaging.passes import Pass
-from studio.imaging.resizing import part, resized
+from studio.imaging.resizing import crop, resized
 
 __all__ = ["Pass", "Plan", "plan", "source_size"]
 
@@ -50,8 +50,8 @@ def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | Non
     if isinstance(task, Inpaint):
         return _inpaint(task, _picture(task.image, read), _mask(task.mask, read), size)
     if isinstance(task, ImageToImage):
-        before, run = _whole(task, _picture(task.image, read), size)
-        return Plan(before, None, (run(None, False),))
+        before, pass_over = _whole(task, _picture(task.image, read), size)
+        return Plan(before, None, (pass_over(None, False),))
     return None
 
 
@@ -75,21 +75,21 @@ def _whole(
     before = image if own else resized(image, size, task.resize_mode)
     unscaled = None
     if task.resize_mode == "latent_upscale" and _is_smaller(image.size, size):
-        unscaled = part(image, Box(0, 0, *geometry.rounded_up(image.size)))
+        unscaled = crop(image, Box(0, 0, *geometry.rounded_up(image.size)))
 
-    def run(mask: Image.Image | None, fill: bool) -> Pass:
+    def pass_over(mask: Image.Image | None, fill: bool) -> Pass:
         box = Box(0, 0, *size)
         return Pass(
             size=size,
             box=box,
-            mask=mask and part(mask, box),
-            blend=mask and part(_blend(mask, task), box),
+            mask=mask and crop(mask, box),
+            blend=mask and crop(_blend(mask, task), box),
             fill=fill,
             color_correction=task.color_correction,
             unscaled=unscaled,
         )
 
-    return before, run
+    return before, pass_over
 
 
 def _is_smaller(size: Size, than: Size) -> bool:
@@ -102,7 +102,7 @@ def _inpaint(task: Inpaint, image: Image.Image, mask: Image.Image, size: Size) -
     mask = masks.prepared(mask, task, image.size)
     if task.area == "only_masked":
         return _only_masked(task, image, mask, size)
-    before, run = _whole(task, image, size)
+    before, pass_over = _whole(task, image, size)
     if before.size != mask.size:
         mask = resized(mask, before.size, task.resize_mode)
         if mask.getbbox() is None:
@@ -111,21 +111,21 @@ def _inpaint(task: Inpaint, image: Image.Image, mask: Image.Image, size: Size) -
                 "of the picture.",
                 "mask",
             )
-    return Plan(before, mask, (run(mask, task.masked_content == "fill"),))
+    return Plan(before, mask, (pass_over(mask, task.masked_content == "fill"),))
 
 
 def _only_masked(task: Inpaint, image: Image.Image, mask: Image.Image, size: Size) -> Plan:
     box = masks.crop_box(masks.bounding_box(mask), task.padding, size, image.size)
-    cut = part(mask, box)
-    run = Pass(
+    masked = crop(mask, box)
+    pass_ = Pass(
         size=size,
         box=box,
-        mask=resized(cut, size),
-        blend=_blend(cut, task),
+        mask=resized(masked, size),
+        blend=_blend(masked, task),
         fill=task.masked_content == "fill",
         color_correction=task.color_correction,
     )
-    return Plan(image, mask, (run,))
+    return Plan(image, mask, (pass_,))
 
 
 def _blend(mask: Image.Image, task: ImageToImage | Inpaint) -> Image.Image:

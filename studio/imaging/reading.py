@@ -95,10 +95,10 @@ def mask(data: bytes) -> Image.Image:
 def _is_one_colour(image: Image.Image) -> bool:
     """Has all of `image` (RGBA) that can be seen one colour?"""
     *colours, alpha = (np.asarray(channel) for channel in image.split())
-    seen = cv2.compare(alpha, _SOLID, cv2.CMP_GE)
-    if not seen.any():
+    opaque = cv2.compare(alpha, _SOLID, cv2.CMP_GE)
+    if not opaque.any():
         return True
-    ranges = (cv2.minMaxLoc(channel, seen)[:2] for channel in colours)
+    ranges = (cv2.minMaxLoc(channel, opaque)[:2] for channel in colours)
     return all(most - least <= _ALIKE for least, most in ranges)
 
 

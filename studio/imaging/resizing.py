@@ -25,11 +25,11 @@ def resized(image: Image.Image, size: Size, mode: ResizeMode = "just_resize") ->
     if mode == "resize_and_fill":
         inner = _largest_inside(image.size, size)
         left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-        return part(_scaled(image, inner), Box(-left, -top, size[0] - left, size[1] - top))
+        return crop(_scaled(image, inner), Box(-left, -top, size[0] - left, size[1] - top))
     return _scaled(image, size)
 
 
-def part(image: Image.Image, box: Box) -> Image.Image:
+def crop(image: Image.Image, box: Box) -> Image.Image:
     """What lies in `box`; where it reaches beyond the image, the image's rim is repeated."""
     inside = clipped(box, image.size)
     if inside == box:

@@ -81,17 +81,17 @@ def _sideways(known: tuple[int, int], across: tuple[int, int], end: int, side: f
 def _steps(begin: int, end: int, reach: int, behind: int) -> list[tuple[int, int]]:
     """Stretches of at most `reach` that lead from `begin` to `end`, each with a third of it already
     known, which it may be at first for `behind` before `begin`."""
-    found = []
+    spans = []
     while begin < end:
         length = min(reach, max(CELL, int(behind / _OVERLAP)))
         overlap = min(behind, -(-length // 3))
         rounds = -(-(end - begin) // max(1, length - overlap))
         stop = begin + -(-(end - begin) // rounds)
         start = max(begin - behind, stop - length)
-        found.append((start, stop))
+        spans.append((start, stop))
         behind += stop - begin
         begin = stop
-    return found
+    return spans
 
 
 def _rows(across: tuple[int, int], reach: int) -> list[tuple[int, int]]:

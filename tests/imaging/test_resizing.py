@@ -8,7 +8,7 @@ from PIL import Image
 
 from studio.domain.geometry import Box
 from studio.domain.tasks import RESIZE_MODES
-from studio.imaging.resizing import part, resized
+from studio.imaging.resizing import crop, resized
 from tests.imaging.pictures import noise, rectangle, same, scene
 
 
@@ -49,7 +49,7 @@ def test_a_masks_black_stays_black(mode):
 
 def test_a_part_beyond_the_border_repeats_the_rim():
     image = noise((10, 6))
-    seen = np.asarray(part(image, Box(-3, 2, 12, 9)))
+    seen = np.asarray(crop(image, Box(-3, 2, 12, 9)))
     pixels = np.asarray(image)
     assert seen.shape == (7, 15, 3)
     assert (seen[:4, 3:13] == pixels[2:6]).all()
@@ -59,5 +59,5 @@ def test_a_part_beyond_the_border_repeats_the_rim():
 
 def test_a_part_inside_is_cut_out():
     image = noise((10, 6))
-    assert same(part(image, Box(1, 2, 5, 6)), image.crop((1, 2, 5, 6)))
-    assert part(image, Box(0, 0, 10, 6)) is image
+    assert same(crop(image, Box(1, 2, 5, 6)), image.crop((1, 2, 5, 6)))
+    assert crop(image, Box(0, 0, 10, 6)) is image
