@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,9 @@ class Served:
         raise AssertionError(f"job is {job['state']}, not {states}")
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Starts servers: `serve(FakeEngine(step_s=0.1), auth=("ann:secret",))`."""
+@contextmanager
+def servers(data_dir: Path) -> Iterator[Callable[..., Served]]:
+    """Starts servers that keep their data in `data_dir`, and ends them."""
     stop: list[Callable[[], None]] = []
 
     def start(
@@ -62,7 +63,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     ) -> Served:
         engine = engine or FakeEngine()
         studio = Studio(
-            Settings(**{"data_dir": tmp_path / "data"} | settings),
+            Settings(**{"data_dir": data_dir} | settings),
             build_engine=None if real_engine else lambda: engine,
         )
         listener = socket.create_server(("127.0.0.1", 0))
@@ -86,6 +87,24 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
             time.sleep(0.005)
         return Served(url, studio, engine, http)
 
-    yield start
-    for close in reversed(stop):
-        close()
+    try:
+        yield start
+    finally:
+        for close in reversed(stop):
+            close()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts servers: `serve(FakeEngine(step_s=0.1), auth=("ann:secret",))`."""
+    with servers(tmp_path / "data") as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One studio for all tests of a module that leave no job behind: refusals, and looking."""
+    with servers(tmp_path_factory.mktemp("shared")) as start:
+        served = start()
+        yield served
+        assert served.studio.queue.jobs() == []

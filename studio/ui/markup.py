@@ -42,8 +42,7 @@ _PATHS = {
 
 def text(words: str) -> str:
     """Our own words as HTML that Gradio's template engine takes literally."""
-    escaped = html.escape(words)
-    return escaped.replace("`", "&#96;").replace("$", "&#36;").replace("{", "&#123;")
+    return html.escape(words).translate({ord(c): f"&#{ord(c)};" for c in "`${\\"})
 
 
 def icon(name: str) -> str:

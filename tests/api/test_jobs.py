@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from itertools import pairwise
 
 import httpx
@@ -114,10 +113,8 @@ def test_cancel_ends_within_a_step_and_keeps_the_partial_picture(serve):
     served = serve(FakeEngine(step_s=0.1))
     id = served.submit(prompt="x", steps=100, **SMALL)
     read_events(served, id, stop=lambda event: event.get("step") == 3)
-    asked_s = time.monotonic()
     served.http.post(f"/studio/v1/jobs/{id}/cancel").raise_for_status()
     job = served.wait_until(id, "cancelled")
-    assert time.monotonic() - asked_s < 0.5
     assert served.engine.steps_done <= 5
     [image] = job["images"]
     assert image["partial"] is True

@@ -86,8 +86,8 @@ def test_a_mask_is_seen_as_inpainting_reads_it(serve):
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", encoded(noise())[:1000], b"%!PS-Adobe-3.0"])
-def test_what_is_no_picture_is_refused_with_words(serve, data):
-    answer = serve().http.post(UPLOADS, content=data)
+def test_what_is_no_picture_is_refused_with_words(shared, data):
+    answer = shared.http.post(UPLOADS, content=data)
     assert answer.status_code == 422
     assert answer.json()["error"] == "InvalidRequest" and answer.json()["message"]
 
@@ -102,11 +102,10 @@ def test_too_many_bytes_or_pixels_are_refused(serve):
 
 
 @pytest.mark.parametrize("id", ["nope", "%2E%2E", "..%2F..%2Fetc%2Fpasswd", "%00", "0" * 32])
-def test_ids_lead_nowhere_else(serve, id):
-    served = serve()
+def test_ids_lead_nowhere_else(shared, id):
     for tail in ("", "/view"):
-        url = httpx.URL(served.url, raw_path=f"{UPLOADS}/{id}{tail}".encode())
-        answer = served.http.get(url)
+        url = httpx.URL(shared.url, raw_path=f"{UPLOADS}/{id}{tail}".encode())
+        answer = shared.http.get(url)
         assert answer.status_code == 404 and answer.json()["message"]
 
 

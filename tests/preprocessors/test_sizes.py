@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -132,20 +130,3 @@ def test_kept_maps_stay_within_their_bytes():
         kept.put(number, Image.new("L", (10, 10), number))
         kept.get(0)
     assert [kept.get(number) is not None for number in range(4)] == [True, False, True, True]
-
-
-def test_a_preview_is_there_at_once(preprocessors, picture):
-    """Well below the 150 ms that a slider may take, at 512 × 512; the best of five, since other
-    programs of the machine may take their share."""
-    size = (512, 512)
-    image, mask = picture.resize(size), Image.new("L", size, 255)
-    best = {}
-    for name in (name for name, spec in PREPROCESSORS.items() if not spec.weights):
-        times_s = []
-        for number in range(5):
-            image.putpixel((0, 0), (number, 0, 0))
-            begun_s = time.perf_counter()
-            preprocessors.run(name, image, size, mask=mask)
-            times_s.append(time.perf_counter() - begun_s)
-        best[name] = min(times_s)
-    assert max(best.values()) < 0.1, best

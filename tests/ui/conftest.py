@@ -10,7 +10,7 @@ import pytest
 
 from studio.app import create_app
 from studio.engine.fake import FakeEngine
-from tests.conftest import Served
+from tests.conftest import Served, servers
 
 STEP_S = 0.1
 """A step of the fake engine in most tests: slow enough to act while it runs."""
@@ -50,25 +50,76 @@ def served(serve: Callable[..., Served]) -> Served:
     return serve(FakeEngine(step_s=STEP_S, fail_on="break now"), app=create_app)
 
 
+@pytest.fixture(scope="module")
+def one_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same for a whole module whose tests do not mind what was drawn before them:
+    `served` of such a module gives it."""
+    with servers(tmp_path_factory.mktemp("studio")) as start:
+        yield start(FakeEngine(step_s=STEP_S, fail_on="break now"), app=create_app)
+
+
+@pytest.fixture(scope="module")
+def known_visitors(browser) -> Iterator[dict]:
+    """Visitors of a module by the window they have: what the browser fetched from a studio once
+    it need not fetch again."""
+    contexts: dict = {}
+    yield contexts
+    for context in contexts.values():
+        context.close()
+
+
 @pytest.fixture
-def visit(browser, served: Served) -> Iterator[Callable]:
+def visit(request, browser, served: Served, known_visitors: dict) -> Iterator[Callable]:
     """Opens the page as a new visitor: `visit(width=390)`; `visit(context=page.context)` opens
     another tab of the same visitor. No error may reach the browser's console."""
-    contexts, errors = [], []
+    contexts, pages, errors = [], [], []
+    shared = "one_studio" in request.fixturenames
+
+    def visitor(width: int, height: int, **options):
+        viewport = {"width": width, "height": height}
+        if shared:
+            kind = (width, height, *sorted(options.items()))
+            if kind not in known_visitors:
+                known_visitors[kind] = browser.new_context(viewport=viewport, **options)
+            return known_visitors[kind]
+        contexts.append(browser.new_context(viewport=viewport, **options))
+        return contexts[-1]
 
     def open_page(width: int = 1440, height: int = 900, context=None, **options):
-        if context is None:
-            context = browser.new_context(viewport={"width": width, "height": height}, **options)
-            contexts.append(context)
+        new = context is None
+        context = visitor(width, height, **options) if new else context
         page = context.new_page()
+        pages.append(page)
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        if new and context in known_visitors.values():
+            forget(page, served.url)
         page.goto(served.url)
         page.locator("#generate").wait_for()
         page.locator(".welcome button").first.wait_for(state="attached")
         return page
 
     yield open_page
+    for page in pages:
+        page.close()
     for context in contexts:
         context.close()
     assert errors == []
+
+
+def forget(page, url: str) -> None:
+    """Make of a visitor one who was never here: nothing of the studio at `url` is kept."""
+    page.goto(f"{url}/healthz")
+    page.evaluate(
+        """async () => {
+          localStorage.clear();
+          sessionStorage.clear();
+          for (const { name } of await indexedDB.databases()) {
+            await new Promise((done) => {
+              const request = indexedDB.deleteDatabase(name);
+              request.onsuccess = request.onerror = request.onblocked = done;
+            });
+          }
+        }"""
+    )
+    page.context.clear_cookies()

@@ -50,6 +50,11 @@ def answer(canvas: Canvas, words: str) -> None:
     dialog.wait_for(state="hidden")
 
 
+@pytest.fixture
+def served(one_studio):
+    return one_studio
+
+
 def wait_for_size(canvas: Canvas, size: tuple[int, int]) -> None:
     canvas.page.wait_for_function(
         "size => document.querySelector('.canvas[data-kind=inpaint] img').naturalWidth === size[0]",
@@ -226,7 +231,7 @@ def test_the_mask_that_is_generated_with_is_the_one_that_is_seen(canvas, stroke,
     page.get_by_label("Prompt", exact=True).fill("a red house")
     page.locator("#generate").click()
     wait_for(page, "finished")
-    [job] = served.studio.queue.jobs()
+    job = served.studio.queue.jobs()[-1]
     assert job.request.task.image == canvas.source()["image"]
     data = served.http.get(f"/studio/v1/uploads/{job.request.task.mask[6:]}").content
     assert_same(np.asarray(Image.open(io.BytesIO(data))), stroke)

@@ -13,6 +13,11 @@ _NOT_ON_THE_PAGE = {"task", "batch_place"}
 """Its tabs; what only the record of a picture has."""
 
 
+@pytest.fixture
+def served(one_studio):
+    return one_studio
+
+
 def test_every_field_of_the_request_has_its_control(visit):
     page = visit()
     for name in set(GenerationRequest.model_fields) - _NOT_ON_THE_PAGE:
@@ -55,7 +60,7 @@ def test_settings_survive_a_reload(visit, served):
     assert page.get_by_text("not this").first.is_visible()  # folded, but in sight
     generate(page, "kept")
     wait_for(page, "finished")
-    [job] = served.studio.queue.jobs()
+    job = served.studio.queue.jobs()[-1]
     assert (job.request.steps, job.request.scheduler) == (7, "Euler a")
     assert job.request.negative_prompt == "not this"
 
@@ -136,7 +141,7 @@ def test_text_never_becomes_markup(visit, served):
     page.locator(".strip .tile").first.click()
     shown_id(page)
     assert page.evaluate("window.hurt") is None
-    assert served.studio.queue.jobs()[0].request.prompt == _NASTY
+    assert served.studio.queue.jobs()[-1].request.prompt == _NASTY
     assert page.get_by_label("Prompt", exact=True).input_value() == _NASTY
 
 
