@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -264,7 +265,7 @@ def prepare_environment(settings: Settings) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.data_dir / "temporary"))
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.temporary_dir))
     own = {"localhost", "127.0.0.1"} | set(filter(None, os.environ.get("NO_PROXY", "").split(",")))
     os.environ["NO_PROXY"] = ",".join(sorted(own))
 
@@ -276,6 +277,8 @@ def create_app(studio: Studio) -> FastAPI:
     """
     from studio.ui import page
 
+    # What Gradio kept for whoever was there before.
+    shutil.rmtree(studio.settings.temporary_dir, ignore_errors=True)
     desk = _desk(studio)
     app = page.mount(
         _routes(studio, desk),
@@ -336,5 +339,7 @@ def _guarded(app: FastAPI, settings: Settings) -> FastAPI:
     """Last, so that nothing that others add to `app` comes before the guards."""
     from studio.api import guard
 
-    guard.add_guards(app, settings.host, settings.allow_host, settings.logins())
+    guard.add_guards(
+        app, settings.host, settings.allow_host, settings.logins(), settings.trusted_proxy
+    )
     return app

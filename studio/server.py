@@ -15,6 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
+from studio.api.connections import web_config
 from studio.app import Studio, create_app
 from studio.dependencies import declared, untested
 from studio.domain.files import as_text
@@ -23,9 +24,6 @@ from studio.settings import InvalidSettings, Settings
 from studio.version import __version__
 
 log = logging.getLogger(__name__)
-
-_FAREWELL_S = 1
-"""How long open connections (long polls, event streams) may take to end."""
 
 
 def serve(settings: Settings) -> None:
@@ -59,14 +57,7 @@ def _serve(settings: Settings, listener: socket.socket, url: str) -> None:
             if not settings.no_browser and _has_display():
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=_FAREWELL_S,
-        )
-        _Server(config, on_ready).run(sockets=[listener])
+        _Server(web_config(app, settings.trusted_proxy), on_ready).run(sockets=[listener])
     finally:
         if not studio.close(timeout_s=1) and isinstance(sys.exc_info()[1], KeyboardInterrupt):
             os._exit(130)  # a load under way cannot be stopped otherwise

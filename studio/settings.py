@@ -48,6 +48,11 @@ class Settings(BaseModel):
     allow_host: tuple[str, ...] = Field(
         (), description="Host name under which a proxy serves the studio. Repeatable."
     )
+    trusted_proxy: tuple[str, ...] = Field(
+        (),
+        description="Address or network of a proxy whose X-Forwarded headers are believed. "
+        "Repeatable.",
+    )
     auth: tuple[Login, ...] = Field(
         (), repr=False, description="A login as user:password. Repeatable."
     )
@@ -132,6 +137,11 @@ class Settings(BaseModel):
         return self.data_dir / "inputs"
 
     @property
+    def temporary_dir(self) -> Path:
+        """What Gradio writes; emptied when the page is made."""
+        return self.data_dir / "temporary"
+
+    @property
     def model_memory_bytes(self) -> int | None:
         return None if self.model_memory is None else int(self.model_memory * 2**30)
 
@@ -172,7 +182,7 @@ def assets_dir() -> Path:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """Lists are separated as in PATH for folders, by commas for host names, by lines for logins."""
-    separators = {"models_dir": os.pathsep, "allow_host": ",", "auth": "\n"}
+    separators = {"models_dir": os.pathsep, "allow_host": ",", "trusted_proxy": ",", "auth": "\n"}
     found: dict[str, Any] = {}
     for name in Settings.model_fields:
         text = environment.get(ENVIRONMENT_PREFIX + name.upper(), "")

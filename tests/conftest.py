@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from studio.api.connections import ConnectionLimits, web_config
 from studio.app import Studio, create_api
 from studio.engine.fake import FakeEngine
 from studio.settings import Settings
@@ -59,6 +60,7 @@ def servers(data_dir: Path) -> Iterator[Callable[..., Served]]:
         engine: FakeEngine | None = None,
         app: Callable[[Studio], FastAPI] = create_api,
         real_engine: bool = False,
+        limits: ConnectionLimits = ConnectionLimits(),
         **settings: Any,
     ) -> Served:
         engine = engine or FakeEngine()
@@ -67,9 +69,7 @@ def servers(data_dir: Path) -> Iterator[Callable[..., Served]]:
             build_engine=None if real_engine else lambda: engine,
         )
         listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(
-            uvicorn.Config(app(studio), log_level="error", timeout_graceful_shutdown=1)
-        )
+        server = uvicorn.Server(web_config(app(studio), studio.settings.trusted_proxy, limits))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

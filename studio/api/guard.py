@@ -7,8 +7,8 @@ order. They see raw bytes pass by and never collect them.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
-import time
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
@@ -16,12 +16,14 @@ from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from studio.api.bodies import BodyLimit
 from studio.api.login import LoginGuard
+from studio.api.outermost import Outermost
+from studio.api.proxies import ProxyHeaders
 from studio.api.refusal import refusal, refuse
 
-MAX_BODY_BYTES = 64 * 2**20
-_DRAIN_FACTOR = 4
-_DRAIN_S = 20.0
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+)(?::[0-9]{1,5})?")
+"""A Host header: a name or an address, and perhaps a port."""
 
 _CSP = "; ".join(
     (
@@ -49,22 +51,29 @@ _HEADERS = {
 
 
 def add_guards(
-    app: FastAPI, host: str, proxy_names: Iterable[str], logins: Mapping[str, str]
+    app: FastAPI,
+    host: str,
+    proxy_names: Iterable[str],
+    logins: Mapping[str, str],
+    trusted_proxies: Iterable[str] = (),
 ) -> None:
     """Put all guards before `app`.
 
-    host         the name it listens on; localhost, this machine's name and bare addresses are
-                 accepted besides
-    proxy_names  names under which proxies serve it
-    logins       user -> password; empty for no login
+    host             the name it listens on; localhost, this machine's name and bare addresses are
+                     accepted besides
+    proxy_names      names under which proxies serve it
+    logins           user -> password; empty for no login
+    trusted_proxies  addresses or networks of proxies whose word counts
     """
     # The last one added comes first.
-    app.add_middleware(BodyLimit, limit_bytes=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit)
     if logins:
         app.add_middleware(LoginGuard, logins=logins)
     app.add_middleware(OriginGuard, proxy_names=proxy_names)
     app.add_middleware(HostGuard, names=(host, *proxy_names))
+    app.add_middleware(ProxyHeaders, trusted=trusted_proxies, names=proxy_names)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Outermost)
 
 
 class SecurityHeaders:
@@ -106,12 +115,17 @@ class HostGuard:
         return await refuse(refusal(400, "WrongHost", message), scope, receive, send)
 
     def _is_ours(self, host: str) -> bool:
-        name = _host_name(f"//{host}")
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return False
+        name = found[1].strip("[]").lower()
         return name in self._names or name.endswith(".localhost") or _is_address(name)
 
 
 class OriginGuard:
-    """Refuses what another site's page sends: a browser always names the page's origin there.
+    """Refuses what another site's page sends: a browser names the page's origin with all that
+    changes something, and says of all else whether it comes from another site. Links to the page
+    itself are followed from anywhere.
 
     A proxy may change the Host header on the way; pages of its names are our own all the same.
     """
@@ -131,65 +145,21 @@ class OriginGuard:
                 )
                 answer = refusal(403, "WrongOrigin", message)
                 return await refuse(answer, scope, receive, send)
+            linked = scope.get("method") in ("GET", "HEAD") and scope["path"] == "/"
+            if headers.get("sec-fetch-site") == "cross-site" and not linked:
+                return await refuse(_CROSS_SITE, scope, receive, send)
         return await self._app(scope, receive, send)
 
     def _is_ours(self, origin: str, host: str) -> bool:
         return origin.partition("://")[2] == host or _host_name(origin) in self._proxy_names
 
 
-class BodyLimit:
-    """Refuses request bodies over `limit_bytes`, declared or not, without holding them."""
-
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
-        self._app = app
-        self._limit_bytes = limit_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdecimal() and int(declared) > self._limit_bytes:
-            return await self._refuse(scope, receive, send)
-        return await self._app_with_limit(scope, receive, send)
-
-    async def _app_with_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seen_bytes = 0
-        started = refused = False
-
-        async def counted_receive() -> Message:
-            nonlocal seen_bytes, refused
-            if refused:
-                return {"type": "http.disconnect"}
-            message = await receive()
-            seen_bytes += len(message.get("body", b""))
-            if seen_bytes <= self._limit_bytes:
-                return message
-            refused = True
-            if not started:
-                await self._refuse(scope, receive, send)
-            return {"type": "http.disconnect"}  # the application gives up as if the caller had
-
-        async def send_unless_refused(message: Message) -> None:
-            nonlocal started
-            if not refused:
-                started = True
-                await send(message)
-
-        try:
-            await self._app(scope, counted_receive, send_unless_refused)
-        except Exception:
-            if not refused:
-                raise
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # A caller that is still sending sees a broken connection instead of the answer: read on
-        # for a while and throw away. One that waits for "100 Continue" has sent nothing yet.
-        if Headers(scope=scope).get("expect", "").lower() != "100-continue":
-            await _discard(receive, _DRAIN_FACTOR * self._limit_bytes)
-        message = (
-            f"The request is larger than {self._limit_bytes // 2**20} MB. Send smaller pictures."
-        )
-        await refuse(refusal(413, "TooLarge", message), scope, receive, send)
+_CROSS_SITE = refusal(
+    403,
+    "WrongOrigin",
+    "A page of another site may not use this studio. Open the studio's own page, and this address "
+    "from there.",
+)
 
 
 def _host_name(url: str) -> str:
@@ -206,12 +176,3 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-async def _discard(receive: Receive, most_bytes: int) -> None:
-    until_s = time.monotonic() + _DRAIN_S
-    while most_bytes > 0 and time.monotonic() < until_s:
-        message = await receive()
-        most_bytes -= len(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return

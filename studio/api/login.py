@@ -18,23 +18,28 @@ from studio.api.refusal import refusal, refuse
 
 OPEN_PATHS = frozenset({"/healthz"})
 FAILURES_ALLOWED = 10
+"""From one address."""
+FAILURES_ALLOWED_A_USER = 30
+"""For one name, from all addresses together."""
 FAILURE_MEMORY_S = 60.0
 FAILURE_DELAY_S = 0.5
-_ADDRESSES_REMEMBERED = 10_000
+_REMEMBERED = 10_000
+_USER_CHARACTERS = 100
 
 
 class LoginGuard:
     """Asks for a user and password of `logins`.
 
-    Ten wrong ones from an address within a minute close it to further guesses for that minute;
-    a login that was right before stays good, so nobody is locked out by a neighbour's guessing.
+    Ten wrong ones from an address within a minute close it to further guesses for that minute, and
+    thirty for one user close that name, whoever asks; a login that was right before stays good, so
+    nobody who is in is locked out by another's guessing.
     """
 
     def __init__(self, app: ASGIApp, logins: Mapping[str, str]) -> None:
         self._app = app
         self._logins = {_digest(f"{user}:{password}") for user, password in logins.items()}
         self._used: set[bytes] = set()
-        self._failures: OrderedDict[str, list[float]] = OrderedDict()
+        self._failures: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS:
@@ -45,11 +50,16 @@ class LoginGuard:
         digest = _digest(given)
         if digest in self._used:
             return await self._app(scope, receive, send)
-        address = (scope.get("client") or ("unknown", 0))[0]
-        if len(self._recent_failures(address)) >= FAILURES_ALLOWED:
+        address = ("address", (scope.get("client") or ("unknown", 0))[0])
+        user = ("user", given.partition(":")[0][:_USER_CHARACTERS])
+        if (
+            len(self._recent_failures(address)) >= FAILURES_ALLOWED
+            or len(self._recent_failures(user)) >= FAILURES_ALLOWED_A_USER
+        ):
             return await refuse(_WAIT, scope, receive, send)
         if not self._is_known(digest):
             self._remember_failure(address)
+            self._remember_failure(user)
             await asyncio.sleep(FAILURE_DELAY_S)
             return await refuse(_ASK, scope, receive, send)
         self._used.add(digest)
@@ -59,14 +69,14 @@ class LoginGuard:
         """Looks at every login, so that the time it takes tells nothing."""
         return sum(hmac.compare_digest(digest, known) for known in self._logins) > 0
 
-    def _recent_failures(self, address: str) -> list[float]:
+    def _recent_failures(self, source: tuple[str, str]) -> list[float]:
         since_s = time.monotonic() - FAILURE_MEMORY_S
-        return [failed_s for failed_s in self._failures.get(address, ()) if failed_s > since_s]
+        return [failed_s for failed_s in self._failures.get(source, ()) if failed_s > since_s]
 
-    def _remember_failure(self, address: str) -> None:
-        self._failures[address] = [*self._recent_failures(address), time.monotonic()]
-        self._failures.move_to_end(address)
-        while len(self._failures) > _ADDRESSES_REMEMBERED:
+    def _remember_failure(self, source: tuple[str, str]) -> None:
+        self._failures[source] = [*self._recent_failures(source), time.monotonic()]
+        self._failures.move_to_end(source)
+        while len(self._failures) > _REMEMBERED:
             self._failures.popitem(last=False)
 
 
@@ -95,6 +105,6 @@ _ASK = refusal(
 _WAIT = refusal(
     429,
     "TooManyLogins",
-    "Too many wrong logins from this address. Wait a minute and try again.",
+    "Too many wrong logins. Wait a minute and try again.",
     {"Retry-After": str(int(FAILURE_MEMORY_S))},
 )

@@ -23,6 +23,7 @@ from studio.jobs.queue import JobQueue
 from studio.ui import control, fields, markup, markup_models, markup_viewer, theme
 from studio.ui.canvas import canvas
 from studio.ui.form import Form
+from studio.ui.needed import OnlyNeeded
 
 EDITING = [kind for kind in markup.TASKS if kind in fields.kinds("image")]
 """The tasks that begin with a picture, in the order of their tabs."""
@@ -93,7 +94,7 @@ def mount(
 
     theme.add_static(app)
     app.add_middleware(theme.PageHead, head=head)
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         build_page(queue).queue(api_open=False, max_size=64),
         path="/",
@@ -108,6 +109,9 @@ def mount(
         mcp_server=False,
         theme=theme.theme(),
     )
+    mounted = app.routes[-1]
+    mounted.app = OnlyNeeded(mounted.app)
+    return app
 
 
 def _settings(form: Form) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from studio.app import create_app
+
 SMALL = {"width": 64, "height": 64, "steps": 1}
 
 REFUSED = {
@@ -125,3 +127,38 @@ def test_a_body_of_100_mb_is_refused_without_holding_it(serve, declared):
     assert answer.status_code == 413
     assert answer.json()["error"] == "TooLarge" and "64 MB" in answer.json()["message"]
     assert served.wait_until(served.submit(**SMALL), "finished")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/studio/v1/jobs", b'{"controls":[' + b"{}," * 1_000_000 + b"{}]}"),
+        ("/studio/v1/jobs", b"{" + b'"k":1,' * 2_000_000 + b'"k":1}'),
+        ("/studio/v1/jobs", b"[" * 10_000_000),
+        ("/studio/v1/preprocessors/canny/map", b'{"settings":{' + b'"k":1,' * 1000 + b'"k":1}}'),
+        ("/studio/v1/models/downloads", b"[" + b"0," * 60_000 + b"0]"),
+        ("/studio/v1/models/downloads", b'"' + b" " * 2**20 + b'"'),
+    ],
+)
+def test_bodies_of_very_many_things_are_not_taken_apart(serve, path, body):
+    served = serve()
+    answer = served.http.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert answer.json()["error"] == "TooLarge" and "Send less" in answer.json()["message"]
+
+
+def test_a_large_picture_in_a_request_is_no_many_things(serve):
+    served = serve()
+    task = {"kind": "image_to_image", "image": "data:image/png;base64," + "A" * 40_000_000}
+    answer = served.http.post("/studio/v1/jobs", json={"task": task})
+    assert answer.status_code == 422 and "not a picture" in answer.json()["message"]
+
+
+def test_names_that_no_disk_can_hold_are_not_found(serve, caplog):
+    served = serve(app=create_app)
+    names = ("x" * 300, "é" * 200, "a/" * 3000, "%00", "..%2f" * 50 + "etc", "%ff%fe")
+    for where in ("/", "/static/", "/assets/", "/page/", "/studio/v1/images/"):
+        for name in names:
+            answer = served.http.get(where + name)
+            assert answer.status_code in (403, 404), (where, name)
+    assert not [record for record in caplog.records if record.exc_info]

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from studio.api import login
+from studio.app import create_app
 
 PATHS = (
     "/docs",
@@ -49,6 +50,12 @@ def test_own_names_are_served(serve, host):
         "",
         "[::1",
         "a b",
+        "evil@127.0.0.1",
+        "evil:x@127.0.0.1:7860",
+        "127.0.0.1/evil",
+        "127.0.0.1?evil",
+        "127.0.0.1:port",
+        "localhost#evil",
     ],
 )
 def test_foreign_names_are_refused(serve, host):
@@ -66,6 +73,70 @@ def test_other_sites_pages_are_refused(serve):
             assert "access-control-allow-origin" not in answer.headers
     assert served.http.get("/studio/v1/jobs").json() == []  # nothing was started
     assert served.http.post("/studio/v1/jobs", json={}, headers={"Origin": own}).status_code == 200
+
+
+def test_what_other_sites_pages_embed_is_refused_and_links_are_followed(serve):
+    served = serve(app=create_app)
+    for method, path in (
+        ("GET", "/studio/v1/jobs"),
+        ("GET", "/studio/v1/images/2026-01-01_00001-1"),
+        ("GET", "/docs"),
+        ("POST", "/studio/v1/jobs"),
+        ("POST", "/"),
+    ):
+        answer = served.http.request(method, path, headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.status_code == 403, (method, path)
+    for site in ("cross-site", "same-origin", "none"):
+        assert served.http.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
+    same = {"Sec-Fetch-Site": "same-origin"}
+    assert served.http.get("/studio/v1/jobs", headers=same).status_code == 200
+
+
+def test_what_proxies_say_counts_only_from_those_that_are_trusted(serve):
+    said = {
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "https",
+        "X-Real-IP": "9.9.9.9",
+    }
+    said |= {"X-Gradio-Server": "http://evil.example/", "Forwarded": "host=evil.example"}
+    page = serve(app=create_app).http.get("/", headers=said).text
+    assert "evil.example" not in page and "https://127.0.0.1" not in page
+    trusting = serve(
+        app=create_app, trusted_proxy=("127.0.0.0/8",), allow_host=("pictures.example",)
+    )
+    page = trusting.http.get("/", headers=said).text
+    assert "evil.example" not in page and "https://127.0.0.1" in page
+    page = trusting.http.get("/", headers=said | {"X-Forwarded-Host": "pictures.example"}).text
+    assert "https://pictures.example" in page
+
+
+def test_a_caller_who_names_other_addresses_guesses_no_longer(serve, monkeypatch):
+    monkeypatch.setattr(login, "FAILURE_DELAY_S", 0)
+    guess = {"auth": ("ann", "wrong")}
+
+    def statuses(served):
+        return {
+            served.http.get("/docs", headers={"X-Forwarded-For": f"8.8.8.{n}"}, **guess).status_code
+            for n in range(login.FAILURES_ALLOWED + 1)
+        }
+
+    assert statuses(serve(auth=("ann:secret",))) == {401, 429}
+    assert statuses(serve(auth=("ann:secret",), trusted_proxy=("127.0.0.1",))) == {401}
+
+
+def test_one_name_is_not_guessed_at_from_many_addresses(serve, monkeypatch):
+    monkeypatch.setattr(login, "FAILURE_DELAY_S", 0)
+    served = serve(auth=("ann:secret", "bo:secret"), trusted_proxy=("127.0.0.1",))
+
+    def ask(n, name="ann", password="wrong"):
+        said = {"X-Forwarded-For": f"8.8.8.{n}"}
+        return served.http.get("/docs", headers=said, auth=(name, password)).status_code
+
+    assert ask(250, password="secret") == 200
+    assert {ask(n) for n in range(login.FAILURES_ALLOWED_A_USER)} == {401}
+    assert ask(251) == 429
+    assert ask(252, name="bo", password="secret") == 200  # other names are free,
+    assert ask(253, password="secret") == 200  # and who was in stays in
 
 
 def test_pages_behind_a_named_proxy_are_our_own(serve):

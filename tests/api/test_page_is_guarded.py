@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
+import gradio.routes
 import pytest
 
 from studio.app import create_app
@@ -46,9 +50,36 @@ def test_no_route_hands_out_files_or_takes_large_bodies(locked, tmp_path):
         assert "nobody" not in answer.text
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     start = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
-    body = iter([start] + [b" " * 2**20] * 70)
-    answer = locked.http.post("/gradio_api/upload", content=body, headers=headers, auth=login)
-    assert answer.status_code == 413
+    for body in (start + b"a\r\n--x--\r\n", iter([start] + [b" " * 2**20] * 70)):
+        answer = locked.http.post("/gradio_api/upload", content=body, headers=headers, auth=login)
+        assert answer.status_code in (404, 413)
+    assert not locked.studio.settings.temporary_dir.exists()
+
+
+def test_of_gradio_only_what_the_page_asks_for_is_there(serve):
+    served = serve(app=create_app)
+    page = served.http.get("/").text
+    assets = set(re.findall(r'(?:src|href)="\.?(/?assets/[^"]+)"', page))
+    assert assets
+    for path in ("theme.css", "robots.txt", *assets):
+        assert served.http.get(path).status_code == 200, path
+    # Out of its source, so that the new routes of a new version are looked at as well.
+    found = re.findall(r'@(app|router)\.(\w+)\(\s*f?"(/[^"]*)"', inspect.getsource(gradio.routes))
+    assert len(found) > 50
+    for owner, method, path in found:
+        path = re.sub(r"\{[^}]*\}", "x", path)
+        path = path if owner == "app" else f"/gradio_api{path}"
+        if path not in ("/", "/theme.css", "/robots.txt", "/static/x", "/assets/x"):
+            answer = served.http.request(method.upper(), path)
+            assert answer.status_code == 404, (method, path)
+
+
+def test_what_gradio_wrote_is_gone_at_the_next_start(serve, tmp_path):
+    left = tmp_path / "data" / "temporary" / "ab12" / "left.bin"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"of an earlier run")
+    serve(app=create_app)
+    assert not left.exists()
 
 
 def test_the_api_and_its_pages_are_not_hidden_by_the_page(locked):

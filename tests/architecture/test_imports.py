@@ -91,7 +91,7 @@ ARROWS = {
         "version",
     },
     "dependencies": set(),
-    "server": {"app", "dependencies", "domain", "settings", "version"},
+    "server": {"api.connections", "app", "dependencies", "domain", "settings", "version"},
     "cli": {
         "app",
         "catalog",
@@ -128,7 +128,7 @@ ONLY_IN = {
     "fastapi": {"api", "app", "ui"},
     "httpx": {"fetching"},
     "starlette": {"api", "ui"},
-    "uvicorn": {"server"},
+    "uvicorn": {"server", "api.connections", "api.proxies"},
 }
 """Library -> the parts that may import it."""
 

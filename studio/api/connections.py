@@ -1,0 +1,164 @@
+"""How the application is served, and what uvicorn leaves open: how long a caller may take to say
+what it wants, and how many connections it may hold."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.h11_impl import H11Protocol, h11  # of its release
+
+from studio.api.refusal import refusal
+
+log = logging.getLogger(__name__)
+
+_MOST_AT_ONCE = 512
+"""Connections and requests together, well below the 1,024 files that a process may open; the
+others are told to come again."""
+_FAREWELL_S = 1
+"""How long open connections (long polls, event streams) may take to end."""
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """headers_s    from the first byte of a request, or the connection, to the end of its headers
+    body_s       within which `body_bytes` of a body must come; only while it is asked for
+    per_address  connections that one address may hold, unless it is a trusted proxy's
+    """
+
+    headers_s: float = 20.0
+    body_s: float = 30.0
+    body_bytes: int = 1024
+    per_address: int = 128
+
+
+def web_config(
+    app: ASGIApp,
+    trusted_proxies: Iterable[str] = (),
+    limits: ConnectionLimits = ConnectionLimits(),
+) -> uvicorn.Config:
+    """How `app` is served: what callers may take of connections and time. `trusted_proxies` are
+    addresses or networks."""
+    trusted = ProxyHeadersMiddleware(app, list(trusted_proxies)).trusted_hosts
+    return uvicorn.Config(
+        app,
+        http=partial(_Connection, limits=limits, held=Counter(), unlimited=trusted),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        proxy_headers=False,  # `api.proxies` believes those it was told to
+        server_header=False,
+        limit_concurrency=_MOST_AT_ONCE,
+        backlog=_MOST_AT_ONCE,
+        timeout_graceful_shutdown=_FAREWELL_S,
+    )
+
+
+class _Connection(H11Protocol):
+    def __init__(
+        self,
+        *args: Any,
+        limits: ConnectionLimits,
+        held: Counter[str],
+        unlimited: Container[str],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._limits = limits
+        self._held = held
+        self._unlimited = unlimited
+        self._address = ""
+        self._received_bytes = 0
+        self._awaited = ""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self._held[self._address] += 1
+        too_many = self._held[self._address] > self._limits.per_address
+        if too_many and self._address not in self._unlimited:
+            self._end(503, "TooManyConnections", "Too many connections are open. Close some first.")
+        else:
+            self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._held[self._address] -= 1
+        if not self._held[self._address]:
+            del self._held[self._address]
+        super().connection_lost(exc)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self._received_bytes += len(data)
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        self._end(400, "InvalidRequest", "This is not a request as HTTP knows it.")
+
+    def _watch(self) -> None:
+        """A timer for what is awaited now; it goes on while that stays the same."""
+        awaited = self._what_is_awaited()
+        if awaited == self._awaited:
+            return
+        self._awaited = awaited
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if awaited == "headers":
+            self._timer = self.loop.call_later(self._limits.headers_s, self._headers_are_late)
+        elif awaited == "body":
+            self._wait_for_body()
+
+    def _what_is_awaited(self) -> str:
+        if self.transport.is_closing():
+            return ""
+        if self.conn.their_state is h11.IDLE and (self.cycle is None or self.conn.trailing_data[0]):
+            return "headers"  # between two requests uvicorn's keep-alive timer runs
+        return "body" if self.conn.their_state is h11.SEND_BODY else ""
+
+    def _wait_for_body(self) -> None:
+        self._timer = self.loop.call_later(
+            self._limits.body_s, self._is_body_late, self._received_bytes
+        )
+
+    def _headers_are_late(self) -> None:
+        self._end(408, "TooSlow", "The request was not complete in time. Send it again.")
+
+    def _is_body_late(self, received_bytes: int) -> None:
+        if self.flow.read_paused or (
+            self._received_bytes - received_bytes >= self._limits.body_bytes
+        ):
+            self._wait_for_body()
+        else:
+            self._end(408, "TooSlow", "The request's body did not come in time. Send it again.")
+
+    def _end(self, status: int, error: str, message: str) -> None:
+        """Close the connection, with an answer where none has begun."""
+        log.info("A connection from %s is closed: %s", self._address, message)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # what the application still sends is dropped
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            answer = refusal(status, error, message, {"Connection": "close"})
+            head = h11.Response(status_code=status, headers=answer.raw_headers)
+            for event in (head, h11.Data(data=answer.body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+        self._watch()
