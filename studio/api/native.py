@@ -103,7 +103,7 @@ def _add_job_routes(router: APIRouter, queue: JobQueue) -> None:
 
     @router.post(f"{PREFIX}/jobs/{{id}}/cancel", tags=["jobs"])
     def cancel(id: str) -> JobBody:
-        """Stop a job, at the latest after its present step. Harmless when it has ended."""
+        """Stop a job, in the middle of a step too. Harmless when it has ended."""
         return job_body(queue.cancel(id))
 
     @router.delete(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], status_code=204)

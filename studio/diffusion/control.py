@@ -20,6 +20,7 @@ from torch.nn import functional
 from studio.diffusion import image_prompts
 from studio.diffusion.denoise import Ask, Residuals
 from studio.diffusion.image_prompts import ImagePrompt
+from studio.diffusion.interruption import interruptible
 from studio.diffusion.predictors import Predictor
 from studio.domain.control import ControlMode
 
@@ -96,9 +97,10 @@ class ControlNetUnit:
         self.net, self.acting, self.place = net, acting, place
         self.map = map.to(net.dtype)
         is_bgr = net.config.get("controlnet_conditioning_channel_order") == "bgr"
-        self._looked_at = _Known(
-            net.controlnet_cond_embedding(self.map.flip(1) if is_bgr else self.map)
-        )
+        with interruptible(net, self.map):
+            self._looked_at = _Known(
+                net.controlnet_cond_embedding(self.map.flip(1) if is_bgr else self.map)
+            )
 
     def residuals(self, ask: Ask) -> Residuals:
         spared = self.acting.spared(ask)
@@ -130,7 +132,7 @@ class ControlNetUnit:
                 "text_embeds": conditioning.pooled_embeds[spared:].to(dtype),
                 "time_ids": conditioning.time_ids[spared:].to(dtype),
             }
-        with _borrowed(self.net, self._looked_at):
+        with _borrowed(self.net, self._looked_at), interruptible(self.net, sample):
             return self.net(
                 sample.to(dtype),
                 ask.timestep[spared:],

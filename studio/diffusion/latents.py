@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from studio.diffusion.interruption import interruptible
+
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
     """One generator a picture, on the CPU, so that a seed means the same on every device."""
@@ -45,7 +47,9 @@ def encode(vae: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _encoded(vae: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode().float()
+    pixels = pixels.to(vae.device, vae.dtype)
+    with interruptible(vae, pixels):
+        latents = vae.encode(pixels).latent_dist.mode().float()
     if not torch.isfinite(latents).all():
         raise Overflow
     return latents * vae.config.scaling_factor
@@ -72,7 +76,8 @@ def decode(vae: torch.nn.Module, latents: torch.Tensor) -> list[Image.Image]:
 
 def _picture(vae: torch.nn.Module, latents: torch.Tensor) -> Image.Image:
     scaled = (latents / vae.config.scaling_factor).to(vae.dtype)
-    pixels = vae.decode(scaled, return_dict=False)[0][0]
+    with interruptible(vae, scaled):
+        pixels = vae.decode(scaled, return_dict=False)[0][0]
     if not torch.isfinite(pixels).all():
         raise Overflow
     return to_image(pixels)

@@ -14,6 +14,7 @@ import torch
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoise import Ask, Guided, Residuals
 from studio.diffusion.image_prompts import ImageAttention
+from studio.diffusion.interruption import interruptible
 
 Predictor = Callable[[Ask], torch.Tensor]
 """noise_pred (B, C, h, w) float32 for an Ask."""
@@ -43,7 +44,7 @@ class UNetPredictor:
         sample = sample.to(self._dtype)
         if ask.residuals is not None:
             return self._steered(sample, ask.timestep, ask.residuals, named)
-        return self._unet(sample, ask.timestep, **named)[0].float()
+        return self._called(sample, ask.timestep, named)
 
     def _steered(
         self,
@@ -58,12 +59,18 @@ class UNetPredictor:
         if residuals.inner:
             named["down_intrablock_additional_residuals"] = list(residuals.inner)
         if not residuals.prompts:
-            return self._unet(sample, timestep, **named)[0].float()
+            return self._called(sample, timestep, named)
         tokens = [prompt.tokens.to(self._dtype) for prompt in residuals.prompts]
         named["encoder_hidden_states"] = named["encoder_hidden_states"], tokens
         if self._attention is None:
             self._attention = ImageAttention(self._unet)
         with self._attention.lent(residuals.prompts):
+            return self._called(sample, timestep, named)
+
+    def _called(
+        self, sample: torch.Tensor, timestep: torch.Tensor, named: dict[str, Any]
+    ) -> torch.Tensor:
+        with interruptible(self._unet, sample):
             return self._unet(sample, timestep, **named)[0].float()
 
 

@@ -170,6 +170,15 @@ _REASONS = {
 }
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a third party's `error` says that the memory of this computer or of a device ran out.
+    PyTorch has a class for it where there is a GPU, elsewhere only words."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    words = ("out of memory", "allocate memory", "bad_alloc")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+
 def bounded(text: str, most: int) -> str:
     """`text` itself. Raises ValueError where it has more than `most` characters: what is taken
     apart character by character is measured first."""

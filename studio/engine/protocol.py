@@ -2,8 +2,8 @@
 
 An engine is driven by one thread. `open` is cheap and loads nothing; each `advance` does one
 unit of work for every run it is given (load, encode, one denoise step, decode) and returns at once
-with what happened. So a cancel takes effect within one step, and several runs may share a U-Net
-call later without any change here.
+with what happened. So several runs may share a U-Net call later without any change here. A cancel,
+which alone may come from another thread, takes effect within such a unit.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Run(Protocol):
         ...
 
     def cancel(self) -> None:
-        """End at the next `advance`, with what there is. Harmless when done."""
+        """End the present `advance` early, or else the next, with what there is. From any thread;
+        harmless when done."""
         ...
 
 

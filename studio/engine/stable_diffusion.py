@@ -11,13 +11,15 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from PIL import Image
 
 from studio.diffusion import conditioning, control, latents, predictors, preview, schedulers
-from studio.diffusion.denoise import Ask, Step, denoise
+from studio.diffusion.denoise import Ask, Guided, Step, denoise
+from studio.diffusion.interruption import Interrupted, interrupted_when
 from studio.domain import errors, events, infotext
 from studio.domain.control import ControlInput
 from studio.domain.refs import ModelRef, Selection
@@ -106,7 +108,7 @@ class StableDiffusionEngine:
     ) -> list[tuple[StableDiffusionRun, events.Event]]:
         happened = []
         for run in runs:
-            with torch.inference_mode():
+            with torch.inference_mode(), interrupted_when(lambda run=run: run.cancelled):
                 event = self._next_event(run)
             run.done = isinstance(event, events.FINAL)
             if run.done:
@@ -119,18 +121,15 @@ class StableDiffusionEngine:
         try:
             item = next(run.work)
             while isinstance(item, Ask):
-                item = run.work.send(run.predictor(item))
+                item = run.work.send(_answer(run, item))
             return item
+        except Interrupted:
+            return events.Cancelled(())
         except errors.StudioError as error:
             failed = error
-        except torch.OutOfMemoryError:
-            ran_out, failed = True, _too_large(run.request, self._manager.device)
         except Exception as error:
-            log.exception("a run failed")
-            failed = errors.EngineError(
-                f"The picture could not be drawn: {error or type(error).__name__}. "
-                "Nothing else is affected; change a setting or try again."
-            )
+            ran_out = errors.is_out_of_memory(error)
+            failed = _explained(error, run.request, self._manager.device)
         if ran_out and not run.retried and self._manager.be_thriftier():
             log.warning("out of memory on %s: once more, thriftily", self._manager.device)
             run.retried, run.work = True, self._work(run)
@@ -144,7 +143,7 @@ class StableDiffusionEngine:
         edit = Editing(run.request, plans.plan(run.request, self._read))
         if edit.begins_with_picture and run.request.task.strength == 0:
             yield events.Started()
-            yield events.Finished(self._pictures(run, selection, edit, ()), 0.0)
+            yield events.Finished(self._pictures(run, selection, edit), 0.0)
             return
         for stage, fraction in self._manager.prepare(selection):
             yield events.Loading(stage, fraction)
@@ -155,8 +154,11 @@ class StableDiffusionEngine:
             yield events.Started()
             controls = Controls(run.request.controls, selection, self._read, self._map_of)
             warnings, drawn = yield from self._draw(run, models, edit, controls)
-            pictures = self._pictures(run, selection, edit, warnings) if drawn else ()
-            if run.cancelled:
+            partial = run.cancelled  # from now on a cancel comes too late
+            pictures = ()
+            if drawn:
+                pictures = self._pictures(run, selection, edit, warnings, partial)
+            if partial:
                 yield events.Cancelled(pictures)
             else:
                 yield events.Finished(pictures, time.monotonic() - started_s)
@@ -186,10 +188,13 @@ class StableDiffusionEngine:
         )
         warnings, drawn = dict.fromkeys(models.warnings), False
         for number, part in enumerate(edit.passes):
-            last = yield from self._denoise(drawing, part, is_first=number == 0)
+            try:
+                last = yield from self._denoise(drawing, part, is_first=number == 0)
+            except Interrupted:  # before its first step
+                last = None
             if last is None:
                 break
-            images, of_vae = vae.decode(last.denoised if run.cancelled else last.latents)
+            images, of_vae = _decoded(drawing, part, last)
             warnings |= dict.fromkeys(of_vae)
             edit.paste(part, images)
             drawn = True
@@ -232,9 +237,7 @@ class StableDiffusionEngine:
             progress = drawing.clock.progress(last)
             yield progress
             if run.wants_preview() and progress.step < progress.total:
-                show = show or preview.previewer(
-                    models.ref.path, family.preview_factors, models.tiny_vae
-                )
+                show = show or _previewer(models)
                 small = shown.in_place(show(last.denoised))
                 yield events.Preview(progress.step, preview.as_jpeg(small))
         return last
@@ -254,7 +257,8 @@ class StableDiffusionEngine:
         run: StableDiffusionRun,
         selection: Selection,
         edit: Editing,
-        warnings: tuple[str, ...],
+        warnings: tuple[str, ...] = (),
+        partial: bool = False,
     ) -> tuple[events.Picture, ...]:
         request = run.request
         refs = (selection.checkpoint, selection.vae, *(use.ref for use in selection.loras))
@@ -267,7 +271,7 @@ class StableDiffusionEngine:
                 seed=request.seed + place,
                 request=request,
                 infotext=infotext.write(request, request.seed + place, known),
-                partial=run.cancelled,
+                partial=partial,
                 warnings=(*selection.warnings, *warnings),
                 outside_mask_max_difference=edit.max_difference(image),
             )
@@ -316,6 +320,29 @@ class _Clock:
         self._before, self._left = self._last.step, self._left - 1
 
 
+def _answer(run: StableDiffusionRun, ask: Ask) -> torch.Tensor | Guided | None:
+    """None where nobody waits for it any more. A call that runs share is interrupted once all of
+    them are cancelled; those that are get None in any case."""
+    with suppress(Interrupted):
+        return run.predictor(ask)
+    return None
+
+
+def _decoded(
+    drawing: _Drawing, part: Pass, last: Step
+) -> tuple[list[Image.Image], tuple[str, ...]]:
+    """The pictures of a pass after its `last` step, and the warnings to go with them."""
+    vae = drawing.setting.vae
+    if not drawing.run.cancelled:
+        with suppress(Interrupted):
+            return vae.decode(last.latents)
+    return vae.decode_soon(last.denoised, _previewer(drawing.models), part.size)
+
+
+def _previewer(models: Models) -> preview.Previewer:
+    return preview.previewer(models.ref.path, models.ref.family.preview_factors, models.tiny_vae)
+
+
 def _seeds(request: GenerationRequest) -> range:
     return range(request.seed, request.seed + request.batch_size)
 
@@ -339,6 +366,18 @@ def _sampler_options(request: GenerationRequest, ref: ModelRef) -> SamplerOption
         s_noise=request.s_noise,
         zero_snr=ref.zero_snr,
         optimal_sigmas=ref.family.optimal_sigmas,
+    )
+
+
+def _explained(
+    error: Exception, request: GenerationRequest, device: torch.device
+) -> errors.StudioError:
+    if errors.is_out_of_memory(error):
+        return _too_large(request, device)
+    log.exception("a run failed")
+    return errors.EngineError(
+        f"The picture could not be drawn: {error or type(error).__name__}. "
+        "Nothing else is affected; change a setting or try again."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,6 +12,8 @@ import torch
 from PIL import Image
 
 from studio.diffusion import latents
+from studio.diffusion.interruption import Interrupted, interrupted_when
+from studio.diffusion.preview import Previewer
 from studio.domain import errors
 from studio.residence.manager import ModelManager
 
@@ -21,6 +24,13 @@ Result = TypeVar("Result")
 _OVERFLOWED = (
     "This VAE overflows in half precision, so the picture was decoded again in float32, which "
     "takes longer. Another VAE of the family may not need it."
+)
+
+
+_SOON_S = 2.0
+_AS_PREVIEW = (
+    "The run was stopped, and decoding what was there would have taken long: this is its preview, "
+    "enlarged to its size."
 )
 
 
@@ -41,6 +51,18 @@ class Vae:
             )
         images, again = self._exactly_if_need_be(latents.decode, clean)
         return images, (_OVERFLOWED,) if again else ()
+
+    def decode_soon(
+        self, clean: torch.Tensor, show: Previewer, size: tuple[int, int]
+    ) -> tuple[list[Image.Image], tuple[str, ...]]:
+        """As `decode`, for a run that was stopped: nobody wants to wait for it any more. What takes
+        more than two seconds is `show`n instead, at `size` in pixels."""
+        until_s = time.monotonic() + _SOON_S
+        try:
+            with interrupted_when(lambda: time.monotonic() > until_s):
+                return self.decode(clean)
+        except Interrupted:
+            return [image.resize(size) for image in show(clean)], (_AS_PREVIEW,)
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Latents (B, C, h, w) float32 of pictures (B, 3, height, width) in −1…1. Raises
@@ -72,7 +94,9 @@ class Vae:
     ) -> Result:
         try:
             return work(module, tensor)
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not errors.is_out_of_memory(error):
+                raise
             self._manager.free()
             log.warning("not enough memory for the VAE at once: in tiles")
             module.enable_tiling()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from enum import StrEnum
 
 from studio.domain.events import (
@@ -56,16 +57,23 @@ class Job:
         self.state = JobState.QUEUED
         self.created_s = time.time()
         self._cancel = threading.Event()
+        self._end: Callable[[], None] | None = None
         self._watched_s = float("-inf")
         self._preview_s = float("-inf")
 
     def cancel(self) -> None:
-        """Ask for the end; takes effect within one step. Harmless when the job has ended."""
+        """Ask for the end; takes effect within a step. Harmless when the job has ended."""
         self._cancel.set()
+        end = self._end
+        if end is not None:
+            end()
 
-    @property
-    def cancel_requested(self) -> bool:
-        return self._cancel.is_set()
+    def ends_with(self, end: Callable[[], None] | None) -> None:
+        """For the queue: call `end` as soon as the end is asked for, which may be now already;
+        from any thread, and maybe more than once. None: no longer."""
+        self._end = end
+        if end is not None and self._cancel.is_set():
+            end()
 
     def watched(self) -> None:
         """Somebody looks at the previews, and will for the next ten seconds."""

@@ -87,7 +87,7 @@ class JobQueue:
             return len(self._waiting) + (self._running is not None)
 
     def cancel(self, id: str) -> Job:
-        """Stop a job: at once while it waits, within one step while it runs."""
+        """Stop a job: at once while it waits, within a step while it runs."""
         job = self.get(id)
         job.cancel()
         with self._changed:
@@ -148,11 +148,13 @@ class JobQueue:
 
     def _run(self, engine: Engine, job: Job) -> None:
         run = engine.open(job.request, job.wants_preview)
-        while not run.done:
-            if job.cancel_requested:
-                run.cancel()
-            for _, event in engine.advance([run]):
-                job.publish(self._kept(event))
+        job.ends_with(run.cancel)
+        try:
+            while not run.done:
+                for _, event in engine.advance([run]):
+                    job.publish(self._kept(event))
+        finally:
+            job.ends_with(None)  # a job outlives its run, which holds models
 
     def _kept(self, event: Event) -> Event:
         """Results are stored before anybody hears of them."""

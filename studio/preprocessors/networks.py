@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from studio.domain.errors import OutOfMemory
+from studio.domain.errors import OutOfMemory, is_out_of_memory
 from studio.domain.preprocessor_spec import PreprocessorSpec
 from studio.preprocessors import annotators, transformer_networks
 
@@ -81,7 +81,9 @@ class OneNetwork:
                     self.release()
                     self._held = key, network.load(paths, self._device)
                 return np.ascontiguousarray(network.ask(self._held[1], pixels, settings))
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             self.release()
             raise OutOfMemory(
                 f"{spec.title} does not fit into the memory of {self._device}. Lower its "

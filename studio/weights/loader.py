@@ -14,7 +14,12 @@ from typing import Any
 
 import torch
 
-from studio.domain.errors import CheckpointError, InvalidRequest, OutOfMemory
+from studio.domain.errors import (
+    CheckpointError,
+    InvalidRequest,
+    OutOfMemory,
+    is_out_of_memory,
+)
 from studio.domain.family import SD1
 from studio.domain.refs import ModelRef, Selection
 from studio.weights import control_files, folders, image_encoder, modules, single_files
@@ -232,7 +237,7 @@ def explained(ref: ModelRef, part: str = "") -> Iterator[None]:
             text = f"its {part} cannot be loaded: {text}"
         raise CheckpointError(f"{ref.name}: {text}") from error
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "alloc" not in str(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemory(
             f"{ref.name} does not fit into this computer's memory. Close other programs, or choose "

@@ -52,3 +52,11 @@ def test_a_request_says_which_field_is_wrong(fields, field, says):
         GenerationRequest.parse(fields)
     assert caught.value.field == field
     assert caught.value.message.startswith(says)
+
+
+def test_running_out_of_memory_is_known_by_its_words_too():
+    words = "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you"
+    for error in (MemoryError(), RuntimeError(words), RuntimeError("MPS backend out of memory")):
+        assert errors.is_out_of_memory(error)
+    for error in (RuntimeError("mat1 and mat2 shapes"), ValueError("out of memory"), KeyError("a")):
+        assert not errors.is_out_of_memory(error)

@@ -124,6 +124,19 @@ def test_out_of_memory_says_what_to_do():
     assert "smaller" in last.message
 
 
+def test_a_computer_without_memory_says_what_to_do():
+    """In PyTorch's own words, for which it has no class on a CPU."""
+    before = pictures(engine(), **FIELDS)[0].tobytes()
+    hook = unet().register_forward_pre_hook(lambda *_: torch.empty(2**50))
+    try:
+        last = run(engine(), settled(**FIELDS))[-1]
+    finally:
+        hook.remove()
+    assert last.error == "OutOfMemory"
+    assert "smaller" in last.message and "Allocator" not in last.message
+    assert pictures(engine(), **FIELDS)[0].tobytes() == before
+
+
 def test_a_decode_without_memory_is_tried_again_in_tiles():
     with manager("float32").lease(picturebook()) as models:
         vae = models.vae

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -92,6 +93,43 @@ def test_cancelling_one_that_runs_takes_a_step_at_most(build):
     assert engine.steps_done <= done + 1
     queue.cancel(job.id)  # harmless
     assert isinstance(final(queue.submit(request())), Finished)
+
+
+class Patient(FakeEngine):
+    """Its steps end when their run is cancelled, and no earlier."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = threading.Semaphore(0)
+        self.on_step = self._wait
+
+    def open(self, *given):
+        run = super().open(*given)
+        self.run = weakref.ref(run)
+        return run
+
+    def _wait(self):
+        self.begun.release()
+        until_s = time.monotonic() + 20
+        while not self.run().cancelled and time.monotonic() < until_s:
+            time.sleep(0.005)
+        assert self.run().cancelled
+
+
+def test_a_cancel_reaches_a_run_in_the_middle_of_its_step(build):
+    engine = Patient()
+    queue = build(engine)
+    job = queue.submit(request(steps=100))
+    assert engine.begun.acquire(timeout=20)
+    first = engine.run
+    queue.cancel(job.id)
+    assert isinstance(final(job), Cancelled)
+    assert engine.steps_done == 1
+    following = queue.submit(request(steps=100))
+    assert engine.begun.acquire(timeout=20)
+    assert first() is None, "a job that has ended keeps its run, and with it models"
+    queue.cancel(following.id)
+    assert isinstance(final(following), Cancelled)
 
 
 def test_cancelling_one_that_waits_is_immediate_and_moves_the_others_up(build):
