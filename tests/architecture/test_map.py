@@ -52,3 +52,11 @@ def test_everything_in_the_map_is_there():
     for folder, patterns in entries().items():
         wrong += [f"{folder}/{name}" for name in patterns if not [*(ROOT / folder).glob(name)]]
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_decision_is_linked_and_every_link_leads_somewhere():
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    linked = {link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link}
+    assert [link for link in linked if not (ROOT / "docs" / link).is_file()] == []
+    pages = {f"decisions/{path.name}" for path in (ROOT / "docs" / "decisions").glob("*.md")}
+    assert sorted(pages - linked) == []
