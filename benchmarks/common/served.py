@@ -46,7 +46,7 @@ def studio(data_dir: Path) -> Iterator[Served]:
     try:
         address = _address(server)
         ready_s = time.monotonic() - started_s
-        while _fetch(address, "healthz")["state"] != "warm":  # no event tells of it
+        while _fetch(address, "studio/v1/status")["state"] != "warm":  # no event tells of it
             time.sleep(0.05)
         yield Served(address, ready_s, time.monotonic() - started_s)
     finally:

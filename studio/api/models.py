@@ -35,6 +35,7 @@ class ModelBody(BaseModel):
     warm                 it is in memory
     architecture         of a ControlNet: controlnet, union, t2i_adapter or ip_adapter
     control_types        of a ControlNet-Union: the types of maps that it reads
+    path                 below the models folder that it lies in, whose name comes first
     removable            it may be deleted: all but what comes with the studio
     own                  the settings that were noted for it
     defaults             the settings it brings: its own, completed by what suits its family
@@ -196,7 +197,7 @@ class ModelDesk:
             warm=ref.kind == "checkpoint" and ref.name in warm,
             removable=not ref.path.is_relative_to(self._embedded),
             trigger_words=list(ref.facts.trigger_words),
-            path=as_text(ref.path),
+            path=self._below_its_root(ref.path),
             notes=notes.text,
             own=notes.defaults,
             defaults=suits | self._usable(notes),
@@ -224,7 +225,7 @@ class ModelDesk:
                 self._body(ref, families, warm) for kind in KINDS for ref in self.catalog.refs(kind)
             ],
             broken=[
-                BrokenBody(path=as_text(path), reason=reason)
+                BrokenBody(path=self._below_its_root(path), reason=self._without_roots(reason))
                 for path, reason in self.catalog.broken.items()
             ],
             duplicates=[
@@ -237,6 +238,18 @@ class ModelDesk:
         """Changes whenever `all` does."""
         state = json.dumps([self.catalog.changes, sorted(self._warm()), id(self)])
         return f'"{hashlib.sha256(state.encode()).hexdigest()[:16]}"'
+
+    def _below_its_root(self, path: Path) -> str:
+        """As callers see it: from the models folder on that it lies in."""
+        for root in self.catalog.roots:
+            if path.is_relative_to(root):
+                return as_text(root.name / path.relative_to(root))
+        return as_text(Path(path.name))
+
+    def _without_roots(self, text: str) -> str:
+        for root in self.catalog.roots:
+            text = text.replace(as_text(root), root.name)
+        return text
 
     def _families(self) -> set[ModelFamily]:
         return {ref.family for ref in self.catalog.refs() if ref.family}

@@ -53,16 +53,21 @@ def build_router(
     gallery: Gallery,
     status: Callable[[], dict[str, Any]],
 ) -> APIRouter:
-    """All routes. `status()` is what `/healthz` tells: `Studio.status`."""
+    """All routes. `status()` is `Studio.status`."""
     router = APIRouter(responses=_REFUSALS)
     _add_job_routes(router, queue)
     _add_stream_routes(router, queue)
     _add_image_routes(router, gallery)
 
     @router.get("/healthz", tags=["studio"])
-    def health() -> dict[str, Any]:
-        """Is the studio up? Needs no login."""
-        return {"status": "ok"} | status()
+    def health() -> dict[str, str]:
+        """Is the studio up? Needs no login, and tells no more."""
+        return {"status": "ok"}
+
+    @router.get(f"{PREFIX}/status", tags=["studio"])
+    def present() -> dict[str, Any]:
+        """The checkpoint, whether it is loaded, the device, the jobs that wait."""
+        return status()
 
     @router.get("/metrics", tags=["studio"], response_class=PlainTextResponse)
     def metrics() -> Response:

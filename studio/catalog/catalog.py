@@ -203,6 +203,11 @@ class Catalog:
         self._watcher = Watcher(self._look, interval_s)
         self._hasher = HashWorker(self._hashes, self._all, self._hash_is_known)
 
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that are looked through."""
+        return self._roots
+
     def close(self) -> None:
         """End `watch`; does nothing where it was not begun."""
         watcher, hasher = self._watcher, self._hasher

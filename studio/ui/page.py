@@ -86,7 +86,7 @@ def mount(
 
     checkpoints         those that there are, as `GET /studio/v1/models` describes them
     default_checkpoint  the one to begin with
-    status              what `/healthz` says of the engine
+    status              what `/studio/v1/status` says of the engine
     """
 
     def head() -> str:

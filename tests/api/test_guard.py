@@ -15,6 +15,7 @@ PATHS = (
     "/openapi.json",
     "/metrics",
     "/studio/v1/jobs",
+    "/studio/v1/status",
     "/studio/v1/models",
     "/studio/v1/images/2026-01-01_00001-1",
     "/anything/else",
@@ -160,7 +161,7 @@ def test_every_answer_carries_the_security_headers(serve):
 
 def test_a_login_guards_everything_but_health(serve):
     served = serve(auth=("ann:secret", "bo:p:w ü"))
-    assert served.http.get("/healthz").status_code == 200
+    assert served.http.get("/healthz").json() == {"status": "ok"}  # and nothing of models
     for path in PATHS:
         answer = served.http.get(path)
         assert answer.status_code == 401, path

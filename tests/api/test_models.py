@@ -45,7 +45,7 @@ def test_everything_is_listed(served, folder):
     assert list(found)[:2] == ["picturebook", "second one"]
     second = found["second one"]
     assert second["kind"] == "checkpoint" and second["removable"]
-    assert second["path"] == str(folder / "second one")
+    assert second["path"] == f"{folder.name}/second one"
     assert second["defaults"]["steps"] == 20 and second["own"] == {}
     assert not found["picturebook"]["removable"]
     assert found["cutout"]["fits"] == ["picturebook"]

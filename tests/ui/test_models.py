@@ -132,7 +132,7 @@ def test_details_notes_and_settings_that_a_checkpoint_brings(visit, served, fold
     open_models(page)
     choose(page, "second one")
     details = page.locator(".details")
-    details.get_by_text("0123456789").or_(details.get_by_text(str(folder))).first.wait_for()
+    details.get_by_text("0123456789").or_(details.get_by_text(f"{folder.name}/")).first.wait_for()
     details.get_by_label("Notes").fill("for the night")
     details.get_by_label("Steps").fill("31")
     details.get_by_label("Guidance scale (CFG)").fill("9")

@@ -91,7 +91,7 @@ def test_typing_and_sliding_ask_nothing_of_the_server(visit):
     page.locator("[data-field=steps] input[type=range]").press("ArrowRight")
     page.locator("#scheduler").select_option("Euler")
     page.wait_for_timeout(300)
-    assert [url for url in asked if not url.endswith("/healthz")] == []
+    assert [url for url in asked if not url.endswith("/studio/v1/status")] == []
 
 
 def test_sizes_swap_and_arrow_keys(visit, served):

@@ -60,10 +60,10 @@ export async function cancel(id) {
   return answer.ok;
 }
 
-/** What `/healthz` says; null if nobody answers. */
+/** What `/studio/v1/status` says; null if nobody answers. */
 export async function health() {
   try {
-    const answer = await fetch(address("healthz"), { cache: "no-store" });
+    const answer = await fetch(address("studio/v1/status"), { cache: "no-store" });
     return answer.ok ? await answer.json() : null;
   } catch {
     return null;
