@@ -67,7 +67,7 @@ class _Columns(NamedTuple):
 
 
 class Header:
-    """tensors      name -> what and where, in the file's order
+    """tensors      name -> what and where, in the file's order; names are `unwrapped`
     shapes       name -> shape
     metadata     the strings its writer left
     data_offset  byte of the file where the tensors begin
@@ -76,7 +76,7 @@ class Header:
     """
 
     def __init__(self, columns: _Columns, metadata: dict[str, str], data_offset: int) -> None:
-        self._columns = columns
+        self._columns = columns = columns._replace(names=unwrapped(columns.names))
         self.metadata = metadata
         self.data_offset = data_offset
         self.data_bytes = max(columns.ends, default=0) - min(columns.starts, default=0)
@@ -96,6 +96,19 @@ class Header:
                 total[dtype] += end - start
         most = max(total, key=total.__getitem__, default="")
         return TORCH_NAMES.get(most, most.lower())
+
+
+_WRAPPERS = re.compile(r"(?:(?<=^)|(?<=[._]))_orig_mod[._]|(?:(?<=^)|(?<=\.))module\.")
+
+
+def unwrapped(names: Sequence[str]) -> Sequence[str]:
+    """`names` without what compiling a module and training on several devices put before its
+    weights' own: "_orig_mod." and "module.". As they are where two would become one."""
+    text = "\n".join(names)
+    if "_orig_mod" not in text and "module." not in text:
+        return names
+    plain = [_WRAPPERS.sub("", name) for name in names]
+    return plain if len(set(plain)) == len(plain) else names
 
 
 def header_of(rows: Sequence[tuple]) -> Header:

@@ -20,6 +20,9 @@ class PromptEncoder:
     final_norm       the encoder's last layer norm is applied to the layer taken
     pooled           its projected end-of-text embedding conditions the U-Net too
     pad_token        fills a chunk up
+    depth            layers of the whole encoder, those left out included
+    activation       in its layers: "quick_gelu" of OpenAI's CLIP, "gelu" of OpenCLIP's
+    head_width       of its attention
     """
 
     part: str = "text_encoder"
@@ -28,6 +31,9 @@ class PromptEncoder:
     final_norm: bool = True
     pooled: bool = False
     pad_token: str = END_OF_TEXT
+    depth: int = 12
+    activation: str = "quick_gelu"
+    head_width: int = 64
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,10 @@ class ModelFamily:
     aesthetic_scores  told for the prompt and for the negative prompt, where it is told at all
     zero_negative     an empty negative prompt is all zeros instead of being encoded
     optimal_sigmas    noise levels of ten steps that were found best for it (Align Your Steps)
+    head_width        of its U-Net's attention; None: told by its projections, 64 where these are
+                      matrices, an eighth of the width where they are convolutions
+    unet_norm_groups  groups that each group norm of its U-Net has
+    vae_norm_groups   and of its VAE
     """
 
     name: str
@@ -65,6 +75,9 @@ class ModelFamily:
     aesthetic_scores: tuple[float, float] = (6.0, 2.5)
     zero_negative: bool = False
     optimal_sigmas: tuple[float, ...] = ALIGN_YOUR_STEPS
+    head_width: int | None = None
+    unet_norm_groups: int = 32
+    vae_norm_groups: int = 32
 
 
 _PHOTO_PROMPTS = (
@@ -103,7 +116,13 @@ _SDXL_SIZES = (
 """The buckets it was trained in that artists use most."""
 
 _SDXL_SECOND_ENCODER = PromptEncoder(
-    "text_encoder_2", layer=2, final_norm=False, pooled=True, pad_token="!"
+    "text_encoder_2",
+    layer=2,
+    final_norm=False,
+    pooled=True,
+    pad_token="!",
+    depth=32,
+    activation="gelu",
 )
 
 PICTUREBOOK = ModelFamily(
@@ -119,6 +138,10 @@ PICTUREBOOK = ModelFamily(
         "a white cat in the forest at night, moon",
     ),
     preview_factors=_SD_PREVIEW_FACTORS,
+    prompt_encoders=(PromptEncoder(depth=3, head_width=32),),
+    head_width=32,
+    unet_norm_groups=16,
+    vae_norm_groups=2,
 )
 SD1 = ModelFamily(
     name="SD 1.x",
@@ -137,7 +160,9 @@ SD2 = ModelFamily(
     guidance_scale=7.0,
     example_prompts=_PHOTO_PROMPTS,
     preview_factors=_SD_PREVIEW_FACTORS,
-    prompt_encoders=(PromptEncoder(layer=2, left_out=1, pad_token="!"),),
+    prompt_encoders=(
+        PromptEncoder(layer=2, left_out=1, pad_token="!", depth=24, activation="gelu"),
+    ),
 )
 _SDXL_OPTIMAL_SIGMAS = (
     14.6146412293,

@@ -40,12 +40,11 @@ def fill(
 
     known_as  what the file calls a weight of the module
 
-    Names may begin with "module.", as training on several devices leaves them.
     Raises `CheckpointError`.
     """
     from studio.weights.tensor_files import read_tensors
 
-    there = {name.removeprefix("module."): each for name, each in read_tensors(path).items()}
+    there = read_tensors(path)
     ours = {known_as(name): name for name in module.state_dict()}
     try:
         module.load_state_dict({ours.get(name, name): each for name, each in there.items()})

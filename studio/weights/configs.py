@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from studio.domain.errors import CheckpointError
@@ -29,14 +29,21 @@ UNTOLD = {
     "ip_adapter": (),
     "image_encoder": (),
     "vae": ("norm_num_groups", "scaling_factor"),
-    "text_encoder": ("num_attention_heads", "hidden_act", "bos_token_id", "eos_token_id"),
+    "text_encoder": (
+        "num_hidden_layers",
+        "num_attention_heads",
+        "hidden_act",
+        "bos_token_id",
+        "eos_token_id",
+    ),
 }
-"""Part -> entries of its configuration that no shape shows."""
+"""Part -> entries of its configuration that no shape shows. Of a text encoder's layers, some are in
+the file for other programs alone."""
 
 CLIP_VOCABULARY = 49408
-HEAD_WIDTH = 64
 SIZE_WIDTH = 256
-SD1_HEADS = 8
+_MATRIX_HEAD_WIDTH = 64
+_CONVOLUTION_HEADS = 8
 _CLIP_TOKENS = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}
 _SIZES_TOLD = {"original_size": 2, "crop_top_left": 2, "target_size": 2, "aesthetic_score": 1}
 
@@ -47,30 +54,33 @@ def unet_config(
     """Of the U-Net, or of the encoder half that a ControlNet is. `pooled_width` is that of the
     text embedding that goes in beside the prompt; None where no text encoder is at hand to tell.
     Raises `KeyError` for a missing weight."""
-    last = 1 + max(int(name.split(".")[1]) for name in shapes if name.startswith("input_blocks."))
+    shapes["input_blocks.0.0.weight"]  # or there is nothing to count
+    last = 1 + max(numbers_behind("input_blocks.", shapes))
     downs = [k for k in range(last) if f"input_blocks.{k}.0.op.weight" in shapes]
     layers = (downs[0] if downs else last) - 1
     firsts = range(1, last, layers + 1)
     widths = [shapes[f"input_blocks.{k}.0.in_layers.2.weight"][0] for k in firsts]
     depths = [_depth(shapes, f"input_blocks.{k}.1") for k in firsts]
     middle = _depth(shapes, "middle_block.1")
-    inner = f"{_first_transformer(shapes)}.transformer_blocks.0.attn2.to_k.weight"
-    linear = len(shapes["middle_block.1.proj_in.weight"]) == 2
+    transformer = _first_transformer(shapes)
+    linear = len(shapes[f"{transformer}.proj_in.weight"]) == 2
     # Without attention a block has no depth; the last one's entry also serves the middle.
-    depths_told = [depth or middle for depth in depths]
-    if depths[-1] and depths[-1] != middle:
+    depths_told = [depth or middle or 1 for depth in depths]
+    if middle and depths[-1] and depths[-1] != middle:
         raise CheckpointError("its U-Net has a shape that is not known here")
     config = {
         "in_channels": shapes["input_blocks.0.0.weight"][1],
         "block_out_channels": widths,
         "down_block_types": [_block("Down", depth) for depth in depths],
         "layers_per_block": layers,
-        "cross_attention_dim": shapes[inner][1],
+        "cross_attention_dim": shapes[f"{transformer}.transformer_blocks.0.attn2.to_k.weight"][1],
         "transformer_layers_per_block": depths_told,
         "use_linear_projection": linear,
-        "attention_head_dim": [max(w // HEAD_WIDTH, 1) for w in widths] if linear else SD1_HEADS,
-        "norm_num_groups": 32,
+        "attention_head_dim": _heads(widths, linear, family.head_width),
+        "norm_num_groups": family.unet_norm_groups,
     }
+    if not middle:  # as in some ControlNets
+        config["mid_block_type"] = "UNetMidBlock2D"
     if "out.2.weight" in shapes:
         config["out_channels"] = shapes["out.2.weight"][0]
         config["up_block_types"] = [_block("Up", depth) for depth in reversed(depths)]
@@ -89,6 +99,13 @@ def unet_config(
     return config
 
 
+def _heads(widths: list[int], linear: bool, head_width: int | None) -> list[int] | int:
+    """What diffusers calls the dimension of a head: how many there are, at each level or at all."""
+    if head_width is None and not linear:
+        return _CONVOLUTION_HEADS
+    return [max(width // (head_width or _MATRIX_HEAD_WIDTH), 1) for width in widths]
+
+
 def _block(side: str, depth: int) -> str:
     return f"CrossAttn{side}Block2D" if depth else f"{side}Block2D"
 
@@ -100,18 +117,15 @@ def _depth(shapes: Shapes, block: str) -> int:
 
 
 def _first_transformer(shapes: Shapes) -> str:
-    return next(name for name in shapes if ".transformer_blocks.0." in name).split(
-        ".transformer_blocks."
-    )[0]
+    """The name of a block that reads the prompt. Raises `StopIteration` if none does."""
+    inner = ".transformer_blocks.0.attn2.to_k.weight"
+    return next(name for name in shapes if name.endswith(inner)).removesuffix(inner)
 
 
 def controlnet_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
     """Of a ControlNet: its half U-Net, and the convolutions that bring the hint to latent size."""
-    numbers = sorted(
-        int(name.split(".")[1])
-        for name in shapes
-        if name.startswith("input_hint_block.") and name.endswith(".weight")
-    )
+    weights = [name for name in shapes if name.endswith(".weight")]
+    numbers = sorted(numbers_behind("input_hint_block.", weights))
     widths = [shapes[f"input_hint_block.{k}.weight"][0] for k in (0, *numbers[2:-1:2])]
     return unet_config(shapes, family) | {
         "conditioning_channels": shapes["input_hint_block.0.weight"][1],
@@ -128,24 +142,24 @@ def union_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
         "addition_time_embed_dim": told // count,
         "num_control_type": count,
         "num_trans_channel": width,
-        "num_trans_layer": _count(shapes, "transformer_layes.{}.ln_1.weight"),
+        "num_trans_layer": count(shapes, "transformer_layes.{}.ln_1.weight"),
         "num_proj_channel": shapes["spatial_ch_projs.weight"][0],
     }
 
 
-def vae_config(shapes: Shapes, latent_scale: float) -> dict[str, Any]:
+def vae_config(shapes: Shapes, latent_scale: float, norm_groups: int = 32) -> dict[str, Any]:
     """Of the VAE. Raises `KeyError` for a missing weight."""
-    count = _count(shapes, "encoder.down.{}.block.0.conv1.weight")
-    widths = [shapes[f"encoder.down.{k}.block.0.conv1.weight"][0] for k in range(count)]
+    levels = count(shapes, "encoder.down.{}.block.0.conv1.weight")
+    widths = [shapes[f"encoder.down.{k}.block.0.conv1.weight"][0] for k in range(levels)]
     return {
         "in_channels": shapes["encoder.conv_in.weight"][1],
         "out_channels": shapes["decoder.conv_out.weight"][0],
         "block_out_channels": widths,
-        "down_block_types": ["DownEncoderBlock2D"] * count,
-        "up_block_types": ["UpDecoderBlock2D"] * count,
-        "layers_per_block": _count(shapes, "encoder.down.0.block.{}.conv1.weight"),
+        "down_block_types": ["DownEncoderBlock2D"] * levels,
+        "up_block_types": ["UpDecoderBlock2D"] * levels,
+        "layers_per_block": count(shapes, "encoder.down.0.block.{}.conv1.weight"),
         "latent_channels": shapes["decoder.conv_in.weight"][1],
-        "norm_num_groups": 32,
+        "norm_num_groups": norm_groups,
         "mid_block_add_attention": "decoder.mid.attn_1.q.weight" in shapes,
         "use_quant_conv": "quant_conv.weight" in shapes,
         "use_post_quant_conv": "post_quant_conv.weight" in shapes,
@@ -153,54 +167,43 @@ def vae_config(shapes: Shapes, latent_scale: float) -> dict[str, Any]:
     }
 
 
-def clip_config(shapes: Shapes, encoder: PromptEncoder) -> dict[str, Any]:
-    """Of a text encoder under CLIP's own names ("embeddings.token_embedding.weight")."""
-    return _text_config(
-        encoder,
-        shapes["embeddings.token_embedding.weight"],
-        shapes["embeddings.position_embedding.weight"][0],
-        shapes["encoder.layers.0.mlp.fc1.weight"][0],
-        _count(shapes, "encoder.layers.{}.layer_norm1.weight"),
-    ) | {"hidden_act": "quick_gelu"}
+def text_config(shapes: Shapes, encoder: PromptEncoder, whole: bool) -> dict[str, Any]:
+    """Of a text encoder, its weights under our names ("embeddings.token_embedding.weight") whatever
+    the file calls them. Raises `KeyError` for a missing weight.
 
-
-def openclip_config(shapes: Shapes, encoder: PromptEncoder) -> dict[str, Any]:
-    """Of a text encoder under the names of OpenCLIP ("transformer.resblocks.0.ln_1.weight"). Its
-    last layers are left out where the family never uses them."""
-    config = _text_config(
-        encoder,
-        shapes["token_embedding.weight"],
-        shapes["positional_embedding"][0],
-        shapes["transformer.resblocks.0.mlp.c_fc.weight"][0],
-        _count(shapes, "transformer.resblocks.{}.ln_1.weight") - encoder.left_out,
-    )
-    if encoder.pooled:
-        name = "text_projection" if "text_projection" in shapes else "text_projection.weight"
-        config["projection_dim"] = shapes[name][1 if name == "text_projection" else 0]
-    return config | {"hidden_act": "gelu"}
-
-
-def _text_config(
-    encoder: PromptEncoder, tokens: tuple[int, ...], positions: int, inner: int, layers: int
-) -> dict[str, Any]:
-    width = tokens[1]
-    cls = "CLIPTextModelWithProjection" if encoder.pooled else "CLIPTextModel"
+    It gets the layers that the family uses. An encoder smaller than the family's own has all its
+    layers but those left out if it is `whole`, and else those that are there.
+    """
+    tokens = shapes["embeddings.token_embedding.weight"]
+    layers = count(shapes, "encoder.layers.{}.layer_norm1.weight")
+    used = encoder.depth - encoder.left_out
+    if layers < used and whole:
+        used = layers - encoder.left_out
+    projection = shapes.get("text_projection.weight", tokens) if encoder.pooled else tokens
     return {
-        "architectures": [cls],
+        "architectures": ["CLIPTextModelWithProjection" if encoder.pooled else "CLIPTextModel"],
         "vocab_size": tokens[0],
-        "hidden_size": width,
-        "projection_dim": width,
-        "intermediate_size": inner,
-        "num_hidden_layers": layers,
-        "num_attention_heads": max(width // HEAD_WIDTH, 1),
-        "max_position_embeddings": positions,
+        "hidden_size": tokens[1],
+        "projection_dim": projection[0] if encoder.pooled else tokens[1],
+        "intermediate_size": shapes["encoder.layers.0.mlp.fc1.weight"][0],
+        "num_hidden_layers": min(layers, used),
+        "num_attention_heads": max(tokens[1] // encoder.head_width, 1),
+        "max_position_embeddings": shapes["embeddings.position_embedding.weight"][0],
+        "hidden_act": encoder.activation,
         **_CLIP_TOKENS,
     }
 
 
-def _count(shapes: Shapes, pattern: str) -> int:
+def numbers_behind(prefix: str, names: Iterable[str]) -> set[int]:
+    """The numbers that stand first behind `prefix` in `names`; what is no number there is some
+    program's own."""
+    heads = {name[len(prefix) :].split(".")[0] for name in names if name.startswith(prefix)}
+    return {int(head) for head in heads if head.isdecimal() and len(head) < 5}
+
+
+def count(names: Container[str], pattern: str) -> int:
     """How many names there are with 0, 1, … in place of the braces."""
-    return next(k for k in itertools.count() if pattern.format(k) not in shapes)
+    return next(k for k in itertools.count() if pattern.format(k) not in names)
 
 
 def with_metadata(part: str, config: dict[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:

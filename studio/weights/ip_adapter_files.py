@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.domain.errors import CheckpointError
 from studio.weights import modules
+from studio.weights.configs import numbers_behind
 from studio.weights.single_files import Keys, below, derived, shapes_of
 from studio.weights.sources import Origin, PartSource
 from studio.weights.tensor_files import TensorFile
@@ -22,7 +23,7 @@ def ip_adapter_part(file: TensorFile) -> PartSource | None:
     if not attention or not projection:
         return None
     told, inner = shapes_of(file, projection), shapes_of(file, attention)
-    numbers = sorted({int(name.split(".")[0]) for name in attention if name[0].isdigit()})
+    numbers = sorted(numbers_behind("", attention))
     config = derived(PART, file, lambda: _config(told, inner, numbers))
     return PartSource(
         config,

@@ -152,8 +152,7 @@ def _vae(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
     """A VAE of its own. No file tells the scale of its latents: `vae_config` corrects it."""
     if ref.path.is_dir():
         return {"vae": folders.open_part(ref.path, "vae", dtype)}
-    scale = (ref.family or SD1).latent_scale
-    return {"vae": single_files.vae_part(open_tensors(ref.path), scale)}
+    return {"vae": single_files.vae_part(open_tensors(ref.path), ref.family or SD1)}
 
 
 _ALONE = {
@@ -236,6 +235,11 @@ def explained(ref: ModelRef, part: str = "") -> Iterator[None]:
         if part and not text.startswith("its "):
             text = f"its {part} cannot be loaded: {text}"
         raise CheckpointError(f"{ref.name}: {text}") from error
+    except LookupError as error:
+        raise CheckpointError(
+            f"{ref.name}: it is laid out in a way that is not known here ({error}). Get another "
+            "version of it."
+        ) from error
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

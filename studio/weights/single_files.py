@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from studio.domain.errors import CheckpointError
@@ -33,7 +35,7 @@ def open_single_file(ref: ModelRef) -> Source:
         encoder.part: _text_part(file, encoder, place) for place, encoder in enumerate(encoders)
     }
     if _vae_keys(file):
-        parts["vae"] = vae_part(file, ref.family.latent_scale)
+        parts["vae"] = vae_part(file, ref.family)
     pooled = [encoder.part for encoder in encoders if encoder.pooled]
     width = parts[pooled[0]].config["projection_dim"] if pooled else 0
     parts["unet"] = _unet_part(file, ref.family, width)
@@ -53,13 +55,14 @@ def _refuse_other_kinds(file: TensorFile) -> None:
         raise CheckpointError("this is a ControlNet, not a checkpoint. Choose a checkpoint")
 
 
-def vae_part(file: TensorFile, latent_scale: float) -> PartSource:
+def vae_part(file: TensorFile, family: ModelFamily) -> PartSource:
     """The VAE in `file`, which may hold nothing else. Raises `CheckpointError`."""
     keys = _vae_keys(file)
     if not keys:
         raise CheckpointError("there is no VAE in it. Choose another file")
     shapes = shapes_of(file, keys)
-    config = derived("vae", file, lambda: configs.vae_config(shapes, latent_scale))
+    told = family.latent_scale, family.vae_norm_groups
+    config = derived("vae", file, lambda: configs.vae_config(shapes, *told))
     return part_of("vae", file, config, keys, lambda name: vae.original_name(name, config))
 
 
@@ -70,8 +73,7 @@ def _vae_keys(file: TensorFile) -> Keys:
             return below(file, prefix)
         if f"{prefix}decoder.mid_block.resnets.0.conv1.weight" in file.shapes:
             ours = {vae.newest_name(name): key for name, key in below(file, prefix).items()}
-            blocks = {name.split(".")[2] for name in ours if name.startswith("encoder.down_blocks")}
-            named = {"block_out_channels": blocks}
+            named = {"block_out_channels": configs.numbers_behind("encoder.down_blocks.", ours)}
             return {vae.original_name(name, named): key for name, key in ours.items()}
     return {}
 
@@ -93,19 +95,24 @@ def _unet_keys(file: TensorFile) -> Keys:
 
 
 def original_unet_keys(ours: Keys) -> Keys:
-    """`ours`, under our names, under the names of the original layout."""
-    layers = {name.split(".")[3] for name in ours if name.startswith("down_blocks.0.resnets.")}
-    ups = [name.split(".") for name in ours if name.startswith("up_blocks.")]
-    attends = {name[1] for name in ups if name[2] == "attentions"}
-    count = len({name[1] for name in ups})
-    hint = "controlnet_cond_embedding.blocks."
-    hints = len({name.split(".")[2] for name in ours if name.startswith(hint)})
+    """`ours`, under our names, under the names of the original layout. Names that are none of a
+    U-Net's or ControlNet's, as a trainer's counters, are left out."""
+    layers = configs.numbers_behind("down_blocks.0.resnets.", ours)
+    ups = configs.numbers_behind("up_blocks.", ours)
+    attends = {
+        k for k in ups if any(name.startswith(f"up_blocks.{k}.attentions.") for name in ours)
+    }
+    hints = configs.numbers_behind("controlnet_cond_embedding.blocks.", ours)
     named = {
         "layers_per_block": len(layers),
-        "up_block_types": ["CrossAttn" if str(k) in attends else "" for k in range(count)],
-        "conditioning_embedding_out_channels": range(hints // 2 + 1),
+        "up_block_types": ["CrossAttn" if k in attends else "" for k in range(len(ups))],
+        "conditioning_embedding_out_channels": range(len(hints) // 2 + 1),
     }
-    return {unet.original_name(name, named): key for name, key in ours.items()}
+    found = {}
+    for name, key in ours.items():
+        with suppress(LookupError):
+            found[unet.original_name(name, named)] = key
+    return found
 
 
 def _text_part(file: TensorFile, encoder: PromptEncoder, place: int) -> PartSource:
@@ -116,38 +123,51 @@ def _text_part(file: TensorFile, encoder: PromptEncoder, place: int) -> PartSour
     for prefix in (outer + inner for outer in outers for inner in _TEXT_INNER):
         keys = below(file, prefix)
         if "embeddings.token_embedding.weight" in keys:
-            return _clip_part(file, encoder, keys, prefix.removesuffix("text_model."))
+            return _encoder(file, encoder, _clip_origins(file, keys, prefix), whole=False)
         if "token_embedding.weight" in keys:
-            return _openclip_part(file, encoder, keys)
+            whole = any(name in keys for name in _PROJECTIONS)
+            return _encoder(file, encoder, _openclip_origins(keys), whole)
     raise CheckpointError(
         f"its {encoder.part} is missing. Such a file holds only a part of a checkpoint: "
         "get the whole one"
     )
 
 
-def _clip_part(file: TensorFile, encoder: PromptEncoder, keys: Keys, outer: str) -> PartSource:
-    """Under the names that transformers uses too; `outer` stands before the projection."""
-    shapes = shapes_of(file, keys)
-    config = derived(encoder.part, file, lambda: configs.clip_config(shapes, encoder))
-    projection = f"{outer}text_projection.weight"
-    if encoder.pooled and projection in file.shapes:
-        config["projection_dim"] = file.shapes[projection][0]
-        keys = {**keys, "text_projection.weight": projection}
-    return part_of(encoder.part, file, config, keys, lambda name: name.removeprefix("text_model."))
+_PROJECTIONS = ("text_projection", "text_projection.weight")
+"""OpenCLIP's encoders end in one; where it is, the encoder is there to its last layer."""
 
 
-def _openclip_part(file: TensorFile, encoder: PromptEncoder, keys: Keys) -> PartSource:
-    shapes = shapes_of(file, keys)
-    config = derived(encoder.part, file, lambda: configs.openclip_config(shapes, encoder))
+def _clip_origins(file: TensorFile, keys: Keys, prefix: str) -> dict[str, Origin]:
+    """Under the names that transformers uses too; the projection stands one level above."""
+    origins = {name: Origin(key) for name, key in keys.items()}
+    projection = f"{prefix.removesuffix('text_model.')}text_projection.weight"
+    if projection in file.shapes:
+        origins["text_projection.weight"] = Origin(projection)
+    return origins
+
+
+def _openclip_origins(keys: Keys) -> dict[str, Origin]:
+    """Our name -> place, of all the layers that there are."""
     origins = {}
-    for name in modules.shapes(encoder.part, config):
+    for name in text.names_of(configs.count(keys, "transformer.resblocks.{}.ln_1.weight")):
         origin = text.openclip_origin(name)
         if origin.transposed and origin.key not in keys:
             origin = Origin(f"{origin.key}.weight")  # written by programs that use a module for it
         if origin.key in keys:
-            key = keys[origin.key]
-            origins[name] = (file, Origin(key, origin.rows, origin.transposed))
-    return PartSource(config, origins)
+            origins[name] = replace(origin, key=keys[origin.key])
+    return origins
+
+
+def _encoder(
+    file: TensorFile, encoder: PromptEncoder, origins: Mapping[str, Origin], whole: bool
+) -> PartSource:
+    """A text encoder whose weights lie at `origins`, by our names without "text_model."."""
+    shapes = {name: origin.shape(file.shapes[origin.key]) for name, origin in origins.items()}
+    config = derived(encoder.part, file, lambda: configs.text_config(shapes, encoder, whole))
+    needed = modules.shapes(encoder.part, config)
+    plain = {name: name.removeprefix("text_model.") for name in needed}
+    found = {name: (file, origins[each]) for name, each in plain.items() if each in origins}
+    return PartSource(config, found)
 
 
 def below(file: TensorFile, prefix: str) -> Keys:

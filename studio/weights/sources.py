@@ -26,13 +26,16 @@ class Origin:
     rows: tuple[int, int] | None = None
     transposed: bool = False
 
-    def shape(self, stored: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the weight once taken out of a tensor of shape `stored`."""
+    def shape(
+        self, stored: tuple[int, ...], wanted: tuple[int, ...] | None = None
+    ) -> tuple[int, ...]:
+        """The shape of the weight once taken out of a tensor of shape `stored`: `wanted`, where
+        that differs in sides of one alone."""
         if self.rows:
             stored = (stored[0] // self.rows[1], *stored[1:])
         if self.transposed:
             stored = stored[::-1]
-        return wanted if _same_but_for_ones(stored, wanted) else stored
+        return wanted if wanted and _same_but_for_ones(stored, wanted) else stored
 
     def take(self, stored: torch.Tensor, wanted: tuple[int, ...]) -> torch.Tensor:
         """The weight, of shape `wanted`: a view where that is possible."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from studio.domain.errors import CheckpointError
 from studio.weights import modules
+from studio.weights.configs import numbers_behind
 from studio.weights.single_files import Keys, below, derived, shapes_of
 from studio.weights.sources import Origin, PartSource
 from studio.weights.tensor_files import TensorFile
@@ -66,7 +67,7 @@ def _full_names(keys: Keys) -> dict[str, str]:
 
 def _config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     """Raises `KeyError` for a missing weight."""
-    count = 1 + max(int(name.split(".")[1]) for name in shapes if name.startswith("body."))
+    count = 1 + max(numbers_behind("body.", shapes))
     resnets = {name.split(".")[3] for name in shapes if name.startswith("body.0.resnets.")}
     light = "body.0.out_conv.weight" in shapes
     if light:

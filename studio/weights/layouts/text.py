@@ -23,6 +23,13 @@ _FUSED = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.(.+)\.(weight|bias)")
 
 
+def names_of(layers: int) -> list[str]:
+    """All that we call the weights of an encoder with so many layers and a projection."""
+    inner = [f"{module}.{leaf}" for module in (*_IN_LAYER, *_FUSED) for leaf in ("weight", "bias")]
+    numbered = [f"encoder.layers.{k}.{name}" for k in range(layers) for name in inner]
+    return [*_MODULES, *numbered, "text_projection.weight"]
+
+
 def openclip_origin(name: str) -> Origin:
     """Where OpenCLIP keeps our weight `name`: queries, keys and values are one matrix there, and
     the projection stands the other way round."""
