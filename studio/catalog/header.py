@@ -87,6 +87,11 @@ class Header:
         names, *facts = (column for column in self._columns if len(column))
         return dict(zip(names, map(TensorInfo, *facts), strict=True)) if facts else {}
 
+    @property
+    def dtypes(self) -> set[str]:
+        """The number formats there are, as in the file."""
+        return set(self._columns.dtypes)
+
     @cached_property
     def dtype(self) -> str:
         _, dtypes, _, starts, ends, _ = self._columns

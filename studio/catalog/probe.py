@@ -7,9 +7,11 @@ from pathlib import Path
 
 from studio.catalog.header import read_header
 from studio.catalog.pickle_header import SUFFIXES as PICKLES
+from studio.catalog.pickle_header import read_pickle
 from studio.catalog.probe_folder import probe_folder
 from studio.catalog.probe_header import probe_header
 from studio.catalog.probe_pickle import probe_pickle
+from studio.catalog.quantized import quantization
 from studio.domain.files import as_text
 from studio.domain.refs import ModelFacts
 
@@ -26,6 +28,8 @@ def probe(path: Path) -> ModelFacts:
 def _probed(path: Path) -> ModelFacts:
     if path.is_dir():
         return probe_folder(path)
-    if path.suffix.lower() in PICKLES:
-        return probe_pickle(path)
-    return probe_header(path.name, read_header(path))
+    is_pickle = path.suffix.lower() in PICKLES
+    header = read_pickle(path).header if is_pickle else read_header(path)
+    facts = probe_pickle(path, header) if is_pickle else probe_header(path.name, header)
+    problem = quantization([(path, header)]).problem
+    return replace(facts, problem=f"{path.name} {problem}") if problem else facts

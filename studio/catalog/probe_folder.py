@@ -7,9 +7,10 @@ from typing import Any
 
 import pydantic_core
 
-from studio.catalog.header import read_header
+from studio.catalog.header import Header, read_header
 from studio.catalog.keys import family_of_text_width
 from studio.catalog.probe_header import TASK_OF_CHANNELS
+from studio.catalog.quantized import quantization
 from studio.domain.errors import CheckpointError
 from studio.domain.family import SDXL, SDXL_REFINER, ModelFamily
 from studio.domain.files import read_file
@@ -46,11 +47,7 @@ def probe_folder(path: Path) -> ModelFacts:
         raise CheckpointError(
             f"{path.name} is no text-to-image model: its U-Net takes {channels} channels."
         )
-    headers = {
-        part: [read_header(file) for file in _weights(path, part)]
-        for part in _parts_of(family)
-        if part in WITH_WEIGHTS
-    }
+    headers = {part: _headers(path, part) for part in _parts_of(family) if part in WITH_WEIGHTS}
     return ModelFacts(
         kind="checkpoint",
         family=family,
@@ -61,6 +58,15 @@ def probe_folder(path: Path) -> ModelFacts:
         dtype=headers["unet"][0].dtype,
         tensors=sum(len(header.tensors) for each in headers.values() for header in each),
     )
+
+
+def _headers(path: Path, part: str) -> list[Header]:
+    """Of a part's files. Raises `CheckpointError` if their weights cannot be read."""
+    files = [(file, read_header(file)) for file in _weights(path, part)]
+    problem = quantization(files).problem
+    if problem:
+        raise CheckpointError(f"{path.name}: its {part} {problem}")
+    return [header for _, header in files]
 
 
 def _parts_of(family: ModelFamily) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from studio.catalog.pickle_header import read_pickle
+from studio.catalog.header import Header
 from studio.catalog.probe_header import MAX_EMBEDDING_BYTES, probe_header, with_vectors
 from studio.domain.refs import ModelFacts
 
@@ -24,10 +24,8 @@ _FOLDERS = {
 """Where a pickle lies whose names tell nothing -> what it is taken for."""
 
 
-def probe_pickle(path: Path) -> ModelFacts:
-    """What the pickle `path` holds. Raises `CheckpointError` if it is no pickle of PyTorch's, is
-    damaged, or cannot be read."""
-    header, _ = read_pickle(path)
+def probe_pickle(path: Path, header: Header) -> ModelFacts:
+    """What the pickle `path` with this header holds."""
     found = probe_header(path.name, header)
     if found.kind != "unknown":
         return found

@@ -37,11 +37,8 @@ def open_folder(ref: ModelRef, dtype: torch.dtype) -> Source:
 def open_part(folder: Path, part: str, dtype: torch.dtype) -> PartSource:
     """The module in `folder`; `part` says what it is to be. Raises `CheckpointError`."""
     told = modules.canonical(config(folder, part))
-    stored = {
-        _present_name(key, part, told): (file, Origin(key))
-        for file in _weight_files(folder, part, dtype)
-        for key in file.shapes
-    }
+    file = _weights_file(folder, part, dtype)
+    stored = {_present_name(key, part, told): (file, Origin(key)) for key in file.shapes}
     return PartSource(told, stored)
 
 
@@ -67,9 +64,9 @@ def _present_name(key: str, part: str, config: dict[str, Any]) -> str:
     return key
 
 
-def _weight_files(folder: Path, part: str, dtype: torch.dtype) -> list[TensorFile]:
-    """The files that hold the weights: safetensors before pickles, whole before half precision
-    unless half is what is wanted, one file before shards."""
+def _weights_file(folder: Path, part: str, dtype: torch.dtype) -> TensorFile:
+    """The file, or the shards, with the weights: safetensors before pickles, whole before half
+    precision unless half is what is wanted, one file before shards."""
     stem = "model" if part.startswith("text_encoder") else "diffusion_pytorch_model"
     pickled = "pytorch_model" if part.startswith("text_encoder") else stem
     variants = ("", ".fp16", ".bf16")
@@ -80,10 +77,10 @@ def _weight_files(folder: Path, part: str, dtype: torch.dtype) -> list[TensorFil
     for name, variant, suffix in kinds:
         path = folder / f"{name}{variant}{suffix}"
         if path.is_file():
-            return [open_tensors(path)]
+            return open_tensors(path)
         for index in (f"{name}{suffix}.index{variant}.json", f"{name}{variant}{suffix}.index.json"):
             if (folder / index).is_file():
-                return [open_tensors(path) for path in _shards(folder / index, part)]
+                return open_tensors(*_shards(folder / index, part))
     raise CheckpointError(f"its {part} cannot be loaded (there are no weights in {folder})")
 
 
@@ -92,6 +89,8 @@ def _shards(index: Path, part: str) -> list[Path]:
         names = set(json.loads(read_file(index, _MAX_JSON_BYTES))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"its {part} cannot be loaded ({index.name}: {error})") from None
+    if not names:
+        raise CheckpointError(f"its {part} cannot be loaded ({index.name} names no files)")
     if not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise CheckpointError(f"its {part} cannot be loaded ({index.name} names other folders)")
     return [index.parent / name for name in sorted(names)]

@@ -6,7 +6,7 @@ under a live model neither changes its pictures nor kills the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ import torch
 from studio.catalog.header import TORCH_NAMES, Header, TensorInfo, read_header
 from studio.catalog.pickle_header import SUFFIXES as PICKLES
 from studio.catalog.pickle_header import read_pickle_header
+from studio.catalog.quantized import Quantization, quantization
 from studio.domain.errors import CheckpointError
 from studio.domain.files import open_file
 
@@ -53,11 +54,24 @@ class TensorFile(Protocol):
         they are stored; each made by `own`. Raises `CheckpointError`."""
 
 
-def open_tensors(path: Path) -> TensorFile:
-    """Safetensors, or by its suffix an old file of PyTorch's. Raises `CheckpointError` if it cannot
-    be used."""
-    read = read_pickle_header if path.suffix.lower() in PICKLES else read_header
-    return TensorsOnDisk(path, read(path))
+def open_tensors(path: Path, *more: Path) -> TensorFile:
+    """Safetensors, or by its suffix an old file of PyTorch's; `more` are the other shards of one
+    part. Weights that were quantised with scales beside them come out as what they stand for.
+
+    Raises `CheckpointError` if it cannot be used.
+    """
+    headers = [(each, _read_header(each)) for each in (path, *more)]
+    found = quantization(headers)
+    if found.problem:
+        raise CheckpointError(f"{path.name} {found.problem}")
+    files = [TensorsOnDisk(each, header) for each, header in headers]
+    file = Shards(files) if more else files[0]
+    return Dequantised(file, found) if found.companions else file
+
+
+def _read_header(path: Path) -> Header:
+    is_pickle = path.suffix.lower() in PICKLES
+    return read_pickle_header(path) if is_pickle else read_header(path)
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -157,3 +171,65 @@ def _tensor(raw: torch.Tensor, info: TensorInfo, path: Path) -> torch.Tensor:
     if info.stride is not None:
         return numbers.as_strided(info.shape, info.stride).contiguous()
     return numbers.reshape(info.shape)
+
+
+class Shards:
+    """Several files as one; its path is that of the first."""
+
+    def __init__(self, files: Sequence[TensorsOnDisk]) -> None:
+        self.path = files[0].path
+        self.metadata = {key: text for file in files for key, text in file.metadata.items()}
+        self._file_of = {name: file for file in files for name in file.shapes}
+        self.shapes = {name: file.shapes[name] for name, file in self._file_of.items()}
+
+    def _by_file(self, names: Iterable[str]) -> dict[TensorsOnDisk, list[str]]:
+        found: dict[TensorsOnDisk, list[str]] = {}
+        for name in names:
+            found.setdefault(self._file_of[name], []).append(name)
+        return found
+
+    def size_bytes(self, names: Iterable[str]) -> int:
+        return sum(file.size_bytes(each) for file, each in self._by_file(names).items())
+
+    def read(
+        self, names: Iterable[str], dtype: torch.dtype | None, own: Own = own
+    ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
+        for file, each in self._by_file(names).items():
+            yield from file.read(each, dtype, own)
+
+
+class Dequantised:
+    """A file whose scaled weights come out multiplied, in float32 before the change to the dtype
+    asked for (and in float32 where none is); their companions are not to be seen."""
+
+    def __init__(self, file: TensorsOnDisk | Shards, found: Quantization) -> None:
+        self.path, self.metadata = file.path, file.metadata
+        self.shapes = {n: shape for n, shape in file.shapes.items() if n not in found.companions}
+        self._file, self._scales = file, found.scales
+
+    def size_bytes(self, names: Iterable[str]) -> int:
+        return self._file.size_bytes(names)
+
+    def read(
+        self, names: Iterable[str], dtype: torch.dtype | None, own: Own = own
+    ) -> Iterator[tuple[int, dict[str, torch.Tensor]]]:
+        names = list(names)
+        yield from self._file.read([n for n in names if n not in self._scales], dtype, own)
+        scaled = [name for name in names if name in self._scales]
+        wanted = {self._scales[name] for name in scaled}
+        scales: dict[str, torch.Tensor] = {}
+        for _, group in self._file.read(wanted, torch.float32):
+            scales.update(group)
+        for size, group in self._file.read(scaled, None, _in_float32):
+            for name, tensor in group.items():
+                tensor.mul_(_beside(scales[self._scales[name]], tensor))
+            yield size, {name: own(t, dtype or torch.float32) for name, t in group.items()}
+
+
+def _in_float32(tensor: torch.Tensor, _: torch.dtype) -> torch.Tensor:
+    return tensor.to(torch.float32, copy=True)
+
+
+def _beside(scale: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """One number, or one a row, in as many dimensions as the weight has."""
+    return scale.reshape(-1, *[1] * (weight.ndim - 1)) if weight.ndim else scale.reshape(())
