@@ -90,7 +90,8 @@ def _before(gallery: Gallery, read: Callable[[str], bytes], id: str) -> tuple[by
         data = read(task.image)
         if reading.size_of(data)[0] == reading.size_of(gallery.png(id))[0]:
             return views.shown(data)  # nothing was scaled: no need to pack it anew
-    return views.png(_plan(gallery, read, id).before), "image/png"
+    plan = _plan(gallery, read, id)
+    return views.png(plan.before, plan.profile), "image/png"
 
 
 def _difference(gallery: Gallery, read: Callable[[str], bytes], id: str) -> bytes:

@@ -79,8 +79,9 @@ def previewer(
     return linear
 
 
-def as_jpeg(pictures: Sequence[Image.Image]) -> bytes:
-    """One JPEG of all pictures of a batch, side by side in a grid as square as can be."""
+def as_jpeg(pictures: Sequence[Image.Image], profile: bytes | None = None) -> bytes:
+    """One JPEG of all pictures of a batch, side by side in a grid as square as can be, with the
+    ICC profile that their values are in (None: sRGB)."""
     columns = math.ceil(math.sqrt(len(pictures)))
     rows = math.ceil(len(pictures) / columns)
     width, height = pictures[0].size
@@ -90,5 +91,5 @@ def as_jpeg(pictures: Sequence[Image.Image]) -> bytes:
         for place, picture in enumerate(pictures):
             sheet.paste(picture, (place % columns * width, place // columns * height))
     buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=80)
+    sheet.save(buffer, "JPEG", quality=80, icc_profile=profile)
     return buffer.getvalue()

@@ -18,6 +18,7 @@ class Picture:
     """One result.
 
     image    RGB
+    profile  the ICC profile that its values are in, that of the picture it began with; None: sRGB
     seed     of this very picture: the request's seed + its place in the batch
     request  the settled request
     infotext settings as A1111 writes them, for this picture
@@ -39,6 +40,7 @@ class Picture:
     path: Path | None = None
     warnings: tuple[str, ...] = ()
     outside_mask_max_difference: int | None = None
+    profile: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ class Editing:
             self.canvases = [plan.before] * self._rows
 
     @property
+    def profile(self) -> bytes | None:
+        """The ICC profile of the canvases; None: sRGB."""
+        return self._plan and self._plan.profile
+
+    @property
     def begins_with_picture(self) -> bool:
         return self._plan is not None
 

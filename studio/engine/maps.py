@@ -92,7 +92,7 @@ def _picture(unit: ControlInput, read: Read) -> Image.Image:
         return reading.picture(data)
     if _inpaints(unit):
         return reading.with_alpha(data)
-    return reading.picture(data, BLACK)
+    return reading.values(data, BLACK)
 
 
 def _inpaints(unit: ControlInput) -> bool:

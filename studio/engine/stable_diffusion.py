@@ -239,7 +239,7 @@ class StableDiffusionEngine:
             if run.wants_preview() and progress.step < progress.total:
                 show = show or _previewer(models)
                 small = shown.in_place(show(last.denoised))
-                yield events.Preview(progress.step, preview.as_jpeg(small))
+                yield events.Preview(progress.step, preview.as_jpeg(small, drawing.edit.profile))
         return last
 
     def _steered(self, drawing: _Drawing, part: Pass) -> predictors.Predictor:
@@ -274,6 +274,7 @@ class StableDiffusionEngine:
                 partial=partial,
                 warnings=(*selection.warnings, *warnings),
                 outside_mask_max_difference=edit.max_difference(image),
+                profile=edit.profile,
             )
             for place in request.places
             for image in (edit.canvases[place],)

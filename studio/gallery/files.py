@@ -144,7 +144,7 @@ def encode(picture: Picture) -> bytes:
     """PNG bytes with the text chunks `parameters` (infotext), `studio` (the request that makes
     this very picture again: of a batch, with its place in it), for one that was stopped
     `studio-partial`, for one with a mask `outside_mask_max_difference`, and where there are
-    warnings `studio-warnings`, a JSON list.
+    warnings `studio-warnings`, a JSON list; with the picture's colour profile and no other.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
@@ -162,7 +162,13 @@ def encode(picture: Picture) -> bytes:
     if picture.warnings:
         texts.add_text("studio-warnings", json.dumps(picture.warnings, ensure_ascii=False))
     buffer = io.BytesIO()
-    picture.image.save(buffer, "PNG", pnginfo=texts, compress_level=_COMPRESS_LEVEL)
+    picture.image.save(
+        buffer,
+        "PNG",
+        pnginfo=texts,
+        compress_level=_COMPRESS_LEVEL,
+        icc_profile=picture.profile,
+    )
     return buffer.getvalue()
 
 

@@ -29,8 +29,6 @@ MAX_UNUSED_BYTES = 4 * 2**30
 """Unused inputs together; above it the oldest go first."""
 
 _SWEEP_EVERY_S = 600
-_DECODED_AT_ONCE = 2
-"""A picture of 64 MP fills 200 MB while it is checked."""
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -62,22 +60,20 @@ class Inputs:
 
     def __init__(self, folder: Path) -> None:
         self._used, self._unused = folder, folder / "unused"
-        self._decoding = threading.BoundedSemaphore(_DECODED_AT_ONCE)
         self._lock = threading.Lock()
         self._swept_s = float("-inf")
 
     def keep(self, data: bytes) -> Input:
         """Store `data` and tell what it is. Every pixel of it was decoded once before.
 
-        Raises `InvalidRequest` if it is no picture, is damaged, or has more than 64 MP, and
-        `SaveError` if the disk refuses it.
+        Raises `InvalidRequest` if it is no picture, is damaged, or has more than 64 MP,
+        `QueueFull` if many others wait to be decoded, and `SaveError` if the disk refuses it.
         """
         size, format = reading.size_of(data)
         id = hashlib.sha256(data).hexdigest()[:32]
         self._sweep_now_and_then()
         if not self._renewed(id) or self._path(id).stat().st_size != len(data):
-            with self._decoding:
-                reading.picture(data)
+            reading.check(data, patient=False)
             self._write(id, data)
         return Input(id, size, format, len(data))
 

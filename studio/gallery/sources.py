@@ -31,8 +31,8 @@ FIELDS = ("image", "mask")
 MAX_FILE_BYTES = 512 * 2**20
 """Of a file on this machine: 64 MP with four channels of 16 bits."""
 
-_CHECKED_AT_ONCE = 2
-"""A mask of 64 MP fills some hundred MB while it is looked at."""
+_MOST_REMEMBERED = 256
+"""Masks that are known to fit; a mask is named by its content."""
 
 Record = TypeVar("Record", bound=Frozen)
 
@@ -45,7 +45,8 @@ class Sources:
     def __init__(self, inputs: Inputs, gallery: Gallery) -> None:
         self._inputs = inputs
         self._gallery = gallery
-        self._checking = threading.BoundedSemaphore(_CHECKED_AT_ONCE)
+        self._checking = threading.Lock()
+        self._fitting: dict[tuple, None] = {}
 
     def read(self, source: str) -> bytes:
         """What `input:ID` or `picture:ID` stands for; no path is ever opened.
@@ -75,10 +76,21 @@ class Sources:
         request = self._renamed(request, self._from_caller)
         task = request.task
         if isinstance(task, Inpaint):
-            sharp = task.model_copy(update={"mask_blur": 0})  # the blur takes long and hides none
-            with self._checking:
-                masks.prepared(reading.mask(self.read(task.mask)), sharp, self.size(task))
+            self._check_mask(task)
         return request
+
+    def _check_mask(self, task: Inpaint) -> None:
+        """Each once for a picture of some size, in whatever number of requests."""
+        size = self.size(task)
+        key = task.mask, size, task.resize_mask, task.invert, task.mask_grow
+        with self._checking:
+            if key in self._fitting:
+                return
+            sharp = task.model_copy(update={"mask_blur": 0})  # the blur takes long and hides none
+            masks.prepared(reading.mask(self.read(task.mask)), sharp, size)
+            while len(self._fitting) >= _MOST_REMEMBERED:
+                self._fitting.pop(next(iter(self._fitting)))
+            self._fitting[key] = None
 
     def with_files_kept(self, request: GenerationRequest) -> GenerationRequest:
         """`request` with those pictures kept and renamed that are files on this machine.

@@ -38,21 +38,21 @@ def shown(data: bytes, as_mask: bool = False) -> tuple[bytes, str]:
     if _needs_nothing(data):
         return data, media_type(data)
     if reading.size_of(data)[1] in _PHOTOS:
-        return _jpeg(reading.picture(data)), "image/jpeg"
-    return png(reading.picture(data)), "image/png"
+        return _jpeg(*reading.with_profile(data)), "image/jpeg"
+    return png(*reading.with_profile(data)), "image/png"
 
 
-def png(image: Image.Image) -> bytes:
-    """Quickly packed."""
+def png(image: Image.Image, profile: bytes | None = None) -> bytes:
+    """Quickly packed, with the ICC profile that its values are in (None: sRGB)."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
+    image.save(buffer, "PNG", compress_level=1, icc_profile=profile)
     return buffer.getvalue()
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def _jpeg(image: Image.Image, profile: bytes | None) -> bytes:
     """So fine that no eye sees the difference."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=97, subsampling=0)
+    image.save(buffer, "JPEG", quality=97, subsampling=0, icc_profile=profile)
     return buffer.getvalue()
 
 

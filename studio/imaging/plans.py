@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -24,11 +24,13 @@ class Plan:
     """`before` is the picture as it was, RGB at the size of the result: resized, or, for an
     outpaint, with the rim smeared over what is new. `mask` (L, same size) is 0 where every byte is
     guaranteed to stay; None: nothing is. `passes` are run one after the other, each over what the
-    last one left."""
+    last one left. `profile` is the ICC profile that the picture's values are in, and so those of
+    what is drawn into it; None: sRGB."""
 
     before: Image.Image
     mask: Image.Image | None
     passes: tuple[Pass, ...]
+    profile: bytes | None = None
 
 
 def source_size(task: Task, image_size: Size) -> Size:
@@ -45,20 +47,23 @@ def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | Non
     fit or cover nothing.
     """
     task, size = request.task, (request.width, request.height)
+    if not isinstance(task, (ImageToImage, Inpaint, Outpaint)):
+        return None
+    image, profile = _picture(task.image, read)
     if isinstance(task, Outpaint):
-        return _outpaint(task, _picture(task.image, read), size)
-    if isinstance(task, Inpaint):
-        return _inpaint(task, _picture(task.image, read), _mask(task.mask, read), size)
-    if isinstance(task, ImageToImage):
-        before, pass_over = _whole(task, _picture(task.image, read), size)
-        return Plan(before, None, (pass_over(None, False),))
-    return None
+        found = _outpaint(task, image, size)
+    elif isinstance(task, Inpaint):
+        found = _inpaint(task, image, _mask(task.mask, read), size)
+    else:
+        before, pass_over = _whole(task, image, size)
+        found = Plan(before, None, (pass_over(None, False),))
+    return replace(found, profile=profile)
 
 
-def _picture(source: str, read: Callable[[str], bytes]) -> Image.Image:
+def _picture(source: str, read: Callable[[str], bytes]) -> tuple[Image.Image, bytes | None]:
     data = read(source)
     with about("image"):
-        return reading.picture(data)
+        return reading.with_profile(data)
 
 
 def _mask(source: str, read: Callable[[str], bytes]) -> Image.Image:

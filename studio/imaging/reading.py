@@ -7,13 +7,18 @@ before anything is decoded, and whatever a decoder stumbles over becomes an `Inv
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops
 
 from studio.domain.errors import InvalidRequest
-from studio.domain.geometry import Size
+from studio.domain.geometry import Box, Size
+from studio.imaging import profiles
+from studio.imaging.turns import Turns
 
 MAX_PIXELS = 64_000_000
 """The largest picture that is taken in or given out, in pixels."""
@@ -21,6 +26,9 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 """What is read, by Pillow's names. A JPEG with more pictures in it, as phones write it, then calls
 itself MPO."""
 WHITE = (255, 255, 255)
+
+decoding = Turns(MAX_PIXELS, most_waiting=16)
+"""One for the whole process: one picture of the largest, or many small ones, at a time."""
 
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -51,55 +59,106 @@ def size_of(data: bytes) -> tuple[Size, str]:
 
 
 def picture(data: bytes, background: tuple[int, int, int] = WHITE) -> Image.Image:
-    """The RGB picture in `data`, turned as the camera says; of an animation the first frame.
+    """The RGB picture in `data`, as `with_profile` gives it."""
+    return with_profile(data, background)[0]
 
-    What is transparent is laid on `background`. 16-bit values are scaled, not cut off; CMYK goes
-    through its colour profile if it has one. The values of a plain RGB file never change.
+
+def with_profile(
+    data: bytes, background: tuple[int, int, int] = WHITE
+) -> tuple[Image.Image, bytes | None]:
+    """(RGB picture in `data`, the ICC profile that its values are in; None for sRGB).
+
+    It is turned as the camera says; of an animation it is the first frame. What is transparent is
+    laid on `background`. 16-bit values are scaled, not cut off. The values of an RGB file never
+    change; all else that has a colour profile is brought to sRGB, as `profiles` says.
     Raises InvalidRequest as `size_of` does, and for a file that cannot be decoded to its end.
     """
-    image = _decoded(data)
-    if image.mode != "RGBA":
-        return image.convert("RGB")
-    if image.getextrema()[3][0] == 255:
-        return image.convert("RGB")
-    ground = Image.new("RGBA", image.size, (*background, 255))
-    return Image.alpha_composite(ground, image).convert("RGB")
+    with _decoded(data) as (image, profile):
+        return _opaque(image, background), profile
+
+
+def values(data: bytes, background: tuple[int, int, int] = WHITE) -> Image.Image:
+    """As `picture`, but of a grey file the very values, whatever its profile says of them: for
+    maps, whose values are no colours."""
+    with _decoded(data, as_colours=False) as (image, _):
+        return _opaque(image, background)
 
 
 def with_alpha(data: bytes) -> Image.Image:
     """The picture in `data` as `picture` gives it, but as RGBA where not all of it is opaque."""
-    image = _decoded(data)
-    if image.mode == "RGBA" and image.getextrema()[3][0] < 255:
-        return image
-    return image.convert("RGB")
+    with _decoded(data) as (image, _):
+        return image if _shows_ground(image) else _opaque(image, WHITE)
 
 
 def mask(data: bytes) -> Image.Image:
     """The mask in `data` as "L": its luminance, white = repaint.
 
-    A picture of one single colour that is not opaque everywhere is a mask as editors export them:
-    its alpha is the mask. Any other transparency counts as black. Raises as `picture` does.
+    A picture that is not opaque everywhere is read by its colours. Of one single colour, it is a
+    mask as editors export them: its alpha is the mask. Of several, it is a picture with holes,
+    which are what is to be repainted: 255 − alpha is the mask. In grays, it is a mask on which
+    what is transparent counts as black. Raises as `picture` does.
     """
-    image = _decoded(data)
-    if image.mode != "RGBA":
-        return image.convert("L")
-    alpha = image.getchannel("A")
-    if alpha.getextrema()[0] == 255:
-        return image.convert("RGB").convert("L")
-    if _is_one_colour(image):
-        return alpha
-    ground = Image.new("RGBA", image.size, (0, 0, 0, 255))
-    return Image.alpha_composite(ground, image).convert("L")
+    with _decoded(data, as_colours=False) as (image, _):
+        if not _shows_ground(image):
+            return image.convert("RGB").convert("L") if image.mode == "RGBA" else image.convert("L")
+        alpha = image.getchannel("A")
+        colours = _colours(image)
+        if colours == "one":
+            return alpha
+        if colours == "several":
+            return ImageChops.invert(alpha)
+        return _opaque(image, (0, 0, 0)).convert("L")
 
 
-def _is_one_colour(image: Image.Image) -> bool:
-    """Has all of `image` (RGBA) that can be seen one colour?"""
-    *colours, alpha = (np.asarray(channel) for channel in image.split())
-    opaque = cv2.compare(alpha, _SOLID, cv2.CMP_GE)
-    if not opaque.any():
-        return True
-    ranges = (cv2.minMaxLoc(channel, opaque)[:2] for channel in colours)
-    return all(most - least <= _ALIKE for least, most in ranges)
+def check(data: bytes, patient: bool = True) -> None:
+    """Decode `data` to its end, to see whether it can be. Raises as `picture` does, and
+    `QueueFull` as `Turns.turn` does for those who are not `patient`."""
+    image = _opened(data)
+    with decoding.turn(image.width * image.height, patient):
+        _load(image)
+
+
+def _shows_ground(image: Image.Image) -> bool:
+    return image.mode == "RGBA" and image.getextrema()[3][0] < 255
+
+
+def _opaque(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """RGB, what is transparent laid on `background`; by strips, so that it is not there thrice."""
+    if not _shows_ground(image):
+        return image if image.mode == "RGB" else image.convert("RGB")
+    laid = Image.new("RGB", image.size)
+    for box in _strips(image.size):
+        strip = image.crop(box)
+        ground = Image.new("RGBA", strip.size, (*background, 255))
+        laid.paste(Image.alpha_composite(ground, strip).convert("RGB"), box[:2])
+    return laid
+
+
+def _colours(image: Image.Image) -> Literal["one", "grays", "several"]:
+    """Of all of `image` (RGBA) that can be seen."""
+    lows, highs, spread = [255] * 3, [0] * 3, 0
+    for box in _strips(image.size):
+        *colours, alpha = (np.asarray(channel) for channel in image.crop(box).split())
+        opaque = cv2.compare(alpha, _SOLID, cv2.CMP_GE)
+        if not opaque.any():
+            continue
+        for place, channel in enumerate(colours):
+            low, high = cv2.minMaxLoc(channel, opaque)[:2]
+            lows[place], highs[place] = min(lows[place], low), max(highs[place], high)
+        red, green, blue = colours
+        most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+        spread = max(spread, cv2.minMaxLoc(cv2.subtract(most, least), opaque)[1])
+    if all(high - low <= _ALIKE for low, high in zip(lows, highs, strict=True)):
+        return "one"
+    return "grays" if spread <= _ALIKE else "several"
+
+
+def _strips(size: Size) -> Iterator[Box]:
+    """Boxes of full width, one below the other, of about a megapixel each."""
+    width, height = size
+    rows = max(1, 2**20 // width)
+    for top in range(0, height, rows):
+        yield Box(0, top, width, min(top + rows, height))
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -144,34 +203,58 @@ def _orientation(image: Image.Image) -> int:
         return 1  # a broken EXIF part: the picture is there
 
 
-def _decoded(data: bytes) -> Image.Image:
-    """The first frame as RGB, RGBA or L of 8 bits, turned as the camera says."""
+@contextmanager
+def _decoded(data: bytes, as_colours: bool = True) -> Iterator[tuple[Image.Image, bytes | None]]:
+    """(The first frame as RGB, RGBA or L of 8 bits, turned as the camera says; the profile to
+    carry). Its pixels are those of the queue's budget while it is in use; profiles of other than
+    RGB values are obeyed if it is to be seen `as_colours`."""
     image = _opened(data)
+    with decoding.turn(image.width * image.height):
+        turn = _load(image)
+        try:
+            upright, profile = _plain(image, as_colours)
+            upright = upright if turn is None else upright.transpose(turn)
+        except Exception as error:
+            raise _broken(error) from None
+        upright.info = {}  # nothing of the file goes anywhere by itself
+        yield upright, profile
+
+
+def _load(image: Image.Image) -> Image.Transpose | None:
+    """Decode it, and say how it is set upright."""
     try:
         turn = _TURNS.get(_orientation(image))
         image.load()
-        upright = _plain(image, image.info.get("icc_profile"))
-        return upright if turn is None else upright.transpose(turn)
     except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise InvalidRequest(
-            f"the picture is broken or incomplete ({reason}). Export or download it again."
-        ) from None
+        raise _broken(error) from None
+    return turn
 
 
-def _plain(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """`image` as RGB, RGBA or L, whatever mode its file has."""
-    mode = image.mode
-    if mode.startswith("I;16") or mode in ("I", "F"):
-        return _eight_bits(image)
-    if mode == "CMYK" and profile:
-        return _through_profile(image, profile)
+def _broken(error: Exception) -> InvalidRequest:
+    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    return InvalidRequest(
+        f"the picture is broken or incomplete ({reason}). Export or download it again."
+    )
+
+
+def _plain(image: Image.Image, as_colours: bool) -> tuple[Image.Image, bytes | None]:
+    """`image` as RGB, RGBA or L, whatever mode its file has, and the profile to carry."""
+    mode, profile = image.mode, image.info.get("icc_profile")
     if mode == "LAB":
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        return image.convert("RGBA")
-    return image if mode in ("RGB", "L") else image.convert("RGB")
+        return profiles.from_lab(image), None
+    if mode.startswith("I;16") or mode in ("I", "F"):
+        image = _eight_bits(image)
+    elif mode in ("LA", "La") or (mode in ("1", "L") and "transparency" in image.info):
+        image = image.convert("LA")
+    elif mode in ("RGBA", "PA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif mode == "1":
+        image = image.convert("L")
+    elif mode not in ("RGB", "L", "CMYK"):
+        image = image.convert("RGB")
+    if not as_colours and image.mode in ("L", "LA"):
+        profile = None
+    return profiles.brought(image, profile)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -184,12 +267,3 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     elif image.mode != "I" or values.max() > 255:
         values = values / 257.0  # 65535 → 255
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
-
-
-def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        srgb = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
-    except Exception:
-        return image.convert("RGB")  # a profile that does not fit: the plain formula

@@ -13,6 +13,7 @@ from studio.domain import events
 from studio.imaging.difference import max_outside
 from studio.imaging.plans import plan
 from tests.engine.pictures import Desk, box_mask, scene
+from tests.imaging import icc
 from tests.models_in_memory import manager, picturebook
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -49,6 +50,22 @@ def test_strength_0_is_the_very_picture_and_needs_no_model(desk, task):
     pictures = happened[-1].pictures
     assert [picture.image.tobytes() for picture in pictures] == [before.tobytes()] * 2
     assert pictures[0].outside_mask_max_difference == (None if task is TO_IMAGE else 0)
+
+
+@pytest.mark.parametrize("task", [TO_IMAGE, INPAINT, {**OUTPAINT, "right": 40}])
+def test_a_picture_keeps_its_colour_profile_and_previews_have_it(desk, task):
+    profile = icc.rgb()
+    buffer = io.BytesIO()
+    scene(SIZE).save(buffer, "PNG", icc_profile=profile)
+    told = Desk(mask=MASK)
+    told.files["image"] = buffer.getvalue()
+    fields = PROMPT | {"steps": 4}
+    happened = told.events(**fields, task=task, wants_preview=lambda: True)
+    [with_it], [without] = happened[-1].pictures, desk.draw(**fields, task=task)
+    assert (with_it.profile, without.profile) == (profile, None)
+    assert with_it.image.tobytes() == without.image.tobytes(), "its values stay as they are"
+    preview = next(event for event in happened if isinstance(event, events.Preview))
+    assert Image.open(io.BytesIO(preview.jpeg)).info["icc_profile"] == profile
 
 
 def test_strength_says_how_much_changes(desk):

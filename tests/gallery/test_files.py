@@ -21,6 +21,7 @@ from studio.domain.events import Picture
 from studio.domain.family import PICTUREBOOK
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import KEPT_IN_MEMORY, Gallery
+from tests.imaging import icc
 
 
 def picture(seed=7, prompt="a red house", size=(64, 48), **fields):
@@ -50,6 +51,15 @@ def test_a_file_holds_the_picture_and_how_to_make_it_again(tmp_path):
     assert again.prompt == kept.request.prompt
     assert "studio-partial" not in file.text
     assert gallery.path(kept.id) == kept.path
+
+
+def test_a_colour_profile_is_written_as_it_was_told_and_no_other(tmp_path):
+    gallery, profile = Gallery(tmp_path), icc.rgb()
+    with_it = gallery.keep(picture(profile=profile))
+    assert Image.open(with_it.path).info["icc_profile"] == profile
+    without = picture()
+    without.image.info["icc_profile"] = profile
+    assert "icc_profile" not in Image.open(gallery.keep(without).path).info
 
 
 def test_a_stopped_picture_is_marked(tmp_path):

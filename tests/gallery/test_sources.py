@@ -15,6 +15,7 @@ from studio.domain.tasks import ImageToImage, Inpaint, TextToImage
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
 from studio.gallery.sources import Sources, named_in
+from studio.imaging import reading
 
 
 @pytest.fixture
@@ -46,6 +47,21 @@ def test_files_become_kept_pictures(sources, file):
 def test_a_request_without_pictures_stays(sources):
     assert sources.kept(asked()) == sources.with_files_kept(asked()) == asked()
     assert sources.size(TextToImage()) is None and named_in(TextToImage()) == {}
+
+
+def test_a_mask_is_looked_at_once_for_all_requests_with_it(sources, file, monkeypatch):
+    reads, mask = [], reading.mask
+    monkeypatch.setattr(reading, "mask", lambda data: reads.append(len(data)) or mask(data))
+    white = file.with_name("white.png")
+    Image.new("L", (48, 32), 255).save(white)
+    request = sources.with_files_kept(asked(Inpaint(image=str(file), mask=str(white))))
+    for seed in range(3):
+        sources.kept(request.model_copy(update={"seed": seed}))
+    assert len(reads) == 1
+    inverted = request.model_copy(update={"task": request.task.model_copy(update={"invert": True})})
+    for _ in range(2):  # what does not fit is never taken to fit
+        with pytest.raises(InvalidRequest, match="white everywhere"):
+            sources.kept(inverted)
 
 
 def test_control_units_have_pictures_too(sources, file, tmp_path):
