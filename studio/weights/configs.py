@@ -136,11 +136,11 @@ def controlnet_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
 def union_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
     """Of a ControlNet-Union: what it has beside those of `controlnet_config`. How many heads its
     little transformer has does not show; there is but one such model, and it has eight."""
-    count, width = shapes["task_embedding"]
+    types, width = shapes["task_embedding"]
     told = shapes["control_add_embedding.linear_1.weight"][1]
     return controlnet_config(shapes, family) | {
-        "addition_time_embed_dim": told // count,
-        "num_control_type": count,
+        "addition_time_embed_dim": told // types,
+        "num_control_type": types,
         "num_trans_channel": width,
         "num_trans_layer": count(shapes, "transformer_layes.{}.ln_1.weight"),
         "num_proj_channel": shapes["spatial_ch_projs.weight"][0],
