@@ -329,6 +329,7 @@ def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
             maps.Previews(studio.sources.seen, map_of).map,
         )
     )
+    app.include_router(native.build_open_router())
     app.include_router(native.build_router(studio.queue, studio.gallery, studio.status))
     docs.add_docs(app)
     studio.catalog.watch()

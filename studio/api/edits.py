@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 from PIL import Image
 
-from studio.api.uploads import DECODED_AT_ONCE, FOREVER
-from studio.api.wire import PREFIX, ErrorBody
+from studio.api.answers import EVERYWHERE, Answers, refusals, sends
+from studio.api.uploads import DECODED_AT_ONCE, FOREVER, SHOWN
+from studio.api.wire import PREFIX
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import ImageToImage, Inpaint
@@ -20,9 +20,8 @@ from studio.gallery import views
 from studio.gallery.files import Gallery
 from studio.imaging import difference, plans, reading
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorBody, "description": "No such picture, or it began with none"},
-}
+_NONE = refusals(404, 422)
+_PNG: Answers = {200: sends("The picture", "image/png")} | _NONE
 
 
 def build_edits_router(
@@ -32,10 +31,10 @@ def build_edits_router(
 ) -> APIRouter:
     """The routes below `/studio/v1/images/{id}`. `read` gives the bytes of a kept picture by its
     reference, `input:ID`; `map_again` the map of a request's ControlNet unit, counted from 1."""
-    router = APIRouter(prefix=f"{PREFIX}/images/{{id}}", tags=["images"], responses=_REFUSALS)
+    router = APIRouter(prefix=f"{PREFIX}/images/{{id}}", tags=["images"], responses=EVERYWHERE)
     decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
-    @router.get("/before", response_class=Response)
+    @router.get("/before", response_class=Response, responses=SHOWN | _NONE)
     def before(id: str) -> Response:
         """What the picture was before, at its present size; around an outpaint, the canvas with
         the picture's border smeared over it."""
@@ -43,14 +42,14 @@ def build_edits_router(
             data, media_type = _before(gallery, read, id)
         return Response(data, media_type=media_type, headers=FOREVER)
 
-    @router.get("/difference", response_class=Response)
+    @router.get("/difference", response_class=Response, responses=_PNG)
     def heat_map(id: str) -> Response:
         """A PNG that shows what has changed: bright where much did, dim and gray where every
         pixel is as it was."""
         with decoding:
             return _png(_difference(gallery, read, id))
 
-    @router.get("/mask", response_class=Response)
+    @router.get("/mask", response_class=Response, responses=_PNG)
     def mask(id: str) -> Response:
         """The mask as it was painted, before any growing and blurring: a grayscale PNG, white
         where the picture was repainted."""
@@ -60,7 +59,7 @@ def build_edits_router(
         with decoding:
             return _png(views.shown(read(task.mask), as_mask=True)[0])
 
-    @router.get("/control/{number}", response_class=Response)
+    @router.get("/control/{number}", response_class=Response, responses=_PNG | refusals(500))
     def control(id: str, number: int) -> Response:
         """The map that ControlNet unit `number`, counted from 1, was led by: a PNG, transparent
         where it has a hole. It is made again, and is the very same."""

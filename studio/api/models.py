@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from studio.api.wire import PREFIX, ErrorBody
+from studio.api.answers import EVERYWHERE, refusals, sends
+from studio.api.wire import PREFIX
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import NotFound, UnknownCheckpoint, UnknownModel
 from studio.domain.family import ModelFamily
@@ -22,10 +23,9 @@ from studio.fetching.downloads import Download, Downloads
 
 MODELS = f"{PREFIX}/models"
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorBody, "description": "No such model or download"},
-    422: {"model": ErrorBody, "description": "The message says what is wrong"},
-}
+
+Size = Annotated[list[int], Field(min_length=2, max_length=2)]
+"""[width, height] in pixels."""
 
 
 class ModelBody(BaseModel):
@@ -69,7 +69,7 @@ class ModelBody(BaseModel):
     own: dict[str, Any]
     defaults: dict[str, Any]
     family_defaults: dict[str, Any]
-    sizes: list[tuple[int, int]]
+    sizes: list[Size]
     examples: list[str]
 
 
@@ -202,7 +202,7 @@ class ModelDesk:
             own=notes.defaults,
             defaults=suits | self._usable(notes),
             family_defaults=suits,
-            sizes=list(family.sizes) if family else [],
+            sizes=[list(size) for size in family.sizes] if family else [],
             examples=list(family.example_prompts) if family else [],
         )
 
@@ -257,9 +257,10 @@ class ModelDesk:
 
 def build_models_router(desk: ModelDesk, downloads: Downloads) -> APIRouter:
     """All routes below `/studio/v1/models`."""
-    router = APIRouter(responses=_REFUSALS, tags=["models"])
+    router = APIRouter(responses=EVERYWHERE, tags=["models"])
+    unchanged = {304: sends("The list is as it was")}
 
-    @router.get(MODELS, response_model=ModelsBody)
+    @router.get(MODELS, response_model=ModelsBody, responses=unchanged)
     def list_models(http: Request) -> Any:
         """Every model of every kind, what is broken and why, and what is there twice.
 
@@ -280,14 +281,14 @@ def build_models_router(desk: ModelDesk, downloads: Downloads) -> APIRouter:
 
     _add_download_routes(router, downloads)
 
-    @router.post(f"{MODELS}/trash/{{id}}/restore")
+    @router.post(f"{MODELS}/trash/{{id}}/restore", responses=refusals(404, 422, 507))
     def restore(id: str) -> Response:
         """Bring a deleted model back."""
         desk.catalog.trash.restore(id)
         desk.catalog.refresh()
         return Response("{}", media_type="application/json")
 
-    @router.patch(f"{MODELS}/{{kind}}/{{name:path}}")
+    @router.patch(f"{MODELS}/{{kind}}/{{name:path}}", responses=refusals(404, 422, 507))
     def note(kind: str, name: str, body: NotesBody) -> ModelBody:
         """Note words, settings or a corrected prediction type for a model."""
         ref = desk.find(kind, name)
@@ -297,7 +298,7 @@ def build_models_router(desk: ModelDesk, downloads: Downloads) -> APIRouter:
         desk.catalog.set_notes(ref, **changes)
         return desk.one(desk.find(kind, ref.name))
 
-    @router.delete(f"{MODELS}/{{kind}}/{{name:path}}")
+    @router.delete(f"{MODELS}/{{kind}}/{{name:path}}", responses=refusals(404, 422, 507))
     def remove(kind: str, name: str) -> TrashedBody:
         """Move a model to the trash, where it stays for thirty days."""
         return TrashedBody(id=desk.catalog.delete(desk.find(kind, name)).parent.name)
@@ -306,7 +307,7 @@ def build_models_router(desk: ModelDesk, downloads: Downloads) -> APIRouter:
 
 
 def _add_download_routes(router: APIRouter, downloads: Downloads) -> None:
-    @router.post(f"{MODELS}/downloads")
+    @router.post(f"{MODELS}/downloads", responses=refusals(422))
     def start(body: SourceBody) -> DownloadBody:
         """Fetch a model into the studio's models folder. From public addresses only."""
         return _download_body(downloads.start(body.source, body.file, body.sha256))
@@ -316,7 +317,7 @@ def _add_download_routes(router: APIRouter, downloads: Downloads) -> None:
         """The downloads that are remembered, the newest first."""
         return [_download_body(one) for one in downloads.all()]
 
-    @router.post(f"{MODELS}/downloads/{{id}}/cancel")
+    @router.post(f"{MODELS}/downloads/{{id}}/cancel", responses=refusals(404, 422))
     def cancel(id: str) -> DownloadBody:
         """End a download. What has come is kept for another try."""
         return _download_body(downloads.cancel(id))

@@ -11,17 +11,18 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from studio.api.answers import EVERYWHERE, WITHOUT_LOGIN, Answers, refusals, sends
 from studio.api.metrics import prometheus_text
+from studio.api.refusal import missing_body
 from studio.api.wire import (
     PREFIX,
     CreatedBody,
-    ErrorBody,
     JobBody,
     event_body,
     job_body,
     state_header,
 )
-from studio.domain.errors import NotFound
+from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Preview
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
@@ -32,11 +33,21 @@ POLL_S = 5.0
 """How long a long poll, and the silence of an event stream, lasts at most. Shorter than the ten
 seconds for which a look at the previews counts, so that a watcher keeps them coming."""
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorBody, "description": "No such job or picture"},
-    413: {"model": ErrorBody, "description": "More than 64 MB"},
-    422: {"model": ErrorBody, "description": "Not a valid request; the message says why"},
-    503: {"model": ErrorBody, "description": "Too many jobs wait"},
+_EVENTS: Answers = {
+    200: {
+        "description": "Of each event its number and, as JSON on one line, what happened",
+        "content": {
+            "text/event-stream": {
+                "example": 'id: 7\ndata: {"type": "progress", "step": 3, "total": 9}\n\n'
+            }
+        },
+    },
+    204: sends("The job has ended, and all its events were seen"),
+}
+_BESIDE = {"X_Seq": "The newest event's number", "X_State": "The job's state as JSON"}
+_PREVIEW: Answers = {
+    200: sends("The newest preview; with `after` empty if it is older", "image/jpeg", **_BESIDE),
+    204: sends("With `after`: nothing new happened", **_BESIDE),
 }
 _REQUEST_BODY = {
     "requestBody": {
@@ -54,22 +65,19 @@ def build_router(
     status: Callable[[], dict[str, Any]],
 ) -> APIRouter:
     """All routes. `status()` is `Studio.status`."""
-    router = APIRouter(responses=_REFUSALS)
+    router = APIRouter(responses=EVERYWHERE)
     _add_job_routes(router, queue)
     _add_stream_routes(router, queue)
     _add_image_routes(router, gallery)
-
-    @router.get("/healthz", tags=["studio"])
-    def health() -> dict[str, str]:
-        """Is the studio up? Needs no login, and tells no more."""
-        return {"status": "ok"}
 
     @router.get(f"{PREFIX}/status", tags=["studio"])
     def present() -> dict[str, Any]:
         """The checkpoint, whether it is loaded, the device, the jobs that wait."""
         return status()
 
-    @router.get("/metrics", tags=["studio"], response_class=PlainTextResponse)
+    text_sent = {200: sends("Prometheus' text form", "text/plain")}
+
+    @router.get("/metrics", tags=["studio"], response_class=Response, responses=text_sent)
     def metrics() -> Response:
         """Figures for Prometheus."""
         text = prometheus_text(queue, gallery)
@@ -86,11 +94,30 @@ def build_router(
     return router
 
 
+def build_open_router() -> APIRouter:
+    """What needs no login."""
+    router = APIRouter(responses=WITHOUT_LOGIN)
+
+    @router.get("/healthz", tags=["studio"])
+    def health() -> dict[str, str]:
+        """Is the studio up? Needs no login, and tells no more."""
+        return {"status": "ok"}
+
+    return router
+
+
 def _add_job_routes(router: APIRouter, queue: JobQueue) -> None:
-    @router.post(f"{PREFIX}/jobs", tags=["jobs"], openapi_extra=_REQUEST_BODY)
+    @router.post(
+        f"{PREFIX}/jobs",
+        tags=["jobs"],
+        openapi_extra=_REQUEST_BODY,
+        responses=refusals(404, 422, 507),
+    )
     async def submit(http: Request) -> CreatedBody:
         """Queue a request."""
         body = await http.body()
+        if not body:
+            raise InvalidRequest(missing_body(GenerationRequest))
         # A body of many MB takes a while to parse: not in the thread that serves everybody.
         request = await run_in_threadpool(GenerationRequest.parse, body)
         job = await run_in_threadpool(queue.submit, request)
@@ -101,17 +128,19 @@ def _add_job_routes(router: APIRouter, queue: JobQueue) -> None:
         """The jobs that are remembered, oldest first."""
         return [job_body(job) for job in queue.jobs()]
 
-    @router.get(f"{PREFIX}/jobs/{{id}}", tags=["jobs"])
+    @router.get(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], responses=refusals(404, 422))
     def get_job(id: str) -> JobBody:
         """Where a job stands."""
         return job_body(queue.get(id))
 
-    @router.post(f"{PREFIX}/jobs/{{id}}/cancel", tags=["jobs"])
+    @router.post(f"{PREFIX}/jobs/{{id}}/cancel", tags=["jobs"], responses=refusals(404, 422))
     def cancel(id: str) -> JobBody:
         """Stop a job, in the middle of a step too. Harmless when it has ended."""
         return job_body(queue.cancel(id))
 
-    @router.delete(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], status_code=204)
+    @router.delete(
+        f"{PREFIX}/jobs/{{id}}", tags=["jobs"], status_code=204, responses=refusals(404, 422)
+    )
     def delete(id: str) -> Response:
         """Stop a job and forget it; its pictures stay."""
         queue.delete(id)
@@ -119,7 +148,12 @@ def _add_job_routes(router: APIRouter, queue: JobQueue) -> None:
 
 
 def _add_stream_routes(router: APIRouter, queue: JobQueue) -> None:
-    @router.get(f"{PREFIX}/jobs/{{id}}/events", tags=["jobs"])
+    @router.get(
+        f"{PREFIX}/jobs/{{id}}/events",
+        tags=["jobs"],
+        response_class=Response,
+        responses=_EVENTS | refusals(404, 422),
+    )
     def events(
         id: str, last_event_id: Annotated[int, Header(ge=0, alias="Last-Event-ID")] = 0
     ) -> Response:
@@ -136,7 +170,12 @@ def _add_stream_routes(router: APIRouter, queue: JobQueue) -> None:
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
-    @router.get(f"{PREFIX}/jobs/{{id}}/preview", tags=["jobs"])
+    @router.get(
+        f"{PREFIX}/jobs/{{id}}/preview",
+        tags=["jobs"],
+        response_class=Response,
+        responses=_PREVIEW | refusals(404, 422),
+    )
     async def preview(
         id: str,
         after: Annotated[int | None, Query(ge=0)] = None,
@@ -189,7 +228,12 @@ def _jpeg(jpeg: bytes = b"", headers: dict[str, str] | None = None) -> Response:
 
 
 def _add_image_routes(router: APIRouter, gallery: Gallery) -> None:
-    @router.get(f"{PREFIX}/images/{{id}}", tags=["images"], response_class=Response)
+    @router.get(
+        f"{PREFIX}/images/{{id}}",
+        tags=["images"],
+        response_class=Response,
+        responses={200: sends("The picture", "image/png")} | refusals(404, 422),
+    )
     def image(id: str, download: bool = False) -> Response:
         """A picture as PNG, its settings inside; `download` makes browsers save it."""
         path = gallery.path(id)

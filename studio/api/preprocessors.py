@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from studio.api.answers import EVERYWHERE, Answers, refusals, sends
 from studio.api.uploads import DECODED_AT_ONCE
-from studio.api.wire import PREFIX, ErrorBody
+from studio.api.wire import PREFIX
 from studio.domain.control import ControlInput, ControlResizeMode
 from studio.domain.errors import refused
 from studio.domain.geometry import Size
@@ -28,10 +28,8 @@ Preview = Callable[[ControlInput, Size | None, str | None], Image.Image]
 MOST_SIDE = 4096
 """Of a map that is to be seen, in pixels."""
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorBody, "description": "No such picture (any more)"},
-    422: {"model": ErrorBody, "description": "The message says what is wrong"},
-}
+
+_MAP: Answers = {200: sends("The map", "image/png")} | refusals(404, 422, 500)
 
 
 class SettingBody(BaseModel):
@@ -132,7 +130,7 @@ def build_preprocessors_router(
 ) -> APIRouter:
     """The routes below `/studio/v1/preprocessors`."""
     router = APIRouter(
-        prefix=f"{PREFIX}/preprocessors", tags=["preprocessors"], responses=_REFUSALS
+        prefix=f"{PREFIX}/preprocessors", tags=["preprocessors"], responses=EVERYWHERE
     )
     # Apart, so that nobody's slider waits for somebody's network.
     quick, slow = threading.BoundedSemaphore(DECODED_AT_ONCE), threading.BoundedSemaphore()
@@ -147,7 +145,7 @@ def build_preprocessors_router(
             },
         )
 
-    @router.post("/{name}/map", response_class=Response)
+    @router.post("/{name}/map", response_class=Response, responses=_MAP)
     def make_map(name: str, body: MapBody) -> Response:
         """The map of a picture: a PNG, transparent where it has a hole."""
         unit = _unit(name, body)
@@ -155,7 +153,7 @@ def build_preprocessors_router(
         with slow if find(name).weights else quick:
             return png(preview(unit, size, body.mask))
 
-    @router.post("/{name}/download")
+    @router.post("/{name}/download", responses=refusals(422))
     def download(name: str) -> PreprocessorBody:
         """Begin to fetch what the preprocessor lacks; ask again for how far it is."""
         downloads.start(name)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -46,8 +48,8 @@ def add_refusals(app: FastAPI) -> None:
         return refusal(error.status, type(error).__name__, str(error), field=error.field)
 
     @app.exception_handler(RequestValidationError)
-    async def from_parameters(_: Request, error: RequestValidationError) -> JSONResponse:
-        return refusal(422, "InvalidRequest", _explain(error))
+    async def from_parameters(request: Request, error: RequestValidationError) -> JSONResponse:
+        return refusal(422, "InvalidRequest", _explain(error, _body_of(request)))
 
     @app.exception_handler(HTTPException)
     async def from_http(_: Request, error: HTTPException) -> JSONResponse:
@@ -58,9 +60,32 @@ def add_refusals(app: FastAPI) -> None:
         return refusal(500, "EngineError", "Something went wrong in the studio; its log says what.")
 
 
-def _explain(error: RequestValidationError) -> str:
-    """Which part of the address or the headers is wrong, and why."""
-    wrong = (
-        f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg'].lower()}." for item in error.errors()
-    )
-    return " ".join(wrong)
+def _explain(error: RequestValidationError, takes: type[BaseModel] | None) -> str:
+    """Which part of the address, the headers or the body is wrong, and why. `takes`: the body."""
+    return " ".join(_explained(item, takes) for item in error.errors())
+
+
+def _explained(item: dict[str, Any], takes: type[BaseModel] | None) -> str:
+    part, *inside = map(str, item["loc"])
+    if item["type"] == "missing":
+        if not inside and takes is not None:
+            return missing_body(takes)
+        return f"{'.'.join(inside) or part}: is missing."
+    if item["type"] == "json_invalid":
+        return f"{part}: this is not valid JSON ({item['ctx']['error']})."
+    return f"{'.'.join(inside) or part}: {item['msg'].lower()}."
+
+
+def missing_body(takes: type[BaseModel]) -> str:
+    """What an empty body is answered with where a route `takes` JSON with these fields."""
+    fields = takes.model_fields
+    needed = [name for name, field in fields.items() if field.is_required()]
+    which = f"with {' and '.join(needed)}" if needed else f"with any of {', '.join(fields)}"
+    return f"The body is missing. Send JSON {which}."
+
+
+def _body_of(request: Request) -> type[BaseModel] | None:
+    """The model that the route takes as its body, if it takes one."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    takes = field.field_info.annotation if field else None
+    return takes if isinstance(takes, type) and issubclass(takes, BaseModel) else None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from studio.api.wire import PREFIX, ErrorBody
+from studio.api.answers import EVERYWHERE, Answers, refusals, sends
+from studio.api.wire import PREFIX
 from studio.gallery import views
 from studio.gallery.inputs import Inputs
 
@@ -19,12 +20,8 @@ FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 DECODED_AT_ONCE = 2
 """Pictures of 64 MP fill hundreds of MB each; more callers wait."""
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    404: {"model": ErrorBody, "description": "No such picture (any more)"},
-    413: {"model": ErrorBody, "description": "More than 64 MB"},
-    422: {"model": ErrorBody, "description": "Not a picture, damaged, or more than 64 MP"},
-    507: {"model": ErrorBody, "description": "No room on the disk"},
-}
+_FILE: Answers = {200: sends("The file", "image/*", "application/octet-stream")}
+SHOWN: Answers = {200: sends("The picture", "image/png", "image/jpeg", "image/webp")}
 _REQUEST_BODY = {
     "requestBody": {
         "required": True,
@@ -46,10 +43,10 @@ class UploadBody(BaseModel):
 
 def build_uploads_router(inputs: Inputs) -> APIRouter:
     """The routes below `/studio/v1/uploads`."""
-    router = APIRouter(prefix=f"{PREFIX}/uploads", tags=["uploads"], responses=_REFUSALS)
+    router = APIRouter(prefix=f"{PREFIX}/uploads", tags=["uploads"], responses=EVERYWHERE)
     decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
-    @router.post("", openapi_extra=_REQUEST_BODY)
+    @router.post("", openapi_extra=_REQUEST_BODY, responses=refusals(422, 507))
     async def upload(http: Request) -> UploadBody:
         """Send a picture or a mask: the file itself as the body, of any common picture type.
 
@@ -66,13 +63,13 @@ def build_uploads_router(inputs: Inputs) -> APIRouter:
             size_bytes=kept.size_bytes,
         )
 
-    @router.get("/{id}", response_class=Response)
+    @router.get("/{id}", response_class=Response, responses=_FILE | refusals(404, 422))
     def original(id: str) -> Response:
         """The very file that was uploaded."""
         data = inputs.bytes(id)
         return Response(data, media_type=views.media_type(data), headers=FOREVER)
 
-    @router.get("/{id}/view", response_class=Response)
+    @router.get("/{id}/view", response_class=Response, responses=SHOWN | refusals(404, 422))
     def view(id: str, kind: Literal["picture", "mask"] = "picture") -> Response:
         """The picture as a browser can show it: upright, opaque, eight bits a channel. With
         `kind=mask` as the inpainting reads it, a grayscale PNG whose white is repainted."""

@@ -1,0 +1,49 @@
+"""What routes answer, as `/openapi.json` says it: refusals, which all have one form, and bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.api.wire import ErrorBody
+
+Answers = dict[int | str, dict[str, Any]]
+"""HTTP status -> what it means, for FastAPI's `responses`."""
+
+_REFUSALS = {
+    400: "Not HTTP as it should be, a body cut off, or a host name that is not this studio's",
+    401: "Needs a login",
+    403: "Asked by a page of another site",
+    404: "There is nothing of this name (any more)",
+    408: "Headers or body came too slowly",
+    413: "The body is too large or holds too many things",
+    422: "Not a valid request; the message says why",
+    429: "Too many wrong logins",
+    500: "The model's files are damaged, memory ran out, or the studio failed; the message says",
+    503: "Too many connections, jobs or downloads wait",
+    507: "No room on the disk, or it cannot be written",
+}
+
+
+def refusals(*statuses: int) -> Answers:
+    """Those that a route gives besides `EVERYWHERE`."""
+    return {status: {"model": ErrorBody, "description": _REFUSALS[status]} for status in statuses}
+
+
+WITHOUT_LOGIN = refusals(400, 403, 408, 413, 503)
+"""From what stands before every route."""
+EVERYWHERE = refusals(401, 429) | WITHOUT_LOGIN
+
+
+def sends(description: str, *media_types: str, **headers: str) -> dict[str, Any]:
+    """One answer whose body is bytes of one of the `media_types`. `headers` are those beside it
+    and what they say, an underscore in a name standing for a hyphen."""
+    answer: dict[str, Any] = {"description": description}
+    if media_types:
+        schema = {"type": "string", "format": "binary"}
+        answer["content"] = {media_type: {"schema": schema} for media_type in media_types}
+    if headers:
+        answer["headers"] = {
+            name.replace("_", "-"): {"description": says, "schema": {"type": "string"}}
+            for name, says in headers.items()
+        }
+    return answer
