@@ -9,11 +9,9 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 from torch import nn
 
 from studio.diffusion.latents import to_image
@@ -21,50 +19,20 @@ from studio.diffusion.latents import to_image
 Previewer = Callable[[torch.Tensor], list[Image.Image]]
 """Denoised latents (B, C, h, w) to B small RGB pictures of the same aspect ratio."""
 
-PREVIEW_FILE = "preview_decoder.safetensors"
-
-
-class PreviewDecoder(nn.Module):
-    """Convolutions on the latent grid, then every cell unfolds into 8 × 8 pixels: a small part of
-    the VAE's work, and enough to see what is forming."""
-
-    def __init__(self, channels: int = 4, width: int = 64, factor: int = 8) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels, width, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(width, 3 * factor**2, 1),
-            nn.PixelShuffle(factor),
-        )
-
-    def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        """(B, channels, h, w) to (B, 3, 8·h, 8·w) in −1…1."""
-        return self.layers(latents)
-
 
 def previewer(
-    checkpoint: Path,
     factors: Sequence[Sequence[float]],
+    decoder: nn.Module | None = None,
     tiny_vae: nn.Module | None = None,
 ) -> Previewer:
-    """The best there is for the checkpoint in this folder: its own preview decoder, `tiny_vae`
-    (diffusers' AutoencoderTiny, on the device of the latents), or a linear map.
+    """The best there is of a checkpoint's own preview decoder, a tiny VAE (diffusers'
+    AutoencoderTiny), both on the device of the latents, and a linear map.
 
     `factors` is the family's linear map: a row of (red, green, blue) for each latent channel, to
     colours in −1…1.
     """
-    weights = checkpoint / PREVIEW_FILE
-    if weights.exists():
-        state = load_file(weights)
-        width, channels = state["layers.0.weight"].shape[:2]
-        decoder = PreviewDecoder(channels, width)
-        decoder.load_state_dict(state)
-        decoder.requires_grad_(False).eval()
-        return lambda latents: [to_image(pixels) for pixels in decoder(latents.float().cpu())]
+    if decoder is not None:
+        return lambda latents: [to_image(pixels) for pixels in decoder(latents.float())]
     if tiny_vae is not None:
         return lambda latents: [
             to_image(tiny_vae.decode(row.to(tiny_vae.dtype), return_dict=False)[0][0])

@@ -4,6 +4,10 @@ An engine is driven by one thread. `open` is cheap and loads nothing; each `adva
 unit of work for every run it is given (load, encode, one denoise step, decode) and returns at once
 with what happened. So several runs may share a U-Net call later without any change here. A cancel,
 which alone may come from another thread, takes effect within such a unit.
+
+Several runs may be under way, advanced together or in turn, in any order: each draws what it would
+draw alone. One that needs what others hold returns `Loading` with the stage "waiting for …", and
+goes on once those are done or closed, so whoever drives it must drive those too.
 """
 
 from __future__ import annotations

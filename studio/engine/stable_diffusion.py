@@ -1,8 +1,10 @@
 """The real engine: joins models and diffusion, and turns a request into events.
 
-A run is a generator that holds its lease while it lives. It yields events for the world and asks
-for the engine; the engine answers the asks, so that those of several runs may later be answered
-by one U-Net call. A run is made of passes: one, but for an outpaint that is too large for one.
+A run is a generator that holds its lease while it lives: however it ends, the lease ends with it.
+While others hold what it needs, it says so at each `advance`, so that they can go on. It yields
+events for the world and asks for the engine; the engine answers the asks, so that those of several
+runs may later be answered by one U-Net call. A run is made of passes: one, but for an outpaint that
+is too large for one.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from studio.engine.protocol import WantsPreview, never
 from studio.engine.vae import Vae
 from studio.imaging import plans
 from studio.imaging.plans import Pass
+from studio.residence.lease import Lease
 from studio.residence.manager import ModelManager
 from studio.weights.loader import Models
 
@@ -58,6 +61,7 @@ class StableDiffusionRun:
         self.done = False
         self.cancelled = False
         self.retried = False
+        self.alone = False
         self.predictor: predictors.Predictor | None = None
         self.work: Work | None = None
 
@@ -130,12 +134,23 @@ class StableDiffusionEngine:
         except Exception as error:
             ran_out = errors.is_out_of_memory(error)
             failed = _explained(error, run.request, self._manager.device)
-        if ran_out and not run.retried and self._manager.be_thriftier():
-            log.warning("out of memory on %s: once more, thriftily", self._manager.device)
-            run.retried, run.work = True, self._work(run)
+        if ran_out and self._may_try_again(run):
+            run.work = self._work(run)
             return self._next_event(run)
         self._manager.free()
         return events.Failed.of(failed)
+
+    def _may_try_again(self, run: StableDiffusionRun) -> bool:
+        """After `run` ran out of memory: once while nobody else holds any, once thriftily."""
+        if not run.alone and self._manager.is_lent_to_others(run):
+            log.warning("out of memory on %s: once more, alone", self._manager.device)
+            run.alone = True
+            return True
+        if run.retried or not self._manager.be_thriftier():
+            return False
+        log.warning("out of memory on %s: once more, thriftily", self._manager.device)
+        run.retried = True
+        return True
 
     def _work(self, run: StableDiffusionRun) -> Work:
         """The whole life of a run, in the order of its events."""
@@ -145,15 +160,15 @@ class StableDiffusionEngine:
             yield events.Started()
             yield events.Finished(self._pictures(run, selection, edit), 0.0)
             return
-        for stage, fraction in self._manager.prepare(selection):
-            yield events.Loading(stage, fraction)
-            if run.cancelled:
-                yield events.Cancelled(())
-        with self._manager.lease(selection) as models:
+        with self._manager.borrow(selection, run, run.alone) as lease:
+            for stage, fraction in self._manager.prepare(lease):
+                yield events.Loading(stage, fraction)
+                if run.cancelled:
+                    yield events.Cancelled(())
             started_s = time.monotonic()
             yield events.Started()
             controls = Controls(run.request.controls, selection, self._read, self._map_of)
-            warnings, drawn = yield from self._draw(run, models, edit, controls)
+            warnings, drawn = yield from self._draw(run, lease, edit, controls)
             partial = run.cancelled  # from now on a cancel comes too late
             pictures = ()
             if drawn:
@@ -164,22 +179,23 @@ class StableDiffusionEngine:
                 yield events.Finished(pictures, time.monotonic() - started_s)
 
     def _draw(
-        self, run: StableDiffusionRun, models: Models, edit: Editing, controls: Controls
+        self, run: StableDiffusionRun, lease: Lease, edit: Editing, controls: Controls
     ) -> Generator[events.Event | Ask, torch.Tensor | None, tuple[tuple[str, ...], bool]]:
         """All passes, into the canvases of `edit`. Answers with the warnings to go with them, and
         whether anything was drawn, which it was not if cancelled before the first step."""
-        request, family = run.request, models.ref.family
+        request, models = run.request, lease.models
+        family = models.ref.family
         if models.image_encoders:
-            self._manager.bring("image_encoder")
+            lease.bring("image_encoder")
             canvas = edit.canvases[0] if edit.canvases else None
             controls.look(models.controlnets, models.image_encoders, canvas)
-        self._manager.bring(*(encoder.part for encoder in family.prompt_encoders), "vae")
-        vae = Vae(self._manager, models.vae)
+        lease.bring(*(encoder.part for encoder in family.prompt_encoders), "vae")
+        vae = Vae(lease)
         told_apart = models.unet.config.in_channels > family.latent_channels
         generators = latents.generators(_seeds(request))
         drawing = _Drawing(
             run,
-            models,
+            lease,
             edit,
             controls,
             editing.Setting(request.task, vae, told_apart, generators),
@@ -204,7 +220,7 @@ class StableDiffusionEngine:
         self, drawing: _Drawing, part: Pass, is_first: bool
     ) -> Generator[events.Event | Ask, torch.Tensor | None, Step | None]:
         """Answers with the last step that was made; None if cancelled before the first."""
-        run, models, request = drawing.run, drawing.models, drawing.run.request
+        run, models, request = drawing.run, drawing.lease.models, drawing.run.request
         family, generators = models.ref.family, drawing.setting.generators
         width, height = (side // family.vae_factor for side in part.size)
         noise = latents.initial_noise(generators, family.latent_channels, height, width)
@@ -219,7 +235,7 @@ class StableDiffusionEngine:
             _seeds(request) if is_first else latents.further_seeds(generators),
             _sampler_options(request, models.ref),
         )
-        self._manager.bring("unet")
+        drawing.lease.bring("unet")
         run.predictor = predictors.ClassifierFreeGuidance(self._steered(drawing, part))
         show, shown = None, drawing.edit.shown(part)
         loop = denoise(noise, scheduler, request.steps, words, generators, start)
@@ -244,13 +260,12 @@ class StableDiffusionEngine:
 
     def _steered(self, drawing: _Drawing, part: Pass) -> predictors.Predictor:
         """The U-Net, with the request's ControlNets if it has any."""
-        unet = predictors.UNetPredictor(drawing.models.unet)
+        models = drawing.lease.models
+        unet = predictors.UNetPredictor(models.unet)
         if not drawing.controls.units:
             return unet
         canvas = drawing.edit.canvases[0] if drawing.edit.canvases else None
-        return control.Controlled(
-            unet, drawing.controls.at_work(drawing.models.controlnets, part, canvas)
-        )
+        return control.Controlled(unet, drawing.controls.at_work(models.controlnets, part, canvas))
 
     def _pictures(
         self,
@@ -286,7 +301,7 @@ class _Drawing:
     """What the passes of one run share."""
 
     run: StableDiffusionRun
-    models: Models
+    lease: Lease
     edit: Editing
     controls: Controls
     setting: editing.Setting
@@ -337,11 +352,13 @@ def _decoded(
     if not drawing.run.cancelled:
         with suppress(Interrupted):
             return vae.decode(last.latents)
-    return vae.decode_soon(last.denoised, _previewer(drawing.models), part.size)
+    return vae.decode_soon(last.denoised, _previewer(drawing.lease.models), part.size)
 
 
 def _previewer(models: Models) -> preview.Previewer:
-    return preview.previewer(models.ref.path, models.ref.family.preview_factors, models.tiny_vae)
+    return preview.previewer(
+        models.ref.family.preview_factors, models.preview_decoder, models.tiny_vae
+    )
 
 
 def _seeds(request: GenerationRequest) -> range:

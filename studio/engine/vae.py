@@ -15,7 +15,8 @@ from studio.diffusion import latents
 from studio.diffusion.interruption import Interrupted, interrupted_when
 from studio.diffusion.preview import Previewer
 from studio.domain import errors
-from studio.residence.manager import ModelManager
+from studio.residence import memory
+from studio.residence.lease import Lease
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +36,11 @@ _AS_PREVIEW = (
 
 
 class Vae:
-    """`module` is leased from `manager`, and stays as others know it."""
+    """That of `lease`, which stays as others know it."""
 
-    def __init__(self, manager: ModelManager, module: torch.nn.Module) -> None:
-        self._manager = manager
-        self._module = module
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._module = lease.models.vae
 
     def decode(self, clean: torch.Tensor) -> tuple[list[Image.Image], tuple[str, ...]]:
         """The pictures of latents (B, C, h, w), and the warnings to go with them.
@@ -73,7 +74,7 @@ class Vae:
         self, work: Callable[[torch.nn.Module, torch.Tensor], Result], tensor: torch.Tensor
     ) -> tuple[Result, bool]:
         """(what `work` makes of the VAE and `tensor`, was it made once more in float32?)."""
-        self._manager.bring("vae")
+        self._lease.bring("vae")
         try:
             return self._at_once_or_tiled(work, self._module, tensor), False
         except latents.Overflow:
@@ -97,7 +98,7 @@ class Vae:
         except (RuntimeError, MemoryError) as error:
             if not errors.is_out_of_memory(error):
                 raise
-            self._manager.free()
+            memory.give_back(module.device)
             log.warning("not enough memory for the VAE at once: in tiles")
             module.enable_tiling()
             try:

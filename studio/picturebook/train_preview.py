@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from studio.diffusion.preview import PREVIEW_FILE, PreviewDecoder
 from studio.picturebook.train_vae import psnr, to_tensor
 from studio.picturebook.training import Average, Budget, Log, learning_rate
+from studio.weights.preview_decoder import PREVIEW_FILE, PreviewDecoder
 
 BATCH = 32
 PEAK = 2e-3

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 
+from studio.domain.refs import ModelRef
 from studio.weights.loader import Weights
+
+
+def key_of(ref: ModelRef) -> Hashable:
+    """Another one as soon as the file is another."""
+    return ref.file.path, ref.file.size_bytes, ref.file.modified_ns
 
 
 class WeightCache:
@@ -35,12 +41,14 @@ class WeightCache:
         self._held.move_to_end(key)
         return self._held[key]
 
-    def make_room(self, size_bytes: int, keep: frozenset[Hashable] = frozenset()) -> None:
-        """Give up the least recently used, but none of `keep`, until `size_bytes` more fit."""
+    def make_room(self, size_bytes: int, keep: Collection[Hashable] = ()) -> bool:
+        """Give up the least recently used, but none of `keep`, until `size_bytes` more fit: do
+        they?"""
         for key in [key for key in self._held if key not in keep]:
-            if self.size_bytes + size_bytes <= self._budget():
-                return
+            if self._fits(size_bytes):
+                return True
             self.drop(key)
+        return self._fits(size_bytes)
 
     def add(self, key: Hashable, weights: Weights) -> None:
         self._held[key] = weights
@@ -48,6 +56,10 @@ class WeightCache:
     def drop(self, key: Hashable) -> None:
         self._dropped(self._held.pop(key))
 
-    def clear(self) -> None:
-        for key in tuple(self._held):
+    def clear(self, keep: Collection[Hashable] = ()) -> None:
+        """Give up all but `keep`."""
+        for key in [key for key in self._held if key not in keep]:
             self.drop(key)
+
+    def _fits(self, size_bytes: int) -> bool:
+        return self.size_bytes + size_bytes <= self._budget()

@@ -1,34 +1,32 @@
 """What is in memory: models are borrowed here, never owned by those who use them.
 
 Two tiers. Host memory holds the weights of the checkpoints used last, as they were read
-(`cache.py`). The device holds one module of each shape (`slot.py`), into which weights are put
-when they are wanted; on a CPU both tiers are the same memory and nothing is copied.
+(`cache.py`). The device holds modules (`pool.py`, `slot.py`), into which weights are put when they
+are wanted; on a CPU both tiers are the same memory and nothing is copied.
+
+What is lent stays as it is until its lease ends. Who wants the same shares it; who wants something
+else gets a module of its own where memory allows, else waits, holding nothing.
 """
 
 from __future__ import annotations
 
-import gc
-import json
-import logging
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 
-from studio.domain.errors import CheckpointError, InvalidRequest, OutOfMemory
-from studio.domain.refs import LoraUse, ModelRef, Selection
+from studio.domain.errors import OutOfMemory
+from studio.domain.refs import ModelRef, Selection
 from studio.residence import device as devices
-from studio.residence import memory
-from studio.residence.cache import WeightCache
-from studio.residence.slot import Patch, Slot, own_for
-from studio.weights import embeddings, ip_adapter_files, loader, lora, modules, t2i_files, tiny_vae
+from studio.residence import memory, seating
+from studio.residence.cache import WeightCache, key_of
+from studio.residence.lease import InUse, Lease, Seat
+from studio.residence.loras import LoraCache
+from studio.residence.pool import Plan, SlotPool, Want
+from studio.residence.previews import PreviewModels
+from studio.residence.slot import Slot, own_for
+from studio.weights import embeddings, loader
 from studio.weights.loader import Models, Weights
-
-_LORA_BYTES = 2 * memory.GIB
-"""LoRAs used last are kept up to this size, so that taking one on and off reads nothing."""
-
-log = logging.getLogger(__name__)
 
 
 class ModelManager:
@@ -52,69 +50,63 @@ class ModelManager:
         self._wanted_mode, self._mode = mode, "device"
         self._host_bytes = host_bytes
         self._cache = WeightCache(self._host_budget, self._forget)
-        self._loras: OrderedDict[Hashable, lora.Lora] = OrderedDict()
-        self._tiny_vaes: dict[Hashable, torch.nn.Module] = {}
-        self._slots: dict[Hashable, Slot] = {}
-        self._leased: dict[str, Slot] = {}
-        self._models: Models | None = None
+        self._loras = LoraCache()
+        self._previews = PreviewModels(self.device, self.dtype)
+        self._pool = SlotPool(self.device, self.dtype)
+        self._leases: list[Lease] = []
+        self._reader: Lease | None = None
+        self._last: Seat | None = None
         self._loading: tuple[str, float] | None = None
 
     @property
     def state(self) -> tuple[str | None, str, float]:
         """(checkpoint, "cold" | "loading" | "warm", fraction loaded)."""
-        loading, models = self._loading, self._models
+        loading, last = self._loading, self._last
         if loading:
             return loading[0], "loading", loading[1]
-        return (models.ref.name, "warm", 1.0) if models else (None, "cold", 0.0)
+        return (last.models.ref.name, "warm", 1.0) if last else (None, "cold", 0.0)
 
-    def prepare(self, selection: Selection) -> Iterator[tuple[str, float]]:
-        """Make `selection` ready, yielding (stage, fraction) while files are read.
+    def borrow(self, selection: Selection, owner: object, alone: bool = False) -> Lease:
+        """A lease on `selection` for `owner`, to be seated by `prepare`. `alone`: only while
+        nobody else holds anything."""
+        return Lease(owner, selection, alone, self._ended)
+
+    def prepare(self, lease: Lease) -> Iterator[tuple[str, float]]:
+        """Seat `lease`, yielding (stage, fraction) while files are read and, with the stage
+        "waiting for …", again and again while others hold what it needs.
 
         Yields nothing if all of it is in memory. Raises `CheckpointError` where files are missing
         or broken, `InvalidRequest` where they don't fit together, `OutOfMemory` where they don't
-        fit in; then what was ready before still is, or is read again when asked for.
+        fit in though nobody holds anything; what was ready before still is, or is read again when
+        asked for.
         """
-        if self._models and self._models.selection == selection:
-            return
-        try:
-            for ref in _whole(selection):
-                yield from self._read(ref, selection)
-            self._seat(selection)
-        except torch.OutOfMemoryError:
-            self.release()
-            raise OutOfMemory(
-                f"{selection.checkpoint.name} does not fit into the memory of {self.device}. Close "
-                "other programs that use it, or choose a smaller checkpoint."
-            ) from None
-        finally:
-            self._loading = None
-            self.warm = tuple(dict.fromkeys(weights.ref.name for weights in self._cache))
+        while lease.seat is None:
+            over = None
+            try:
+                yield from self._attempt(lease)
+            except InUse as in_use:  # and let go of it: its traceback holds modules
+                lease.waits_for, over = str(in_use), in_use.over
+            while over and not over():
+                yield f"waiting for {lease.waits_for}", 0.0
+            lease.waits_for = None
 
     @contextmanager
     def lease(self, selection: Selection) -> Iterator[Models]:
-        """Borrow `selection`, loading what is missing. Raises as `prepare` does."""
-        for _ in self.prepare(selection):
-            pass
-        yield self._models
+        """Borrow `selection` at once. Raises as `prepare` does, and RuntimeError where it would
+        have to wait, since whoever holds what it needs would never go on."""
+        owner = _Caller()
+        with self.borrow(selection, owner) as lease:
+            for _ in self.prepare(lease):
+                if lease.waits_for:
+                    raise RuntimeError(f"{selection.checkpoint.name} waits for {lease.waits_for}")
+            yield lease.models
 
-    def bring(self, *parts: str) -> None:
-        """Have these parts of what is leased on the device, "unet" (with the ControlNets, which
-        work beside it), "image_encoder" (all of them) or others; those that the checkpoint lacks
-        are passed over. Where memory is short the other parts leave first."""
-        if self._mode in memory.RESIDENT:
-            return
-        more = {"unet": "controlnet ", "image_encoder": "image_encoder "}
-        also = tuple(more[part] for part in parts if part in more)
-        parts += tuple(part for part in self._leased if also and part.startswith(also))
-        for part, slot in self._leased.items():
-            if part not in parts:
-                slot.send_away()
-        for part in parts:
-            if part in self._leased:
-                self._leased[part].bring()
+    def is_lent_to_others(self, owner: object) -> bool:
+        """Whether anybody but `owner` holds anything."""
+        return any(lease.owner is not owner for lease in self._leases)
 
     def be_thriftier(self) -> bool:
-        """After running out of device memory: free what can be freed and use less from now on.
+        """After running out of device memory: free what nobody holds and use less from now on.
 
         False if there is no thriftier mode left to try.
         """
@@ -122,33 +114,89 @@ class ModelManager:
         may_change = self._wanted_mode == "auto" and following is not None
         if may_change:
             self._wanted_mode = following
-        self._empty_slots()
+        self._drop_idle()
         self.free()
         return may_change
 
     def release(self) -> None:
-        """Give all memory back."""
-        self._empty_slots()
-        self._cache.clear()
+        """Give back all memory that is not lent."""
+        self._drop_idle()
+        self._cache.clear(self._lent_keys())
         self._loras.clear()
-        self._tiny_vaes.clear()
-        self.warm = ()
+        self._previews.clear()
+        self.warm = self._names()
         self.free()
 
     def free(self) -> None:
         """Return what nobody uses to the device, as after running out of memory."""
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        memory.give_back(self.device)
+
+    def _attempt(self, lease: Lease) -> Iterator[tuple[str, float]]:
+        """Seat `lease` if that can be now. Raises `InUse` where it cannot, and as `prepare`."""
+        self._check_may_enter(lease)
+        seats = [held.seat for held in self._leases] + [self._last]
+        found = next((s for s in seats if s and s.models.selection == lease.selection), None)
+        if found is not None:
+            self._lend(lease, found)
+            return
+        self._reader = lease
+        try:
+            for ref in seating.whole(lease.selection):
+                yield from self._read(ref, lease.selection)
+            self._lend(lease, self._seat(lease.selection))
+        except torch.OutOfMemoryError:
+            if self._leases:
+                self._drop_idle()
+                self.free()
+                raise self._held_by_others() from None
+            self.release()
+            raise OutOfMemory(
+                f"{lease.selection.checkpoint.name} does not fit into the memory of {self.device}. "
+                "Close other programs that use it, or choose a smaller checkpoint."
+            ) from None
+        finally:
+            if self._reader is lease:
+                self._reader = self._loading = None
+            self.warm = self._names()
+
+    def _check_may_enter(self, lease: Lease) -> None:
+        """Files are read for one at a time: what is free is measured before, and taken after."""
+        if (reader := self._reader) is not None:
+            name = reader.selection.checkpoint.name
+            raise InUse(f"{name} to be loaded", lambda: self._reader is not reader)
+        thrifty = self._wanted_mode not in ("auto", *memory.RESIDENT)
+        among = any(held.is_exclusive for held in self._leases)
+        if self._leases and (lease.alone or among or (thrifty and self.device.type != "cpu")):
+            raise self._held_by_others()
+
+    def _held_by_others(self) -> InUse:
+        holders = tuple(self._leases)
+        names = dict.fromkeys(held.selection.checkpoint.name for held in holders)
+        return InUse(
+            f"{' and '.join(names)} to be given back", lambda: any(held.ended for held in holders)
+        )
+
+    def _lend(self, lease: Lease, seat: Seat) -> None:
+        lease.seat = self._last = seat
+        self._mode = seat.mode
+        self._leases.append(lease)
+
+    def _ended(self, lease: Lease) -> None:
+        if lease in self._leases:
+            self._leases.remove(lease)
+        if self._reader is lease:
+            self._reader = self._loading = None
 
     def _read(self, ref: ModelRef, selection: Selection) -> Iterator[tuple[str, float]]:
         """Bring the weights of `ref` into host memory, if they are not there."""
-        key = _key(ref)
+        key = key_of(ref)
         if key in self._cache:
             return
         # Its bytes are kept in our dtype; what is in use now may have to go too.
         size_bytes = ref.file.size_bytes * self.dtype.itemsize // _itemsize(ref.facts.dtype)
-        self._cache.make_room(size_bytes, keep=frozenset(map(_key, _whole(selection))))
+        own, lent = set(map(key_of, seating.whole(selection))), self._lent_keys()
+        if not self._cache.make_room(size_bytes, keep=own | lent) and lent - own:
+            raise self._held_by_others()
         free_bytes = memory.free_host_bytes()
         if size_bytes > free_bytes:  # the system would end the process instead of telling us
             needed, free = size_bytes / memory.GIB, free_bytes / memory.GIB
@@ -164,176 +212,104 @@ class ModelManager:
                 continue
             self._cache.add(key, weights)
 
-    def _seat(self, selection: Selection) -> None:
-        """Put the weights into the modules. All that can be refused is refused before."""
-        own = self._cache.get(_key(selection.checkpoint))
-        vae = self._cache.get(_key(selection.vae or selection.checkpoint))
-        if "vae" not in vae.parts:
-            raise CheckpointError(
-                f"{own.ref.name}: there is no VAE in it. Choose one to go with it, or get the "
-                "checkpoint with its VAE."
-            )
-        sources = {**dict.fromkeys(own.parts, own), "vae": vae}
-        nets = {
-            f"controlnet {place}": self._cache.get(_key(ref))
-            for place, ref in enumerate(selection.controlnets, 1)
-        }
-        eyes = {
-            f"image_encoder {place}": self._cache.get(_key(ref))
-            for place, ref in enumerate(selection.image_encoders, 1)
-        }
-        for net in nets.values():
-            _check_fits(net, own)
-        patches = self._patches(selection.loras, own)
-        family = selection.checkpoint.family
+    def _seat(self, selection: Selection) -> Seat:
+        """Put the weights into modules that are not lent. All that can be refused is refused
+        before anything is changed. Raises `InUse` where memory does not allow it now."""
+
+        def weights(ref: ModelRef) -> Weights:
+            return self._cache.get(key_of(ref))
+
+        own, family = weights(selection.checkpoint), selection.checkpoint.family
+        patches, remarks = self._loras.patches(selection.loras, own)
+        wanted = seating.wanted(selection, weights, patches)
         vectors, warnings = embeddings.read_fitting(selection.embeddings, family, own.parts)
-        warnings += tuple(self._lora(use.ref, own).warning for use in selection.loras)
-        tiny = self._tiny_vae(selection.tiny_vae)
-        configs = {part: weights.configs[part] for part, weights in sources.items()}
-        if vae is not own:
-            configs["vae"] = loader.vae_config(own, vae)
-        self._models, self._leased = None, {}
-        sizes = {part: weights.part_bytes(part) for part, weights in sources.items()}
-        sizes["unet"] += sum(net.size_bytes for net in nets.values())
-        sizes |= {part: weights.size_bytes for part, weights in eyes.items()}
-        self._choose_mode(sizes)
-        slots = {part: self._slot(part, config) for part, config in configs.items()}
-        for part, slot in slots.items():
-            slot.fill(sources[part].parts[part], patches.get(part, ()))
-        for part, weights in (nets | eyes).items():
-            [kind] = weights.parts
-            slots[part] = self._slot(kind, weights.configs[kind], part)
-            slots[part].fill(weights.parts[kind])
-        for slot in slots.values():
-            if self._mode in memory.RESIDENT or slot.device.type == "cpu":
-                slot.bring()
-        self._leased = slots
-        self._models = Models(
+        mode, plan = self._planned(wanted)
+        self._last = None
+        slots = self._pool.fill(wanted, plan, mode)
+        modules = {part: slot.module for part, slot in slots.items()}
+        decoder = self._previews.decoder(selection.checkpoint)
+        models = Models(
             ref=selection.checkpoint,
             selection=selection,
             tokenizers=own.tokenizers,
-            text_encoders=tuple(s.module for part, s in slots.items() if "text_encoder" in part),
-            unet=slots["unet"].module,
-            vae=slots["vae"].module,
+            text_encoders=_named(modules, "text_encoder"),
+            unet=modules["unet"],
+            vae=modules["vae"],
             embeddings=vectors,
-            tiny_vae=tiny,
-            controlnets=tuple(slots[part].module for part in nets),
-            image_encoders=tuple(slots[part].module for part in eyes),
-            warnings=tuple(filter(None, warnings)),
+            preview_decoder=decoder,
+            tiny_vae=None if decoder else self._previews.tiny_vae(selection.tiny_vae),
+            controlnets=_named(modules, "controlnet "),
+            image_encoders=_named(modules, "image_encoder "),
+            warnings=(*warnings, *remarks),
         )
+        return Seat(models, slots, mode)
 
-    def _patches(self, uses: tuple[LoraUse, ...], own: Weights) -> dict[str, list[Patch]]:
-        """What the LoRAs change in each part. A weight of 0 changes nothing at all."""
-        patches: dict[str, list[Patch]] = {}
-        for use in uses:
-            found = self._lora(use.ref, own)
-            for part in own.parts:
-                scale = use.weight if part == "unet" else use.text_encoder_weight
-                deltas = {key: d for (of, key), d in found.deltas.items() if of == part}
-                if deltas and scale:
-                    patches.setdefault(part, []).append((deltas, scale))
-        return patches
-
-    def _lora(self, ref: ModelRef, own: Weights) -> lora.Lora:
-        # What of it fits depends on the shapes of the checkpoint's weights.
-        key = (_key(ref), own.ref.family.name, json.dumps(own.configs, sort_keys=True, default=str))
-        if key not in self._loras:
-            self._loras[key] = lora.read(ref, own.ref.family, own.parts)
-            while sum(held.size_bytes for held in self._loras.values()) > _LORA_BYTES:
-                if len(self._loras) == 1:
-                    break
-                self._loras.popitem(last=False)
-        self._loras.move_to_end(key)
-        return self._loras[key]
-
-    def _tiny_vae(self, ref: ModelRef | None) -> torch.nn.Module | None:
-        """Ten megabytes that stay on the device. One that is broken must not keep a picture from
-        being made, only its preview is plainer."""
-        if ref is None:
-            return None
-        if _key(ref) not in self._tiny_vaes:
-            try:
-                weights, config = tiny_vae.read_tiny_vae(ref, self.dtype)
-            except CheckpointError as error:
-                log.warning("%s", error)
-                return None
-            slot = Slot("tiny_vae", config, self.device)
-            slot.fill(weights)
-            slot.bring()
-            self._tiny_vaes[_key(ref)] = slot.module
-        return self._tiny_vaes[_key(ref)]
-
-    def _slot(self, part: str, config: Mapping, place: str = "") -> Slot:
-        """The module for `config`, built if there is none of its shape; in each `place` another,
-        for parts that are there several times at once."""
-        streamed = part == "unet" and self._mode == "sequential"
-        small_for = self.dtype if part == "unet" and self._mode == "fp8" else None
-        shape = json.dumps(modules.canonical(config), sort_keys=True)
-        key = (part, place, shape, streamed, small_for)
-        if key not in self._slots:
-            self._slots[key] = Slot(part, config, self.device, streamed, small_for)
-        return self._slots[key]
-
-    def _choose_mode(self, sizes: Mapping[str, int]) -> None:
-        """Decide how parts of these sizes in bytes live on the device, and make room for them."""
+    def _planned(self, wanted: dict[str, Want]) -> tuple[str, Plan]:
+        """The mode to live by and a slot for each part, with room made for them. Raises `InUse`
+        where others hold too much for that."""
+        lent, is_fp8 = self._lent_slots(), self._wanted_mode == "fp8"
         if self.device.type == "cpu":
-            self._mode = "fp8" if self._wanted_mode == "fp8" else "device"
-            return
-        resident = sum(slot.size_bytes for slot in self._slots.values() if slot.resident)
-        free_bytes = memory.free_device_bytes(self.device) + resident
-        chosen = self._wanted_mode
-        self._mode = memory.mode_for(free_bytes, sizes) if chosen == "auto" else chosen
-        if memory.mode_for(free_bytes, {**sizes, "others": resident}) != "device":
-            self._empty_slots()
+            mode = "fp8" if is_fp8 else "device"
+            plan = self._pool.plan(wanted, mode, lent)
+            new = [want for part, want in wanted.items() if plan[part] not in lent]
+            needed = sum(want.copied_bytes(mode) for want in new) if lent else 0
+            if needed > 0 and needed > memory.free_host_bytes() - memory.host_reserve_bytes():
+                raise self._held_by_others()
+            return mode, plan
+        free_bytes = memory.free_device_bytes(self.device)
+        if lent:
+            mode = "fp8" if is_fp8 else "device"
+        elif self._wanted_mode == "auto":
+            idle = self._pool.resident_bytes(besides=())
+            mode = memory.mode_for(free_bytes + idle, seating.sizes(wanted))
+        else:
+            mode = self._wanted_mode
+        plan = self._pool.plan(wanted, mode, lent)
+        new = [w for part, w in wanted.items() if not (plan[part] and plan[part].on_device)]
+        needed = sum(want.size_bytes for want in new)
+        kept = lent | {slot for slot in plan.values() if slot}
+        idle = self._pool.resident_bytes(besides=kept)
+        if lent and needed and not memory.fits(needed, free_bytes + idle):
+            raise self._held_by_others()
+        if idle and (mode not in memory.RESIDENT or not memory.fits(needed, free_bytes)):
+            self._drop(lambda slot: slot not in kept)
+        return mode, plan
 
     def _host_budget(self) -> int:
         if self._host_bytes is not None:
             return self._host_bytes
         return self._cache.size_bytes + memory.free_host_bytes() - memory.host_reserve_bytes()
 
+    def _names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(weights.ref.name for weights in self._cache))
+
+    def _lent_slots(self) -> set[Slot]:
+        return {slot for lease in self._leases for slot in lease.seat.slots.values()}
+
+    def _lent_keys(self) -> set[object]:
+        return {key_of(ref) for held in self._leases for ref in seating.whole(held.selection)}
+
     def _forget(self, weights: Weights) -> None:
-        """`weights` leave the cache: no module may keep them alive."""
-        gone = [
-            key
-            for key, slot in self._slots.items()
-            if any(slot.holds(tensors) for tensors in weights.parts.values())
-        ]
-        for key in gone:
-            slot = self._slots.pop(key)
-            if slot in self._leased.values():
-                self._models, self._leased = None, {}
+        """`weights`, which are not lent, leave the cache: no module may keep them alive."""
+        self._previews.forget(weights.ref)
+        self._drop(lambda slot: any(map(slot.holds, weights.parts.values())))
 
-    def _empty_slots(self) -> None:
-        self._models, self._leased = None, {}
-        self._slots.clear()
+    def _drop_idle(self) -> None:
+        lent = self._lent_slots()
+        self._drop(lambda slot: slot not in lent)
+
+    def _drop(self, goes: Callable[[Slot], bool]) -> None:
+        gone = self._pool.drop(goes)
+        if self._last and set(gone) & set(self._last.slots.values()):
+            self._last = None
 
 
-def _whole(selection: Selection) -> tuple[ModelRef, ...]:
-    """What of `selection` is kept in host memory as it was read."""
-    vae = (selection.vae,) if selection.vae else ()
-    return (selection.checkpoint, *vae, *selection.controlnets, *selection.image_encoders)
+class _Caller:
+    """Owns a lease for the length of a `with` block."""
 
 
-_MISFITS = {
-    t2i_files.PART: ("a T2I-Adapter", t2i_files.misfit),
-    ip_adapter_files.PART: ("an IP-Adapter", ip_adapter_files.misfit),
-}
-
-
-def _check_fits(net: Weights, own: Weights) -> None:
-    """Where a header does not tell the family, the shapes do."""
-    [kind] = net.parts
-    what, misfit = _MISFITS.get(kind, ("", None))
-    if misfit and misfit(net.configs[kind], own.configs["unet"]):
-        raise InvalidRequest(
-            f"controls: {net.ref.name} is {what} for another family than {own.ref.name}. "
-            "Choose one that fits."
-        )
-
-
-def _key(ref: ModelRef) -> Hashable:
-    """Another one as soon as the file is another."""
-    return ref.file.path, ref.file.size_bytes, ref.file.modified_ns
+def _named(modules: Mapping[str, torch.nn.Module], beginning: str) -> tuple[torch.nn.Module, ...]:
+    return tuple(module for part, module in modules.items() if part.startswith(beginning))
 
 
 def _itemsize(dtype: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,10 +25,22 @@ _WORKING_BYTES = 2 * GIB
 
 def mode_for(free_bytes: int, sizes: Mapping[str, int]) -> str:
     """The fastest of MODES whose parts, of `sizes` in bytes, fit into `free_bytes`."""
-    room = free_bytes - _WORKING_BYTES
-    if sum(sizes.values()) <= room:
+    if fits(sum(sizes.values()), free_bytes):
         return "device"
-    return "offload" if max(sizes.values()) <= room else "sequential"
+    return "offload" if fits(max(sizes.values()), free_bytes) else "sequential"
+
+
+def fits(size_bytes: int, free_bytes: int) -> bool:
+    """Whether weights of this size leave enough of `free_bytes` to work with. Several runs take
+    steps in turn, so what one needs to work with serves all."""
+    return size_bytes <= free_bytes - _WORKING_BYTES
+
+
+def give_back(device: torch.device) -> None:
+    """Return what nobody uses to the device, as after running out of memory."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def thriftier(mode: str) -> str | None:

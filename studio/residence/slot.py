@@ -7,7 +7,8 @@ into copies of the weights it changes, and taking it off puts the untouched ones
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -25,8 +26,14 @@ class Delta(Protocol):
         """A new tensor: float32 `weight` plus `scale` times this, on the weight's device."""
 
 
-Patch = tuple[Mapping[str, Delta], float]
-"""What one LoRA does to a module: weight name -> delta, and how much of it is added."""
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """What the LoRA known as `of` does to a module: weight name -> delta, and how much of it is
+    added."""
+
+    of: Hashable
+    deltas: Mapping[str, Delta]
+    scale: float
 
 
 _SMALL = torch.float8_e4m3fn
@@ -67,16 +74,24 @@ class Slot:
         """Whether these very tensors are the ones in use."""
         return self._pristine is tensors
 
+    def has(self, tensors: Tensors, patches: Sequence[Patch]) -> bool:
+        """Whether filling it with these would change nothing."""
+        return self.holds(tensors) and _uses(self._patches) == _uses(patches)
+
     def fill(self, tensors: Tensors, patches: Sequence[Patch] = ()) -> None:
         """Take `tensors` (host memory, by weight name; only read), with `patches` merged in.
 
         Of tensors it holds already only those are written that the patches, old or new, change.
         """
-        patched = frozenset(key for deltas, _ in patches for key in deltas)
+        patched = frozenset(key for patch in patches for key in patch.deltas)
         changed = patched | self._patched if self.holds(tensors) else tensors.keys()
         self._pristine, self._patches, self._patched = tensors, tuple(patches), patched
         if self.resident:
-            self._write(changed)
+            try:
+                self._write(changed)
+            except BaseException:
+                self._pristine = {}  # half of it is written: next time all of it is
+                raise
 
     def bring(self) -> None:
         """Onto the device. Raises torch.OutOfMemoryError where it does not fit."""
@@ -89,10 +104,15 @@ class Slot:
 
     def send_away(self) -> None:
         """Off the device: its memory there is free again."""
-        if self.resident and self.device.type != "cpu":
+        if self.on_device:
             for key, tensor in self._pristine.items():
                 self._places[key].data = tensor
             self.resident = False
+
+    @property
+    def on_device(self) -> bool:
+        """Whether it takes memory there that a module in host memory would not."""
+        return self.resident and self.device.type != "cpu"
 
     @property
     def size_bytes(self) -> int:
@@ -118,10 +138,14 @@ class Slot:
     def _merged(self, key: str, tensor: torch.Tensor) -> torch.Tensor:
         """In float32 from first to last, so that LoRAs that cancel each other out do."""
         merged = tensor.to(self.device).float()
-        for deltas, scale in self._patches:
-            if key in deltas:
-                merged = deltas[key].add_to(merged, scale)
+        for patch in self._patches:
+            if key in patch.deltas:
+                merged = patch.deltas[key].add_to(merged, patch.scale)
         return merged.to(tensor.dtype)
+
+
+def _uses(patches: Sequence[Patch]) -> list[tuple[Hashable, float]]:
+    return [(patch.of, patch.scale) for patch in patches]
 
 
 def _hollow(module: torch.nn.Module) -> torch.nn.Module:

@@ -66,6 +66,7 @@ class Models:
 
     tokenizers, text_encoders  in the order of the family's prompt encoders
     embeddings                 name -> vectors (n, width), one tensor for each text encoder
+    preview_decoder, tiny_vae  the best of them that there is, if any; both show a forming picture
     controlnets                in the order of the selection, as are
     image_encoders
     warnings                   what of the selection could not be used, to be told with the pictures
@@ -78,6 +79,7 @@ class Models:
     unet: torch.nn.Module
     vae: torch.nn.Module
     embeddings: Mapping[str, tuple[torch.Tensor, ...]] = field(default_factory=dict)
+    preview_decoder: torch.nn.Module | None = None
     tiny_vae: torch.nn.Module | None = None
     controlnets: tuple[torch.nn.Module, ...] = ()
     image_encoders: tuple[torch.nn.Module, ...] = ()

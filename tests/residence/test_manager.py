@@ -21,6 +21,7 @@ from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
 from studio.weights.configs import METADATA_CONFIGS
 from tests.refs import ref_to
+from tests.residence.leasing import Owner, stages
 
 EMBEDDED = assets_dir() / "models" / "picturebook"
 GIB = 2**30
@@ -65,7 +66,7 @@ def test_two_leases_share_one_load(of, manager):
         pass
     with manager.lease(of("a")) as second:
         assert second.unet is first.unet
-    assert list(manager.prepare(of("a"))) == []
+    assert stages(manager, of("a")) == []
 
 
 def test_a_swap_keeps_the_modules_and_exchanges_their_weights(of, manager):
@@ -74,7 +75,7 @@ def test_a_swap_keeps_the_modules_and_exchanges_their_weights(of, manager):
     with manager.lease(of("b")) as models:
         assert models.unet is unet
         assert torch.allclose(first_weight(models), 1.01 * weights, rtol=2e-3)
-    assert list(manager.prepare(of("a"))) == [], "a is still in host memory"
+    assert stages(manager, of("a")) == [], "a is still in host memory"
     with manager.lease(of("a")) as models:
         assert models.unet is unet
         assert torch.equal(first_weight(models), weights)
@@ -111,7 +112,9 @@ def test_thirty_swaps_leave_the_process_no_larger(of):
 
 def test_the_state_tells_how_far_loading_is(of, manager):
     assert manager.state == (None, "cold", 0.0)
-    states = [manager.state for _ in manager.prepare(of("a"))]
+    owner = Owner()
+    with manager.borrow(of("a"), owner) as lease:
+        states = [manager.state for _ in manager.prepare(lease)]
     assert {state for _, state, _ in states} == {"loading"}
     fractions = [fraction for *_, fraction in states]
     assert fractions == sorted(fractions) and len(set(fractions)) > 3
@@ -137,7 +140,7 @@ def test_broken_weights_say_which_and_what_to_do(of, manager, part):
     weights = next((selection.checkpoint.path / part).glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="a: .* cut short.* again"):
-        list(manager.prepare(selection))
+        stages(manager, selection)
     assert manager.state[1] == "cold"
     with manager.lease(of("b")) as models:
         assert models.ref.name == "b"
@@ -149,8 +152,8 @@ def test_a_checkpoint_that_cannot_be_read_leaves_the_one_in_use(of, manager):
     broken = of("a")
     shutil.rmtree(broken.checkpoint.path)
     with pytest.raises(CheckpointError, match="no longer there"):
-        list(manager.prepare(broken))
-    assert list(manager.prepare(of("b"))) == []
+        stages(manager, broken)
+    assert stages(manager, of("b")) == []
     with manager.lease(of("b")) as models:
         assert torch.equal(first_weight(models), weights)
 
@@ -257,7 +260,7 @@ def test_a_lora_that_cannot_be_used_leaves_all_as_it_was(of, manager, tmp_path):
     broken = write_lora(tmp_path / "broken.safetensors")
     save_file({"lora_unet_no_such_layer.lora_down.weight": torch.ones(1, 2)}, broken.path)
     with pytest.raises((CheckpointError, InvalidRequest), match="broken"):
-        list(manager.prepare(replace(plain, loras=(LoraUse(broken),))))
+        stages(manager, replace(plain, loras=(LoraUse(broken),)))
     with manager.lease(plain) as models:
         assert equal(before, all_weights(models))
 
@@ -287,7 +290,7 @@ def test_pickles_in_a_folder_are_not_read(of, manager):
     weights = next((selection.checkpoint.path / "unet").glob("*.safetensors"))
     weights.rename(weights.with_name("diffusion_pytorch_model.bin"))
     with pytest.raises(CheckpointError):
-        list(manager.prepare(selection))
+        stages(manager, selection)
 
 
 def test_device_and_dtype_are_chosen_or_refused():

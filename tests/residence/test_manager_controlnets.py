@@ -11,6 +11,7 @@ from studio.domain.refs import Selection
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
 from tests.refs import ref_to
+from tests.residence.leasing import stages
 
 EMBEDDED = assets_dir() / "models" / "picturebook"
 
@@ -60,12 +61,12 @@ def test_taking_one_on_reads_nothing_else_and_taking_it_off_reads_nothing(select
     with manager.lease(select()) as models:
         assert models.controlnets == ()
         unet = models.unet
-    stages = {stage.split(":")[0] for stage, _ in manager.prepare(select("edges"))}
-    assert stages == {"edges"}
+    read = {stage.split(":")[0] for stage, _ in stages(manager, select("edges"))}
+    assert read == {"edges"}
     with manager.lease(select("edges")) as models:
         assert models.unet is unet
-    assert list(manager.prepare(select())) == []
-    assert list(manager.prepare(select("edges"))) == []
+    assert stages(manager, select()) == []
+    assert stages(manager, select("edges")) == []
 
 
 def test_it_counts_in_the_budget_of_host_memory(select):

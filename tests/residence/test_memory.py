@@ -14,6 +14,7 @@ from studio.residence.slot import Slot
 from tests import models_in_memory
 from tests.engine.running import pictures
 from tests.models_in_memory import manager, picturebook
+from tests.residence.leasing import stages
 
 GIB = memory.GIB
 FIELDS = {"prompt": "a red house on a meadow", "seed": 3, "steps": 8}
@@ -47,7 +48,7 @@ def test_a_load_that_cannot_fit_is_refused_with_figures(monkeypatch):
     monkeypatch.setattr(memory, "free_host_bytes", lambda: 10_000_000)
     small = ModelManager("cpu", "float32")
     with pytest.raises(OutOfMemory, match=r"picturebook takes 0.1 GiB, and 0.0 GiB .* bfloat16"):
-        list(small.prepare(picturebook()))
+        stages(small, picturebook())
     assert small.state == (None, "cold", 0.0)
 
 
@@ -73,12 +74,11 @@ def test_a_streamed_unet_predicts_the_same():
 
 def test_weights_in_eight_bits_change_the_picture_a_little_and_lastingly(tmp_path):
     plain, small = manager("float32"), ModelManager("cpu", "float32", mode="fp8")
+    sizes = []
     for held in (plain, small):
         with held.lease(picturebook()) as models:
             assert {p.dtype for p in models.vae.parameters()} == {torch.float32}
-    sizes = [
-        sum(p.nbytes for p in models.unet.parameters()) for models in (plain._models, small._models)
-    ]
+            sizes.append(sum(p.nbytes for p in models.unet.parameters()))
     assert sizes[1] < 0.3 * sizes[0], "a quarter of float32, but for the norms"
     select = partial(models_in_memory.select, models_in_memory.catalog())
     first, again = (pictures(StableDiffusionEngine(small, select), **FIELDS) for _ in range(2))

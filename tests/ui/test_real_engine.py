@@ -65,10 +65,10 @@ class Patient(ModelManager):
         super().__init__("cpu", "float32")
         self.name, self.seen = name, threading.Event()
 
-    def prepare(self, selection):
-        for told in super().prepare(selection):
+    def prepare(self, lease):
+        for told in super().prepare(lease):
             yield told
-            if selection.checkpoint.name == self.name:
+            if lease.selection.checkpoint.name == self.name:
                 assert self.seen.wait(60)
 
 

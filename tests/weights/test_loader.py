@@ -18,6 +18,7 @@ from studio.weights import export, loader
 from studio.weights.configs import unet_config, vae_config
 from studio.weights.loader import Weights
 from tests.refs import ref_to
+from tests.residence.leasing import stages
 from tests.weights import checkpoints
 from tests.weights.checkpoints import FAMILIES
 
@@ -229,7 +230,7 @@ def test_a_checkpoint_without_a_vae_needs_one_chosen(tmp_path):
     drop = change(ref, lambda name: None if name.startswith("first_stage") else name)
     manager = ModelManager("cpu", "float32")
     with pytest.raises(CheckpointError, match="no VAE in it. Choose one"):
-        list(manager.prepare(Selection(drop)))
+        stages(manager, Selection(drop))
     parts["vae"].save_pretrained(tmp_path / "vae")
     with manager.lease(Selection(drop, vae=ref_to("v", "vae", tmp_path / "vae"))) as models:
         assert_same(models.vae, parts["vae"])
@@ -276,4 +277,4 @@ def test_a_vae_with_other_latents_is_refused(tmp_path):
     ref = checkpoints.write_single(checkpoints.parts_of(SD1), SD1, tmp_path / "a.safetensors")
     manager = ModelManager("cpu", "float32")
     with pytest.raises(InvalidRequest, match="16 channels"):
-        list(manager.prepare(Selection(ref, vae=ref_to("wide", "vae", tmp_path / "wide"))))
+        stages(manager, Selection(ref, vae=ref_to("wide", "vae", tmp_path / "wide")))

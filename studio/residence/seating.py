@@ -1,0 +1,81 @@
+"""From a selection and its weights to what shall be in each module; what cannot be is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from studio.domain.errors import CheckpointError, InvalidRequest
+from studio.domain.refs import ModelRef, Selection
+from studio.residence.pool import Want
+from studio.residence.slot import Patch
+from studio.weights import ip_adapter_files, loader, t2i_files
+from studio.weights.loader import Weights
+
+
+def whole(selection: Selection) -> tuple[ModelRef, ...]:
+    """What of `selection` is kept in host memory as it was read."""
+    vae = (selection.vae,) if selection.vae else ()
+    return (selection.checkpoint, *vae, *selection.controlnets, *selection.image_encoders)
+
+
+def wanted(
+    selection: Selection,
+    weights: Callable[[ModelRef], Weights],
+    patches: Mapping[str, tuple[Patch, ...]],
+) -> dict[str, Want]:
+    """Part -> what it shall be: those of the checkpoint, "controlnet 1", …, "image_encoder 1", ….
+
+    `weights` gives what was read of a file, `patches` what LoRAs change in a part. Raises
+    `CheckpointError` where there is no VAE, `InvalidRequest` where things do not fit together.
+    """
+    own = weights(selection.checkpoint)
+    vae = weights(selection.vae or selection.checkpoint)
+    if "vae" not in vae.parts:
+        raise CheckpointError(
+            f"{own.ref.name}: there is no VAE in it. Choose one to go with it, or get the "
+            "checkpoint with its VAE."
+        )
+    parts = {
+        part: Want(part, own.configs[part], tensors, patches.get(part, ()))
+        for part, tensors in own.parts.items()
+    }
+    if vae is not own:
+        parts["vae"] = Want("vae", loader.vae_config(own, vae), vae.parts["vae"])
+    for place, ref in enumerate(selection.controlnets, 1):
+        _check_fits(weights(ref), own)
+        parts[f"controlnet {place}"] = _alone(weights(ref))
+    for place, ref in enumerate(selection.image_encoders, 1):
+        parts[f"image_encoder {place}"] = _alone(weights(ref))
+    return parts
+
+
+def sizes(wanted: Mapping[str, Want]) -> dict[str, int]:
+    """Bytes of what is on the device at once where only the part at work is there: ControlNets
+    work beside the U-Net."""
+    found: dict[str, int] = {}
+    for part, want in wanted.items():
+        place = "unet" if part.startswith("controlnet ") else part
+        found[place] = found.get(place, 0) + want.size_bytes
+    return found
+
+
+def _alone(weights: Weights) -> Want:
+    [(kind, tensors)] = weights.parts.items()
+    return Want(kind, weights.configs[kind], tensors)
+
+
+_MISFITS = {
+    t2i_files.PART: ("a T2I-Adapter", t2i_files.misfit),
+    ip_adapter_files.PART: ("an IP-Adapter", ip_adapter_files.misfit),
+}
+
+
+def _check_fits(net: Weights, own: Weights) -> None:
+    """Where a header does not tell the family, the shapes do."""
+    [kind] = net.parts
+    what, misfit = _MISFITS.get(kind, ("", None))
+    if misfit and misfit(net.configs[kind], own.configs["unet"]):
+        raise InvalidRequest(
+            f"controls: {net.ref.name} is {what} for another family than {own.ref.name}. "
+            "Choose one that fits."
+        )
