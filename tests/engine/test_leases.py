@@ -134,9 +134,14 @@ def shuffled(seed: int) -> Turn:
     return lambda left: chance.sample(left, chance.randint(1, len(left)))
 
 
+IN_EVERY_RUN, MORE = range(6), range(6, 67)
+"""Seeds: with three kinds of room two hundred in all, the most of them slow."""
+
+
+@pytest.mark.parametrize("seeds", [IN_EVERY_RUN, pytest.param(MORE, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("room", ["enough", "no second module", "no second checkpoint"])
-def test_random_interleavings(models, alone, room, monkeypatch):
-    """Two hundred in all. Where memory is short they wait for each other, and none for ever."""
+def test_random_interleavings(models, alone, room, seeds, monkeypatch):
+    """Where memory is short they wait for each other, and none for ever."""
     engine = models.engine(host_bytes=0 if room == "no second checkpoint" else None)
     requests = [tiny_models.settled(**fields) for fields in MIXED]
     expected = [alone(request) for request in requests]
@@ -145,7 +150,7 @@ def test_random_interleavings(models, alone, room, monkeypatch):
         for name in ("one", "two"):
             engine.warm_up(name)
     waited: set[str] = set()
-    for seed in range(100 if room == "enough" else 50):
+    for seed in seeds:
         ended, stages = together(engine, requests, shuffled(seed))
         assert [drawn(event) for event in ended] == expected, seed
         waited |= stages
