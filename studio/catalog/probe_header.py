@@ -189,10 +189,7 @@ def _controlnet(found: ModelFacts, keys: Keys) -> ModelFacts:
     if keys.have(*_FOREIGN, "pos_embed"):
         problem = "is a ControlNet for a family that the studio cannot run, as SD 3 or Flux."
         return replace(found, family=None, problem=problem)
-    if keys.exist("difference"):
-        problem = "is a ControlNet kept as its difference from a U-Net. Get the whole one."
-        return replace(found, problem=problem)
-    return found
+    return replace(found, layout="difference") if keys.exist("difference") else found
 
 
 def _t2i_adapter(found: ModelFacts, keys: Keys) -> ModelFacts:

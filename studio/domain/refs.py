@@ -46,8 +46,9 @@ class ModelFacts:
 
     kind             one of KINDS, or a word for what the studio cannot use
     family           None where the header does not tell
-    layout           "diffusers" (a folder), "single" (one file in the original or diffusers keys);
-                     a LoRA's dialect: "kohya", "diffusers" or "peft", or what it is instead of
+    layout           "diffusers" (a folder), "single" (one file in the original or diffusers keys),
+                     "difference" (of a ControlNet: such a file of its difference from a U-Net); a
+                     LoRA's dialect: "kohya", "diffusers" or "peft", or what it is instead of
                      a plain LoRA: "loha", "lokr", "dora", "glora", "oft", "boft" or "ia3"
     task             what its U-Net is for: "base", "inpaint", "depth" or "pix2pix"
     prediction_type  what the U-Net predicts: "epsilon" or "v_prediction"; None: cannot be told

@@ -292,7 +292,7 @@ class ModelManager:
     def _forget(self, weights: Weights) -> None:
         """`weights`, which are not lent, leave the cache: no module may keep them alive."""
         self._previews.forget(weights.ref)
-        self._drop(lambda slot: any(map(slot.holds, weights.parts.values())))
+        self._drop(lambda slot: any(map(slot.keeps_alive, weights.parts.values())))
 
     def _drop_idle(self) -> None:
         lent = self._lent_slots()

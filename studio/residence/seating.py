@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.refs import ModelRef, Selection
+from studio.residence.cache import key_of
 from studio.residence.pool import Want
 from studio.residence.slot import Patch
-from studio.weights import ip_adapter_files, loader, t2i_files
+from studio.weights import differences, ip_adapter_files, loader, t2i_files
 from studio.weights.loader import Weights
 
 
@@ -42,8 +44,9 @@ def wanted(
     if vae is not own:
         parts["vae"] = Want("vae", loader.vae_config(own, vae), vae.parts["vae"])
     for place, ref in enumerate(selection.controlnets, 1):
-        _check_fits(weights(ref), own)
-        parts[f"controlnet {place}"] = _alone(weights(ref))
+        net = weights(ref)
+        _check_fits(net, own)
+        parts[f"controlnet {place}"] = replace(_alone(net), patches=_what_it_lacks(net, own))
     for place, ref in enumerate(selection.image_encoders, 1):
         parts[f"image_encoder {place}"] = _alone(weights(ref))
     return parts
@@ -62,6 +65,22 @@ def sizes(wanted: Mapping[str, Want]) -> dict[str, int]:
 def _alone(weights: Weights) -> Want:
     [(kind, tensors)] = weights.parts.items()
     return Want(kind, weights.configs[kind], tensors)
+
+
+def _what_it_lacks(net: Weights, own: Weights) -> tuple[Patch, ...]:
+    """For a ControlNet that is kept as its difference from a U-Net, the weights of that of `own`,
+    which share its layers' names; without what LoRAs add to them."""
+    if net.ref.facts.layout != "difference":
+        return ()
+    [tensors], unet = net.parts.values(), own.parts["unet"]
+    try:
+        deltas = differences.of_unet(tensors, unet)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"controls: {net.ref.name} is a difference from a U-Net that is not like that of "
+            f"{own.ref.name}: {error}. Choose one that fits."
+        ) from None
+    return (Patch(("difference from", key_of(own.ref)), deltas, 1.0, unet),)
 
 
 _MISFITS = {

@@ -29,11 +29,12 @@ class Delta(Protocol):
 @dataclass(frozen=True, eq=False)
 class Patch:
     """What the LoRA known as `of` does to a module: weight name -> delta, and how much of it is
-    added."""
+    added. `source`: the weights that the deltas are, where they are another module's."""
 
     of: Hashable
     deltas: Mapping[str, Delta]
     scale: float
+    source: Tensors | None = None
 
 
 _SMALL = torch.float8_e4m3fn
@@ -73,6 +74,10 @@ class Slot:
     def holds(self, tensors: Tensors) -> bool:
         """Whether these very tensors are the ones in use."""
         return self._pristine is tensors
+
+    def keeps_alive(self, tensors: Tensors) -> bool:
+        """Whether it needs these very tensors, its own or another module's."""
+        return self.holds(tensors) or any(patch.source is tensors for patch in self._patches)
 
     def has(self, tensors: Tensors, patches: Sequence[Patch]) -> bool:
         """Whether filling it with these would change nothing."""

@@ -87,10 +87,6 @@ def test_what_is_predicted_where_it_can_be_told(tmp_path, more, metadata, predic
         ({"text_model.encoder.layers.0.self_attn.q_proj.weight": (3, 3)}, "text encoder alone"),
         (files.vae(channels=16), "16 latent channels"),
         ({"lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": (4, 9)}, "LoRA for a family"),
-        (
-            {"control_model.input_hint_block.0.weight": (16, 3, 3, 3), "difference": (1,)},
-            "difference from a U-Net",
-        ),
         ({"lora_unet_x_attn2_to_k.oft_blocks": (2, 4, 80, 80)}, "BOFT adapter"),
         ({"base_model.model.x.attn2.to_k.boft_R": (2, 4, 80, 80)}, "BOFT adapter"),
         ({"base_model.model.x.attn2.to_k.oft_R.weight": (4, 80)}, "OFT adapter of peft"),

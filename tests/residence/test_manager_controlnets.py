@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
+from safetensors.torch import save_file
 
 from studio.catalog.catalog import Catalog
-from studio.domain.refs import Selection
+from studio.domain.refs import LoraUse, Selection
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
+from studio.weights import differences
 from tests.refs import ref_to
 from tests.residence.leasing import stages
+from tests.weights.nets import shaken
+from tests.weights.test_controlnets_and_tiny_vaes import original_controlnet
 
 EMBEDDED = assets_dir() / "models" / "picturebook"
 
@@ -67,6 +71,46 @@ def test_taking_one_on_reads_nothing_else_and_taking_it_off_reads_nothing(select
         assert models.unet is unet
     assert stages(manager, select()) == []
     assert stages(manager, select("edges")) == []
+
+
+def test_a_difference_is_added_to_the_unet_of_the_checkpoint(folder, manager, tmp_path):
+    """As extract tools write it: of the layers that the U-Net has too the differences, the others
+    whole, and a key that says so."""
+    unet = UNet2DConditionModel.from_pretrained(EMBEDDED / "unet", torch_dtype=torch.float32)
+    whole_net = shaken(ControlNetModel.from_unet(unet))
+    net, of_unet = whole_net.state_dict(), unet.state_dict()
+    made = {n: t - of_unet[n] if n in of_unet else t for n, t in net.items()}
+    assert len(made.keys() - of_unet.keys()) > 10 and len(made.keys() & of_unet.keys()) > 100
+    save_file(original_controlnet(whole_net), tmp_path / "whole.safetensors")
+    whole_net.load_state_dict(made)
+    net = {name: made[name] + of_unet.get(name, 0) for name in made}
+    tensors = original_controlnet(whole_net) | {"difference": torch.zeros(1)}
+    save_file(tensors, tmp_path / "added.safetensors")
+    catalog = Catalog([EMBEDDED.parent, tmp_path])
+    checkpoint = catalog.find("picturebook")
+    added, whole = (catalog.find(name, "controlnet") for name in ("added", "whole"))
+    assert (added.facts.layout, whole.facts.layout) == ("difference", "single")
+    look = LoraUse(catalog.find("blueprint", "lora"), 1.0)
+    for nets, loras in (((added, whole), ()), ((whole, added), (look,)), ((added,), ())):
+        with manager.lease(Selection(checkpoint, loras=loras, controlnets=nets)) as models:
+            for module in models.controlnets:
+                for name, tensor in module.state_dict().items():
+                    assert torch.allclose(tensor, net[name], atol=1e-5), name
+
+
+def test_a_difference_from_another_kind_of_unet_is_refused_and_a_wider_one_is_cut():
+    net = {
+        "conv_in.weight": torch.ones(8, 4, 3, 3),
+        "a.weight": torch.ones(3),
+        "zero": torch.ones(1),
+    }
+    unet = {"conv_in.weight": torch.randn(8, 9, 3, 3), "a.weight": torch.ones(3)}
+    deltas = differences.of_unet(net, unet)
+    assert deltas.keys() == unet.keys()
+    first = deltas["conv_in.weight"].add_to(net["conv_in.weight"], 1.0)
+    assert torch.equal(first, 1 + unet["conv_in.weight"][:, :4])
+    with pytest.raises(ValueError, match="a.weight is 3 in the net, 5 in the checkpoint"):
+        differences.of_unet(net, unet | {"a.weight": torch.ones(5)})
 
 
 def test_it_counts_in_the_budget_of_host_memory(select):
