@@ -275,6 +275,7 @@ def create_app(studio: Studio) -> FastAPI:
 
     Raises `InvalidSettings` if the logins cannot be read.
     """
+    from studio.api import native
     from studio.ui import page
 
     # What Gradio kept for whoever was there before.
@@ -285,7 +286,7 @@ def create_app(studio: Studio) -> FastAPI:
         queue=studio.queue,
         checkpoints=desk.checkpoints,
         default_checkpoint=lambda: studio.default_checkpoint,
-        status=studio.status,
+        status=partial(native.present_state, studio.status, desk.public),
     )
     return _guarded(app, studio.settings)
 
@@ -297,9 +298,11 @@ def create_api(studio: Studio) -> FastAPI:
 
 def _desk(studio: Studio) -> ModelDesk:
     from studio.api.models import ModelDesk
+    from studio.api.places import public_text
 
+    public = public_text((*studio.settings.folders, studio.gallery.folder))
     return ModelDesk(
-        studio.catalog, warm=lambda: studio.status()["warm"], embedded=assets_dir() / "models"
+        studio.catalog, lambda: studio.status()["warm"], assets_dir() / "models", public
     )
 
 
@@ -316,7 +319,7 @@ def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    refusal.add_refusals(app)
+    refusal.add_refusals(app, desk.public)
     app.include_router(models.build_models_router(desk, studio.downloads))
     app.include_router(uploads.build_uploads_router(studio.inputs))
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
@@ -327,10 +330,13 @@ def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
             studio.preprocessors.available,
             studio.weight_downloads,
             maps.Previews(studio.sources.seen, map_of).map,
+            desk.public,
         )
     )
     app.include_router(native.build_open_router())
-    app.include_router(native.build_router(studio.queue, studio.gallery, studio.status))
+    app.include_router(
+        native.build_router(studio.queue, studio.gallery, studio.status, desk.public)
+    )
     docs.add_docs(app)
     studio.catalog.watch()
     return app

@@ -8,6 +8,7 @@ default that is declared here.
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -140,6 +141,20 @@ class Settings(BaseModel):
     def temporary_dir(self) -> Path:
         """What Gradio writes; emptied when the page is made."""
         return self.data_dir / "temporary"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where this studio reads and writes, and where it is installed."""
+        return (
+            *self.models_dir,
+            self.downloads_dir,
+            self.data_dir,
+            shipped("assets") / "models",
+            shipped("assets"),
+            Path(__file__).parents[1],
+            Path(sys.prefix),
+            Path.home(),
+        )
 
     @property
     def model_memory_bytes(self) -> int | None:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.api.answers import EVERYWHERE, refusals, sends
+from studio.api.places import PublicText
 from studio.api.wire import PREFIX
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import NotFound, UnknownCheckpoint, UnknownModel
@@ -145,14 +146,19 @@ class TrashedBody(BaseModel):
 
 class ModelDesk:
     """Answers about `catalog`. `warm()` names the checkpoints in memory; what lies below
-    `embedded` cannot be deleted."""
+    `embedded` cannot be deleted. What it tells is made `public`."""
 
     def __init__(
-        self, catalog: Catalog, warm: Callable[[], Collection[str]], embedded: Path
+        self,
+        catalog: Catalog,
+        warm: Callable[[], Collection[str]],
+        embedded: Path,
+        public: PublicText,
     ) -> None:
         self.catalog = catalog
         self._warm = warm
         self._embedded = embedded
+        self.public = public
 
     def find(self, kind: str, name: str) -> ModelRef:
         """Raises `NotFound`."""
@@ -197,7 +203,7 @@ class ModelDesk:
             warm=ref.kind == "checkpoint" and ref.name in warm,
             removable=not ref.path.is_relative_to(self._embedded),
             trigger_words=list(ref.facts.trigger_words),
-            path=self._below_its_root(ref.path),
+            path=self.public(as_text(ref.path)),
             notes=notes.text,
             own=notes.defaults,
             defaults=suits | self._usable(notes),
@@ -225,7 +231,7 @@ class ModelDesk:
                 self._body(ref, families, warm) for kind in KINDS for ref in self.catalog.refs(kind)
             ],
             broken=[
-                BrokenBody(path=self._below_its_root(path), reason=self._without_roots(reason))
+                BrokenBody(path=self.public(as_text(path)), reason=self.public(reason))
                 for path, reason in self.catalog.broken.items()
             ],
             duplicates=[
@@ -238,18 +244,6 @@ class ModelDesk:
         """Changes whenever `all` does."""
         state = json.dumps([self.catalog.changes, sorted(self._warm()), id(self)])
         return f'"{hashlib.sha256(state.encode()).hexdigest()[:16]}"'
-
-    def _below_its_root(self, path: Path) -> str:
-        """As callers see it: from the models folder on that it lies in."""
-        for root in self.catalog.roots:
-            if path.is_relative_to(root):
-                return as_text(root.name / path.relative_to(root))
-        return as_text(Path(path.name))
-
-    def _without_roots(self, text: str) -> str:
-        for root in self.catalog.roots:
-            text = text.replace(as_text(root), root.name)
-        return text
 
     def _families(self) -> set[ModelFamily]:
         return {ref.family for ref in self.catalog.refs() if ref.family}
@@ -279,7 +273,7 @@ def build_models_router(desk: ModelDesk, downloads: Downloads) -> APIRouter:
         desk.catalog.refresh()
         return desk.all()
 
-    _add_download_routes(router, downloads)
+    _add_download_routes(router, downloads, desk.public)
 
     @router.post(f"{MODELS}/trash/{{id}}/restore", responses=refusals(404, 422, 507))
     def restore(id: str) -> Response:
@@ -306,24 +300,24 @@ def build_models_router(desk: ModelDesk, downloads: Downloads) -> APIRouter:
     return router
 
 
-def _add_download_routes(router: APIRouter, downloads: Downloads) -> None:
+def _add_download_routes(router: APIRouter, downloads: Downloads, public: PublicText) -> None:
     @router.post(f"{MODELS}/downloads", responses=refusals(422))
     def start(body: SourceBody) -> DownloadBody:
         """Fetch a model into the studio's models folder. From public addresses only."""
-        return _download_body(downloads.start(body.source, body.file, body.sha256))
+        return _download_body(downloads.start(body.source, body.file, body.sha256), public)
 
     @router.get(f"{MODELS}/downloads")
     def list_downloads() -> list[DownloadBody]:
         """The downloads that are remembered, the newest first."""
-        return [_download_body(one) for one in downloads.all()]
+        return [_download_body(one, public) for one in downloads.all()]
 
     @router.post(f"{MODELS}/downloads/{{id}}/cancel", responses=refusals(404, 422))
     def cancel(id: str) -> DownloadBody:
         """End a download. What has come is kept for another try."""
-        return _download_body(downloads.cancel(id))
+        return _download_body(downloads.cancel(id), public)
 
 
-def _download_body(one: Download) -> DownloadBody:
+def _download_body(one: Download, public: PublicText) -> DownloadBody:
     return DownloadBody(
         id=one.id,
         source=one.source,
@@ -332,7 +326,7 @@ def _download_body(one: Download) -> DownloadBody:
         done_bytes=one.progress.done_bytes,
         total_bytes=one.progress.total_bytes,
         rate_bytes_s=one.progress.rate_bytes_s,
-        message=one.message,
+        message=one.message and public(one.message),
     )
 
 

@@ -13,6 +13,7 @@ from starlette.responses import StreamingResponse
 
 from studio.api.answers import EVERYWHERE, WITHOUT_LOGIN, Answers, refusals, sends
 from studio.api.metrics import prometheus_text
+from studio.api.places import PublicText
 from studio.api.refusal import missing_body
 from studio.api.wire import (
     PREFIX,
@@ -63,17 +64,18 @@ def build_router(
     queue: JobQueue,
     gallery: Gallery,
     status: Callable[[], dict[str, Any]],
+    public: PublicText,
 ) -> APIRouter:
-    """All routes. `status()` is `Studio.status`."""
+    """All routes. `status()` is `Studio.status`; messages are made `public`."""
     router = APIRouter(responses=EVERYWHERE)
-    _add_job_routes(router, queue)
-    _add_stream_routes(router, queue)
+    _add_job_routes(router, queue, public)
+    _add_stream_routes(router, queue, public)
     _add_image_routes(router, gallery)
 
     @router.get(f"{PREFIX}/status", tags=["studio"])
     def present() -> dict[str, Any]:
         """The checkpoint, whether it is loaded, the device, the jobs that wait."""
-        return status()
+        return present_state(status, public)
 
     text_sent = {200: sends("Prometheus' text form", "text/plain")}
 
@@ -94,6 +96,12 @@ def build_router(
     return router
 
 
+def present_state(status: Callable[[], dict[str, Any]], public: PublicText) -> dict[str, Any]:
+    """`status()`, its message made `public`."""
+    now = status()
+    return now | {"message": now["message"] and public(now["message"])}
+
+
 def build_open_router() -> APIRouter:
     """What needs no login."""
     router = APIRouter(responses=WITHOUT_LOGIN)
@@ -106,7 +114,7 @@ def build_open_router() -> APIRouter:
     return router
 
 
-def _add_job_routes(router: APIRouter, queue: JobQueue) -> None:
+def _add_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> None:
     @router.post(
         f"{PREFIX}/jobs",
         tags=["jobs"],
@@ -126,17 +134,17 @@ def _add_job_routes(router: APIRouter, queue: JobQueue) -> None:
     @router.get(f"{PREFIX}/jobs", tags=["jobs"])
     def list_jobs() -> list[JobBody]:
         """The jobs that are remembered, oldest first."""
-        return [job_body(job) for job in queue.jobs()]
+        return [job_body(job, public) for job in queue.jobs()]
 
     @router.get(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], responses=refusals(404, 422))
     def get_job(id: str) -> JobBody:
         """Where a job stands."""
-        return job_body(queue.get(id))
+        return job_body(queue.get(id), public)
 
     @router.post(f"{PREFIX}/jobs/{{id}}/cancel", tags=["jobs"], responses=refusals(404, 422))
     def cancel(id: str) -> JobBody:
         """Stop a job, in the middle of a step too. Harmless when it has ended."""
-        return job_body(queue.cancel(id))
+        return job_body(queue.cancel(id), public)
 
     @router.delete(
         f"{PREFIX}/jobs/{{id}}", tags=["jobs"], status_code=204, responses=refusals(404, 422)
@@ -147,7 +155,7 @@ def _add_job_routes(router: APIRouter, queue: JobQueue) -> None:
         return Response(status_code=204)
 
 
-def _add_stream_routes(router: APIRouter, queue: JobQueue) -> None:
+def _add_stream_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> None:
     @router.get(
         f"{PREFIX}/jobs/{{id}}/events",
         tags=["jobs"],
@@ -165,7 +173,7 @@ def _add_stream_routes(router: APIRouter, queue: JobQueue) -> None:
         if job.events.closed and not job.events.since(last_event_id):
             return Response(status_code=204)  # tells a browser's EventSource not to come again
         return StreamingResponse(
-            _server_sent(job, last_event_id),
+            _server_sent(job, last_event_id, public),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -190,30 +198,30 @@ def _add_stream_routes(router: APIRouter, queue: JobQueue) -> None:
         job = queue.get(id)
         job.watched()
         if after is not None:
-            return await _long_poll(job, after)
+            return await _long_poll(job, after, public)
         newest = job.events.newest(Preview)
         if newest is None:
             raise NotFound("There is no preview of this job yet. Ask again after its first step.")
         return _jpeg(newest.jpeg)
 
 
-async def _server_sent(job: Job, after: int) -> AsyncIterator[str]:
+async def _server_sent(job: Job, after: int, public: PublicText) -> AsyncIterator[str]:
     while True:
         job.watched()
         news = await job.events.wait(after, POLL_S)
         for after, event in news:
-            yield f"id: {after}\ndata: {json.dumps(event_body(job, event))}\n\n"
+            yield f"id: {after}\ndata: {json.dumps(event_body(job, event, public))}\n\n"
         if not news:
             yield ": still here\n\n"  # so that a dead connection is noticed
         if job.events.closed and not job.events.since(after):
             return
 
 
-async def _long_poll(job: Job, after: int) -> Response:
+async def _long_poll(job: Job, after: int, public: PublicText) -> Response:
     news = await job.events.wait(after, POLL_S)
     headers = {
         "X-Seq": str(max((number for number, _ in news), default=after)),
-        "X-State": state_header(job),
+        "X-State": state_header(job, public),
         "Cache-Control": "no-store",
     }
     if not news:

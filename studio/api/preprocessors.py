@@ -12,6 +12,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio.api.answers import EVERYWHERE, Answers, refusals, sends
+from studio.api.places import PublicText
 from studio.api.uploads import DECODED_AT_ONCE
 from studio.api.wire import PREFIX
 from studio.domain.control import ControlInput, ControlResizeMode
@@ -57,8 +58,6 @@ class WeightsBody(BaseModel):
 
 class DownloadingBody(BaseModel):
     """How far a download is; `error` says why it ended, null while it goes on."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     done_bytes: int
     total_bytes: int | None
@@ -126,9 +125,12 @@ class MapBody(BaseModel):
 
 
 def build_preprocessors_router(
-    available: Callable[[str], Availability], downloads: WeightDownloads, preview: Preview
+    available: Callable[[str], Availability],
+    downloads: WeightDownloads,
+    preview: Preview,
+    public: PublicText,
 ) -> APIRouter:
-    """The routes below `/studio/v1/preprocessors`."""
+    """The routes below `/studio/v1/preprocessors`. Messages are made `public`."""
     router = APIRouter(
         prefix=f"{PREFIX}/preprocessors", tags=["preprocessors"], responses=EVERYWHERE
     )
@@ -139,7 +141,7 @@ def build_preprocessors_router(
     def list_preprocessors() -> PreprocessorsBody:
         """What turns a picture into the map that a ControlNet is led by."""
         return PreprocessorsBody(
-            preprocessors=[_body(available(name), downloads) for name in PREPROCESSORS],
+            preprocessors=[_body(available(name), downloads, public) for name in PREPROCESSORS],
             control_types={
                 name: ControlTypeBody.model_validate(kind) for name, kind in CONTROL_TYPES.items()
             },
@@ -157,7 +159,7 @@ def build_preprocessors_router(
     def download(name: str) -> PreprocessorBody:
         """Begin to fetch what the preprocessor lacks; ask again for how far it is."""
         downloads.start(name)
-        return _body(available(name), downloads)
+        return _body(available(name), downloads, public)
 
     return router
 
@@ -185,7 +187,9 @@ def _unit(name: str, body: MapBody) -> ControlInput:
         raise refused(error) from None
 
 
-def _body(available: Availability, downloads: WeightDownloads) -> PreprocessorBody:
+def _body(
+    available: Availability, downloads: WeightDownloads, public: PublicText
+) -> PreprocessorBody:
     spec, coming = available.spec, downloads.of(available.spec.name)
     wanted = None
     if not available.ready:
@@ -202,7 +206,12 @@ def _body(available: Availability, downloads: WeightDownloads) -> PreprocessorBo
         needs_mask=spec.needs_mask,
         settings=[SettingBody.model_validate(setting) for setting in spec.settings],
         ready=available.ready,
-        message=available.message or None,
+        message=public(available.message) or None,
         download=wanted,
-        downloading=coming and DownloadingBody.model_validate(coming),
+        downloading=coming
+        and DownloadingBody(
+            done_bytes=coming.done_bytes,
+            total_bytes=coming.total_bytes,
+            error=coming.error and public(coming.error),
+        ),
     )

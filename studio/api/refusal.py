@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from studio.api.places import PublicText
 from studio.api.wire import ErrorBody
 from studio.domain.errors import StudioError
 
@@ -40,12 +41,12 @@ async def refuse(response: JSONResponse, scope: Scope, receive: Receive, send: S
         await response(scope, receive, send)
 
 
-def add_refusals(app: FastAPI) -> None:
-    """Give `app` an answer to every error that its routes raise."""
+def add_refusals(app: FastAPI, public: PublicText) -> None:
+    """Give `app` an answer to every error that its routes raise, its message made `public`."""
 
     @app.exception_handler(StudioError)
     async def from_studio(_: Request, error: StudioError) -> JSONResponse:
-        return refusal(error.status, type(error).__name__, str(error), field=error.field)
+        return refusal(error.status, type(error).__name__, public(str(error)), field=error.field)
 
     @app.exception_handler(RequestValidationError)
     async def from_parameters(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from studio.api.places import PublicText
 from studio.domain import events
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job, JobState
@@ -73,25 +74,25 @@ class JobBody(BaseModel):
     field: str | None = None
 
 
-def image_body(picture: events.Picture) -> ImageBody:
-    """`picture` was kept: it has an id."""
+def image_body(picture: events.Picture, public: PublicText) -> ImageBody:
+    """`picture` was kept: it has an id. Its warnings are made `public`."""
     return ImageBody(
         id=picture.id,
         url=f"{PREFIX}/images/{picture.id}",
         seed=picture.seed,
         infotext=picture.infotext,
         partial=picture.partial,
-        warnings=list(picture.warnings),
+        warnings=[public(text) for text in picture.warnings],
         outside_mask_max_difference=picture.outside_mask_max_difference,
     )
 
 
-def job_body(job: Job) -> JobBody:
-    """The present state: of each kind of event the newest counts."""
+def job_body(job: Job, public: PublicText) -> JobBody:
+    """The present state: of each kind of event the newest counts. Messages are made `public`."""
     known: dict[str, Any] = {}
     for _, event in job.events.since():
         if not isinstance(event, (events.Preview, events.Queued)):
-            known |= _fields(event)
+            known |= _fields(event, public)
         elif isinstance(event, events.Queued) and job.state is JobState.QUEUED:
             known["position"] = event.position
     return JobBody(
@@ -103,13 +104,13 @@ _WARNINGS, _WARNING = 8, 500
 """So many, of so many characters each, stand in a header."""
 
 
-def state_header(job: Job) -> str:
+def state_header(job: Job, public: PublicText) -> str:
     """What the page must know beside a preview, as ASCII JSON fit for a header.
 
     Without the request and the infotexts, which may be long; the page asks for those once. The
     warnings stand in it once for all images, cut where there are many.
     """
-    body = job_body(job).model_dump(
+    body = job_body(job, public).model_dump(
         mode="json",
         exclude={"request": True, "images": {"__all__": {"infotext", "warnings"}}},
         exclude_none=True,
@@ -120,9 +121,9 @@ def state_header(job: Job) -> str:
     return json.dumps(body, ensure_ascii=True, separators=(",", ":"))
 
 
-def event_body(job: Job, event: events.Event) -> dict[str, Any]:
+def event_body(job: Job, event: events.Event, public: PublicText) -> dict[str, Any]:
     """One event as DESIGN names it: `{"type": "progress", "step": 7, …}`."""
-    body: dict[str, Any] = {"type": type(event).__name__.lower()} | _fields(event)
+    body: dict[str, Any] = {"type": type(event).__name__.lower()} | _fields(event, public)
     if isinstance(event, events.Preview):
         body["url"] = f"{PREFIX}/jobs/{job.id}/preview?step={event.step}"
     if "images" in body:
@@ -130,7 +131,7 @@ def event_body(job: Job, event: events.Event) -> dict[str, Any]:
     return body
 
 
-def _fields(event: events.Event) -> dict[str, Any]:
+def _fields(event: events.Event, public: PublicText) -> dict[str, Any]:
     match event:
         case events.Queued(position):
             return {"position": position}
@@ -142,13 +143,13 @@ def _fields(event: events.Event) -> dict[str, Any]:
             return {"step": step}
         case events.Finished(pictures, elapsed_s):
             return {
-                "images": [image_body(p) for p in pictures],
+                "images": [image_body(p, public) for p in pictures],
                 "elapsed_s": elapsed_s,
-                "warnings": list(event.warnings),
+                "warnings": [public(text) for text in event.warnings],
             }
         case events.Cancelled(pictures):
-            return {"images": [image_body(p) for p in pictures]}
+            return {"images": [image_body(p, public) for p in pictures]}
         case events.Failed(error, _, field):
-            return {"error": error, "message": str(event.cause), "field": field or None}
+            return {"error": error, "message": public(str(event.cause)), "field": field or None}
         case _:
             return {}

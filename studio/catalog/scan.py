@@ -119,7 +119,7 @@ class _Walk:
         if target not in root.parents:
             return True
         self._result.failed[Path(entry.path)] = as_text(
-            f"{entry.name} is a link to {target}, which holds the models folder itself. Link to "
+            f"{entry.name} is a link to a folder that holds the models folder itself. Link to "
             "the folder with the models alone, or remove the link."
         )
         return False

@@ -54,6 +54,11 @@ class Gallery:
         self._kept = 0
 
     @property
+    def folder(self) -> Path:
+        """Below which the pictures lie."""
+        return self._outputs
+
+    @property
     def kept(self) -> int:
         """How many pictures were kept since the start."""
         return self._kept

@@ -65,7 +65,7 @@ def test_all_warnings_are_told_with_each_picture_and_once_for_the_job(serve):
     assert [image["warnings"] for image in job["images"]] == [told, told]
     last = read_events(served, id)[-1][1]
     assert last["warnings"] == told and last["images"][1]["warnings"] == told
-    header = json.loads(wire.state_header(served.studio.queue.get(id)))
+    header = json.loads(wire.state_header(served.studio.queue.get(id), str))
     assert header["warnings"] == told and "warnings" not in header["images"][0]
 
 
