@@ -191,43 +191,43 @@ class StableDiffusionEngine:
             controls.look(models.controlnets, models.image_encoders, canvas)
         lease.bring(*(encoder.part for encoder in family.prompt_encoders), "vae")
         vae = Vae(lease)
-        told_apart = models.unet.config.in_channels > family.latent_channels
+        takes_mask = models.unet.config.in_channels > family.latent_channels
         generators = latents.generators(_seeds(request))
         drawing = _Drawing(
             run,
             lease,
             edit,
             controls,
-            editing.Setting(request.task, vae, told_apart, generators),
+            editing.Setting(request.task, vae, takes_mask, generators),
             _condition(request, models, self._manager.device),
             _Clock(len(edit.passes)),
         )
         warnings, drawn = dict.fromkeys(models.warnings), False
-        for number, part in enumerate(edit.passes):
+        for number, pass_ in enumerate(edit.passes):
             try:
-                last = yield from self._denoise(drawing, part, is_first=number == 0)
+                last = yield from self._denoise(drawing, pass_, is_first=number == 0)
             except Interrupted:  # before its first step
                 last = None
             if last is None:
                 break
-            images, of_vae = _decoded(drawing, part, last)
+            images, of_vae = _decoded(drawing, pass_, last)
             warnings |= dict.fromkeys(of_vae)
-            edit.paste(part, images)
+            edit.paste(pass_, images)
             drawn = True
         return tuple(warnings), drawn
 
     def _denoise(
-        self, drawing: _Drawing, part: Pass, is_first: bool
+        self, drawing: _Drawing, pass_: Pass, is_first: bool
     ) -> Generator[events.Event | Ask, torch.Tensor | None, Step | None]:
         """Answers with the last step that was made; None if cancelled before the first."""
         run, models, request = drawing.run, drawing.lease.models, drawing.run.request
         family, generators = models.ref.family, drawing.setting.generators
-        width, height = (side // family.vae_factor for side in part.size)
+        width, height = (side // family.vae_factor for side in pass_.size)
         noise = latents.initial_noise(generators, family.latent_channels, height, width)
         noise = noise.to(self._manager.device)
-        start, told = editing.begin(drawing.setting, part, drawing.edit.canvases, noise)
-        words = conditioning.at_size(drawing.words, family, part.size)
-        words = dataclasses.replace(words, extra_channels=told)
+        start, extra_channels = editing.begin(drawing.setting, pass_, drawing.edit.canvases, noise)
+        sized = conditioning.at_size(drawing.conditioning, family, pass_.size)
+        sized = dataclasses.replace(sized, extra_channels=extra_channels)
         scheduler = schedulers.build(
             request.scheduler,
             request.noise_schedule,
@@ -236,9 +236,9 @@ class StableDiffusionEngine:
             _sampler_options(request, models.ref),
         )
         drawing.lease.bring("unet")
-        run.predictor = predictors.ClassifierFreeGuidance(self._steered(drawing, part))
-        show, shown = None, drawing.edit.shown(part)
-        loop = denoise(noise, scheduler, request.steps, words, generators, start)
+        run.predictor = predictors.ClassifierFreeGuidance(self._steered(drawing, pass_))
+        show, shown = None, drawing.edit.shown(pass_)
+        loop = denoise(noise, scheduler, request.steps, sized, generators, start)
         last, answer = None, None
         while not run.cancelled:
             try:
@@ -258,14 +258,14 @@ class StableDiffusionEngine:
                 yield events.Preview(progress.step, preview.as_jpeg(small, drawing.edit.profile))
         return last
 
-    def _steered(self, drawing: _Drawing, part: Pass) -> predictors.Predictor:
+    def _steered(self, drawing: _Drawing, pass_: Pass) -> predictors.Predictor:
         """The U-Net, with the request's ControlNets if it has any."""
         models = drawing.lease.models
         unet = predictors.UNetPredictor(models.unet)
         if not drawing.controls.units:
             return unet
         canvas = drawing.edit.canvases[0] if drawing.edit.canvases else None
-        return control.Controlled(unet, drawing.controls.at_work(models.controlnets, part, canvas))
+        return control.Controlled(unet, drawing.controls.at_work(models.controlnets, pass_, canvas))
 
     def _pictures(
         self,
@@ -305,7 +305,7 @@ class _Drawing:
     edit: Editing
     controls: Controls
     setting: editing.Setting
-    words: conditioning.Conditioning
+    conditioning: conditioning.Conditioning
     clock: _Clock
 
 
@@ -345,14 +345,14 @@ def _answer(run: StableDiffusionRun, ask: Ask) -> torch.Tensor | Guided | None:
 
 
 def _decoded(
-    drawing: _Drawing, part: Pass, last: Step
+    drawing: _Drawing, pass_: Pass, last: Step
 ) -> tuple[list[Image.Image], tuple[str, ...]]:
     """The pictures of a pass after its `last` step, and the warnings to go with them."""
     vae = drawing.setting.vae
     if not drawing.run.cancelled:
         with suppress(Interrupted):
             return vae.decode(last.latents)
-    return vae.decode_soon(last.denoised, _previewer(drawing.lease.models), part.size)
+    return vae.decode_soon(last.denoised, _previewer(drawing.lease.models), pass_.size)
 
 
 def _previewer(models: Models) -> preview.Previewer:
@@ -368,11 +368,11 @@ def _seeds(request: GenerationRequest) -> range:
 def _condition(
     request: GenerationRequest, models: Models, device: torch.device
 ) -> conditioning.Conditioning:
-    """The same words for every row of the batch."""
-    words = conditioning.TextModels(
+    """The same text for every row of the batch."""
+    text = conditioning.TextModels(
         models.ref.family, models.tokenizers, models.text_encoders, models.embeddings
     )
-    return conditioning.condition(request, words, device)
+    return conditioning.condition(request, text, device)
 
 
 def _sampler_options(request: GenerationRequest, ref: ModelRef) -> SamplerOptions:
