@@ -31,7 +31,7 @@ GOALS = {
     "1536x1024": {"stroke_to_screen_ms": 16, "submit_s": 0.5},
     "4000x3000": {"submit_s": 2.0},
 }
-_MODULE = "document.querySelector('link[href$=\"/source.js\"]').href"
+_MODULE = "document.querySelector('link[href$=\"/canvas/sources.js\"]').href"
 _SUBMIT = f"""
 async () => {{
   const source = await import({_MODULE});

@@ -1,8 +1,8 @@
 """The canvas of an editing tab: a picture, with a mask painted over it or a frame to be filled.
 
 It is a `gr.HTML` with a constant template, so its DOM, and with it the mask, outlives tab switches
-and whatever else happens on the page. `static/canvas.js` brings it to life, and `static/source.js`
-is what the rest of the page knows of it. No pixel of it passes through Gradio: pictures and masks
+and whatever else happens on the page. `static/canvas/canvas.js` brings it to life; `sources.js`
+there is what the rest of the page knows of it. No pixel passes through Gradio: pictures and masks
 go to the studio's own routes.
 """
 

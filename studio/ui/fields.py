@@ -1,7 +1,7 @@
 """Controls made from the declarations of the request's fields: one name from slider to tensor.
 
-Each is a `gr.HTML` with a constant template, so its DOM stays; `static/fields.js` brings it to
-life and sets `props.value`, which Gradio sends as the component's value.
+Each is a `gr.HTML` with a constant template, so its DOM stays; `static/settings/fields.js` brings
+it to life and sets `props.value`, which Gradio sends as the component's value.
 """
 
 from __future__ import annotations

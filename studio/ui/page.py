@@ -1,7 +1,7 @@
 """The page: what stands where, and the one handler that sends a request on its way.
 
 What happens in the browser afterwards (following the job, showing previews and results) is in
-`static/*.js` and talks to the job API; Gradio's queue carries nothing of it.
+`static/run/` and talks to the job API; Gradio's queue carries nothing of it.
 """
 
 from __future__ import annotations

@@ -18,18 +18,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STATIC = Path(__file__).parent / "static"
 _STYLES = (
-    "base.css",
-    "layout.css",
-    "fields.css",
-    "viewer.css",
-    "canvas.css",
-    "canvas_port.css",
-    "views.css",
-    "choices.css",
-    "details.css",
-    "control.css",
-    "control_editor.css",
-    "models.css",
+    "shared/base.css",
+    "shared/layout.css",
+    "settings/fields.css",
+    "run/viewer.css",
+    "canvas/canvas.css",
+    "canvas/port.css",
+    "run/views.css",
+    "settings/choices.css",
+    "models/details.css",
+    "control/control.css",
+    "control/editor.css",
+    "models/models.css",
 )
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _FONT_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -39,8 +39,8 @@ _FOREIGN_META = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s
 
 def _digest() -> str:
     digest = hashlib.sha256()
-    for path in sorted(STATIC.iterdir()):
-        digest.update(path.name.encode() + path.read_bytes())
+    for path in sorted(path for path in STATIC.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(STATIC).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -70,7 +70,7 @@ def add_static(app: FastAPI) -> None:
 
 def head(data: dict[str, Any]) -> str:
     """What stands in the page's head, with `data` for the scripts."""
-    modules = sorted(path.name for path in STATIC.glob("*.js"))
+    modules = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
     links = [f'<link rel="stylesheet" href="{_FOLDER}/{name}">' for name in _STYLES]
     links += [f'<link rel="modulepreload" href="{_FOLDER}/{name}">' for name in modules]
     encoded = json.dumps(data | {"static": _FOLDER}).replace("<", "\\u003c")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 from tests.architecture.source import (
     FILES,
     PACKAGE,
+    SCRIPTS,
+    STATIC,
     circles,
     imports,
     name_of,
@@ -138,6 +141,17 @@ ONLY_IN = {
 }
 """Library -> the parts that may import it."""
 
+SCRIPT_ARROWS = {
+    "shared": {"shared"},
+    "settings": {"settings", "shared"},
+    "models": {"models", "settings", "shared"},
+    "canvas": {"canvas", "settings", "shared"},
+    "control": {"canvas", "control", "settings", "shared"},
+    "run": {"canvas", "control", "run", "settings", "shared"},
+    "": {"canvas", "control", "models", "run", "settings", "shared"},
+}
+"""Folder of the page's scripts -> the folders it may import; "" is main.js, which joins them."""
+
 ENTRANCES = {"", "__main__", "engine"}
 """Modules that are no part: public names, the way in, an empty package over several parts."""
 
@@ -178,6 +192,26 @@ def test_parts_lie_above_one_another():
         for part, targets in ARROWS.items()
     }
     assert circles(allowed) == []
+
+
+def test_scripts_follow_their_arrows():
+    wrong = [
+        f"{script} imports {target}"
+        for script, targets in script_graph().items()
+        for target in sorted(targets)
+        if folder_of(target) not in SCRIPT_ARROWS[folder_of(script)]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def folder_of(script: str) -> str:
+    return script.rpartition("/")[0]
+
+
+def test_one_script_alone_talks_to_the_server():
+    calls = re.compile(r"\b(?:fetch|XMLHttpRequest|EventSource|WebSocket|sendBeacon)\(")
+    talking = [path for path in SCRIPTS if calls.search(path.read_text("utf-8"))]
+    assert [path.relative_to(STATIC).as_posix() for path in talking] == ["shared/server.js"]
 
 
 def test_no_import_comes_back_to_where_it_began():

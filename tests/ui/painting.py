@@ -13,11 +13,11 @@ from PIL import Image, ImageOps
 Points = Sequence[tuple[float, float]]
 
 _SOURCE = """
-(kind) => import(document.querySelector('link[href$="/source.js"]').href)
+(kind) => import(document.querySelector('link[href$="/canvas/sources.js"]').href)
   .then((source) => source.sourceOf(kind))
 """
 _READY = """
-(kind) => import(document.querySelector('link[href$="/source.js"]').href)
+(kind) => import(document.querySelector('link[href$="/canvas/sources.js"]').href)
   .then((source) => source.ready(kind)).catch((error) => error.message)
 """
 

@@ -126,7 +126,8 @@ def test_a_result_is_sent_and_taken_back(canvas, stroke, served):
     before = canvas.source()
     sent = canvas.page.evaluate(
         """async () => {
-          const source = await import(document.querySelector('link[href$="/source.js"]').href);
+          const link = document.querySelector('link[href$="/canvas/sources.js"]');
+          const source = await import(link.href);
           const url = document.querySelector('link[rel=icon]').href;
           const old = source.snapshot("inpaint");
           await source.put("inpaint", { ref: "picture:7", url, width: 640, height: 480 },

@@ -229,8 +229,8 @@ def test_a_new_checkpoint_brings_its_defaults_except_where_the_user_chose(visit,
     set_number(page, "steps", 33)
     page.evaluate(
         """async () => {
-          const folder = document.querySelector("link[rel=modulepreload]").href;
-          const form = await import(new URL("form.js", folder));
+          const link = document.querySelector('link[href$="/settings/form.js"]');
+          const form = await import(link.href);
           form.field("guidance_scale").setDefault(9);
           form.field("steps").setDefault(50);
         }"""

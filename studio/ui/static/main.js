@@ -1,29 +1,29 @@
 // What each part of the page is brought to life by; `on_load` in theme.py names these functions.
 
-import { joinSession } from "./batch.js";
-import { isSheetShown, showSheet } from "./groups.js";
-import { bindKeys } from "./keys.js";
-import { bindLoop } from "./loop.js";
-import { Session } from "./session.js";
-import { examples } from "./welcome.js";
-import { Viewer } from "./viewer.js";
-import { bindViews } from "./views.js";
+import { joinSession } from "./run/batch.js";
+import { isSheetShown, showSheet } from "./settings/groups.js";
+import { bindKeys } from "./run/keys.js";
+import { bindLoop } from "./run/loop.js";
+import { Session } from "./run/session.js";
+import { examples } from "./run/welcome.js";
+import { Viewer } from "./run/viewer.js";
+import { bindViews } from "./shared/views.js";
 
-export { badges } from "./badges.js";
-export { canvas } from "./canvas.js";
-export { batch } from "./batch.js";
-export { catalog } from "./catalog.js";
-export { controlEditor } from "./control_editor.js";
-export { controls, controlStage } from "./control_panel.js";
-export { choice } from "./choices.js";
-export { menu, prose, seed, sizes, slider, toggle } from "./fields.js";
-export { group, settingsFoot, sheetHead } from "./groups.js";
-export { loop } from "./loop.js";
-export { loras } from "./loras.js";
-export { picker } from "./picker.js";
-export { task } from "./sending.js";
-export { statusBar } from "./status.js";
-export { tabs } from "./tabs.js";
+export { badges } from "./run/badges.js";
+export { canvas } from "./canvas/canvas.js";
+export { batch } from "./run/batch.js";
+export { catalog } from "./models/catalog.js";
+export { controlEditor } from "./control/editor.js";
+export { controls, controlStage } from "./control/panel.js";
+export { choice } from "./settings/choices.js";
+export { menu, prose, seed, sizes, slider, toggle } from "./settings/fields.js";
+export { group, settingsFoot, sheetHead } from "./settings/groups.js";
+export { loop } from "./run/loop.js";
+export { loras } from "./settings/loras.js";
+export { picker } from "./shared/picker.js";
+export { task } from "./run/sending.js";
+export { statusBar } from "./shared/status.js";
+export { tabs } from "./shared/tabs.js";
 
 const whenBoth = {};
 

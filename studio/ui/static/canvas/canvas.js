@@ -1,0 +1,339 @@
+// The canvas of an editing tab, put together: the picture, its view, the tools, and the ways in
+// which a picture arrives.
+
+import { FrameEdges } from "./frame.js";
+import { bindCanvasKeys } from "./keys.js";
+import { bindOptions, Options } from "./options.js";
+import { Overlay } from "./overlay.js";
+import { Paint } from "./paint.js";
+import { pngOf } from "./png.js";
+import { Pointers } from "./pointers.js";
+import { grow } from "./regions.js";
+import { shareWords } from "./source.js";
+import { View } from "./view.js";
+import { address } from "../shared/data.js";
+import { make } from "../shared/dom.js";
+import { offerFiles, onSource, source as sourceNamed } from "./sources.js";
+import { isShown } from "../shared/tabs.js";
+import { showView } from "../shared/views.js";
+
+const SAY_MS = 6000;
+
+export function canvas({ element, props }) {
+  new Canvas(element.querySelector(".canvas"), props.kind);
+}
+
+class Canvas {
+  constructor(root, kind) {
+    this.root = root;
+    this.tab = kind.replaceAll("_", "-");
+    this.source = sourceNamed(kind);
+    this.port = root.querySelector(".canvas-port");
+    this.world = root.querySelector(".canvas-world");
+    this.note = root.querySelector(".canvas-note");
+    this.view = new View(this.port, this.world);
+    this.view.onChange = () => this.viewed();
+    if (kind === "inpaint") this.bindMask();
+    if (kind === "outpaint") {
+      this.frame = new FrameEdges(root, this.view, this.source, (words) => this.say(words));
+    }
+    this.pointers = new Pointers(this.port, this.view, {
+      begin: (event) => this.paint?.begin(event) ?? null,
+      touches: kind === "inpaint",
+    });
+    this.actions = this.listActions();
+    this.bindButtons();
+    this.bindFiles();
+    bindCanvasKeys({
+      root,
+      port: this.port,
+      view: this.view,
+      pointers: this.pointers,
+      options: this.options,
+      act: (name) => this.act(name),
+      closePanels: () => this.closePanels(),
+    });
+    this.source.ask = (question) => this.ask(question);
+    this.source.onPicture = () => this.arrive();
+    this.source.onMask = () => this.showMask();
+    onSource((changed) => changed === kind && this.show());
+    this.showMask();
+    this.arrive();
+  }
+
+  // The mask
+
+  bindMask() {
+    this.options = new Options();
+    this.overlay = new Overlay(this.root.querySelector("canvas"));
+    this.paint = new Paint(this.root, this.view, this.source, this.options);
+    const showOptions = bindOptions(this.root, this.options);
+    const tint = () => this.overlay.tint(this.options.colour, this.options.overlay / 100);
+    this.options.onChange = (name) => {
+      showOptions();
+      if (name === "colour" || name === "overlay") tint();
+      this.paint.refresh();
+    };
+    showOptions();
+    tint();
+  }
+
+  showMask() {
+    if (!this.overlay) return;
+    this.overlay.show(this.source.mask);
+    if (this.view.content) this.overlay.follow(this.view.seen, this.view.zoom);
+    this.show();
+  }
+
+  async uploadMask() {
+    const file = await this.choose();
+    if (file) await this.trying(() => this.source.put({ mask: file }, { ask: true }));
+  }
+
+  async downloadMask() {
+    const { mask } = this.source;
+    const url = URL.createObjectURL(await pngOf(mask));
+    make("a", { href: url, download: `mask-${mask.width}x${mask.height}.png` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+
+  // The picture
+
+  /** The picture is another one, or on its way. */
+  async arrive() {
+    const { picture, arriving } = this.source;
+    this.say(arriving ?? "", true);
+    this.root.classList.toggle("arriving", Boolean(arriving));
+    const url = picture && address(picture.url);
+    if (url === this.shownUrl) return;
+    this.shownUrl = url;
+    if (!picture) {
+      this.root.dataset.state = "empty";
+      this.view.content = null;
+      this.show();
+      return;
+    }
+    const image = make("img", { src: url, alt: "", draggable: false });
+    image.style.width = `${picture.width}px`;
+    image.style.height = `${picture.height}px`;
+    this.world.classList.add("changing");
+    const isDecoded = await image.decode().then(() => true, () => false);
+    if (this.shownUrl !== url) return;
+    if (!isDecoded) {
+      this.source.remove();
+      this.say("The picture cannot be loaded (any more).");
+      return;
+    }
+    this.world.querySelector("img").replaceWith(image);
+    this.world.classList.remove("changing");
+    this.options?.suit(picture);
+    this.root.dataset.state = "ready";
+    this.view.show(this.bounds);
+    this.show();
+  }
+
+  get bounds() {
+    const { width, height } = this.source.picture;
+    return this.frame?.bounds ?? { left: 0, top: 0, right: width, bottom: height };
+  }
+
+  viewed() {
+    this.root.querySelector(".canvas-percent").textContent = `${Math.round(100 * this.view.zoom)} %`;
+    this.overlay?.follow(this.view.seen, this.view.zoom);
+    this.paint?.refresh();
+    if (this.frame && this.source.picture) this.frame.draw();
+  }
+
+  /** Everything that depends on the source's state. */
+  show() {
+    const { source } = this;
+    const past = source.mask ?? source;
+    this.enable("undo", past.past.length > 0);
+    this.enable("redo", past.future.length > 0);
+    for (const name of ["mask-grow", "mask-shrink", "mask-clear"]) this.enable(name, source.masked);
+    const share = this.root.querySelector(".canvas-share");
+    if (share) share.textContent = source.masked ? `${shareWords(source.mask.share)} masked` : "";
+    if (this.frame && source.picture && this.view.content) {
+      this.view.content = this.bounds;
+      this.frame.draw();
+    }
+  }
+
+  enable(name, isEnabled) {
+    const button = this.root.querySelector(`[data-do=${name}]`);
+    if (button) button.disabled = !isEnabled;
+  }
+
+  // Ways in
+
+  bindFiles() {
+    addEventListener("dragover", (event) => this.dragged(event));
+    addEventListener("dragleave", () => this.root.classList.remove("dropping"));
+    addEventListener("drop", (event) => this.dropped(event));
+    document.addEventListener("paste", (event) => this.pasted(event));
+  }
+
+  /** The file that somebody chooses; null for none. */
+  choose() {
+    const box = this.root.querySelector(".canvas-file");
+    box.value = "";
+    return new Promise((done) => {
+      box.onchange = () => done(box.files[0] ?? null);
+      box.oncancel = () => done(null);
+      box.click();
+    });
+  }
+
+  async choosePicture() {
+    const file = await this.choose();
+    if (file) this.take([file]);
+  }
+
+  async removePicture() {
+    const { source } = this;
+    const question = {
+      title: "Remove the picture?",
+      words: source.masked ? `Its mask, ${shareWords(source.mask.share)} of it, goes too.` : "",
+      answers: [{ value: "remove", label: "Remove it", primary: true }],
+    };
+    if (!source.masked || (await this.ask(question))) source.remove();
+  }
+
+  dragged(event) {
+    if (!isShown(this.tab) || ![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    this.root.classList.add("dropping");
+  }
+
+  dropped(event) {
+    this.root.classList.remove("dropping");
+    if (!isShown(this.tab) || event.defaultPrevented) return;
+    const files = [...event.dataTransfer.files];
+    if (files.length === 0) return;
+    event.preventDefault();
+    this.take(files);
+  }
+
+  pasted(event) {
+    if (!isShown(this.tab) || event.defaultPrevented) return;
+    const files = [...(event.clipboardData?.files ?? [])];
+    const pictures = files.filter((one) => one.type.startsWith("image/"));
+    if (pictures.length === 0 || event.clipboardData.types.includes("text/plain")) return;
+    event.preventDefault();
+    this.take(pictures);
+  }
+
+  async take(files) {
+    if (files.length > 1 && offerFiles(this.source.kind, files)) return;
+    showView("source");
+    await this.trying(() => this.source.put(files[0], { ask: true }));
+  }
+
+  async trying(work) {
+    try {
+      await work();
+    } catch (error) {
+      this.say(error.message);
+    }
+  }
+
+  // Buttons
+
+  listActions() {
+    const { source, view } = this;
+    const mask = (work) => () => source.mask && !source.mask.edit && work(source.mask);
+    return {
+      "picture-choose": () => this.choosePicture(),
+      "picture-remove": () => this.removePicture(),
+      "zoom-in": () => view.zoomBy(1),
+      "zoom-out": () => view.zoomBy(-1),
+      "zoom-100": () => view.zoomTo(1),
+      "zoom-fit": () => view.fit(),
+      "full-screen": () => this.fullScreen(),
+      "keys": () => this.root.querySelector(".canvas-keys").showModal(),
+      "keys-close": () => this.root.querySelector(".canvas-keys").close(),
+      "menu": (button) => this.togglePanel(button),
+      "undo": () => source.undo(),
+      "redo": () => source.redo(),
+      "frame-reset": () => this.frame.reset(),
+      "mask-invert": mask((one) => one.invert()),
+      "mask-grow": mask((one) => grow(one, this.options.step)),
+      "mask-shrink": mask((one) => grow(one, -this.options.step)),
+      "mask-clear": mask((one) => one.clear()),
+      "mask-upload": () => this.uploadMask(),
+      "mask-download": mask(() => this.downloadMask()),
+    };
+  }
+
+  bindButtons() {
+    this.root.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-do]");
+      if (button) this.actions[button.dataset.do](button);
+    });
+    addEventListener("pointerdown", (event) => {
+      if (!event.target.closest?.(".canvas-menu")) this.closePanels();
+    });
+    const full = this.root.querySelector("[data-do=full-screen]");
+    full.hidden = !document.fullscreenEnabled;
+  }
+
+  /** Do what the button `name` does; false without such a button, or where it is off. */
+  act(name) {
+    const button = this.root.querySelector(`[data-do=${name}]`);
+    if (!button) return false;
+    if (!button.disabled && this.source.picture) this.actions[name](button);
+    return true;
+  }
+
+  fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.root.requestFullscreen().catch(() => {});
+  }
+
+  togglePanel(button) {
+    const wasOpen = button.getAttribute("aria-expanded") === "true";
+    this.closePanels();
+    button.setAttribute("aria-expanded", String(!wasOpen));
+    button.nextElementSibling.hidden = wasOpen;
+  }
+
+  /** False if none was open. */
+  closePanels() {
+    const open = this.root.querySelectorAll(".canvas-menu [aria-expanded=true]");
+    for (const button of open) {
+      button.setAttribute("aria-expanded", "false");
+      button.nextElementSibling.hidden = true;
+    }
+    return open.length > 0;
+  }
+
+  // Words
+
+  say(words, stays = false) {
+    this.note.textContent = words;
+    clearTimeout(this.silence);
+    if (words && !stays) this.silence = setTimeout(() => this.say(""), SAY_MS);
+  }
+
+  /** The value of the answer that is chosen; null if the question is cancelled. */
+  ask({ title, words, answers }) {
+    const dialog = this.root.querySelector(".canvas-ask");
+    dialog.querySelector("h2").textContent = title;
+    dialog.querySelector("p").textContent = words;
+    return new Promise((done) => {
+      const button = ({ value, label, primary }) =>
+        make("button", {
+          type: "button",
+          className: primary ? "primary small" : "plain framed",
+          textContent: label,
+          onclick: () => dialog.close(value),
+        });
+      const all = [...answers, { value: "", label: "Cancel" }];
+      dialog.querySelector(".canvas-answers").replaceChildren(...all.map(button));
+      dialog.returnValue = "";
+      dialog.onclose = () => done(dialog.returnValue || null);
+      dialog.showModal();
+    });
+  }
+}

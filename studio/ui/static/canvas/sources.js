@@ -1,0 +1,75 @@
+// The pictures that the editing tabs begin with, as the rest of the page knows them. A kind is the
+// name of a task: image_to_image, inpaint, outpaint.
+
+import { Source } from "./source.js";
+
+const listeners = new Set();
+const filers = new Set();
+const tell = (source) => listeners.forEach((listener) => listener(source.kind));
+const sources = new Map(
+  ["image_to_image", "inpaint", "outpaint"].map((kind) => [kind, new Source(kind, tell)]),
+);
+
+/** The state behind a canvas. Only the canvas' own scripts use it. */
+export const source = (kind) => sources.get(kind);
+
+/** `{image, url, width, height, mask}`, or null without a picture. `image` is what a task calls it;
+ * `mask` is null where nothing is masked, else `{ref, share}`: ref null until it is uploaded,
+ * share the masked part of the area, 0 to 1. An outpaint has `frame`: its four sides, in pixels. */
+export function sourceOf(kind) {
+  return sources.get(kind).described;
+}
+
+/** Call `listener(kind)` after every change of a picture, its mask or its frame. */
+export function onSource(listener) {
+  listeners.add(listener);
+}
+
+/** `listener(kind, files)` is asked what to do with several files chosen or dropped at once; true
+ * if it took them. Else the first becomes the picture. */
+export function onFiles(listener) {
+  filers.add(listener);
+}
+
+export const offerFiles = (kind, files) => [...filers].some((one) => one(kind, files));
+
+/** The task's own part of a request, with everything uploaded: `{image}`, `{image, mask}` or
+ * `{image, left, top, right, bottom}`. Throws an Error that tells what is missing. */
+export function ready(kind) {
+  return sources.get(kind).ready();
+}
+
+/** Change the picture, the mask, or both; false if it was cancelled.
+ *
+ * `what` is a File, `{ref, url, width, height}` (all but ref may be left out), or `{mask}`, the
+ * mask's own ref; with both, picture and mask are taken as they are and nothing is asked.
+ * `ask`  where there is a mask, ask what becomes of it
+ * `keep` without asking: keep it, stretched over a picture of another size; else it is cleared
+ * Throws an Error with words for the artist. */
+export function put(kind, what, { ask = true, keep = false } = {}) {
+  return sources.get(kind).put(what, { ask, keep });
+}
+
+/** Picture, mask and frame as they are, to be handed to `recover` later. */
+export function snapshot(kind) {
+  return sources.get(kind).snapshot();
+}
+
+export function recover(kind, earlier) {
+  sources.get(kind).recover(earlier);
+}
+
+/** Take the picture away, with its mask. */
+export function removeSource(kind) {
+  sources.get(kind).remove();
+}
+
+/** An undo brings it back. */
+export function clearMask(kind) {
+  sources.get(kind).mask?.clear();
+}
+
+/** Is a stroke under way? */
+export function editing(kind) {
+  return Boolean(sources.get(kind).mask?.edit);
+}

@@ -1,0 +1,39 @@
+// Pictures and masks on their way to the studio and back.
+
+import { readMask } from "./png.js";
+import { address } from "../shared/data.js";
+import { ask } from "../shared/server.js";
+
+const urlOf = (ref, rest) => {
+  const [where, id] = ref.split(":");
+  const path = where === "input" ? `uploads/${encodeURIComponent(id)}${rest}` : `images/${encodeURIComponent(id)}`;
+  return `studio/v1/${path}`;
+};
+
+/** Send a file: what a task calls it, where the page finds it, its size. */
+export async function uploaded(blob) {
+  const answer = await ask("studio/v1/uploads", { method: "POST", body: blob });
+  const { ref, url, width, height } = await answer.json();
+  return { image: ref, url, width, height };
+}
+
+/** A picture of which at least `ref` is told; the rest is asked of the picture itself. */
+export async function known({ ref, url = urlOf(ref, "/view"), width, height }) {
+  if (width && height) return { image: ref, url, width, height };
+  const image = new Image();
+  image.src = address(url);
+  try {
+    await image.decode();
+  } catch {
+    throw new Error("This picture cannot be loaded (any more).");
+  }
+  return { image: ref, url, width: image.naturalWidth, height: image.naturalHeight };
+}
+
+/** {width, height, data} of a mask, as the inpainting reads it. */
+export async function maskAt(ref) {
+  const answer = await ask(urlOf(ref, "/view?kind=mask"), { cache: "default" }).catch(() => {
+    throw new Error("This mask cannot be loaded (any more).");
+  });
+  return readMask(await answer.blob());
+}

@@ -1,0 +1,314 @@
+// The sheet that control pictures are drawn on, over the whole page.
+
+import { bindCanvasKeys } from "../canvas/keys.js";
+import { bindChoice, bindSlider } from "../canvas/options.js";
+import { Pointers } from "../canvas/pointers.js";
+import { View } from "../canvas/view.js";
+import { Layer } from "./layer.js";
+import { DrawingPaint } from "./paint.js";
+import { address } from "../shared/data.js";
+import { make } from "../shared/dom.js";
+import { ask } from "../shared/server.js";
+
+const MOST_COLOURS = 32;
+const WHITE = "#ffffff";
+
+let shared = null;
+
+export function controlEditor({ element }) {
+  shared = new Editor(element.querySelector("dialog"));
+}
+
+/**
+ * Draw; comes true with a PNG, or null if it was cancelled.
+ * title, hint      words
+ * width, height    of the sheet in pixels
+ * start            what is on it, its address or a Blob; null: an empty sheet, all `back`, [r, g, b]
+ * under            address of a picture that may show through; null: none
+ * palette          [{name, colour}] to choose from; null: the colours that `start` has
+ * isHard           colours are not mixed
+ * colours          false: white alone
+ */
+export function edit(of) {
+  return shared.open(of);
+}
+
+const toBytes = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+const toHex = (rgb) => `#${rgb.map((one) => one.toString(16).padStart(2, "0")).join("")}`;
+
+/** How the tools are set; `onChange()` hears of it. */
+class Options {
+  constructor() {
+    this.values = { tool: "brush", size: 16 };
+    Object.assign(this, { sign: "add", softness: 0, opacity: 100, pressure: true });
+    this.onChange = () => {};
+  }
+
+  get tool() {
+    return this.values.tool;
+  }
+
+  set tool(tool) {
+    this.values.tool = tool;
+    this.onChange();
+  }
+
+  get size() {
+    return this.values.size;
+  }
+
+  set size(size) {
+    this.values.size = size;
+    this.onChange();
+  }
+}
+
+class Editor {
+  constructor(dialog) {
+    this.dialog = dialog;
+    this.root = dialog.querySelector(".control-sheet");
+    this.port = this.root.querySelector(".canvas-port");
+    this.canvas = this.root.querySelector("canvas");
+    this.context = this.canvas.getContext("2d");
+    this.note = this.root.querySelector(".canvas-note");
+    this.palette = this.root.querySelector(".control-palette");
+    this.wheel = this.root.querySelector("input[type=color]");
+    this.under = this.root.querySelector(".control-under");
+    this.options = new Options();
+    this.colour = WHITE;
+    this.view = new View(this.port, this.root.querySelector(".canvas-world"));
+    this.view.onChange = () => this.viewed();
+    this.paint = new DrawingPaint(this.root, this.view, this.options, {
+      pick: (rgb) => this.choose(toHex(rgb)),
+      colour: () => toBytes(this.colour),
+    });
+    this.pointers = new Pointers(this.port, this.view, {
+      begin: (event) => (this.layer ? this.paint.begin(event) : null),
+      touches: true,
+    });
+    this.bindTools();
+    this.bindButtons();
+    dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      this.leave();
+    });
+    dialog.addEventListener("close", () => this.answer?.(null));
+  }
+
+  bindTools() {
+    const shows = [
+      bindSlider(this.root.querySelector("[data-option=size]"), this.options),
+      bindChoice(this.root, "tool", this.options),
+    ];
+    this.options.onChange = () => {
+      shows.forEach((show) => show());
+      this.root.dataset.tool = this.options.tool;
+      const pick = this.root.querySelector("[data-do=pick]");
+      pick.setAttribute("aria-pressed", String(this.options.tool === "pick"));
+      this.paint.refresh();
+    };
+    this.options.onChange();
+    this.wheel.addEventListener("input", () => this.choose(this.wheel.value));
+    const through = this.under.querySelector("input");
+    through.addEventListener("input", () => {
+      this.canvas.style.opacity = 1 - through.value / 100;
+      through.style.setProperty("--fill", `${(100 * through.value) / through.max}%`);
+    });
+  }
+
+  bindButtons() {
+    const acts = {
+      "undo": () => this.layer.undo(),
+      "redo": () => this.layer.redo(),
+      "clear": () => this.layer.clear(),
+      "pick": () => (this.options.tool = "pick"),
+      "zoom-in": () => this.view.zoomBy(1),
+      "zoom-out": () => this.view.zoomBy(-1),
+      "zoom-100": () => this.view.zoomTo(1),
+      "zoom-fit": () => this.view.fit(),
+      "leave": () => this.leave(),
+      "take": () => this.take(),
+    };
+    this.root.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-do]");
+      if (button) acts[button.dataset.do]?.();
+    });
+    for (const name of ["full-screen", "keys"]) this.root.querySelector(`[data-do=${name}]`).hidden = true;
+    bindCanvasKeys({
+      root: this.root,
+      port: this.port,
+      view: this.view,
+      pointers: this.pointers,
+      options: this.options,
+      act: (name) => {
+        const isKnown = name in acts;
+        if (isKnown && !this.root.querySelector(`[data-do=${name}]`).disabled) acts[name]();
+        return isKnown;
+      },
+      closePanels: () => false,
+    });
+    this.dialog.addEventListener("keydown", (event) => {
+      event.stopPropagation(); // the page's own keys are not for the sheet
+      if (event.key === "p" && !event.ctrlKey && !event.metaKey) this.options.tool = "pick";
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.take();
+    });
+  }
+
+  async open(of) {
+    const { title, hint, width, height, under, start, back } = of;
+    const rgba = start ? await pixelsOf(start, width, height) : null;
+    const isHard = of.isHard ?? false;
+    this.layer = new Layer(width, height, { rgba, back, isHard });
+    this.layer.onPaint = (...box) => this.dirty(...box);
+    this.layer.onCommit = () => this.show();
+    Object.assign(this.canvas, { width, height });
+    this.dirty(0, 0, width, height);
+    this.paint.take(this.layer);
+    this.showUnder(under, width, height);
+    this.dialog.setAttribute("aria-label", title);
+    this.port.setAttribute("aria-label", `${title}, ${width} × ${height} pixels`);
+    this.note.textContent = hint;
+    setTimeout(() => (this.note.textContent = this.note.textContent === hint ? "" : this.note.textContent), 8000);
+    this.showPalette(of.palette ?? (rgba && of.colours ? coloursOf(rgba) : []), of.colours);
+    this.options.size = Math.max(3, Math.round(Math.min(width, height) / (of.palette ? 12 : 40)));
+    this.options.tool = "brush";
+    this.dialog.showModal();
+    this.view.show({ left: 0, top: 0, right: width, bottom: height });
+    this.port.focus({ preventScroll: true });
+    this.show();
+    return new Promise((done) => {
+      this.answer = done;
+    });
+  }
+
+  showUnder(url, width, height) {
+    const image = this.root.querySelector(".canvas-world img");
+    image.hidden = !url;
+    this.under.hidden = !url;
+    this.canvas.style.opacity = 1;
+    this.under.querySelector("input").value = 0;
+    this.under.querySelector("input").style.setProperty("--fill", "0%");
+    if (!url) image.removeAttribute("src");
+    else image.src = address(url);
+    Object.assign(image.style, { width: `${width}px`, height: `${height}px`, objectFit: "cover" });
+  }
+
+  showPalette(colours, hasColours) {
+    this.palette.hidden = colours.length === 0;
+    this.root.querySelector(".control-colours").hidden = !hasColours;
+    const swatch = ({ name, colour }) => {
+      const chip = make("i");
+      chip.style.background = colour;
+      return make(
+        "button",
+        {
+          "type": "button",
+          "className": "control-swatch",
+          "title": name ?? colour,
+          "data-swatch": colour,
+          "aria-label": name ?? colour,
+          "onclick": () => this.choose(colour),
+        },
+        chip,
+        name ? make("span", { textContent: name }) : null,
+      );
+    };
+    this.palette.replaceChildren(...colours.map(swatch));
+    const first = colours.find(({ colour }) => colour !== toHex(this.layer.back));
+    this.choose(hasColours && first ? first.colour : WHITE);
+  }
+
+  choose(colour) {
+    this.colour = colour;
+    this.wheel.value = colour;
+    for (const button of this.palette.children) {
+      button.setAttribute("aria-pressed", String(button.dataset.swatch === colour));
+    }
+    if (this.options.tool === "eraser") this.options.tool = "brush";
+  }
+
+  /** These pixels changed. They are drawn with the next frame. */
+  dirty(left, top, right, bottom) {
+    const old = this.box ?? { left, top, right, bottom };
+    this.box = {
+      left: Math.min(old.left, left),
+      top: Math.min(old.top, top),
+      right: Math.max(old.right, right),
+      bottom: Math.max(old.bottom, bottom),
+    };
+    this.frame ||= requestAnimationFrame(() => this.flush());
+  }
+
+  flush() {
+    this.frame = 0;
+    const { box } = this;
+    this.box = null;
+    if (box) this.context.putImageData(this.layer.pixels(box), box.left, box.top);
+  }
+
+  show() {
+    this.root.querySelector("[data-do=undo]").disabled = this.layer.past.length === 0;
+    this.root.querySelector("[data-do=redo]").disabled = this.layer.future.length === 0;
+  }
+
+  viewed() {
+    this.root.querySelector(".canvas-percent").textContent = `${Math.round(100 * this.view.zoom)} %`;
+    this.paint?.refresh();
+  }
+
+  /** What is drawn is not thrown away by a slip. */
+  leave() {
+    if (this.layer.past.length > 0 && !this.isSure) {
+      this.isSure = true;
+      this.note.textContent = "Cancel once more to throw away what you drew, or press Use it.";
+      setTimeout(() => (this.isSure = false), 4000);
+      return;
+    }
+    this.close(null);
+  }
+
+  async take() {
+    this.layer.cover.commit();
+    this.flush();
+    const blob = await new Promise((done) => this.canvas.toBlob(done, "image/png"));
+    this.close(blob);
+  }
+
+  close(blob) {
+    this.isSure = false;
+    this.answer?.(blob);
+    this.answer = null;
+    this.dialog.close();
+  }
+}
+
+/** The pixels of a picture, stretched over `width` × `height` without mixing them. */
+async function pixelsOf(start, width, height) {
+  const blob = start instanceof Blob ? start : await fetched(start);
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingEnabled = false;
+  context.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
+  return context.getImageData(0, 0, width, height).data;
+}
+
+async function fetched(url) {
+  const answer = await ask(url, { cache: "default" }).catch(() => {
+    throw new Error("What is to be drawn on cannot be loaded (any more).");
+  });
+  return answer.blob();
+}
+
+/** The colours of a picture that has few, the most frequent first; [] where they are many. */
+function coloursOf(rgba) {
+  const words = new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4);
+  const counts = new Map();
+  for (const word of words) {
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+    if (counts.size > MOST_COLOURS) return [];
+  }
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+  return sorted.map(([word]) => ({ colour: toHex([word & 255, (word >> 8) & 255, (word >> 16) & 255]) }));
+}

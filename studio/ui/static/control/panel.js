@@ -1,0 +1,147 @@
+// The panel of all ControlNet units. There is one; it moves between the ControlNet tab, where it has
+// the picture's place, and the settings of the other tabs.
+
+import { onFit } from "../settings/choices.js";
+import { look as lookForPreprocessors, onPreprocessors } from "./types.js";
+import * as units from "./units.js";
+import { UnitView } from "./unit.js";
+import { onChange, register } from "../settings/form.js";
+import { isKnown, look as lookForModels } from "../shared/models.js";
+import { onSource } from "../canvas/sources.js";
+import { isShown, onTab } from "../shared/tabs.js";
+import { onTask } from "../shared/task.js";
+import { onView } from "../shared/views.js";
+
+const SIZES = ["width", "height"];
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+let stage = null;
+let panel = null;
+
+export function controlStage({ element }) {
+  stage = element.querySelector(".control-stage");
+  panel?.place();
+}
+
+/** The field `controls` of the form. */
+export function controls({ element, props }) {
+  panel = new Panel(element, props);
+}
+
+class Panel {
+  constructor(element, props) {
+    this.home = element.querySelector(".control-home");
+    this.root = element.querySelector(".control-panel");
+    this.list = this.root.querySelector(".units");
+    this.button = this.root.querySelector("[data-act=add]");
+    this.words = this.root.querySelector(".control-words");
+    this.views = new Map();
+    this.told = []; // the value that the units gave the form
+    this.field = register(element, props, (value) => this.given(value), () => false);
+    this.button.addEventListener("click", () => units.add());
+    this.bindFiles();
+    units.onUnits((id) => this.changed(id));
+    units.onLack((id) => this.reveal(id));
+    onPreprocessors(() => this.changed(null));
+    onFit(() => this.changed(null));
+    onChange((name) => SIZES.includes(name) && this.showUnits());
+    onSource(() => this.showUnits());
+    onTask(() => this.place());
+    onTab(() => this.place());
+    onView(() => this.showUnits());
+    addEventListener("studio-result", () => this.showUnits());
+    this.changed(null);
+    this.place();
+  }
+
+  /** The form has a new value: from a picture's settings, or from a reset. */
+  given(value) {
+    if (this.told && !same(value, this.told)) units.take(value);
+  }
+
+  changed(id) {
+    this.told = units.requested();
+    if (!same(this.field.value, this.told)) this.field.set(this.told);
+    if (units.units().length) this.learn();
+    if (id === null) this.draw();
+    else this.views.get(id)?.show();
+    this.showFoot();
+  }
+
+  draw() {
+    const all = units.units();
+    for (const [id, view] of this.views) {
+      if (all.some((one) => one.id === id)) continue;
+      view.element.remove();
+      this.views.delete(id);
+    }
+    all.forEach((one, index) => {
+      if (!this.views.has(one.id)) this.views.set(one.id, new UnitView(one.id));
+      const { element } = this.views.get(one.id);
+      if (this.list.children[index] !== element) this.list.insertBefore(element, this.list.children[index]);
+    });
+    for (const view of this.views.values()) view.begin();
+    this.showUnits();
+  }
+
+  /** Soon, and once for all that happens together, as when a tab opens. */
+  showUnits() {
+    if (this.isAsked) return;
+    this.isAsked = true;
+    queueMicrotask(() => {
+      this.isAsked = false;
+      for (const view of this.views.values()) view.show();
+    });
+  }
+
+  showFoot() {
+    const count = units.units().length;
+    this.button.disabled = count >= units.MOST;
+    this.words.textContent = this.button.disabled ? `No more than ${units.MOST} units.` : "";
+  }
+
+  /** Where it belongs in the present tab. A picture in the settings would be too small to begin with. */
+  place() {
+    const isStage = isShown("controlnet") && stage;
+    const host = isStage ? stage : this.home;
+    if (this.root.parentElement !== host) host.append(this.root);
+    if (isStage && units.units().length === 0) units.add();
+    if (isStage || units.units().length) this.learn();
+    this.showUnits();
+  }
+
+  /** Bring a unit into sight. */
+  reveal(id) {
+    this.root.closest(".group.folded")?.querySelector(".group-head").click();
+    this.views.get(id)?.element.scrollIntoView({ block: "nearest" });
+  }
+
+  /** What there is to choose from is asked for when somebody is about to choose. */
+  learn() {
+    if (!this.learnt) lookForPreprocessors();
+    this.learnt = true;
+    if (!isKnown()) lookForModels();
+  }
+
+  /** Pictures pasted, or dropped beside a unit, while the tab is about units. */
+  bindFiles() {
+    document.addEventListener("paste", (event) => {
+      if (!event.clipboardData.types.includes("text/plain")) this.take(event, event.clipboardData);
+    });
+    addEventListener("dragover", (event) => {
+      if (isShown("controlnet") && event.dataTransfer.types.includes("Files")) event.preventDefault();
+    });
+    addEventListener("drop", (event) => this.take(event, event.dataTransfer));
+  }
+
+  /** A picture for the first unit that has none, else for the first that is open. */
+  take(event, { files }) {
+    if (!isShown("controlnet") || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    const file = [...files].find((one) => one.type.startsWith("image/"));
+    if (!file) return;
+    event.preventDefault();
+    const open = units.units().filter((one) => !one.folded);
+    const target = open.find((one) => !one.picture) ?? open[0] ?? units.add();
+    if (target) this.views.get(target.id)?.takeFile(file);
+  }
+}

@@ -1,0 +1,194 @@
+// The ControlNet units of this page: what each is set to, which of them act, and that they survive a
+// reload. Knows nothing of how they are shown.
+
+import { known } from "../canvas/uploads.js";
+import { isUnion, preprocessor, typesOf } from "./types.js";
+import { read, write } from "../shared/store.js";
+import { onSource, sourceOf } from "../canvas/sources.js";
+import { isShown, onTab } from "../shared/tabs.js";
+import { isEditing, onTask, task } from "../shared/task.js";
+
+export const MOST = 4; // to be added by hand; a request may bring more
+
+const FRESH = {
+  on: true,
+  folded: false,
+  begins: false, // takes the first ControlNet that fits, as soon as that is known
+  controlnet: null,
+  picture: null, // {image, url, width, height}; null: see `follows`
+  follows: false, // takes the picture that the task begins with
+  drawn: false,
+  preprocessor: "none",
+  settings: {},
+  resolution: null,
+  union_type: null,
+  scale: 1,
+  start: 0,
+  end: 1,
+  mode: "balanced",
+  resize_mode: "crop_and_resize",
+  mask: null, // {image, url, width, height}
+};
+const SENT = [
+  "controlnet",
+  "preprocessor",
+  "settings",
+  "resolution",
+  "union_type",
+  "scale",
+  "start",
+  "end",
+  "mode",
+  "resize_mode",
+];
+
+const listeners = new Set();
+const lackListeners = new Set();
+let last = 0;
+let all = read("units", []).map(made);
+let saving = 0;
+
+function made(part) {
+  last += 1;
+  return { ...FRESH, ...part, id: last };
+}
+
+export const units = () => all;
+export const unit = (id) => all.find((one) => one.id === id);
+
+/** Call `listener(id)` after every change of a unit, `listener(null)` when the list changed. */
+export function onUnits(listener) {
+  listeners.add(listener);
+}
+
+/** Call `listener(id)` when a unit keeps a picture from being asked for. */
+export function onLack(listener) {
+  lackListeners.add(listener);
+}
+
+function tell(id) {
+  clearTimeout(saving);
+  saving = setTimeout(save, 200);
+  for (const listener of listeners) listener(id);
+}
+
+function save() {
+  clearTimeout(saving);
+  write("units", all);
+}
+addEventListener("pagehide", save);
+
+/** The new unit, or null where there are as many as can be. */
+export function add(part = {}) {
+  if (all.length >= MOST) return null;
+  const one = made({ begins: true, ...part });
+  all = [...all, one];
+  tell(null);
+  return one;
+}
+
+export function remove(id) {
+  all = all.filter((one) => one.id !== id);
+  tell(null);
+}
+
+export function change(id, part) {
+  const one = unit(id);
+  if (!one) return;
+  Object.assign(one, part);
+  tell(id);
+}
+
+/** Everything as it is, for `recover`. */
+export const snapshot = () => JSON.stringify(all);
+
+export function recover(earlier) {
+  all = JSON.parse(earlier);
+  tell(null);
+}
+
+/** Does it have a picture, its own or that of the task? */
+const hasPicture = (one) => Boolean(one.picture) || (one.follows && isEditing());
+
+/** What keeps a unit that is on from acting: words for the artist, "" for nothing. */
+export function lacks(one) {
+  if (!hasPicture(one)) {
+    return one.follows ? "This tab begins with no picture. Choose one." : "Choose a picture, or draw one.";
+  }
+  if (!one.controlnet) return "Choose a ControlNet.";
+  if (isUnion(one.controlnet) && one.preprocessor === "none" && !one.union_type) {
+    return "Say what the map shows.";
+  }
+  const spec = preprocessor(one.preprocessor);
+  if (spec && !spec.ready) return `${spec.title} is not here yet. Download it, or choose another.`;
+  return "";
+}
+
+/** The units that are on and have a picture: those that count. */
+export const acting = () => all.filter((one) => one.on && hasPicture(one));
+
+/** Fails with words where a unit that counts lacks something, or where the tab is about units and
+ * there is none. */
+export async function ready() {
+  for (const one of acting()) {
+    const why = lacks(one);
+    if (!why) continue;
+    change(one.id, { folded: false });
+    for (const listener of lackListeners) listener(one.id);
+    throw new Error(`ControlNet unit ${all.indexOf(one) + 1}: ${why}`);
+  }
+  if (isShown("controlnet") && acting().length === 0) {
+    const why = all.some((one) => one.on) ? "Choose a picture, or draw one." : "Switch one on, or add one.";
+    throw new Error(`No ControlNet unit acts. ${why}`);
+  }
+}
+
+/** The units as the request's `controls`. */
+export const requested = () => acting().filter((one) => !lacks(one)).map(asRequest);
+
+function asRequest(one) {
+  const sent = Object.fromEntries(SENT.map((name) => [name, one[name]]));
+  return { ...sent, image: one.picture?.image ?? null, mask: one.mask?.image ?? null };
+}
+
+/** Take over the `controls` of a request. Without any those that are here are switched off. */
+export function take(controls) {
+  if (controls.length === 0) {
+    for (const one of all) one.on = false;
+    tell(null);
+    return;
+  }
+  all = controls.map((sent) => {
+    const { image, mask, ...rest } = sent;
+    const place = (ref) => (ref ? { image: ref, url: null, width: 0, height: 0 } : null);
+    return made({ ...rest, settings: { ...rest.settings }, picture: place(image), follows: !image, mask: place(mask) });
+  });
+  tell(null);
+  for (const one of all) complete(one);
+}
+
+/** Where the pictures of a unit are, and how large. */
+async function complete({ id, picture, mask }) {
+  for (const [name, one] of Object.entries({ picture, mask })) {
+    if (!one || one.url) continue;
+    const told = await known({ ref: one.image }).catch(() => null);
+    if (unit(id)?.[name]?.image === one.image) change(id, { [name]: told });
+  }
+}
+
+/** What the map of a unit is made from: {image, url, width, height}, or null. */
+export const pictureOf = (one) =>
+  one.picture ?? (one.follows && isEditing() ? sourceOf(task()) : null);
+
+/** What its maps show, if that is known: a name of CONTROL_TYPES. Of a net that reads several the
+ * preprocessor says which. */
+export function typeOf(one) {
+  const types = typesOf(one.controlnet);
+  if (types.length === 1) return types[0];
+  return one.union_type ?? (preprocessor(one.preprocessor)?.group || null);
+}
+
+for (const one of all) complete(one);
+onTask(() => tell(null));
+onTab(() => tell(null));
+onSource(() => all.some((one) => one.follows) && tell(null));

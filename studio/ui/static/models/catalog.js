@@ -1,0 +1,300 @@
+// The Models tab: everything that lies in the models folders, as a table that searches and sorts.
+
+import { Details } from "./details.js";
+import { Downloads } from "./downloads.js";
+import { icon, make } from "../shared/dom.js";
+import { Rows } from "../shared/rows.js";
+import { isShown, onTab } from "../shared/tabs.js";
+import { warmNames } from "../shared/status.js";
+import { read, write } from "../shared/store.js";
+import * as known from "../shared/models.js";
+import { KIND_NAMES, kindName, size } from "../shared/words.js";
+
+const ROW_PX = 40;
+const COLUMNS = {
+  name: { title: "Name", key: (one) => one.name.toLowerCase() },
+  kind: { title: "Kind", key: (one) => KIND_ORDER.indexOf(one.kind) },
+  family: { title: "Family", key: (one) => (one.family ?? "~").toLowerCase() },
+  dtype: { title: "Precision", key: (one) => one.dtype },
+  size_bytes: { title: "Size", key: (one) => one.size_bytes },
+  short_hash: { title: "Hash", key: (one) => one.short_hash ?? "~" },
+  modified_s: { title: "Added", key: (one) => -one.modified_s },
+};
+const KIND_ORDER = Object.keys(KIND_NAMES);
+const SPECIAL = { broken: "Broken", duplicate: "Duplicates" };
+
+export function catalog({ element }) {
+  const one = new Catalog(element.querySelector(".catalog"));
+  known.onModels(() => one.update());
+  onTab((name) => name === "models" && one.opened());
+  if (isShown("models")) one.opened();
+  else known.look();
+  known.watchModels(() => isShown("models"));
+}
+
+class Catalog {
+  constructor(root) {
+    this.root = root;
+    this.search = root.querySelector("input[type=search]");
+    this.kinds = root.querySelector(".kinds");
+    this.family = root.querySelector("select");
+    this.body = root.querySelector(".table-body");
+    this.empty = root.querySelector(".table-empty");
+    this.foot = root.querySelector(".catalog-foot");
+    this.view = { kind: "", sort: "name", down: false, ...read("catalog", {}) };
+    this.chosen = null;
+    this.rows = new Rows(this.body, ROW_PX, (one, index) => this.row(one, index));
+    this.details = new Details(root.querySelector(".details"), {
+      close: () => this.choose(null),
+      thrown: (model, id) => this.offerUndo(model, id),
+    });
+    this.downloads = new Downloads(root);
+    this.drawHead();
+    this.bind();
+    this.update();
+  }
+
+  bind() {
+    this.search.addEventListener("input", () => this.fill());
+    this.search.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown") this.body.focus();
+    });
+    this.family.addEventListener("change", () => this.fill());
+    this.body.addEventListener("keydown", (event) => this.key(event));
+    this.root.querySelector("[data-action=refresh]").addEventListener("click", (event) => {
+      const button = event.currentTarget;
+      button.disabled = true;
+      known
+        .refresh()
+        .catch((error) => this.say(error.message))
+        .finally(() => {
+          button.disabled = false;
+        });
+    });
+  }
+
+  opened() {
+    this.rows.render();
+    known.look();
+    this.downloads.look();
+  }
+
+  drawHead() {
+    const head = this.root.querySelector(".table-head");
+    this.heads = Object.entries(COLUMNS).map(([name, { title }]) =>
+      make(
+        "button",
+        { type: "button", role: "columnheader", className: `col-${name}`, onclick: () => this.sortBy(name) },
+        title,
+        icon("chevron"),
+      ),
+    );
+    head.replaceChildren(...this.heads);
+  }
+
+  sortBy(name) {
+    const down = this.view.sort === name && !this.view.down;
+    this.remember({ sort: name, down });
+    this.fill();
+  }
+
+  remember(change) {
+    Object.assign(this.view, change);
+    write("catalog", this.view);
+  }
+
+  update() {
+    this.drawKinds();
+    this.drawFamilies();
+    this.fill();
+    if (!this.chosen) return;
+    const fresh = known.modelNamed(this.chosen.kind, this.chosen.name);
+    if (fresh || !this.chosen.reason) this.choose(fresh ?? null, false);
+  }
+
+  drawKinds() {
+    const counts = { broken: known.broken().length, duplicate: known.duplicates().flat().length };
+    for (const { kind } of known.models()) counts[kind] = (counts[kind] ?? 0) + 1;
+    const all = { "": "All", ...KIND_NAMES, ...SPECIAL };
+    const wanted = Object.entries(all).filter(([kind]) => !kind || counts[kind]);
+    if (!wanted.some(([kind]) => kind === this.view.kind)) this.view.kind = "";
+    this.kinds.replaceChildren(
+      ...wanted.map(([kind, title]) =>
+        make(
+          "button",
+          {
+            type: "button",
+            className: kind in SPECIAL ? "special" : "",
+            "aria-pressed": String(kind === this.view.kind),
+            onclick: () => {
+              this.remember({ kind });
+              this.drawKinds();
+              this.fill();
+            },
+          },
+          title,
+          make("span", { textContent: kind ? counts[kind] : known.models().length }),
+        ),
+      ),
+    );
+  }
+
+  drawFamilies() {
+    const families = [...new Set(known.models().map((one) => one.family).filter(Boolean))].sort();
+    const chosen = this.family.value;
+    this.family.replaceChildren(
+      new Option("All families", ""),
+      ...families.map((name) => new Option(name, name)),
+    );
+    this.family.value = families.includes(chosen) ? chosen : "";
+  }
+
+  /** The rows that are wanted, sorted. */
+  fill() {
+    const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const family = this.family.value;
+    const fits = (one) => {
+      if (family && one.family !== family) return false;
+      return words.every((word) => textOf(one).includes(word));
+    };
+    const items = this.ofKind().filter(fits);
+    if (this.view.kind !== "duplicate") this.order(items);
+    for (const head of this.heads) {
+      const isSorted = head.classList.contains(`col-${this.view.sort}`);
+      head.ariaSort = isSorted ? (this.view.down ? "descending" : "ascending") : "none";
+    }
+    this.body.parentElement.dataset.kind = this.view.kind;
+    this.rows.set(items);
+    this.body.setAttribute("aria-rowcount", items.length);
+    this.empty.textContent = items.length ? "" : this.whyEmpty();
+    this.tellFoot(items);
+  }
+
+  ofKind() {
+    const { kind } = this.view;
+    if (kind === "broken") return known.broken().map(brokenRow);
+    if (kind === "duplicate") {
+      return known.duplicates().flatMap((group) => group.map((one) => known.modelNamed(one.kind, one.name)))
+        .filter(Boolean);
+    }
+    return known.models(kind || undefined);
+  }
+
+  order(items) {
+    const { key } = COLUMNS[this.view.sort] ?? COLUMNS.name;
+    const sign = this.view.down ? -1 : 1;
+    items.sort((a, b) => {
+      const [x, y] = [key(a), key(b)];
+      if (x !== y) return x < y ? -sign : sign;
+      return a.name < b.name ? -1 : 1;
+    });
+  }
+
+  whyEmpty() {
+    if (!known.isKnown()) return "Reading the list of models";
+    if (this.search.value || this.family.value) return "Nothing fits. Change the search or the filters.";
+    return "No models yet. Download one, or start the studio with --models-dir FOLDER.";
+  }
+
+  tellFoot(items) {
+    if (this.undo) return;
+    const bytes = items.reduce((sum, one) => sum + (one.size_bytes ?? 0), 0);
+    const count = items.length === 1 ? "1 model" : `${items.length} models`;
+    this.foot.textContent = items.length && this.view.kind !== "broken" ? `${count} · ${size(bytes)}` : "";
+  }
+
+  row(one, index) {
+    const isChosen = this.chosen !== null && one.kind === this.chosen.kind && one.name === this.chosen.name;
+    const cells = one.reason ? [cell("name", one.name), cell("reason", one.reason)] : cellsOf(one);
+    return make(
+      "div",
+      {
+        role: "row",
+        className: "model-row",
+        id: `model-${index}`,
+        "aria-selected": String(isChosen),
+        onclick: () => this.choose(one),
+      },
+      ...cells,
+    );
+  }
+
+  choose(one, moves = true) {
+    this.chosen = one;
+    this.details.show(one);
+    this.root.classList.toggle("has-details", one !== null);
+    this.rows.render();
+    const index = this.rows.items.indexOf(one);
+    if (index >= 0 && moves) {
+      this.body.setAttribute("aria-activedescendant", `model-${index}`);
+      this.rows.scrollTo(index);
+    }
+  }
+
+  key(event) {
+    if (event.key === "Escape") this.choose(null);
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+    if (!step || this.rows.items.length === 0) return;
+    event.preventDefault();
+    const { items } = this.rows;
+    const at = items.findIndex((one) => one.kind === this.chosen?.kind && one.name === this.chosen?.name);
+    this.choose(items[Math.max(0, Math.min(items.length - 1, at + step))]);
+  }
+
+  say(words) {
+    this.foot.textContent = words;
+  }
+
+  offerUndo(model, id) {
+    const back = make("button", { type: "button", className: "plain", textContent: "Undo" });
+    back.addEventListener("click", async () => {
+      this.undo = null;
+      await known.bringBack(id).catch((error) => this.say(error.message));
+    });
+    clearTimeout(this.undo);
+    this.undo = setTimeout(() => {
+      this.undo = null;
+      this.fill();
+    }, 30000);
+    this.foot.replaceChildren(`${model.name} was moved to the trash.`, back);
+    this.choose(null);
+  }
+}
+
+const brokenRow = ({ path, reason }) => ({
+  kind: "broken",
+  name: path.split(/[\\/]/).pop(),
+  path,
+  reason,
+  size_bytes: 0,
+  trigger_words: [],
+});
+
+const texts = new WeakMap();
+
+/** All that a search looks through. */
+function textOf(one) {
+  if (!texts.has(one)) {
+    const parts = [one.name, one.title, one.path, one.notes, one.reason, one.short_hash];
+    texts.set(one, parts.concat(one.trigger_words).join(" ").toLowerCase());
+  }
+  return texts.get(one);
+}
+
+const cell = (name, ...inside) =>
+  make("span", { role: "cell", className: `col-${name}` }, ...inside);
+
+function cellsOf(one) {
+  const isWarm = one.kind === "checkpoint" && warmNames().includes(one.name);
+  const name = make("span", { className: "model-name", textContent: one.name, title: one.name });
+  const warm = isWarm ? make("span", { className: "warm", title: "In memory", textContent: "warm" }) : null;
+  return [
+    cell("name", name, warm),
+    cell("kind", kindName(one.kind)),
+    cell("family", one.family ?? "unknown"),
+    cell("dtype", one.dtype),
+    cell("size_bytes", size(one.size_bytes)),
+    cell("short_hash", one.short_hash ?? ""),
+    cell("modified_s", new Date(1000 * one.modified_s).toLocaleDateString()),
+  ];
+}

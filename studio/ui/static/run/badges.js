@@ -1,0 +1,78 @@
+// What acts on the picture beside the prompt and the settings: shown beside Generate, each with a
+// cross that takes it off.
+
+import { acting, change, lacks, onUnits, units } from "../control/units.js";
+import { shows } from "../control/unit.js";
+import { icon, make } from "../shared/dom.js";
+import { field, onChange, value } from "../settings/form.js";
+import { onRounds, roundsWanted, setRounds } from "./loop.js";
+import { clearMask, onSource, sourceOf } from "../canvas/sources.js";
+import { onTask, task } from "../shared/task.js";
+
+const MOST = 3;
+
+export function badges({ element }) {
+  const place = element.querySelector(".badges");
+  const draw = () => {
+    const uses = field("loras")?.value ?? [];
+    const shown = uses.slice(0, uses.length > MOST ? MOST - 1 : MOST).map(loraBadge);
+    if (shown.length < uses.length) shown.push(allBadge(uses));
+    shown.unshift(...acting().map(unitBadge));
+    const mask = task() === "inpaint" ? sourceOf("inpaint")?.mask : null;
+    if (mask) shown.unshift(maskBadge(mask));
+    if (roundsWanted() > 1) shown.unshift(loopBadge(roundsWanted()));
+    place.replaceChildren(...shown);
+    document.body.classList.toggle("has-badges", shown.length > 0);
+  };
+  onChange((name) => ["loras", "invert"].includes(name) && draw());
+  onSource((kind) => kind === "inpaint" && draw());
+  onRounds(draw);
+  onUnits(draw);
+  onTask(draw);
+  draw();
+}
+
+function loopBadge(rounds) {
+  const words = `${rounds} rounds: each result becomes the next picture`;
+  return badge("Loop", rounds, words, () => setRounds(1));
+}
+
+function maskBadge({ share }) {
+  const words = value("invert") ? "Mask, inverted" : "Mask";
+  const covered = share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+  return badge(words, covered, `The mask covers ${covered} of the picture`, () => clearMask("inpaint"));
+}
+
+function unitBadge(unit) {
+  const name = `Unit ${units().indexOf(unit) + 1}`;
+  const why = lacks(unit);
+  const remove = () => change(unit.id, { on: false });
+  return badge(name, why ? "incomplete" : `${shows(unit)} ${unit.scale}`, why || `ControlNet ${unit.controlnet}`, remove);
+}
+
+function loraBadge(use) {
+  const remove = () => {
+    const loras = field("loras");
+    loras.set(loras.value.filter((one) => one.name !== use.name));
+  };
+  return badge(use.name, use.weight, `LoRA ${use.name} with weight ${use.weight}`, remove);
+}
+
+function allBadge(uses) {
+  const names = uses.map((one) => `${one.name} ${one.weight}`).join("\n");
+  return badge(`${uses.length} LoRAs`, "", names, () => field("loras").set([]));
+}
+
+function badge(name, value, title, remove) {
+  return make(
+    "span",
+    { className: "active-badge", title },
+    make("span", { className: "active-name", textContent: name }),
+    value === "" ? null : make("span", { className: "active-value", textContent: value }),
+    make(
+      "button",
+      { type: "button", "aria-label": `Take off ${name}`, title: `Take off ${name}`, onclick: remove },
+      icon("close"),
+    ),
+  );
+}

@@ -1,0 +1,49 @@
+// Following a job over the network: a long poll that brings only what is newest.
+
+import { ask, get, pause } from "../shared/server.js";
+
+const RETRY_MS = 1000;
+const HIDDEN_MS = 3000;
+const FINAL = ["finished", "failed", "cancelled"];
+
+const job = (id, rest = "") => `studio/v1/jobs/${encodeURIComponent(id)}${rest}`;
+
+/**
+ * Report a job until it ends. `on.news(state, jpeg)` is awaited; jpeg is null without a new
+ * preview. `on.lost()` while the server does not answer, `on.gone()` if it knows no such job.
+ */
+export async function follow(id, on) {
+  for (let after = 0; ; ) {
+    let answer;
+    let jpeg = null;
+    try {
+      answer = await poll(id, after);
+      if (answer.status !== 204) jpeg = await answer.blob();
+    } catch (error) {
+      if (error.status === 404) return on.gone();
+      on.lost();
+      await pause(RETRY_MS);
+      continue;
+    }
+    if (document.hidden) await pause(HIDDEN_MS);
+    if (jpeg === null) {
+      on.still();
+      continue;
+    }
+    after = Number(answer.headers.get("X-Seq"));
+    const state = JSON.parse(answer.headers.get("X-State"));
+    await on.news(state, jpeg.size > 0 ? jpeg : null);
+    if (FINAL.includes(state.state)) return undefined;
+  }
+}
+
+/** A browser holds few connections to one host, so a hidden page waits on none. */
+function poll(id, after) {
+  const number = document.hidden ? Math.max(0, after - 1) : after;
+  return ask(job(id, `/preview?after=${number}`));
+}
+
+/** A job with its request and the infotext of its pictures. */
+export const describe = (id) => get(job(id));
+
+export const cancel = (id) => ask(job(id, "/cancel"), { method: "POST" });

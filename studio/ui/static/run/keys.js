@@ -1,0 +1,45 @@
+// Keys that work everywhere on the page.
+
+import { isSheetShown, showSheet } from "../settings/groups.js";
+import { isPickerOpen } from "../shared/picker.js";
+import { isShown } from "../shared/tabs.js";
+import { showView, view } from "../shared/views.js";
+
+export function bindKeys(session, viewer) {
+  const dialog = document.querySelector("dialog.keys");
+  document.querySelector("[data-action=keys]").addEventListener("click", () => dialog.showModal());
+  dialog.querySelector("[data-action=close]").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.addEventListener("keydown", (event) => {
+    if (dialog.open || event.isComposing || isPickerOpen()) return;
+    if (isShown("models")) {
+      if (event.key === "?" && !isTyping(event)) dialog.showModal();
+      return;
+    }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      if (!event.repeat) session.generate();
+    } else if (event.key === "Escape") {
+      if (isSheetShown()) showSheet(false);
+      else session.stop();
+    } else if (!isTyping(event)) {
+      plainKey(event, viewer, dialog);
+    }
+  });
+}
+
+function plainKey(event, viewer, dialog) {
+  if (event.defaultPrevented || (view() === "source" && event.key !== "?")) return;
+  if (event.key === "?") dialog.showModal();
+  if (event.key === "c") showView(view() === "compare" ? "result" : "compare");
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const picture = step && viewer.recent.neighbour(step);
+  if (!picture) return;
+  event.preventDefault();
+  viewer.browse(picture);
+}
+
+function isTyping(event) {
+  const at = event.target;
+  return event.ctrlKey || event.metaKey || event.altKey || at.matches("input, textarea, select");
+}

@@ -1,0 +1,63 @@
+// Rounds: each result becomes the next picture, with the settings of the first.
+
+import { asked } from "../settings/form.js";
+import { send } from "../shared/server.js";
+import { accept } from "./send_to.js";
+import { ready } from "../canvas/sources.js";
+import { read, write } from "../shared/store.js";
+import { task } from "../shared/task.js";
+
+const KINDS = ["image_to_image", "inpaint"];
+const MOST = 100;
+
+const listeners = new Set();
+let rounds = read("rounds", 1);
+
+/** How many rounds the next click on Generate makes in the present tab. */
+export const roundsWanted = () => (KINDS.includes(task()) ? rounds : 1);
+
+export function onRounds(listener) {
+  listeners.add(listener);
+}
+
+export function setRounds(wanted) {
+  rounds = Math.min(MOST, Math.max(1, Math.round(wanted) || 1));
+  write("rounds", rounds);
+  for (const listener of listeners) listener();
+}
+
+/** The box that says how many. */
+export function loop({ element }) {
+  const box = element.querySelector("input");
+  const show = () => {
+    box.value = rounds;
+  };
+  box.addEventListener("change", () => setRounds(Number(box.value)));
+  onRounds(show);
+  show();
+}
+
+export function bindLoop(session) {
+  let going = null; // {kind, settings, result, round, total, job}
+  session.sent.push((job, { kind }) => {
+    const total = roundsWanted();
+    if (total === 1) return;
+    going = { kind, settings: asked(), result: session.results.get(job), round: 1, total, job };
+  });
+  session.ends.push(async (job, state, pictures) => {
+    if (going?.job !== job) return;
+    const one = going;
+    going = null;
+    if (state.state !== "finished" || !pictures.length || one.round === one.total) return;
+    try {
+      await accept(pictures[0], [], one.kind);
+      const part = { ...one.settings.task, ...(await ready(one.kind)) };
+      const { id } = await send("POST", "studio/v1/jobs", { ...one.settings, task: part });
+      going = { ...one, round: one.round + 1, job: id };
+      session.take(id, one.result);
+      session.viewer.say(`Round ${going.round} of ${one.total}`);
+    } catch (error) {
+      session.viewer.say(`Round ${one.round + 1} could not begin: ${error.message}`);
+    }
+  });
+}

@@ -1,0 +1,137 @@
+// A result becomes the picture that an editing tab begins with, and the way back.
+
+import * as units from "../control/units.js";
+import { asked, restore } from "../settings/form.js";
+import { onSource, put, recover, snapshot, sourceOf } from "../canvas/sources.js";
+import { shownTab, showTab } from "../shared/tabs.js";
+import { task, TASK_NAMES, showTask } from "../shared/task.js";
+import { showView, view } from "../shared/views.js";
+
+/** What `source.js` knows a result by. */
+const asSource = (picture, [width, height]) => ({
+  ref: `picture:${picture.id}`,
+  url: picture.url,
+  width,
+  height,
+});
+
+const UNITS = "controlnet";
+
+/** The tab and the view as they are, to be handed to `goBack` later. */
+const whereNow = () => ({ tab: shownTab(), view: view() });
+
+function goBack(from) {
+  showTab(from.tab);
+  showView(from.view);
+}
+
+/**
+ * Put `picture`, of `size` [width, height], where the task `kind` begins, and show it; text-to-image
+ * takes its settings alone, "controlnet" the picture for a unit.
+ * `offer(words, undo)` tells it and gives the way back, until something was changed there.
+ */
+export async function send(picture, size, kind, offer) {
+  if (kind === "text_to_image") {
+    const size = { width: undefined, height: undefined }; // as they stand there
+    await takeUp({ ...picture, request: { ...picture.request, ...size, task: { kind } } }, offer);
+    return;
+  }
+  const from = { ...whereNow(), task: task() };
+  if (kind === UNITS) {
+    sendToUnit(asSource(picture, size), from, offer);
+    return;
+  }
+  showTask(kind);
+  const earlierView = view();
+  const earlier = snapshot(kind);
+  const back = () => {
+    showView(earlierView);
+    goBack(from);
+  };
+  showView("source"); // first: it may ask there what becomes of the mask
+  if (!(await put(kind, asSource(picture, size), { ask: true }))) {
+    back();
+    return;
+  }
+  const words = kind === from.task ? "The result is the source now" : `Sent to ${TASK_NAMES[kind]}`;
+  withdraw = offer(words, () => {
+    recover(kind, earlier);
+    back();
+  });
+  offered = { kind, looks: looks(kind) };
+}
+
+/** The picture controls: in the first unit that has none, or a new one, or in place of the last. */
+function sendToUnit({ ref, ...place }, from, offer) {
+  const earlier = units.snapshot();
+  showTab(UNITS);
+  const earlierView = view();
+  showView("source");
+  const target =
+    units.units().find((one) => !one.picture && !one.follows) ?? units.add() ?? units.units().at(-1);
+  const picture = { image: ref, ...place };
+  units.change(target.id, { picture, follows: false, drawn: false, on: true, folded: false });
+  offer(`Sent to ControlNet unit ${units.units().indexOf(units.unit(target.id)) + 1}`, () => {
+    units.recover(earlier);
+    showView(earlierView);
+    goBack(from);
+  });
+}
+
+let withdraw = () => {};
+let offered = null;
+
+/** What an artist would miss if it were undone. */
+const looks = (kind) => JSON.stringify([sourceOf(kind)?.image, sourceOf(kind)?.mask?.share]);
+
+onSource((kind) => {
+  if (offered?.kind !== kind || offered.looks === looks(kind)) return;
+  offered = null;
+  withdraw();
+});
+
+/** The next round: `picture` in place of the present source; the mask stays. */
+export function accept(picture, size, kind) {
+  return put(kind, asSource(picture, size), { ask: false, keep: true });
+}
+
+/** Everything as it was when `picture` was asked for: its tab, its pictures, its settings.
+ * `offer(words, undo)` tells it and gives the way back. */
+export async function takeUp(picture, offer) {
+  const { request, seed } = picture;
+  const part = request.task ?? { kind: "text_to_image" };
+  const from = whereNow();
+  const hasUnits = Boolean(request.controls?.length);
+  if (part.kind === "text_to_image" && hasUnits) showTab(UNITS);
+  else showTask(part.kind);
+  const settings = asked();
+  const earlierUnits = units.snapshot();
+  const earlier = part.image ? snapshot(part.kind) : null;
+  restore({ ...request, seed });
+  let words = "Settings set";
+  if (part.image) {
+    await takeUpPictures(request, part).catch((error) => {
+      words = error.message;
+    });
+  }
+  offer(words, () => {
+    if (earlier) recover(part.kind, earlier);
+    restore(settings);
+    units.recover(earlierUnits);
+    goBack(from);
+  });
+}
+
+async function takeUpPictures(request, { kind, image, mask, ...rest }) {
+  showView("source");
+  await put(kind, mask ? { ref: image, mask } : { ref: image }, { ask: false });
+  if (kind === "outpaint" && !rest.aspect_ratio) {
+    const { left, top, right, bottom } = rest;
+    recover(kind, { ...snapshot(kind), frame: { left, top, right, bottom } });
+  }
+  const { width, height } = sourceOf(kind);
+  const isOwnSize = request.width === roundedUp(width) && request.height === roundedUp(height);
+  if (isOwnSize || kind === "outpaint") restore({ width: null, height: null });
+}
+
+const roundedUp = (side) => 8 * Math.ceil(side / 8);

@@ -1,0 +1,233 @@
+// The right side of the page: the frame, the status line, the tools and the strip under it.
+
+import { Compare } from "./compare.js";
+import { address } from "../shared/data.js";
+import { make } from "../shared/dom.js";
+import { field } from "../settings/form.js";
+import { Frame } from "./frame.js";
+import { menuOf } from "../shared/menu.js";
+import { Recent } from "./recent.js";
+import { send, takeUp } from "./send_to.js";
+import { write } from "../shared/store.js";
+import { task } from "../shared/task.js";
+import { allowCompare, allowMaps, onView, showView, view } from "../shared/views.js";
+import { facts, promise } from "../shared/words.js";
+
+export class Viewer {
+  constructor(root) {
+    this.root = root;
+    this.frame = new Frame(root);
+    this.status = root.querySelector(".status");
+    this.facts = root.querySelector(".facts");
+    this.warnings = root.querySelector(".warnings");
+    this.live = root.querySelector(".live");
+    this.batch = root.querySelector(".batch");
+    this.retry = root.querySelector(".retry");
+    this.recent = new Recent(root.querySelector(".strip"), (picture) => this.browse(picture));
+    this.undo = root.querySelector(".undo");
+    this.promise = root.querySelector(".promise");
+    this.compare = new Compare(this.frame.element, (words) => this.say(words));
+    this.picture = null;
+    this.browsing = false;
+    this.offers = (words, undo) => this.offer(words, undo);
+    this.bindActions();
+    this.bindSending();
+    onView((name) => this.compare.show(name, this.picture));
+  }
+
+  /** One of empty, queued, loading, running, finished, cancelled, failed; `words` say more. */
+  state(name, words = "", announced = words) {
+    if (this.root.dataset.state !== name) this.live.textContent = announced;
+    this.root.dataset.state = name;
+    document.body.dataset.state = name;
+    this.status.textContent = words;
+    this.undo.hidden = true;
+    this.root.classList.remove("said");
+  }
+
+  /** Words beside the state: shown until the next ones, and read out. */
+  say(words) {
+    this.status.textContent = words;
+    this.live.textContent = words;
+    this.undo.hidden = true;
+    this.root.classList.add("said");
+    this.status.parentElement.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Say what was done, with a button that takes it back; the answer withdraws the button. */
+  offer(words, undo) {
+    this.say(words);
+    this.undo.hidden = false;
+    this.undo.onclick = () => {
+      this.say("Undone");
+      undo();
+    };
+    const { onclick } = this.undo;
+    return () => {
+      if (this.undo.onclick === onclick) this.undo.hidden = true;
+    };
+  }
+
+  /** Make room for a new request: its shape {width, height}, no tools, and `under` the words what
+   * it begins with, if that is told. */
+  begin(request) {
+    this.browsing = false;
+    this.recent.showLive(null);
+    this.recent.mark(null);
+    this.take(null);
+    this.facts.textContent = "";
+    this.batch.replaceChildren();
+    this.root.classList.remove("has-picture", "partial", "browsing");
+    this.frame.wait();
+    if (request) this.frame.shape(request.width, request.height);
+    if (request?.under) this.frame.showUnder(request.under);
+  }
+
+  /** `picture` is the one that the tools and the views are about. */
+  take(picture) {
+    this.picture = picture;
+    const edited = picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
+    this.root.classList.toggle("edited", edited);
+    allowCompare(edited);
+    const steered = Boolean(picture?.request.controls?.length);
+    this.root.classList.toggle("steered", steered);
+    allowMaps(steered);
+    this.compare.show(view(), picture);
+    this.warn(picture?.warnings ?? []);
+    const { words, isKept } = promise(picture);
+    this.promise.hidden = !words;
+    this.promise.textContent = words;
+    this.promise.classList.toggle("broken", !isKept);
+  }
+
+  /** What is to be known about the picture, a line each. */
+  warn(warnings) {
+    const lines = warnings.map((words) => make("li", { textContent: words }));
+    this.warnings.replaceChildren(...lines);
+    this.root.classList.toggle("warned", lines.length > 0);
+  }
+
+  /** [width, height] of a picture; until it has been loaded, those asked for. */
+  sizeOf(picture) {
+    const { image } = this.frame;
+    if (image?.src === address(picture.url)) picture.size = [image.naturalWidth, image.naturalHeight];
+    return picture.size ?? [picture.request.width, picture.request.height];
+  }
+
+  /** Results of a job: the first in the frame, a batch as thumbnails. */
+  async results(pictures) {
+    if (pictures.length === 0) return;
+    write("last_seed", pictures[0].seed);
+    dispatchEvent(new Event("studio-result"));
+    if (this.browsing) {
+      this.recent.add(pictures);
+      this.recent.showLive(null);
+      return;
+    }
+    await this.display(pictures[0], pictures);
+    this.recent.add(pictures);
+    this.recent.mark(pictures[0]);
+  }
+
+  /** Look at an earlier picture; a running job goes on behind it. */
+  async browse(picture) {
+    this.browsing = true;
+    if (view() === "source") showView("result");
+    if (this.onBrowse) this.onBrowse();
+    this.root.classList.add("browsing");
+    await this.display(picture, [picture]);
+  }
+
+  async display(picture, batch) {
+    this.take(picture);
+    const url = address(picture.url);
+    if (this.frame.image?.src !== url) this.frame.wait();
+    this.frame.shape(...this.sizeOf(picture));
+    this.recent.mark(picture);
+    const shown = await this.frame.show(url, picture.request.prompt || "Picture");
+    if (this.picture !== picture) return;
+    if (!shown) this.status.textContent = "This picture cannot be loaded (any more).";
+    this.frame.shape(...this.sizeOf(picture));
+    this.facts.textContent = facts(picture, this.sizeOf(picture));
+    this.root.classList.add("has-picture");
+    this.root.classList.toggle("partial", picture.partial);
+    this.root.querySelector("[data-action=download]").href = address(`${picture.url}?download=1`);
+    this.drawBatch(picture, batch);
+  }
+
+  drawBatch(picture, batch) {
+    const tiles = batch.length > 1 ? batch.map((one) => this.batchTile(one, batch)) : [];
+    this.batch.replaceChildren(...tiles);
+    for (const tile of tiles) {
+      if (tile.dataset.id === picture.id) tile.setAttribute("aria-current", "true");
+    }
+  }
+
+  batchTile(picture, batch) {
+    const button = document.createElement("button");
+    const image = new Image();
+    button.type = "button";
+    button.className = "tile";
+    button.dataset.id = picture.id;
+    button.setAttribute("aria-label", `Seed ${picture.seed}`);
+    button.title = `Seed ${picture.seed}`;
+    image.alt = "";
+    image.src = address(picture.url);
+    button.append(image);
+    button.addEventListener("click", () => this.display(picture, batch));
+    return button;
+  }
+
+  bindActions() {
+    const on = (action, act) =>
+      this.root.querySelector(`[data-action=${action}]`).addEventListener("click", act);
+    on("copy", async (event) => {
+      const button = event.currentTarget;
+      const done = await copy(this.picture.infotext);
+      this.flash(button, done ? "Copied" : "Not allowed by the browser");
+    });
+    on("seed", (event) => {
+      field("seed").set(this.picture.seed);
+      this.flash(event.currentTarget, "Seed set");
+    });
+    on("apply", () => takeUp(this.picture, this.offers).catch((error) => this.say(error.message)));
+    on("input", () => this.sendTo(task()));
+    this.promise.addEventListener("click", () => showView("difference"));
+  }
+
+  bindSending() {
+    const button = this.root.querySelector("[data-action=send]");
+    menuOf(button, this.root.querySelector(".menu-list"), ({ kind }) => this.sendTo(kind));
+  }
+
+  sendTo(kind) {
+    const size = this.sizeOf(this.picture);
+    return send(this.picture, size, kind, this.offers).catch((error) => this.say(error.message));
+  }
+
+  /** Say for a moment what a button did. */
+  flash(button, words) {
+    const label = button.querySelector("span");
+    this.live.textContent = words;
+    label.textContent = words;
+    clearTimeout(label.timer);
+    label.timer = setTimeout(() => {
+      label.textContent = button.title;
+    }, 1500);
+  }
+}
+
+async function copy(text) {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text).then(() => true, () => false);
+  }
+  // Without https the clipboard is closed to pages, except through a selection.
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "off-screen";
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+}

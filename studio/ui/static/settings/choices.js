@@ -1,0 +1,80 @@
+// The menus of models: which checkpoint draws, which VAE turns latents into pixels.
+
+import { data } from "../shared/data.js";
+import { onChange, register, value } from "./form.js";
+import { look, models, onModels } from "../shared/models.js";
+import { opens } from "../shared/picker.js";
+import { warmNames } from "../shared/status.js";
+
+const AUTOMATIC = "Automatic";
+
+const KINDS = {
+  checkpoint: {
+    options: () => data.checkpoints.map(checkpointOption),
+    empty: "No checkpoint was found. Start the studio with --models-dir FOLDER.",
+    placeholder: "Search checkpoints",
+  },
+  vae: {
+    options: vaeOptions,
+    empty: "No VAE was found.",
+    placeholder: "Search VAEs",
+  },
+};
+
+export function choice({ element, props }) {
+  const button = element.querySelector("button.choice");
+  const words = button.querySelector("span");
+  const kind = KINDS[props.field];
+  const one = register(element, props, (value) => {
+    words.textContent = value ?? (props.field === "vae" ? AUTOMATIC : "No checkpoint");
+    words.title = words.textContent;
+  });
+  opens(button, {
+    ...kind,
+    choose: (value) => one.set(value),
+    current: () => one.value,
+    before: look,
+  });
+  if (props.field === "checkpoint") {
+    onModels(() => one.set(one.value)); // its defaults may have been changed
+    button.disabled = data.checkpoints.length === 0;
+  }
+}
+
+function checkpointOption(ref) {
+  const warm = warmNames().includes(ref.name);
+  const parts = [ref.family, ref.task === "base" ? null : ref.task, ref.short_hash];
+  return {
+    value: ref.name,
+    label: ref.name,
+    detail: parts.filter(Boolean).join(" · "),
+    mark: warm ? "warm" : "",
+  };
+}
+
+function vaeOptions() {
+  const family = familyOf(value("checkpoint"));
+  const own = { value: null, label: AUTOMATIC, detail: "The checkpoint's own" };
+  const found = models("vae").map((ref) => ({
+    value: ref.name,
+    label: ref.name,
+    detail: [ref.family, ref.short_hash].filter(Boolean).join(" · "),
+    why: unfit(ref, family),
+  }));
+  return [own, ...found];
+}
+
+export const familyOf = (checkpoint) =>
+  data.checkpoints.find((ref) => ref.name === checkpoint)?.family ?? null;
+
+/** Why `ref` does not go with checkpoints of `family`; "" if it may. */
+export function unfit(ref, family) {
+  if (!ref.fits || !family || ref.fits.includes(family)) return "";
+  return `made for ${ref.family}, the checkpoint is ${family}`;
+}
+
+/** Call `listener()` when the checkpoint or the models changed. */
+export function onFit(listener) {
+  onModels(listener);
+  onChange((name) => name === "checkpoint" && listener());
+}

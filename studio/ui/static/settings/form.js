@@ -1,0 +1,182 @@
+// The values of all fields: their defaults, what the user changed, and that it survives a reload.
+
+import { checkpointNamed, data } from "../shared/data.js";
+import { read, write } from "../shared/store.js";
+import { onTask, task } from "../shared/task.js";
+
+const fields = new Map();
+const listeners = new Set();
+const stored = read("settings", {});
+let saving = 0;
+
+export const field = (name) => fields.get(name);
+export const value = (name) => fields.get(name)?.value;
+export const anyChanged = () => [...fields.values()].some((one) => one.counts && one.isChanged);
+
+const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+
+/** Call `listener(name)` after every change of a value or default. */
+export function onChange(listener) {
+  listeners.add(listener);
+}
+
+export function resetAll() {
+  for (const one of fields.values()) if (one.counts) one.reset();
+}
+
+/** The values of all fields as a request, as the server makes one of the controls; its task has
+ * what controls set of it. */
+export function asked() {
+  const request = { task: { kind: task() } };
+  for (const { name, props, value, isShown } of fields.values()) {
+    if (props.kinds.length === 0) request[name] = value;
+    else if (isShown) request.task[name] = value;
+  }
+  return request;
+}
+
+/** Put a whole request back into the form. What it does not say keeps its value; what it leaves
+ * open is left open, where a field can be. */
+export function restore(request) {
+  const order = ["checkpoint", ...fields.keys()];
+  const known = { ...request.task, ...request };
+  for (const name of new Set(order)) {
+    const one = fields.get(name);
+    const said = known[name];
+    if (!one || said === undefined || (said === null && one.declared !== null)) continue;
+    one.set(said);
+  }
+}
+
+class Field {
+  /** `show(value)` displays a value in the control. */
+  constructor(element, props, show, allows) {
+    this.name = props.field;
+    this.element = element.querySelector("[data-field]");
+    this.props = props;
+    this.show = show;
+    this.allows = allows;
+    this.isSetting = !["prompt", "negative_prompt", "checkpoint"].includes(this.name);
+    this.declared = this.value;
+    this.turn();
+  }
+
+  /** What its control is called. */
+  get title() {
+    return this.element.querySelector("label").textContent;
+  }
+
+  /** Does the present task have this field? */
+  get isShown() {
+    return this.props.kinds.length === 0 || this.props.kinds.includes(task());
+  }
+
+  get counts() {
+    return this.isSetting && this.isShown;
+  }
+
+  get value() {
+    const { value, optional } = this.props;
+    return optional && value === "" ? null : value; // Gradio makes "" of null
+  }
+
+  get isChanged() {
+    return !same(this.value, this.default);
+  }
+
+  set(value) {
+    this.props.value = value;
+    this.show(value);
+    announce(this);
+  }
+
+  setDefault(value) {
+    const follows = !this.isChanged;
+    this.default = value;
+    if (follows) this.set(value);
+    else announce(this);
+  }
+
+  reset() {
+    this.set(this.default);
+  }
+
+  /** Fit the task: a field with a default of its own there has a value of its own there, too. */
+  turn() {
+    const own = this.props.defaults ?? {};
+    const key = task() in own ? `${this.name}@${task()}` : this.name;
+    const help = document.getElementById(`${this.name}-help`);
+    if (help && this.props.helps[task()]) help.textContent = this.props.helps[task()];
+    this.element.hidden = !this.isShown;
+    if (key === this.key) return;
+    if (this.key) keep(this);
+    this.key = key;
+    this.default = defaultOf(this, defaults());
+    const earlier = stored[key];
+    const value = earlier !== undefined && this.allows(earlier) ? earlier : this.default;
+    this.props.value = value;
+  }
+}
+
+/** What a field has where nobody changed it; `family` is what the checkpoint brings. */
+function defaultOf(one, family) {
+  const own = one.props.defaults ?? {};
+  return task() in own ? own[task()] : (family[one.name] ?? one.declared);
+}
+
+onTask(() => {
+  for (const one of fields.values()) {
+    one.turn();
+    one.set(one.value);
+  }
+});
+
+/** Make a control a field of the form and give it its first value; `allows(value)` says which
+ * of those stored earlier are still possible. */
+export function register(element, props, show, allows = () => true) {
+  const one = new Field(element, props, show, allows);
+  fields.set(one.name, one);
+  one.element.querySelector("[data-action=reset]")?.addEventListener("click", () => one.reset());
+  one.element.querySelector("label")?.addEventListener("dblclick", () => one.reset());
+  one.set(one.value);
+  const all = document.querySelectorAll("[data-field]").length;
+  document.body.classList.toggle("ready", fields.size === all);
+  return one;
+}
+
+/** What the family of the chosen checkpoint brings. */
+function defaults() {
+  const chosen = value("checkpoint") ?? stored.checkpoint;
+  const ref = checkpointNamed(chosen) ?? checkpointNamed(data.default_checkpoint);
+  const checkpoint = data.default_checkpoint;
+  return { ...ref?.defaults, ...(checkpoint ? { checkpoint } : {}) };
+}
+
+function announce(one) {
+  one.element.classList.toggle("changed", one.isSetting && one.isChanged);
+  if (one.name === "checkpoint") takeDefaults();
+  for (const listener of listeners) listener(one.name);
+  clearTimeout(saving);
+  saving = setTimeout(save, 200);
+}
+
+/** The checkpoint's defaults, in all fields that follow them; the declared ones where it has none. */
+function takeDefaults() {
+  const own = defaults();
+  for (const one of fields.values()) {
+    const value = defaultOf(one, own);
+    if (one.name !== "checkpoint" && !same(one.default, value)) one.setDefault(value);
+  }
+}
+
+function keep(one) {
+  if (one.isChanged) stored[one.key] = one.value;
+  else delete stored[one.key];
+}
+
+function save() {
+  for (const one of fields.values()) keep(one);
+  write("settings", stored);
+}
+
+addEventListener("pagehide", save);

@@ -1,0 +1,95 @@
+// Groups of settings that fold; a folded one shows its values in its header.
+
+import { anyChanged, field, onChange, resetAll, value } from "./form.js";
+import { read, write } from "../shared/store.js";
+import { onTask, task } from "../shared/task.js";
+
+const SAY = {
+  width: (v) => sizeWords(v, value("height")),
+  height: () => null,
+  scheduler: (v) => v,
+  steps: (v) => `${v}`,
+  guidance_scale: (v) => `CFG ${v}`,
+  seed: (v) => (v < 0 ? "random" : `${v}`),
+  batch_size: (v) => (v === 1 ? "1 picture" : `${v} pictures`),
+  guidance_rescale: (v) => (v ? `rescale ${v}` : null),
+  clip_skip: (v) => `clip skip ${v}`,
+  vae: (v) => v,
+  eta: (v) => (v === null ? null : `eta ${v}`),
+  s_churn: (v) => (v ? `churn ${v}` : null),
+  strength: (v) => `strength ${v}`,
+  feather: (v) => `feather ${v}`,
+  resize_mode: (v) => (v === "just_resize" ? null : chosen("resize_mode")),
+  color_correction: (v) => (v ? "colour correction" : null),
+  area: () => chosen("area"),
+  padding: (v) => (value("area") === "only_masked" ? `padding ${v}` : null),
+  masked_content: (v) => (v === "original" ? null : chosen("masked_content")),
+  mask_blur: (v) => `blur ${v}`,
+  mask_grow: (v) => (v ? `grow ${v}` : null),
+  invert: (v) => (v ? "inverted" : null),
+  soft: (v) => (v ? "soft" : null),
+  controls: (v) => v.map((unit) => unit.controlnet).join(" · ") || "none",
+  loras: (v) => v.map(({ name, weight }) => `${name} ${weight}`).join(" · ") || "none",
+};
+
+const sizeWords = (width, height) =>
+  width || height ? `${width ?? "auto"} × ${height ?? "auto"}` : "as the picture";
+
+/** The label of a menu's chosen entry. */
+const chosen = (name) => document.getElementById(name)?.selectedOptions?.[0]?.label.toLowerCase();
+
+export function group({ element, props }) {
+  const root = element.closest(".group");
+  const head = element.querySelector(".group-head");
+  const summary = element.querySelector(".summary");
+  const folds = read("folds", {});
+  const fold = (folded) => {
+    root.classList.toggle("folded", folded);
+    head.setAttribute("aria-expanded", String(!folded));
+  };
+  const sum = () => {
+    const shown = props.fields.filter((name) => field(name)?.isShown);
+    const parts = shown.map((name) => SAY[name](value(name)));
+    summary.textContent = parts.filter(Boolean).join(" · ");
+  };
+  head.addEventListener("click", () => {
+    const folded = !root.classList.contains("folded");
+    fold(folded);
+    write("folds", { ...read("folds", {}), [props.title]: folded });
+  });
+  const turn = () => {
+    root.hidden = props.kinds.length > 0 && !props.kinds.includes(task());
+  };
+  fold(folds[props.title] ?? root.classList.contains("folded"));
+  onChange((name) => props.fields.includes(name) && sum());
+  onTask(turn);
+  turn();
+  sum();
+}
+
+export function settingsFoot({ element }) {
+  const button = element.querySelector("button");
+  const enable = () => {
+    button.disabled = !anyChanged();
+    button.title = button.disabled ? "Nothing differs from the defaults" : "";
+  };
+  button.addEventListener("click", resetAll);
+  onChange(enable);
+  onTask(enable);
+  enable();
+}
+
+/** On a phone the settings are a sheet over the page. */
+export function sheetHead({ element }) {
+  element.querySelector("button").addEventListener("click", () => showSheet(false));
+  document.addEventListener("pointerdown", (event) => {
+    if (isSheetShown() && !event.target.closest("#settings, .sheet-button, .picker")) showSheet(false);
+  });
+}
+
+export const isSheetShown = () => document.body.classList.contains("sheet");
+
+export function showSheet(shown) {
+  document.body.classList.toggle("sheet", shown);
+  document.querySelector(".sheet-button")?.setAttribute("aria-expanded", String(shown));
+}

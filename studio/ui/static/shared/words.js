@@ -1,0 +1,70 @@
+// What the status line says.
+
+const seconds = (s) => (s < 9.95 ? `${s.toFixed(1)} s` : `${Math.round(s)} s`);
+
+export function duration(s) {
+  if (s < 99.5) return seconds(s);
+  return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+}
+
+export const percent = (share) => `${Math.round(100 * share)} %`;
+
+/** `engine` is the state of the engine, which takes a while to start. */
+export function waitingWords(position, engine) {
+  if (position) return `${position} before you`;
+  if (engine === "starting") return "Next, as soon as the studio has started";
+  if (engine === "loading") return "Next, as soon as the model is loaded";
+  return "Next in line";
+}
+
+export function runningWords({ step = 0, total, eta_s: eta }) {
+  if (!total) return "Starting";
+  const left = eta === undefined || eta === null ? "" : ` · ${duration(eta)} left`;
+  return `Step ${step}/${total}${left}`;
+}
+
+/** "Loading dreamshaper-8 … 62 %": of a stage "dreamshaper-8: unet" the part before the colon. */
+export function loadingWords({ stage, fraction }) {
+  const share = fraction ? ` … ${percent(fraction)}` : "";
+  return `Loading ${stage?.split(": ")[0] || "the model"}${share}`;
+}
+
+/** Seed, size and settings of one picture. */
+export function facts({ seed, request }, [width, height]) {
+  return [
+    `Seed ${seed}`,
+    `${width} × ${height}`,
+    request.scheduler,
+    `${request.steps} steps`,
+    `CFG ${request.guidance_scale}`,
+  ].join(" · ");
+}
+
+/** What was measured where nothing was to change; no words for a picture without a mask. */
+export function promise(picture) {
+  const most = picture?.outside_mask_max_difference;
+  if (most === undefined || most === null) return { words: "", isKept: true };
+  const where = picture.request.task.kind === "outpaint" ? "Inside the old picture" : "Outside the mask";
+  const words = most === 0 ? "unchanged" : `changed by up to ${most} of 255`;
+  return { words: `${where}: ${words}`, isKept: most === 0 };
+}
+
+/** Kinds of models, as many and as one. */
+export const KIND_NAMES = {
+  checkpoint: "Checkpoints",
+  lora: "LoRAs",
+  embedding: "Embeddings",
+  vae: "VAEs",
+  tiny_vae: "Preview VAEs",
+  controlnet: "ControlNets",
+  image_encoder: "Image encoders",
+  upscaler: "Upscalers",
+};
+
+export const kindName = (kind) => (KIND_NAMES[kind] ?? kind).replace(/s$/, "");
+
+export function size(bytes) {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(bytes >= 1e8 ? 0 : 1)} MB`;
+  return `${Math.ceil(bytes / 1e3)} kB`;
+}
