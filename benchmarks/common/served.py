@@ -36,12 +36,14 @@ class Served:
 
 
 @contextmanager
-def studio(data_dir: Path) -> Iterator[Served]:
-    """A studio with its model loaded; ended on leaving."""
+def studio(data_dir: Path, *models_dirs: Path) -> Iterator[Served]:
+    """A studio with its model loaded; ended on leaving. `models_dirs` hold further models."""
     command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser"]
     started_s = time.monotonic()
     server = subprocess.Popen(
-        [*command, "--data-dir", str(data_dir)], stdout=subprocess.PIPE, text=True
+        [*command, *(f"--models-dir={one}" for one in models_dirs), "--data-dir", str(data_dir)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         address = _address(server)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -44,18 +45,34 @@ def browser() -> Iterator:
         browser.close()
 
 
-@pytest.fixture
-def served(serve: Callable[..., Served]) -> Served:
-    """The studio with its page."""
-    return serve(FakeEngine(step_s=STEP_S, fail_on="break now"), app=create_app)
+@pytest.fixture(scope="module")
+def engine() -> FakeEngine:
+    """What the studio of a module draws with; a module may have its own."""
+    return FakeEngine(step_s=STEP_S, fail_on="break now")
 
 
 @pytest.fixture(scope="module")
-def one_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The same for a whole module whose tests do not mind what was drawn before them:
-    `served` of such a module gives it."""
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Further models of a module's studio; a module may have its own."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def one_studio(
+    tmp_path_factory: pytest.TempPathFactory, engine: FakeEngine, models_dir: Path
+) -> Iterator[Served]:
+    """The studio with its page, for all tests of a module."""
     with servers(tmp_path_factory.mktemp("studio")) as start:
-        yield start(FakeEngine(step_s=STEP_S, fail_on="break now"), app=create_app)
+        yield start(engine, app=create_app, models_dir=(models_dir,))
+
+
+@pytest.fixture
+def served(one_studio: Served) -> Iterator[Served]:
+    """The studio without a job. A module whose tests change models or settings starts one for each
+    test, by a `served` of its own."""
+    yield one_studio
+    for job in one_studio.studio.queue.jobs():
+        one_studio.studio.queue.delete(job.id)
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +94,9 @@ def visit(request, browser, served: Served, known_visitors: dict) -> Iterator[Ca
 
     def visitor(width: int, height: int, **options):
         viewport = {"width": width, "height": height}
-        if shared:
-            kind = (width, height, *sorted(options.items()))
+        kind = (width, height, *sorted(options.items()))
+        here = [page.context for page in pages]
+        if shared and known_visitors.get(kind) not in here:
             if kind not in known_visitors:
                 known_visitors[kind] = browser.new_context(viewport=viewport, **options)
             return known_visitors[kind]

@@ -24,11 +24,6 @@ def inpaint(visit, tmp_path):
     return open_canvas
 
 
-@pytest.fixture
-def served(one_studio):
-    return one_studio
-
-
 @pytest.mark.parametrize(
     ("ratio", "zoom"),
     [(1, "fit"), (1.25, "1"), (2, "fit"), (1.5, "+++"), (1, "----"), (3, "1-"), (1, "wheel")],

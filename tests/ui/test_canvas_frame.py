@@ -29,11 +29,6 @@ def drag(canvas: Canvas, handle: str, dx: float, dy: float) -> None:
     mouse.up()
 
 
-@pytest.fixture
-def served(one_studio):
-    return one_studio
-
-
 def frame(canvas: Canvas) -> tuple[int, int, int, int]:
     sides = canvas.source()["frame"]
     return sides["left"], sides["top"], sides["right"], sides["bottom"]

@@ -50,11 +50,6 @@ def answer(canvas: Canvas, words: str) -> None:
     dialog.wait_for(state="hidden")
 
 
-@pytest.fixture
-def served(one_studio):
-    return one_studio
-
-
 def wait_for_size(canvas: Canvas, size: tuple[int, int]) -> None:
     canvas.page.wait_for_function(
         "size => document.querySelector('.canvas[data-kind=inpaint] img').naturalWidth === size[0]",

