@@ -19,7 +19,7 @@ import torch
 from studio.diffusion.tokens import Chunk, chunks
 from studio.domain.family import ModelFamily, PromptEncoder
 from studio.domain.geometry import Size
-from studio.domain.request import GenerationRequest
+from studio.domain.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,19 @@ class Encoded:
 
 
 def condition(
-    request: GenerationRequest,
+    prompts: tuple[str, str],
+    sampling: Sampling,
+    rows: int,
+    size: Size,
     models: TextModels,
     device: torch.device,
 ) -> Conditioning:
-    """What `request` asks for, the same for every row of its batch, at its size."""
-    rows, family = request.batch_size, models.family
-    guided = request.guidance_scale > 1
-    texts = [request.prompt, request.negative_prompt] if guided else [request.prompt]
-    encoded = encode(texts, models, request.clip_skip)
+    """Of `prompts`, the prompt and the negative one, for a batch of `rows` pictures of `size`: the
+    same for all of them."""
+    family, guided = models.family, sampling.guidance_scale > 1
+    encoded = encode(prompts if guided else prompts[:1], models, sampling.clip_skip)
     embeds, pooled = encoded.embeds.to(device), encoded.pooled
-    if guided and family.zero_negative and not request.negative_prompt.strip():
+    if guided and family.zero_negative and not prompts[1].strip():
         embeds = torch.cat([embeds[:1], torch.zeros_like(embeds[1:])])
         pooled = None if pooled is None else torch.cat([pooled[:1], torch.zeros_like(pooled[1:])])
 
@@ -94,14 +96,14 @@ def condition(
     conditioning = Conditioning(
         prompt_embeds=all_rows(embeds, 0),
         negative_prompt_embeds=all_rows(embeds, 1),
-        guidance_scale=each(request.guidance_scale),
+        guidance_scale=each(sampling.guidance_scale),
         guidance_rescale=(
-            each(request.guidance_rescale) if guided and request.guidance_rescale > 0 else None
+            each(sampling.guidance_rescale) if guided and sampling.guidance_rescale > 0 else None
         ),
         pooled_embeds=all_rows(pooled, 0),
         negative_pooled_embeds=all_rows(pooled, 1),
     )
-    return at_size(conditioning, family, (request.width, request.height))
+    return at_size(conditioning, family, size)
 
 
 def at_size(conditioning: Conditioning, family: ModelFamily, size: Size) -> Conditioning:

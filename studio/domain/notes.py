@@ -7,13 +7,12 @@ from typing import Any, Literal, Self
 from pydantic import ValidationError, model_validator
 
 from studio.domain.errors import explain
-from studio.domain.request import (
+from studio.domain.request import GenerationRequest, Side
+from studio.domain.sampling import (
     ClipSkip,
-    GenerationRequest,
     GuidanceScale,
     ModelName,
     SchedulerName,
-    Side,
     Steps,
     Text,
 )

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 from annotated_types import Gt
 from pydantic import (
-    AfterValidator,
     BaseModel,
     Field,
     ValidationError,
@@ -27,15 +26,12 @@ from studio.domain import geometry, lora_text
 from studio.domain.control import MAX_UNITS, ControlInput
 from studio.domain.errors import refused, shorten
 from studio.domain.family import ModelFamily
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, resolve
+from studio.domain.sampling import ModelName, Sampling, Words
 from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
 
 MAX_SEED = 2**53 - 1
 """The largest whole number that JSON in a browser carries exactly."""
 _MOST_LORAS = 32
-_NAME_CHARACTERS = 100
-"""Of a name that one of our own tables must know."""
-
 
 _MOST_TEXT = 2200
 """A LoRA's longest name with all its characters escaped, and two weights."""
@@ -80,39 +76,10 @@ def _is_number(text: str) -> bool:
 
 
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
-Steps = Annotated[int, Field(ge=1, le=150, json_schema_extra={"step": 1})]
-GuidanceScale = Annotated[
-    float, Field(ge=1.0, le=30.0, allow_inf_nan=False, json_schema_extra={"step": 0.5})
-]
-ClipSkip = Annotated[int, Field(ge=1, le=12, json_schema_extra={"step": 1})]
+Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
 
 
-def _is_text(value: str) -> str:
-    """What every file and every answer can carry."""
-    if "\0" in value:
-        raise ValueError(f"has a NUL character at position {value.index(chr(0)) + 1}. Delete it.")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        position = error.start + 1
-        raise ValueError(f"has half a character at position {position}. Delete it.") from None
-    return value
-
-
-def _is_known_scheduler(value: str) -> str:
-    if value not in SCHEDULERS:
-        raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(SCHEDULERS)}.")
-    return value
-
-
-ModelName = Annotated[str, Field(max_length=1000), AfterValidator(_is_text)]
-SchedulerName = Annotated[
-    str, Field(max_length=_NAME_CHARACTERS), AfterValidator(_is_known_scheduler)
-]
-Text = Annotated[str, Field(max_length=20_000), AfterValidator(_is_text)]
-
-
-class GenerationRequest(Frozen):
+class GenerationRequest(Sampling, Words):
     """One request for `batch_size` pictures. Frozen; unknown fields are refused by name.
 
     `checkpoint`, `width` and `height` left out (None) and `seed` −1 mean "you choose":
@@ -120,43 +87,6 @@ class GenerationRequest(Frozen):
     """
 
     task: Task = Field(default_factory=TextToImage, title="Task")
-    prompt: Text = Field(
-        "", title="Prompt", description="What the picture shows. Empty lets the model dream freely."
-    )
-    negative_prompt: Text = Field(
-        "", title="Negative prompt", description="What the picture should not show."
-    )
-    checkpoint: ModelName | None = Field(
-        None, title="Checkpoint", description="The model that draws."
-    )
-    scheduler: SchedulerName = Field(
-        "DPM++ 2M",
-        title="Sampler",
-        description="The method that turns noise into a picture, step by step.",
-    )
-    noise_schedule: str = Field(
-        "automatic",
-        max_length=_NAME_CHARACTERS,
-        title="Schedule type",
-        description="How the noise is spread over the steps. Automatic suits the sampler.",
-    )
-    steps: Steps = Field(
-        20, title="Steps", description="More steps take longer and add detail, up to a point."
-    )
-    guidance_scale: GuidanceScale = Field(
-        7.0,
-        title="Guidance scale (CFG)",
-        description="How closely the picture follows the prompt. 1 ignores the negative prompt.",
-    )
-    guidance_rescale: float = Field(
-        0.0,
-        ge=0.0,
-        le=1.0,
-        allow_inf_nan=False,
-        title="Guidance rescale",
-        description="Tames over-saturated colours at high guidance. 0 is off, 0.7 is usual.",
-        json_schema_extra={"step": 0.05},
-    )
     width: Side | None = Field(None, title="Width", description="In pixels, a multiple of 8.")
     height: Side | None = Field(None, title="Height", description="In pixels, a multiple of 8.")
     seed: int = Field(
@@ -183,11 +113,6 @@ class GenerationRequest(Frozen):
         description="Draws the whole batch and keeps this picture of it alone, 0 being the first: "
         "bit by bit as it came out of that batch, as devices round by how many they draw at once.",
     )
-    clip_skip: ClipSkip = Field(
-        1,
-        title="Clip skip",
-        description="1 reads the text encoder's last layer, 2 the one before. Anime models like 2.",
-    )
     vae: ModelName | None = Field(
         None,
         title="VAE",
@@ -208,64 +133,6 @@ class GenerationRequest(Frozen):
         "Also: preprocessor and its settings, scale, start, end, mode, resize_mode, resolution, "
         "mask.",
     )
-    eta: float | None = Field(
-        None,
-        ge=0.0,
-        le=1.0,
-        allow_inf_nan=False,
-        title="Eta",
-        description="How much of the noise is fresh: ancestral and SDE samplers, DPM fast and "
-        "adaptive, DDIM, TCD. Empty: the sampler's own.",
-        json_schema_extra={"step": 0.05},
-    )
-    s_churn: float = Field(
-        0.0,
-        ge=0.0,
-        le=100.0,
-        allow_inf_nan=False,
-        title="Sigma churn",
-        description="Noise stirred in on the way; Euler, Heun, HeunPP2 and DPM2 only.",
-        json_schema_extra={"step": 1.0},
-    )
-    s_tmin: float = Field(
-        0.0,
-        ge=0.0,
-        le=10.0,
-        allow_inf_nan=False,
-        title="Sigma tmin",
-        description="Churn only where the noise level is above this.",
-        json_schema_extra={"step": 0.05},
-    )
-    s_tmax: float | None = Field(
-        None,
-        ge=0.0,
-        le=1000.0,
-        allow_inf_nan=False,
-        title="Sigma tmax",
-        description="Churn only where the noise level is below this. Empty: no limit.",
-        json_schema_extra={"step": 0.5},
-    )
-    s_noise: float = Field(
-        1.0,
-        ge=0.0,
-        le=1.1,
-        allow_inf_nan=False,
-        title="Sigma noise",
-        description="Strength of the noise that churn, ancestral, SDE and Restart samplers add.",
-        json_schema_extra={"step": 0.001},
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _takes_other_names(cls, data: Any) -> Any:
-        """Samplers and schedules as other programs call them become the names of our tables."""
-        names = ("scheduler", "noise_schedule")
-        given = data if isinstance(data, dict) else {}
-        asked = [given.get(name, cls.model_fields[name].default) for name in names]
-        known = all(isinstance(name, str) and len(name) <= _NAME_CHARACTERS for name in asked)
-        if given.keys().isdisjoint(names) or not known:
-            return data
-        return {**given, **dict(zip(names, resolve(*asked), strict=True))}
 
     @field_validator("loras", "controls", mode="before")
     @classmethod
@@ -275,22 +142,6 @@ class GenerationRequest(Frozen):
         if isinstance(value, list | tuple) and len(value) > most:
             raise ValueError(f"{len(value)} are too many, at most {most} are allowed.")
         return value
-
-    @field_validator("noise_schedule")
-    @classmethod
-    def _is_known_noise_schedule(cls, value: str) -> str:
-        if value not in NOISE_SCHEDULES:
-            raise ValueError(
-                f"{shorten(value)} is unknown. Choose one of: {', '.join(NOISE_SCHEDULES)}."
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _samples_rightly(self) -> GenerationRequest:
-        objection = SCHEDULERS[self.scheduler].objection(self.noise_schedule, self.steps)
-        if objection:
-            raise ValueError(objection)
-        return self
 
     @model_validator(mode="after")
     def _place_is_in_batch(self) -> GenerationRequest:

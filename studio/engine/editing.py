@@ -12,12 +12,12 @@ from PIL import Image
 
 from studio.diffusion import inpainting, latents
 from studio.diffusion.denoise import Start
-from studio.domain.geometry import Box
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Inpaint, Task
 from studio.engine.vae import Vae
 from studio.imaging import difference
-from studio.imaging.plans import Pass, Plan
+from studio.imaging.passes import Pass
+from studio.imaging.plans import Plan
 from studio.imaging.resizing import resized
 
 _LARGEST_PREVIEW = 1024
@@ -25,18 +25,15 @@ _LARGEST_PREVIEW = 1024
 
 
 class Editing:
-    """`plan` is None where a run begins with no picture: one pass, which is the picture.
+    """`plan` is None where a run begins with no picture.
 
     canvases  one RGB picture for each of the batch, as the passes left it; empty until there is one
-    passes    to be run one after the other
     """
 
     def __init__(self, request: GenerationRequest, plan: Plan | None) -> None:
         self._plan = plan
         self._rows = request.batch_size
         self.canvases: list[Image.Image] = []
-        size = request.width, request.height
-        self.passes = plan.passes if plan else (Pass(size, Box(0, 0, *size)),)
         if plan:
             self.canvases = [plan.before] * self._rows
 
@@ -44,10 +41,6 @@ class Editing:
     def profile(self) -> bytes | None:
         """The ICC profile of the canvases; None: sRGB."""
         return self._plan and self._plan.profile
-
-    @property
-    def begins_with_picture(self) -> bool:
-        return self._plan is not None
 
     def paste(self, pass_: Pass, drawn: Sequence[Image.Image]) -> None:
         """Put what `pass_` has drawn, RGB of its size, into the canvases."""
@@ -116,12 +109,14 @@ class Setting:
     """What the passes of a run have in common.
 
     task         of the request
+    strength     share of the steps that is gone through
     vae          encodes what they begin with
     takes_mask   the U-Net takes mask and masked latents beside the latents (9 channels)
     generators   one a picture, on the CPU
     """
 
     task: Task
+    strength: float
     vae: Vae
     takes_mask: bool
     generators: Sequence[torch.Generator]
@@ -138,7 +133,7 @@ def begin(
     clean = _encoded(setting.vae, [pass_.encoded(canvas) for canvas in _distinct(canvases)], noise)
     if pass_.mask is None:
         extra_channels = _all_new(setting, pass_, rows) if setting.takes_mask else None
-        return Start(clean, setting.task.strength), extra_channels
+        return Start(clean, setting.strength), extra_channels
     return _masked(setting, pass_, canvases, clean, noise)
 
 
@@ -155,7 +150,7 @@ def _masked(
     mask = (inpainting.amounts if soft else inpainting.covered)(pass_.mask).to(noise.device)
     clean = inpainting.content(kind, clean, mask, setting.generators)
     # As in diffusers' pipeline: what is to be forgotten does not shine through the first noise.
-    unseen = not soft and kind == "original" and task.strength == 1
+    unseen = not soft and kind == "original" and setting.strength == 1
     extra_channels = None
     if setting.takes_mask:
         sources = [pass_.source(canvas) for canvas in _distinct(canvases)]
@@ -167,7 +162,7 @@ def _masked(
         blend = inpainting.SoftBlend(clean, noise, mask)
     elif extra_channels is None:
         blend = inpainting.HardBlend(clean, noise, mask)
-    return Start(clean, task.strength, blend, unseen), extra_channels
+    return Start(clean, setting.strength, blend, unseen), extra_channels
 
 
 def _all_new(setting: Setting, pass_: Pass, rows: int) -> torch.Tensor:

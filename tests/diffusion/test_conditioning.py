@@ -10,7 +10,7 @@ from studio.diffusion.conditioning import TextModels, encode
 from studio.diffusion.tokens import CHUNK_TOKENS, chunks
 from studio.domain import embedding_names
 from studio.domain.family import PICTUREBOOK, SD2, SDXL
-from studio.domain.request import GenerationRequest
+from studio.domain.sampling import Sampling
 from studio.weights import tokenizers
 from tests.models_in_memory import manager, picturebook
 from tests.weights import checkpoints
@@ -136,9 +136,10 @@ def test_an_empty_negative_prompt_of_sdxl_is_zeros(negative, zero):
     parts = checkpoints.text_encoders_of(SDXL)
     tokens = [tokenizers.clip(encoder.pad_token) for encoder in SDXL.prompt_encoders]
     encoders = [parts[encoder.part].eval() for encoder in SDXL.prompt_encoders]
-    request = GenerationRequest(prompt="a fox", negative_prompt=negative, batch_size=2)
-    request = request.settled("x", SDXL)
-    found = conditioning.condition(request, TextModels(SDXL, tokens, encoders), torch.device("cpu"))
+    text = TextModels(SDXL, tokens, encoders)
+    found = conditioning.condition(
+        ("a fox", negative), Sampling(), 2, (1024, 1024), text, torch.device("cpu")
+    )
     assert bool(found.negative_prompt_embeds.any()) is not zero
     assert bool(found.negative_pooled_embeds.any()) is not zero
     assert found.time_ids.tolist() == [[1024, 1024, 0, 0, 1024, 1024]] * 2

@@ -15,7 +15,8 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from studio.domain import events
 from studio.domain.request import GenerationRequest
-from studio.engine.stable_diffusion import StableDiffusionEngine, StableDiffusionRun
+from studio.engine.run import StableDiffusionRun
+from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence import memory
 from tests import models_in_memory
 from tests.engine import tiny_models

@@ -1,0 +1,184 @@
+"""What one drawing is told: its words and its checkpoint, and how it samples.
+
+A request is such a record, for its first drawing; those that follow may change any field of it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, model_validator
+
+from studio.domain.errors import shorten
+from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, resolve
+from studio.domain.tasks import Frozen
+
+NAME_CHARACTERS = 100
+"""Of a name that one of our own tables must know."""
+
+Steps = Annotated[int, Field(ge=1, le=150, json_schema_extra={"step": 1})]
+GuidanceScale = Annotated[
+    float, Field(ge=1.0, le=30.0, allow_inf_nan=False, json_schema_extra={"step": 0.5})
+]
+ClipSkip = Annotated[int, Field(ge=1, le=12, json_schema_extra={"step": 1})]
+
+
+def _is_text(value: str) -> str:
+    """What every file and every answer can carry."""
+    if "\0" in value:
+        raise ValueError(f"has a NUL character at position {value.index(chr(0)) + 1}. Delete it.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        position = error.start + 1
+        raise ValueError(f"has half a character at position {position}. Delete it.") from None
+    return value
+
+
+def _is_known_scheduler(value: str) -> str:
+    if value not in SCHEDULERS:
+        raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(SCHEDULERS)}.")
+    return value
+
+
+def _is_known_noise_schedule(value: str) -> str:
+    if value not in NOISE_SCHEDULES:
+        raise ValueError(
+            f"{shorten(value)} is unknown. Choose one of: {', '.join(NOISE_SCHEDULES)}."
+        )
+    return value
+
+
+ModelName = Annotated[str, Field(max_length=1000), AfterValidator(_is_text)]
+SchedulerName = Annotated[
+    str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_scheduler)
+]
+NoiseScheduleName = Annotated[
+    str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_noise_schedule)
+]
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(_is_text)]
+
+
+class Words(Frozen):
+    """What is to be seen, and the model that draws it."""
+
+    prompt: Text = Field(
+        "", title="Prompt", description="What the picture shows. Empty lets the model dream freely."
+    )
+    negative_prompt: Text = Field(
+        "", title="Negative prompt", description="What the picture should not show."
+    )
+    checkpoint: ModelName | None = Field(
+        None, title="Checkpoint", description="The model that draws."
+    )
+
+
+class Sampling(Frozen):
+    """How noise becomes a picture that follows the words."""
+
+    scheduler: SchedulerName = Field(
+        "DPM++ 2M",
+        title="Sampler",
+        description="The method that turns noise into a picture, step by step.",
+    )
+    noise_schedule: NoiseScheduleName = Field(
+        "automatic",
+        title="Schedule type",
+        description="How the noise is spread over the steps. Automatic suits the sampler.",
+    )
+    steps: Steps = Field(
+        20, title="Steps", description="More steps take longer and add detail, up to a point."
+    )
+    guidance_scale: GuidanceScale = Field(
+        7.0,
+        title="Guidance scale (CFG)",
+        description="How closely the picture follows the prompt. 1 ignores the negative prompt.",
+    )
+    guidance_rescale: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        title="Guidance rescale",
+        description="Tames over-saturated colours at high guidance. 0 is off, 0.7 is usual.",
+        json_schema_extra={"step": 0.05},
+    )
+    clip_skip: ClipSkip = Field(
+        1,
+        title="Clip skip",
+        description="1 reads the text encoder's last layer, 2 the one before. Anime models like 2.",
+    )
+    eta: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        title="Eta",
+        description="How much of the noise is fresh: ancestral and SDE samplers, DPM fast and "
+        "adaptive, DDIM, TCD. Empty: the sampler's own.",
+        json_schema_extra={"step": 0.05},
+    )
+    s_churn: float = Field(
+        0.0,
+        ge=0.0,
+        le=100.0,
+        allow_inf_nan=False,
+        title="Sigma churn",
+        description="Noise stirred in on the way; Euler, Heun, HeunPP2 and DPM2 only.",
+        json_schema_extra={"step": 1.0},
+    )
+    s_tmin: float = Field(
+        0.0,
+        ge=0.0,
+        le=10.0,
+        allow_inf_nan=False,
+        title="Sigma tmin",
+        description="Churn only where the noise level is above this.",
+        json_schema_extra={"step": 0.05},
+    )
+    s_tmax: float | None = Field(
+        None,
+        ge=0.0,
+        le=1000.0,
+        allow_inf_nan=False,
+        title="Sigma tmax",
+        description="Churn only where the noise level is below this. Empty: no limit.",
+        json_schema_extra={"step": 0.5},
+    )
+    s_noise: float = Field(
+        1.0,
+        ge=0.0,
+        le=1.1,
+        allow_inf_nan=False,
+        title="Sigma noise",
+        description="Strength of the noise that churn, ancestral, SDE and Restart samplers add.",
+        json_schema_extra={"step": 0.001},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_other_names(cls, data: Any) -> Any:
+        """Samplers and schedules as other programs call them become the names of our tables."""
+        names = ("scheduler", "noise_schedule")
+        given = data if isinstance(data, dict) else {}
+        asked = [given.get(name, cls.model_fields[name].default) for name in names]
+        known = all(isinstance(name, str) and len(name) <= NAME_CHARACTERS for name in asked)
+        if given.keys().isdisjoint(names) or not known:
+            return data
+        return {**given, **dict(zip(names, resolve(*asked), strict=True))}
+
+    @model_validator(mode="after")
+    def _samples_rightly(self) -> Sampling:
+        objection = SCHEDULERS[self.scheduler].objection(self.noise_schedule, self.steps)
+        if objection:
+            raise ValueError(objection)
+        return self
+
+    @property
+    def sampling(self) -> Sampling:
+        """What of a record is about sampling, alone."""
+        return Sampling.model_construct(**{name: getattr(self, name) for name in SAMPLING})
+
+
+SAMPLING = tuple(Sampling.model_fields)
+"""The names of its fields."""
