@@ -91,7 +91,7 @@ class Catalog:
             broken, pending = dict(self._scan.failed), {}
             with _no_collection():
                 self._probed = self._probe_all(broken, pending)
-            self._index.save(self._scan.found, self._roots)
+            self._index.save(self._scan.files, self._roots)
             changed = self._publish(broken, pending)
         if changed:
             self._tell()
@@ -103,7 +103,7 @@ class Catalog:
     ) -> list[tuple[ModelFile, ModelFacts]]:
         """What the scan found and can be used; what cannot goes into `broken` or `pending`."""
         usable = []
-        for file in self._scan.found:
+        for file in self._scan.files:
             try:
                 facts = self._index.probe(file)
             except CheckpointError as error:
@@ -150,7 +150,7 @@ class Catalog:
                 raise CheckpointError(f"{ref.name} cannot be read: {cause}.") from None
             self._hashes.put(ref.file, digest)
             self._hashes.save()
-            self._hash_is_known(ref)
+            self._hash_computed(ref)
         return digest
 
     def duplicates(self) -> list[tuple[ModelRef, ...]]:
@@ -201,7 +201,7 @@ class Catalog:
         self._on_change = on_change
         self.trash.erase_old()
         self._watcher = Watcher(self._look, interval_s)
-        self._hasher = HashWorker(self._hashes, self._all, self._hash_is_known)
+        self._hasher = HashWorker(self._hashes, self._all, self._hash_computed)
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -223,7 +223,7 @@ class Catalog:
         self.changes += 1
         self._on_change()
 
-    def _hash_is_known(self, ref: ModelRef) -> None:
+    def _hash_computed(self, ref: ModelRef) -> None:
         digest = self.sha256(ref)
         if digest:
             self._notes.learn(ref.path, digest)

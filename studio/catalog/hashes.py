@@ -34,29 +34,31 @@ class Hashes:
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._lock = threading.Lock()
-        self._known = self._read()
+        self._entries = self._read()
 
     def get(self, file: ModelFile) -> str | None:
         """The sha256 in hexadecimal digits, if it is known for the file as it is now."""
-        entry = self._known.get(str(file.path))
+        entry = self._entries.get(str(file.path))
         is_same = entry and entry[:2] == [file.size_bytes, file.modified_ns]
         return entry[2] if is_same else None
 
     def put(self, file: ModelFile, digest: str) -> None:
         with self._lock:
-            self._known[str(file.path)] = [file.size_bytes, file.modified_ns, digest]
+            self._entries[str(file.path)] = [file.size_bytes, file.modified_ns, digest]
 
     def save(self) -> None:
         """Write the file, with what other processes have written meanwhile."""
         if self._file:
             with self._lock, alone_with(self._file):
-                self._known = self._read() | self._known
-                known = {path: entry for path, entry in self._known.items() if os.path.exists(path)}
-                try_write_json(self._file, VERSION, {"files": known})
+                self._entries = self._read() | self._entries
+                entries = {
+                    path: entry for path, entry in self._entries.items() if os.path.exists(path)
+                }
+                try_write_json(self._file, VERSION, {"files": entries})
 
     def _read(self) -> dict[str, list]:
-        found = read_json(self._file, VERSION).get("files") if self._file else None
-        return found if isinstance(found, dict) else {}
+        entries = read_json(self._file, VERSION).get("files") if self._file else None
+        return entries if isinstance(entries, dict) else {}
 
 
 def sha256_of(path: Path, stopped: Callable[[], bool] = lambda: False) -> str | None:
@@ -64,12 +66,12 @@ def sha256_of(path: Path, stopped: Callable[[], bool] = lambda: False) -> str | 
     if not path.is_dir():
         return _of_file(path, stopped)
     lines = []
-    for part in sorted(WITH_WEIGHTS):
-        for file in sorted((path / part).glob("*.safetensors")):
+    for component in sorted(WITH_WEIGHTS):
+        for file in sorted((path / component).glob("*.safetensors")):
             digest = _of_file(file, stopped)
             if digest is None:
                 return None
-            lines.append(f"{digest}  {part}/{file.name}\n")
+            lines.append(f"{digest}  {component}/{file.name}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -94,9 +96,9 @@ class HashWorker:
         self,
         hashes: Hashes,
         refs: Callable[[], Iterable[ModelRef]],
-        known: Callable[[ModelRef], None],
+        on_hash: Callable[[ModelRef], None],
     ) -> None:
-        self._hashes, self._refs, self._known = hashes, refs, known
+        self._hashes, self._refs, self._on_hash = hashes, refs, on_hash
         self._wake, self._stop = threading.Event(), threading.Event()
         self._failed: set[tuple[Path, int]] = set()
         self._thread = threading.Thread(target=self._run, name="studio-hashes", daemon=True)
@@ -145,4 +147,4 @@ class HashWorker:
             return
         if digest:
             self._hashes.put(ref.file, digest)
-            self._known(ref)
+            self._on_hash(ref)

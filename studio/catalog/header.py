@@ -194,9 +194,9 @@ _CONVERT = "Name it .ckpt if it is one, and convert it to safetensors."
 def foreign_kind(begin: bytes) -> str | None:
     """What a file that begins with these bytes is, with the next step; None: none of those that
     are often found under the name of a safetensors file."""
-    for magic, words in _MAGIC:
+    for magic, description in _MAGIC:
         if begin.startswith(magic):
-            return words.format(convert=_CONVERT)
+            return description.format(convert=_CONVERT)
     if begin[:1] == b"\x80" and begin[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return f"a Python pickle under a wrong name. {_CONVERT}"
     text = begin.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -232,10 +232,10 @@ def _as_usual(text: bytes) -> tuple[_Columns, dict[str, str]] | None:
             return None
         if starts != ("0", *ends[:-1]):
             return None
-        known = {each: _format(each) for each in set(formats)}
+        parsed = {each: _format(each) for each in set(formats)}
     except (ValueError, KeyError, RecursionError):
         return None
-    dtypes, shapes, lengths = zip(*map(known.__getitem__, formats), strict=True)
+    dtypes, shapes, lengths = zip(*map(parsed.__getitem__, formats), strict=True)
     stops = list(map(int, ends))
     if stops != list(accumulate(lengths)):
         return None
@@ -266,17 +266,17 @@ def _are_strings(metadata: Any) -> bool:
 def _parsed(name: str, text: bytes) -> tuple[_Columns, dict[str, str]]:
     """Any other form of JSON, checked. Raises `CheckpointError`."""
     try:
-        found = pydantic_core.from_json(text, allow_inf_nan=False)
+        entries = pydantic_core.from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise _damaged(name, f"its header is no JSON: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(entries, dict):
         raise _damaged(name, "its header is no JSON object")
-    metadata = found.pop("__metadata__", None) or {}
+    metadata = entries.pop("__metadata__", None) or {}
     if not _are_strings(metadata):
         raise _damaged(name, "its metadata are not strings")
     dtypes, shapes, offsets = [], [], []
     try:
-        for info in found.values():
+        for info in entries.values():
             if set(info) != {"dtype", "shape", "data_offsets"}:
                 raise ValueError
             start, end = info["data_offsets"]
@@ -288,7 +288,7 @@ def _parsed(name: str, text: bytes) -> tuple[_Columns, dict[str, str]]:
     if not set(map(type, chain(*shapes, *offsets))) <= {int} or not set(map(type, dtypes)) <= {str}:
         raise _damaged(name, "a shape or offset is no whole number")
     starts, ends = zip(*offsets, strict=True) if offsets else ((), ())
-    columns = _Columns(tuple(found), dtypes, shapes, starts, ends)
+    columns = _Columns(tuple(entries), dtypes, shapes, starts, ends)
     _check_lengths(name, columns)
     _check_order(name, columns)
     return columns, metadata

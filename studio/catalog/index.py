@@ -31,24 +31,24 @@ class Index:
             entries = read_json(file, VERSION).get("files")
             self._entries = entries if isinstance(entries, dict) else {}
 
-    def probe(self, found: ModelFile) -> ModelFacts:
+    def probe(self, file: ModelFile) -> ModelFacts:
         """What it is. Raises `CheckpointError`, which is not remembered: it may be over soon."""
-        key = str(found.path)
+        key = str(file.path)
         try:
             size, modified_ns, values = self._entries[key]
-            if (size, modified_ns) == (found.size_bytes, found.modified_ns):
+            if (size, modified_ns) == (file.size_bytes, file.modified_ns):
                 return _from_json(values)
         except (KeyError, TypeError, ValueError):
             pass
         self._changed |= self._entries.pop(key, None) is not None
-        told = probe(found.path)
-        self._entries[key] = [found.size_bytes, found.modified_ns, _to_json(told)]
+        facts = probe(file.path)
+        self._entries[key] = [file.size_bytes, file.modified_ns, _to_json(facts)]
         self._changed = True
-        return told
+        return facts
 
-    def save(self, found: Iterable[ModelFile], roots: Iterable[Path]) -> None:
+    def save(self, files: Iterable[ModelFile], roots: Iterable[Path]) -> None:
         """Write what was learnt, without files below `roots` that are gone."""
-        there = {str(each.path) for each in found}
+        there = {str(each.path) for each in files}
         roots = tuple(f"{root}{os.sep}" for root in roots)
         gone = [key for key in self._entries if key not in there and key.startswith(roots)]
         for key in gone:
@@ -57,9 +57,9 @@ class Index:
             self._changed = not try_write_json(self._file, VERSION, {"files": self._entries})
 
 
-def _to_json(told: ModelFacts) -> dict[str, Any]:
+def _to_json(facts: ModelFacts) -> dict[str, Any]:
     """Only what differs from the defaults: most of it does not."""
-    values = vars(told) | {"family": told.family and told.family.name}
+    values = vars(facts) | {"family": facts.family and facts.family.name}
     return {name: value for name, value in values.items() if value != _DEFAULTS[name]}
 
 

@@ -27,11 +27,11 @@ def inspect(path: Path, data_dir: Path | None, with_hash: bool) -> dict[str, Any
             raise CheckpointError(f"{path.name} cannot be read: {cause}.") from None
         hashes.put(file, digest)
         hashes.save()
-    told = vars(facts) | {
+    described = vars(facts) | {
         "family": facts.family and facts.family.name,
         "trigger_words": list(facts.trigger_words),
     }
-    return {"path": as_text(path)} | told | {"size_bytes": file.size_bytes, "sha256": digest}
+    return {"path": as_text(path)} | described | {"size_bytes": file.size_bytes, "sha256": digest}
 
 
 def _measured(path: Path) -> tuple[int, int]:

@@ -58,9 +58,9 @@ class Keys:
 
     def shape(self, pattern: str) -> tuple[int, ...] | None:
         """Of the first name that this regular expression matches from somewhere to its end."""
-        for found in re.finditer(rf"(?:{pattern})(?=\n)", self._text):
-            begin = self._text.rfind("\n", 0, found.start() + 1) + 1
-            shape = self._shapes.get(self._text[begin : found.end()])
+        for match in re.finditer(rf"(?:{pattern})(?=\n)", self._text):
+            begin = self._text.rfind("\n", 0, match.start() + 1) + 1
+            shape = self._shapes.get(self._text[begin : match.end()])
             if shape is not None:
                 return shape
         return None

@@ -22,9 +22,9 @@ _MAX_TAGS_BYTES = 4 * 2**20
 def title(metadata: Mapping[str, str]) -> str:
     """The name its author gave it, else the one it was trained under; "" if there is none."""
     for key in ("modelspec.title", "ss_output_name"):
-        words = clean(metadata.get(key, ""), MAX_TITLE)
-        if words and words != "None":
-            return words
+        text = clean(metadata.get(key, ""), MAX_TITLE)
+        if text and text != "None":
+            return text
     return ""
 
 
@@ -58,17 +58,17 @@ _PREDICTIONS["v_prediction"] = _PREDICTIONS["v-prediction"] = "v_prediction"
 
 def prediction_type(metadata: Mapping[str, str]) -> str | None:
     """ "epsilon" or "v_prediction", where the metadata say so."""
-    told = _PREDICTIONS.get(metadata.get("modelspec.prediction_type", "").lower())
+    prediction = _PREDICTIONS.get(metadata.get("modelspec.prediction_type", "").lower())
     architecture = metadata.get("modelspec.architecture", "")
-    if told is None and architecture.startswith("stable-diffusion-v2"):
-        told = {"768-v": "v_prediction", "512": "epsilon"}.get(
+    if prediction is None and architecture.startswith("stable-diffusion-v2"):
+        prediction = {"768-v": "v_prediction", "512": "epsilon"}.get(
             architecture.removeprefix("stable-diffusion-v2-").partition("/")[0]
         )
-    if told is None:
-        told = {"True": "v_prediction", "False": "epsilon"}.get(
+    if prediction is None:
+        prediction = {"True": "v_prediction", "False": "epsilon"}.get(
             metadata.get("ss_v_parameterization", "")
         )
-    return told
+    return prediction
 
 
 def zero_snr(metadata: Mapping[str, str]) -> bool:
@@ -91,9 +91,9 @@ def family(metadata: Mapping[str, str]) -> ModelFamily | None:
     """The family it was made for, as its trainer noted it."""
     for key in ("modelspec.architecture", "ss_base_model_version"):
         noted = metadata.get(key, "").lower()
-        for begin, found in _BASES:
+        for begin, base in _BASES:
             if noted.startswith(begin):
-                return found
+                return base
     return None
 
 

@@ -77,20 +77,20 @@ class Names:
         """See `Catalog.find`."""
         if name is None and self._refs:
             return self._refs[0]
-        found = self._find(name, sha256) if name else None
-        if found:
-            return found
-        listed = ", ".join(ref.name for ref in self._refs[:_MAX_LISTED])
+        ref = self._find(name, sha256) if name else None
+        if ref:
+            return ref
+        listed = ", ".join(each.name for each in self._refs[:_MAX_LISTED])
         if len(self._refs) > _MAX_LISTED:
             listed += f" and {len(self._refs) - _MAX_LISTED} more"
-        known = listed or "none; start the studio with --models-dir FOLDER"
+        choices = listed or "none; start the studio with --models-dir FOLDER"
         error = UnknownCheckpoint if self._kind == "checkpoint" else UnknownModel
-        raise error(f"{shorten(name)} is unknown. There are: {known}.", self._kind)
+        raise error(f"{shorten(name)} is unknown. There are: {choices}.", self._kind)
 
     def _find(self, name: str, sha256: Sha256) -> ModelRef | None:
-        found = self._by_name.get(name) or self._aliases().get(name)
-        if found:
-            return found
+        ref = self._by_name.get(name) or self._aliases().get(name)
+        if ref:
+            return ref
         with_hash = _WITH_HASH.fullmatch(name)
         if with_hash:
             return self._find_hash(with_hash[2], sha256) or self._find(with_hash[1], sha256)

@@ -70,8 +70,8 @@ class NoteBook:
             yield
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        found = read_json(self._file, VERSION).get("models") if self._file else None
-        return found if isinstance(found, dict) else {}
+        models = read_json(self._file, VERSION).get("models") if self._file else None
+        return models if isinstance(models, dict) else {}
 
     def _by_hash(self, sha256: str | None) -> dict[str, Any] | None:
         if sha256 is None:

@@ -41,7 +41,7 @@ class Pickle(NamedTuple):
 class _Content(NamedTuple):
     """What was pickled, foreign names, and storage -> (first byte, bytes) of its numbers."""
 
-    found: Any
+    value: Any
     foreign: tuple[str, ...]
     places: dict[str, tuple[int, int]]
 
@@ -106,9 +106,9 @@ def _zipped(file: BinaryIO) -> _Content:
         if order is not None and archive.open(order).read(6) != b"little":
             raise ValueError("its numbers are written in the byte order of another computer")
         with archive.open(members[main]) as pickled:
-            found, foreign, _ = unpickle(pickled)
+            value, foreign, _ = unpickle(pickled)
     places = {}
-    for storage in {tensor.storage for tensor in _named(found).values()}:
+    for storage in {tensor.storage for tensor in _named(value).values()}:
         info = members[f"{folder}data/{storage.key}"]
         if info.compress_type != zipfile.ZIP_STORED:
             raise ValueError("its weights are compressed")
@@ -118,20 +118,20 @@ def _zipped(file: BinaryIO) -> _Content:
             raise ValueError("its table of contents is wrong")
         names = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
         places[storage.key] = (info.header_offset + 30 + names, info.file_size)
-    return _Content(found, foreign, places)
+    return _Content(value, foreign, places)
 
 
 def _chained(file: BinaryIO) -> _Content:
     """A chain begins with a number that tells it; any other pickle has no weights."""
     first = unpickle(file)
-    if first.found != _MAGIC_NUMBER:
+    if first.value != _MAGIC_NUMBER:
         return _Content(None, first.foreign, {})
     unpickle(file)
-    machine = unpickle(file).found
+    machine = unpickle(file).value
     if isinstance(machine, dict) and machine.get("little_endian") is False:
         raise ValueError("its numbers are written in the byte order of another computer")
-    found, foreign, storages = unpickle(file)
-    keys = unpickle(file).found
+    value, foreign, storages = unpickle(file)
+    keys = unpickle(file).value
     places: dict[str, tuple[int, int]] = {}
     for key in keys if isinstance(keys, list) else ():
         if not isinstance(key, str) or key not in storages:
@@ -140,18 +140,18 @@ def _chained(file: BinaryIO) -> _Content:
         length = count * _width(storages[key].dtype or "U8")
         places[key] = (file.tell(), length)
         file.seek(length, 1)
-    return _Content(found, foreign, places)
+    return _Content(value, foreign, places)
 
 
-def _named(found: Any) -> Mapping[str, Described]:
+def _named(value: Any) -> Mapping[str, Described]:
     for nest in _NESTS:
-        if isinstance(found, dict) and isinstance(found.get(nest), dict):
-            found = found[nest]
-    if not isinstance(found, dict):
+        if isinstance(value, dict) and isinstance(value.get(nest), dict):
+            value = value[nest]
+    if not isinstance(value, dict):
         return {}
     return {
         name: each
-        for name, each in found.items()
+        for name, each in value.items()
         if isinstance(name, str) and isinstance(each, Described)
     }
 
@@ -163,7 +163,7 @@ def _width(dtype: str) -> int:
 def _header(content: _Content, size: int) -> Header:
     """Raises ValueError where a tensor does not lie within its storage, or that in the file."""
     rows = []
-    for name, tensor in _named(content.found).items():
+    for name, tensor in _named(content.value).items():
         begin, length = _place(tensor.storage, content.places, size)
         width = _width(tensor.dtype)
         start = tensor.offset * width

@@ -48,23 +48,23 @@ def add(source: Path, folder: Path, link: bool, copied: Copied = lambda done, to
     Raises `InvalidRequest` if something of its name is there, `SaveError` if it cannot be written.
     """
     source = Path(os.path.abspath(source))
-    found = ModelFile(source, *_measured(source), source.parent.parent, source.is_dir())
-    name = display_name(found).replace("/", "-").replace("\\", "-")
-    target = folder / (name if found.is_folder else name + source.suffix)
+    model = ModelFile(source, *_measured(source), source.parent.parent, source.is_dir())
+    name = display_name(model).replace("/", "-").replace("\\", "-")
+    target = folder / (name if model.is_folder else name + source.suffix)
     if os.path.lexists(target):
         raise InvalidRequest(f"{target} is there already. Rename or remove one of the two.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if link:
-            target.symlink_to(source, target_is_directory=found.is_folder)
+            target.symlink_to(source, target_is_directory=model.is_folder)
             return target
         free = shutil.disk_usage(folder).free
-        if found.size_bytes + _SPARE_BYTES > free:
+        if model.size_bytes + _SPARE_BYTES > free:
             raise SaveError(
-                f"{source.name} has {found.size_bytes / 1e9:.1f} GB, and only {free / 1e9:.1f} GB "
+                f"{source.name} has {model.size_bytes / 1e9:.1f} GB, and only {free / 1e9:.1f} GB "
                 f"are free at {folder}. Free some space, or add it with --link."
             )
-        _copy_whole(found, target, copied)
+        _copy_whole(model, target, copied)
     except OSError as error:
         cause = error.strerror or error
         raise SaveError(f"{source} cannot be copied to {folder}: {cause}.") from None
@@ -78,7 +78,7 @@ def _measured(source: Path) -> tuple[int, int]:
     return measure(source)
 
 
-def _copy_whole(found: ModelFile, target: Path, copied: Copied) -> None:
+def _copy_whole(model: ModelFile, target: Path, copied: Copied) -> None:
     """Under a hidden name first, which no scan looks at."""
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".adding-"))
     done = 0
@@ -89,14 +89,14 @@ def _copy_whole(found: ModelFile, target: Path, copied: Copied) -> None:
             while chunk := reader.read(_CHUNK_BYTES):
                 writer.write(chunk)
                 done += len(chunk)
-                copied(done, found.size_bytes)
+                copied(done, model.size_bytes)
 
     try:
         whole = temporary / "model"
-        if found.is_folder:
-            shutil.copytree(found.path, whole, copy_function=copy)
+        if model.is_folder:
+            shutil.copytree(model.path, whole, copy_function=copy)
         else:
-            copy(str(found.path), str(whole))
+            copy(str(model.path), str(whole))
         os.rename(whole, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

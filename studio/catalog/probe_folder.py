@@ -76,8 +76,8 @@ def _parts_of(family: ModelFamily) -> tuple[str, ...]:
 
 
 def _check_class(name: str, part: str, index: dict[str, Any]) -> None:
-    told = index.get(part)
-    library, cls = told if isinstance(told, list) and len(told) == 2 else (None, None)
+    entry = index.get(part)
+    library, cls = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
     if cls is None:
         raise CheckpointError(f"{name} has no {part}. Add the missing folder.")
     classes = _PARTS[part]
@@ -119,9 +119,9 @@ def read_config(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from None
     try:
-        found = pydantic_core.from_json(text)
+        config = pydantic_core.from_json(text)
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}.") from None
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         raise CheckpointError(f"{path} is damaged: it holds no JSON object.")
-    return found
+    return config

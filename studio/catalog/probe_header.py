@@ -42,7 +42,7 @@ def probe_header(name: str, header: Header) -> ModelFacts:
     kind = kind_of(keys)
     if kind == "unknown" and _embedding_rows(header):
         kind = "embedding"
-    found = ModelFacts(
+    facts = ModelFacts(
         kind=kind,
         family=_family(keys, header),
         prediction_type=notes.prediction_type(header.metadata),
@@ -53,10 +53,10 @@ def probe_header(name: str, header: Header) -> ModelFacts:
         tensors=len(header.shapes),
         problem=_USELESS.get(kind, ""),
     )
-    return examined(found, name, keys, header)
+    return examined(facts, name, keys, header)
 
 
-def examined(found: ModelFacts, name: str, keys: Keys, header: Header | None = None) -> ModelFacts:
+def examined(facts: ModelFacts, name: str, keys: Keys, header: Header | None = None) -> ModelFacts:
     """With what its kind alone tells. `header` None: a pickle, of which only names are known."""
     details = {
         "checkpoint": _checkpoint,
@@ -68,11 +68,11 @@ def examined(found: ModelFacts, name: str, keys: Keys, header: Header | None = N
         "vae": _vae,
         "tiny_vae": _tiny_vae,
     }
-    if found.kind in details:
-        found = details[found.kind](found, keys)
-    elif found.kind == "embedding" and header:
-        found = with_vectors(found, [info.shape for info in header.tensors.values()])
-    return replace(found, problem=found.problem and f"{name} {found.problem}")
+    if facts.kind in details:
+        facts = details[facts.kind](facts, keys)
+    elif facts.kind == "embedding" and header:
+        facts = with_vectors(facts, [info.shape for info in header.tensors.values()])
+    return replace(facts, problem=facts.problem and f"{name} {facts.problem}")
 
 
 _CROSS_ATTENTION = r"attn2[._](?:processor[._])?to_k"
@@ -93,43 +93,43 @@ def _family(keys: Keys, header: Header) -> ModelFamily | None:
         width = one * other if one and other else None
     if width is not None:
         return family_of_text_width(width)
-    told = family_by_names(keys) or notes.family(header.metadata)
-    if told is None:
+    named = family_by_names(keys) or notes.family(header.metadata)
+    if named is None:
         width = keys.width(rf"{_TEXT_ATTENTION}{_DOWN}")
-        told = family_of_text_width(width) if width in (768, 1024) else None
-    return told
+        named = family_of_text_width(width) if width in (768, 1024) else None
+    return named
 
 
 _UNET_INPUT = r"model\.diffusion_model\.input_blocks\.0\.0\.weight|unet\.conv_in\.weight"
 _TEXT_ENCODERS = ("cond_stage_model.", "conditioner.", "text_encoder")
 
 
-def _checkpoint(found: ModelFacts, keys: Keys) -> ModelFacts:
+def _checkpoint(facts: ModelFacts, keys: Keys) -> ModelFacts:
     if not keys.match(_UNET_INPUT):
         return replace(
-            found,
+            facts,
             family=None,
             problem="is of a family that the studio cannot run, as SD 3 or Flux.",
         )
     channels = keys.width(_UNET_INPUT) or 4
     if keys.exist("v_pred"):
-        found = replace(found, prediction_type="v_prediction")
-    found = replace(
-        found,
+        facts = replace(facts, prediction_type="v_prediction")
+    facts = replace(
+        facts,
         task=TASK_OF_CHANNELS.get(channels, ""),
-        zero_snr=found.zero_snr or keys.exist("ztsnr"),
+        zero_snr=facts.zero_snr or keys.exist("ztsnr"),
     )
-    return replace(found, problem=_checkpoint_problem(found, keys, channels))
+    return replace(facts, problem=_checkpoint_problem(facts, keys, channels))
 
 
-def _checkpoint_problem(found: ModelFacts, keys: Keys, channels: int) -> str:
-    if found.family is None:
+def _checkpoint_problem(facts: ModelFacts, keys: Keys, channels: int) -> str:
+    if facts.family is None:
         return "is of a family that is not known here."
-    if not found.task:
+    if not facts.task:
         return f"is no text-to-image model: its U-Net takes {channels} channels."
     if keys.have("time_stack", "motion_modules"):
         return "makes videos, which the studio cannot."
-    if found.family is SD2 and keys.start("model.diffusion_model.label_emb."):
+    if facts.family is SD2 and keys.start("model.diffusion_model.label_emb."):
         return "is an unCLIP model, which is prompted with pictures. The studio cannot use it yet."
     if keys.exist("edm_mean"):
         return "is trained in the EDM way, which the studio cannot sample yet."
@@ -161,56 +161,56 @@ _FOREIGN = ("double_blocks", "single_blocks", "single_transformer_blocks", "join
 """Parts of names that only families have which the studio cannot run."""
 
 
-def _lora(found: ModelFacts, keys: Keys) -> ModelFacts:
+def _lora(facts: ModelFacts, keys: Keys) -> ModelFacts:
     layout = next((name for name, parts in _DIALECTS if keys.soon_have(*parts)), "kohya")
     ranks = Counter(shape[0] for shape in keys.soon_ending(*_RANKED) if shape)
-    found = replace(found, layout=layout, rank=ranks.most_common(1)[0][0] if ranks else None)
-    if found.family is None and keys.have(*_FOREIGN, "transformer_blocks.0.attn.add_"):
+    facts = replace(facts, layout=layout, rank=ranks.most_common(1)[0][0] if ranks else None)
+    if facts.family is None and keys.have(*_FOREIGN, "transformer_blocks.0.attn.add_"):
         problem = "is a LoRA for a family that the studio cannot run, as SD 3 or Flux."
-        return replace(found, problem=problem)
+        return replace(facts, problem=problem)
     blocks = keys.shape(r"\.oft_blocks")
     if layout == "boft" or (blocks and len(blocks) == 4):
         problem = "is a BOFT adapter, which the studio cannot use yet. Use a LoRA instead."
-        return replace(found, layout="boft", problem=problem)
+        return replace(facts, layout="boft", problem=problem)
     if layout == "oft" and not keys.soon_have(".oft_blocks"):
         problem = (
             "is an OFT adapter of peft's, which the studio cannot use yet. Use a LoRA instead."
         )
-        return replace(found, problem=problem)
-    return found
+        return replace(facts, problem=problem)
+    return facts
 
 
-def _controlnet(found: ModelFacts, keys: Keys) -> ModelFacts:
+def _controlnet(facts: ModelFacts, keys: Keys) -> ModelFacts:
     if keys.have("control_add_embedding.") and keys.have("task_embedding"):
         shape = keys.shape("task_embedding")
         return replace(
-            found, architecture="union", control_types=union_types(shape[0] if shape else None)
+            facts, architecture="union", control_types=union_types(shape[0] if shape else None)
         )
     if keys.have(*_FOREIGN, "pos_embed"):
         problem = "is a ControlNet for a family that the studio cannot run, as SD 3 or Flux."
-        return replace(found, family=None, problem=problem)
-    return replace(found, layout="difference") if keys.exist("difference") else found
+        return replace(facts, family=None, problem=problem)
+    return replace(facts, layout="difference") if keys.exist("difference") else facts
 
 
-def _t2i_adapter(found: ModelFacts, keys: Keys) -> ModelFacts:
+def _t2i_adapter(facts: ModelFacts, keys: Keys) -> ModelFacts:
     """For SDXL maps are cut into larger squares. Those for SD 1.x are told from a picturebook's by
     how wide their features are."""
-    found = replace(found, kind="controlnet", architecture="t2i_adapter")
+    facts = replace(facts, kind="controlnet", architecture="t2i_adapter")
     if keys.have(".skep."):
-        return replace(found, problem="is a T2I-Adapter of an early form. Get a newer version.")
+        return replace(facts, problem="is a T2I-Adapter of an early form. Get a newer version.")
     into = keys.shape(r"conv_in\.weight") or keys.shape(r"body\.0\.in_conv\.weight")
     out = keys.shape(r"conv_in\.weight") or keys.shape(r"body\.0\.out_conv\.weight")
     if not into or not out or len(into) != 4:
-        return found
+        return facts
     if into[1] in (256, 768):
-        return replace(found, family=SDXL)
-    return replace(found, family=SD1 if out[0] >= 320 else PICTUREBOOK)
+        return replace(facts, family=SDXL)
+    return replace(facts, family=SD1 if out[0] >= 320 else PICTUREBOOK)
 
 
-def _ip_adapter(found: ModelFacts, keys: Keys) -> ModelFacts:
+def _ip_adapter(facts: ModelFacts, keys: Keys) -> ModelFacts:
     """Those that see with CLIP; of faces, others see with networks that are not CLIP."""
     family = family_of_text_width(keys.width(r"to_k_ip\.weight"))
-    found = replace(found, kind="controlnet", architecture="ip_adapter", family=family)
+    facts = replace(facts, kind="controlnet", architecture="ip_adapter", family=family)
     plain = keys.width(r"\nimage_proj\.proj\.weight")
     plus = keys.width(r"\nimage_proj\.proj_in\.weight")
     full = keys.width(r"\nimage_proj\.proj\.0\.weight")
@@ -219,42 +219,42 @@ def _ip_adapter(found: ModelFacts, keys: Keys) -> ModelFacts:
         or keys.exist("image_proj.norm.weight")
         and full
     ):
-        return replace(found, problem="is an IP-Adapter FaceID, which the studio cannot use.")
+        return replace(facts, problem="is an IP-Adapter FaceID, which the studio cannot use.")
     if family is None or not (plain or plus or full):
         problem = "is an IP-Adapter for a family or of a form that the studio cannot run."
-        return replace(found, family=None, problem=problem)
-    return replace(found, image_features=(0, plain) if plain else (plus or full, 0))
+        return replace(facts, family=None, problem=problem)
+    return replace(facts, image_features=(0, plain) if plain else (plus or full, 0))
 
 
-def _image_encoder(found: ModelFacts, keys: Keys) -> ModelFacts:
+def _image_encoder(facts: ModelFacts, keys: Keys) -> ModelFacts:
     layers = keys.shape(r"\nvision_model\.embeddings\.class_embedding")
     projection = keys.shape(r"\nvisual_projection\.weight")
     if not layers or not projection or not keys.have("vision_model.encoder.layers."):
-        return replace(found, problem="is an image encoder of which a part is missing.")
-    return replace(found, family=None, image_features=(layers[0], projection[0]))
+        return replace(facts, problem="is an image encoder of which a part is missing.")
+    return replace(facts, family=None, image_features=(layers[0], projection[0]))
 
 
-def _vae(found: ModelFacts, keys: Keys) -> ModelFacts:
+def _vae(facts: ModelFacts, keys: Keys) -> ModelFacts:
     """The VAEs of SD 1.x, SD 2.x and SDXL have one shape: whose it is can only be noted in it."""
     shape = keys.shape(r"decoder\.conv_in\.weight")
     if keys.have("quantize.embedding"):
-        return replace(found, problem="is a VQ model, which the studio cannot use.")
+        return replace(facts, problem="is a VQ model, which the studio cannot use.")
     if shape and shape[1] != 4:
         problem = f"is a VAE with {shape[1]} latent channels. The studio's families have 4."
-        return replace(found, problem=problem)
+        return replace(facts, problem=problem)
     if shape and shape[0] < 512:
-        return replace(found, family=PICTUREBOOK)
-    return found if found.family is SDXL else replace(found, family=None)
+        return replace(facts, family=PICTUREBOOK)
+    return facts if facts.family is SDXL else replace(facts, family=None)
 
 
-def _tiny_vae(found: ModelFacts, keys: Keys) -> ModelFacts:
+def _tiny_vae(facts: ModelFacts, keys: Keys) -> ModelFacts:
     shape = keys.shape(r"decoder\.layers\.0\.weight|\n1\.weight")
     if not keys.have("decoder.layers.") and keys.exist("0.weight"):
-        return replace(found, problem="is the encoder of a TAESD alone. Get its decoder.")
+        return replace(facts, problem="is the encoder of a TAESD alone. Get its decoder.")
     if shape and len(shape) == 4 and shape[1] != 4:
         problem = f"is a tiny VAE with {shape[1]} latent channels. The studio's families have 4."
-        return replace(found, problem=problem)
-    return found
+        return replace(facts, problem=problem)
+    return facts
 
 
 MAX_EMBEDDING_BYTES = 16 * 2**20
@@ -282,17 +282,17 @@ _OWN_WIDTH = 192
 """Width of picturebook's text."""
 
 
-def with_vectors(found: ModelFacts, shapes: Iterable[tuple[int, ...]]) -> ModelFacts:
+def with_vectors(facts: ModelFacts, shapes: Iterable[tuple[int, ...]]) -> ModelFacts:
     """An embedding's facts, from the shapes of its tensors; those of numbers do not count."""
-    told = [shape for shape in shapes if len(shape) in (1, 2) and shape[-1] > 1]
-    widths = {shape[-1] for shape in told}
+    vectors = [shape for shape in shapes if len(shape) in (1, 2) and shape[-1] > 1]
+    widths = {shape[-1] for shape in vectors}
     if not widths:
-        return found
+        return facts
     if 1280 in widths:
         family = SDXL
     elif max(widths) < 768:
         family = PICTUREBOOK
     else:
         family = {768: SD1, 1024: SD2}.get(max(widths))
-    rows = max(shape[0] if len(shape) == 2 else 1 for shape in told)
-    return replace(found, family=family, vectors=rows)
+    rows = max(shape[0] if len(shape) == 2 else 1 for shape in vectors)
+    return replace(facts, family=family, vectors=rows)

@@ -26,15 +26,15 @@ _FOLDERS = {
 
 def probe_pickle(path: Path, header: Header) -> ModelFacts:
     """What the pickle `path` with this header holds."""
-    found = probe_header(path.name, header)
-    if found.kind != "unknown":
-        return found
+    facts = probe_header(path.name, header)
+    if facts.kind != "unknown":
+        return facts
     kind = _kind_by_place(path, header.data_bytes if header.shapes else None)
     if kind == "unknown":
         problem = f"{path.name} is a pickle of a kind that the studio does not know."
         return ModelFacts(kind=kind, problem=problem)
-    found = replace(found, kind=kind, problem="")
-    return with_vectors(found, header.shapes.values()) if kind == "embedding" else found
+    facts = replace(facts, kind=kind, problem="")
+    return with_vectors(facts, header.shapes.values()) if kind == "embedding" else facts
 
 
 def _kind_by_place(path: Path, weights_bytes: int | None) -> str:

@@ -85,13 +85,13 @@ def _may_be_quantised(header: Header) -> bool:
 
 
 def _scales(tensors: Mapping[str, TensorInfo]) -> dict[str, str]:
-    found = {}
+    scales = {}
     for name in tensors:
         module, _, leaf = name.rpartition(".")
         weight = f"{module}.weight" if leaf == "scale_weight" else name.removesuffix("_scale")
         if weight != name and weight in tensors:
-            found[weight] = name
-    return found
+            scales[weight] = name
+    return scales
 
 
 def _is_mark(name: str, tensors: Mapping[str, TensorInfo]) -> bool:
@@ -145,8 +145,8 @@ def _foreign_note(path: Path, header: Header) -> str:
     texts = {bytes(_read(path, header, name)) for name in header.shapes if _is_note(name)}
     try:
         notes = [json.loads(text) for text in texts]
-        told = json.loads(header.metadata.get(_METADATA, "{}"))
-        notes += list(told.get("layers", {}).values())
+        metadata = json.loads(header.metadata.get(_METADATA, "{}"))
+        notes += list(metadata.get("layers", {}).values())
         if all(each["format"] in _NOTE_FORMATS and each.keys() <= _NOTE_KEYS for each in notes):
             return ""
         return "its notes name another form"

@@ -26,12 +26,12 @@ _NO_MODELS = frozenset(("venv", "site-packages", "node_modules", "__pycache__"))
 
 @dataclass
 class Scan:
-    """found    what may be a model, in the order of the roots, then alphabetical
+    """files    what may be a model, in the order of the roots, then alphabetical
     folders  folder looked into -> when it changed, in ns; 0: it is not there
     failed   folder or file that cannot be looked at -> why
     """
 
-    found: list[ModelFile] = field(default_factory=list)
+    files: list[ModelFile] = field(default_factory=list)
     folders: dict[Path, int] = field(default_factory=dict)
     failed: dict[Path, str] = field(default_factory=dict)
 
@@ -42,30 +42,30 @@ def scan(roots: Iterable[Path]) -> Scan:
 
     Links are followed; a folder or file that can be reached in two ways is found once.
     """
-    result, seen = Scan(), set()
+    result, visited = Scan(), set()
     for root in roots:
-        _Walk(root, result, seen).walk(root, 0)
+        _Walk(root, result, visited).walk(root, 0)
         beside = root.parent / "embeddings"
         if root.name.lower() == "models" and beside.is_dir():
-            _Walk(beside, result, seen).walk(beside, 0)
+            _Walk(beside, result, visited).walk(beside, 0)
     return result
 
 
 class _Walk:
-    """Through one root, depth first. `seen` are the (device, inode) of all folders and files that
-    were met so far."""
+    """Through one root, depth first. `visited` are the (device, inode) of all folders and files met
+    so far."""
 
-    def __init__(self, root: Path, result: Scan, seen: set[tuple[int, int]]) -> None:
+    def __init__(self, root: Path, result: Scan, visited: set[tuple[int, int]]) -> None:
         self._root = root
         self._result = result
-        self._seen = seen
+        self._visited = visited
         self._left = MAX_ENTRIES
 
     def walk(self, folder: Path, depth: int) -> None:
         entries = self._entries(folder)
         if any(entry.name == INDEX for entry in entries):
-            found = ModelFile(folder, *measure(folder), self._root, is_folder=True)
-            self._result.found.append(found)
+            checkpoint = ModelFile(folder, *measure(folder), self._root, is_folder=True)
+            self._result.files.append(checkpoint)
             return
         folders: list[Path] = []
         for entry in entries:
@@ -88,25 +88,25 @@ class _Walk:
             status = folder.stat()
             result.folders[folder] = status.st_mtime_ns
             identity = (status.st_dev, status.st_ino)
-            if not stat.S_ISDIR(status.st_mode) or identity in self._seen:
+            if not stat.S_ISDIR(status.st_mode) or identity in self._visited:
                 return []
-            self._seen.add(identity)
+            self._visited.add(identity)
             with os.scandir(folder) as entries:
-                found = list(islice(entries, self._left))
+                listed = list(islice(entries, self._left))
         except FileNotFoundError:
             result.folders[folder] = 0
             return []
         except OSError as error:
             result.failed[folder] = as_text(f"{folder.name} cannot be opened: {error.strerror}.")
             return []
-        self._left -= len(found)
+        self._left -= len(listed)
         if self._left <= 0:
             result.failed[self._root] = as_text(
                 f"{self._root.name or self._root} holds more than {MAX_ENTRIES:,} files and "
                 f"folders; what comes after {folder} was not looked at. Choose the folder of the "
                 "models themselves, and remove links that lead out of it."
             )
-        return sorted(found, key=lambda entry: entry.name)
+        return sorted(listed, key=lambda entry: entry.name)
 
     def _may_enter(self, entry: os.DirEntry[str]) -> bool:
         """Is it a folder? A link to one that holds the root is refused: all of that would be
@@ -136,9 +136,9 @@ class _Walk:
             result.failed[path] = as_text(f"{path.name} cannot be looked at: {error.strerror}.")
             return
         identity = (status.st_dev, status.st_ino)
-        if stat.S_ISREG(status.st_mode) and identity not in self._seen:
-            self._seen.add(identity)
-            result.found.append(ModelFile(path, status.st_size, status.st_mtime_ns, self._root))
+        if stat.S_ISREG(status.st_mode) and identity not in self._visited:
+            self._visited.add(identity)
+            result.files.append(ModelFile(path, status.st_size, status.st_mtime_ns, self._root))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

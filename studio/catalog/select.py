@@ -72,16 +72,16 @@ def _embeddings(
     catalog: Catalog, request: GenerationRequest, checkpoint: ModelRef
 ) -> tuple[tuple[ModelRef, ...], tuple[str, ...]]:
     """Those that the prompts name, and a warning for each that is of another family."""
-    known = {ref.name: ref for ref in catalog.refs("embedding")}
-    fitting = {n: ref for n, ref in known.items() if ref.family in (None, checkpoint.family)}
+    by_name = {ref.name: ref for ref in catalog.refs("embedding")}
+    fitting = {n: ref for n, ref in by_name.items() if ref.family in (None, checkpoint.family)}
     text = f"{request.prompt}\n{request.negative_prompt}"
     named = embedding_names.named_in(text, fitting)
-    others = embedding_names.named_in(text, known) - fitting.keys()
+    others = embedding_names.named_in(text, by_name) - fitting.keys()
     warnings = (
         embedding_names.passed_over(
             name, f"it is for {ref.family.name}, {checkpoint.name} is {checkpoint.family.name}"
         )
-        for name, ref in known.items()
+        for name, ref in by_name.items()
         if name in others
     )
     return tuple(ref for name, ref in fitting.items() if name in named), tuple(warnings)
@@ -111,12 +111,12 @@ def _controlnets(
     catalog: Catalog, request: GenerationRequest, checkpoint: ModelRef
 ) -> tuple[ModelRef, ...]:
     """Those that the units name, each once."""
-    found: dict[str, ModelRef] = {}
+    refs: dict[str, ModelRef] = {}
     for place, unit in enumerate(request.controls):
         with about(f"controls.{place}"):
             ref = _controlnet(catalog, unit, checkpoint)
-        found[ref.name] = ref
-    return tuple(found.values())
+        refs[ref.name] = ref
+    return tuple(refs.values())
 
 
 def _controlnet(catalog: Catalog, unit: ControlInput, checkpoint: ModelRef) -> ModelRef:
@@ -152,10 +152,10 @@ def _what_else(catalog: Catalog, name: str) -> str:
     """What a name, or a file's path, stands for that no ControlNet has; "" where it is unknown."""
     name = PurePath(name).name
     fit = ", ".join(ref.name for ref in catalog.refs("controlnet")) or "none"
-    for kind, words in _OTHERS.items():
+    for kind, description in _OTHERS.items():
         with suppress(InvalidRequest):
-            found = catalog.find(name, kind)
-            return f"{found.name} is no ControlNet, but {words}. There are: {fit}."
+            ref = catalog.find(name, kind)
+            return f"{ref.name} is no ControlNet, but {description}. There are: {fit}."
     for path, reason in catalog.broken.items():
         if name in (path.name, path.stem):
             return f"{name} cannot be used: {reason}"
@@ -166,14 +166,14 @@ def _check_control_type(unit: ControlInput, ref: ModelRef) -> None:
     """A ControlNet-Union must be told what the map shows."""
     if unit.control_type in ref.facts.control_types:
         return
-    known = ", ".join(ref.facts.control_types)
+    types = ", ".join(ref.facts.control_types)
     if not unit.control_type:
         raise InvalidRequest(
             f"{ref.name} reads several types of map. Set union_type to what this "
-            f"one shows: {known}."
+            f"one shows: {types}."
         )
     raise InvalidRequest(
-        f"{ref.name} reads no maps of the type {unit.control_type}. It reads: {known}."
+        f"{ref.name} reads no maps of the type {unit.control_type}. It reads: {types}."
     )
 
 
@@ -199,12 +199,12 @@ its folder in the repository h94/IP-Adapter, and its size."""
 
 def _image_encoders(catalog: Catalog, nets: tuple[ModelRef, ...]) -> tuple[ModelRef, ...]:
     """Those that the IP-Adapters among `nets` see with."""
-    found: dict[str, ModelRef] = {}
+    refs: dict[str, ModelRef] = {}
     for net in nets:
         if net.facts.architecture == "ip_adapter":
             ref = _image_encoder(catalog, net)
-            found[ref.name] = ref
-    return tuple(found.values())
+            refs[ref.name] = ref
+    return tuple(refs.values())
 
 
 def _image_encoder(catalog: Catalog, net: ModelRef) -> ModelRef:

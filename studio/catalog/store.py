@@ -15,12 +15,12 @@ log = logging.getLogger(__name__)
 def read_json(path: Path, version: int) -> dict[str, Any]:
     """The object that was written with this `version`; empty if there is none that is whole."""
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict) or found.get("version") != version:
+    if not isinstance(content, dict) or content.get("version") != version:
         return {}
-    return found
+    return content
 
 
 def write_json(path: Path, version: int, values: dict[str, Any]) -> None:

@@ -123,8 +123,8 @@ class Trash:
         """Anew each time: another process may have deleted something."""
         if self._file is None:
             return dict(self._kept)
-        found = read_json(self._file, VERSION).get("deleted")
-        return found if isinstance(found, dict) else {}
+        deleted = read_json(self._file, VERSION).get("deleted")
+        return deleted if isinstance(deleted, dict) else {}
 
     def _write(self, records: dict[str, Any]) -> None:
         self._kept = records

@@ -60,12 +60,12 @@ class _Parameters(dict):
 
 
 class Unpickled(NamedTuple):
-    """found     what was pickled
+    """value     what was pickled
     foreign   names that the file would have called and that are not known, each once
     storages  key -> every storage it mentions
     """
 
-    found: Any
+    value: Any
     foreign: tuple[str, ...]
     storages: dict[str, Storage]
 
@@ -207,9 +207,9 @@ class _Machine:
         self.stack.append(items)
 
     def _dict(self, _: Any) -> None:
-        found: dict = {}
-        _fill(found, self._marked())
-        self.stack.append(found)
+        mapping: dict = {}
+        _fill(mapping, self._marked())
+        self.stack.append(mapping)
 
     def _append(self, _: Any) -> None:
         item = self.stack.pop()
@@ -242,10 +242,10 @@ class _Machine:
         self.stack.append(INERT)
 
     def _binpersid(self, _: Any) -> None:
-        found = _stored(self.stack.pop())
-        if isinstance(found, Storage):
-            self.storages[found.key] = found
-        self.stack.append(found)
+        storage = _stored(self.stack.pop())
+        if isinstance(storage, Storage):
+            self.storages[storage.key] = storage
+        self.stack.append(storage)
 
     def _reduce(self, _: Any) -> None:
         function, args = self._last(2)
@@ -347,19 +347,19 @@ def _subclass(function: Any, cls: Any, args: Any, *_: Any) -> Any:
     """A tensor with attributes of its own."""
     if not isinstance(function, Named) or not isinstance(args, tuple):
         return INERT
-    known = _TENSORS.get(".".join(function))
-    return known(*args) if known else INERT
+    rebuild = _TENSORS.get(".".join(function))
+    return rebuild(*args) if rebuild else INERT
 
 
 def _pairs(*args: Any) -> dict:
-    found: dict = {}
+    mapping: dict = {}
     if args and isinstance(args[-1], dict):
-        found.update(args[-1])
+        mapping.update(args[-1])
     elif args and isinstance(args[-1], (list, tuple)):
         for pair in args[-1]:
             if isinstance(pair, (list, tuple)) and len(pair) == 2:
-                _fill(found, list(pair))
-    return found
+                _fill(mapping, list(pair))
+    return mapping
 
 
 def _reconstructed(cls: Any = None, *_: Any) -> Any:

@@ -53,7 +53,7 @@ def has_changed(last: Scan, scanned_ns: int) -> bool:
     Two questions to the disk for what was there then, none for its contents: folders change when
     something in them appears, vanishes or is renamed, files when they are written.
     """
-    return _folders_changed(last.folders, scanned_ns) or any(map(_file_changed, last.found))
+    return _folders_changed(last.folders, scanned_ns) or any(map(_file_changed, last.files))
 
 
 def _folders_changed(folders: Mapping[Path, int], scanned_ns: int) -> bool:
@@ -67,12 +67,12 @@ def _folders_changed(folders: Mapping[Path, int], scanned_ns: int) -> bool:
     return False
 
 
-def _file_changed(found: ModelFile) -> bool:
-    known = (found.size_bytes, found.modified_ns)
-    if found.is_folder:
-        return measure(found.path) != known
+def _file_changed(file: ModelFile) -> bool:
+    noted = (file.size_bytes, file.modified_ns)
+    if file.is_folder:
+        return measure(file.path) != noted
     try:
-        status = os.stat(found.path)
+        status = os.stat(file.path)
     except OSError:
         return True
-    return (status.st_size, status.st_mtime_ns) != known
+    return (status.st_size, status.st_mtime_ns) != noted

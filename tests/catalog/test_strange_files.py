@@ -143,11 +143,11 @@ def test_a_link_to_what_holds_the_folder_is_refused(tmp_path, target):
     inner = root / "sub" / "deep" / "link"  # of two steps
     inner.parent.mkdir()
     inner.symlink_to(link)
-    found = scan.scan([root])
-    assert [each.path.name for each in found.found] == ["good.safetensors"]
-    assert set(found.folders) == {root, root / "sub", root / "sub" / "deep"}
-    assert found.failed.keys() == {link, inner}
-    assert all("holds the models folder itself" in why for why in found.failed.values())
+    scanned = scan.scan([root])
+    assert [each.path.name for each in scanned.files] == ["good.safetensors"]
+    assert set(scanned.folders) == {root, root / "sub", root / "sub" / "deep"}
+    assert scanned.failed.keys() == {link, inner}
+    assert all("holds the models folder itself" in why for why in scanned.failed.values())
 
 
 def test_links_to_other_folders_are_followed(tmp_path):
@@ -156,9 +156,9 @@ def test_links_to_other_folders_are_followed(tmp_path):
     root.mkdir()
     (root / "link").symlink_to(other)
     (root / "itself").symlink_to(root)
-    found = scan.scan([root])
-    assert [each.path for each in found.found] == [root / "link" / "far.safetensors"]
-    assert found.failed == {}
+    scanned = scan.scan([root])
+    assert [each.path for each in scanned.files] == [root / "link" / "far.safetensors"]
+    assert scanned.failed == {}
 
 
 def test_a_scan_ends_when_its_budget_is_spent(tmp_path, monkeypatch):
@@ -169,10 +169,10 @@ def test_a_scan_ends_when_its_budget_is_spent(tmp_path, monkeypatch):
             (large / f"{number:02}" / name).mkdir(parents=True)
     files.write(large / "00" / "early.safetensors", files.lora())
     files.write(small / "whole.safetensors", files.lora())
-    found = scan.scan([large, small])
-    assert [each.path.name for each in found.found] == ["early.safetensors", "whole.safetensors"]
-    assert list(found.failed) == [large] and "more than 50 files" in found.failed[large]
-    assert len(found.folders) < 50, "what is looked at again and again is bounded too"
+    scanned = scan.scan([large, small])
+    assert [each.path.name for each in scanned.files] == ["early.safetensors", "whole.safetensors"]
+    assert list(scanned.failed) == [large] and "more than 50 files" in scanned.failed[large]
+    assert len(scanned.folders) < 50, "what is looked at again and again is bounded too"
     many = tmp_path / "many"
     for number in range(120):
         (many / f"{number}").mkdir(parents=True)
