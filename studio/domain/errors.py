@@ -175,8 +175,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     PyTorch has a class for it where there is a GPU, elsewhere only words."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    words = ("out of memory", "allocate memory", "bad_alloc")
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    phrases = ("out of memory", "allocate memory", "bad_alloc")
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in phrases)
 
 
 def bounded(text: str, most: int) -> str:

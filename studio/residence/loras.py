@@ -57,11 +57,11 @@ class LoraCache:
         shapes = json.dumps(own.configs, sort_keys=True, default=str)
         key = (key_of(ref), own.ref.family.name, shapes)
         if key not in self._held:
-            found = lora.read(ref, own.ref.family, own.parts)
+            adapter = lora.read(ref, own.ref.family, own.parts)
             deltas: dict[str, dict[str, Delta]] = {}
-            for (part, weight), delta in found.deltas.items():
+            for (part, weight), delta in adapter.deltas.items():
                 deltas.setdefault(part, {})[weight] = delta
-            self._held[key] = _Held(deltas, found.size_bytes, found.warning)
+            self._held[key] = _Held(deltas, adapter.size_bytes, adapter.warning)
             while len(self._held) > 1 and self._size_bytes() > _MOST_BYTES:
                 self._held.popitem(last=False)
         self._held.move_to_end(key)

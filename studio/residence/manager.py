@@ -135,9 +135,9 @@ class ModelManager:
         """Seat `lease` if that can be now. Raises `InUse` where it cannot, and as `prepare`."""
         self._check_may_enter(lease)
         seats = [held.seat for held in self._leases] + [self._last]
-        found = next((s for s in seats if s and s.models.selection == lease.selection), None)
-        if found is not None:
-            self._lend(lease, found)
+        seat = next((s for s in seats if s and s.models.selection == lease.selection), None)
+        if seat is not None:
+            self._lend(lease, seat)
             return
         self._reader = lease
         try:
@@ -313,5 +313,5 @@ def _named(modules: Mapping[str, torch.nn.Module], beginning: str) -> tuple[torc
 
 
 def _itemsize(dtype: str) -> int:
-    found = getattr(torch, dtype, None) if dtype else None
-    return found.itemsize if isinstance(found, torch.dtype) else 2
+    stored = getattr(torch, dtype, None) if dtype else None
+    return stored.itemsize if isinstance(stored, torch.dtype) else 2

@@ -54,8 +54,8 @@ class PreviewModels:
         return self._held[key]
 
     def _read_decoder(self, ref: ModelRef) -> torch.nn.Module | None:
-        found = preview_decoder.read(ref)
-        return found and found.to(self._device)
+        decoder = preview_decoder.read(ref)
+        return decoder and decoder.to(self._device)
 
     def _read_tiny_vae(self, ref: ModelRef) -> torch.nn.Module:
         weights, config = tiny_vae.read_tiny_vae(ref, self._dtype)

@@ -55,11 +55,11 @@ def wanted(
 def sizes(wanted: Mapping[str, Want]) -> dict[str, int]:
     """Bytes of what is on the device at once where only the part at work is there: ControlNets
     work beside the U-Net."""
-    found: dict[str, int] = {}
+    totals: dict[str, int] = {}
     for part, want in wanted.items():
         place = "unet" if part.startswith("controlnet ") else part
-        found[place] = found.get(place, 0) + want.size_bytes
-    return found
+        totals[place] = totals.get(place, 0) + want.size_bytes
+    return totals
 
 
 def _alone(weights: Weights) -> Want:

@@ -21,7 +21,7 @@ METADATA_CONFIGS = "latent_studio.configs"
 METADATA_TOKENIZER = "latent_studio.tokenizer"
 """Where our exporter leaves what shapes do not tell: JSON, part -> entries; a tokenizer.json."""
 
-UNTOLD = {
+NOT_IN_SHAPES = {
     "unet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "controlnet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "controlnet_union": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
@@ -45,7 +45,7 @@ SIZE_WIDTH = 256
 _MATRIX_HEAD_WIDTH = 64
 _CONVOLUTION_HEADS = 8
 _CLIP_TOKENS = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}
-_SIZES_TOLD = {"original_size": 2, "crop_top_left": 2, "target_size": 2, "aesthetic_score": 1}
+_SIZE_NUMBERS = {"original_size": 2, "crop_top_left": 2, "target_size": 2, "aesthetic_score": 1}
 
 
 def unet_config(
@@ -65,7 +65,7 @@ def unet_config(
     transformer = _first_transformer(shapes)
     linear = len(shapes[f"{transformer}.proj_in.weight"]) == 2
     # Without attention a block has no depth; the last one's entry also serves the middle.
-    depths_told = [depth or middle or 1 for depth in depths]
+    block_depths = [depth or middle or 1 for depth in depths]
     if middle and depths[-1] and depths[-1] != middle:
         raise CheckpointError("its U-Net has a shape that is not known here")
     config = {
@@ -74,7 +74,7 @@ def unet_config(
         "down_block_types": [_block("Down", depth) for depth in depths],
         "layers_per_block": layers,
         "cross_attention_dim": shapes[f"{transformer}.transformer_blocks.0.attn2.to_k.weight"][1],
-        "transformer_layers_per_block": depths_told,
+        "transformer_layers_per_block": block_depths,
         "use_linear_projection": linear,
         "attention_head_dim": _heads(widths, linear, family.head_width),
         "norm_num_groups": family.unet_norm_groups,
@@ -85,14 +85,14 @@ def unet_config(
         config["out_channels"] = shapes["out.2.weight"][0]
         config["up_block_types"] = [_block("Up", depth) for depth in reversed(depths)]
     if "label_emb.0.0.weight" in shapes:
-        told = sum(_SIZES_TOLD[name] for name in family.size_conditioning)
+        numbers = sum(_SIZE_NUMBERS[name] for name in family.size_conditioning)
         width = shapes["label_emb.0.0.weight"][1]
-        if not told:
+        if not numbers:
             raise CheckpointError("its U-Net wants numbers that its family does not give")
         config |= {
             "addition_embed_type": "text_time",
             "addition_time_embed_dim": (
-                SIZE_WIDTH if pooled_width is None else (width - pooled_width) // told
+                SIZE_WIDTH if pooled_width is None else (width - pooled_width) // numbers
             ),
             "projection_class_embeddings_input_dim": width,
         }
@@ -137,9 +137,9 @@ def union_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
     """Of a ControlNet-Union: what it has beside those of `controlnet_config`. How many heads its
     little transformer has does not show; there is but one such model, and it has eight."""
     types, width = shapes["task_embedding"]
-    told = shapes["control_add_embedding.linear_1.weight"][1]
+    numbers = shapes["control_add_embedding.linear_1.weight"][1]
     return controlnet_config(shapes, family) | {
-        "addition_time_embed_dim": told // types,
+        "addition_time_embed_dim": numbers // types,
         "num_control_type": types,
         "num_trans_channel": width,
         "num_trans_layer": count(shapes, "transformer_layes.{}.ln_1.weight"),
@@ -210,8 +210,8 @@ def with_metadata(part: str, config: dict[str, Any], metadata: Mapping[str, str]
     """`config` with what our exporter left about `part`. Raises `CheckpointError` if that is no
     JSON."""
     try:
-        told = json.loads(metadata.get(METADATA_CONFIGS, "{}")).get(part, {})
-        allowed = UNTOLD["text_encoder" if part.startswith("text_encoder") else part]
-        return config | {key: told[key] for key in allowed if key in told}
+        stored = json.loads(metadata.get(METADATA_CONFIGS, "{}")).get(part, {})
+        allowed = NOT_IN_SHAPES["text_encoder" if part.startswith("text_encoder") else part]
+        return config | {key: stored[key] for key in allowed if key in stored}
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise CheckpointError(f"its metadata {METADATA_CONFIGS} are damaged ({error})") from None

@@ -66,8 +66,8 @@ def read(
     for part in encoders if parts is not None else ():
         width = _width(parts[part])
         if vectors[part].shape[1] != width:
-            found = f"{vectors[part].shape[1]} wide, the text encoder {width}"
-            raise _other_family(ref, family, f"vectors of another width (these are {found})")
+            widths = f"{vectors[part].shape[1]} wide, the text encoder {width}"
+            raise _other_family(ref, family, f"vectors of another width (these are {widths})")
     return tuple(vectors[part] for part in encoders)
 
 
@@ -85,16 +85,16 @@ def _vectors(ref: ModelRef) -> dict[str, Tensor]:
     for _, group in file.read(file.shapes, None):
         tensors.update(group)
     if set(tensors) & set(_ENCODERS):
-        found = {_ENCODERS[n]: t for n, t in tensors.items() if n in _ENCODERS}
+        vectors = {_ENCODERS[n]: t for n, t in tensors.items() if n in _ENCODERS}
     elif "emb_params" in tensors or len(tensors) == 1:
-        found = {"": tensors.get("emb_params", next(iter(tensors.values())))}
+        vectors = {"": tensors.get("emb_params", next(iter(tensors.values())))}
     else:
         raise _no_embedding(ref, f"it holds {len(tensors)} tensors")
-    found = {part: _checked(ref, tensor) for part, tensor in found.items()}
-    counts = {len(tensor) for tensor in found.values()}
+    vectors = {part: _checked(ref, tensor) for part, tensor in vectors.items()}
+    counts = {len(tensor) for tensor in vectors.values()}
     if len(counts) > 1:
         raise _no_embedding(ref, "it has different numbers of vectors for the two text encoders")
-    return found
+    return vectors
 
 
 def _checked(ref: ModelRef, tensor: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ def export_checkpoint(ref: ModelRef, path: Path, dtype: torch.dtype = torch.floa
 
     Raises `CheckpointError` if it cannot be read, `SaveError` if `path` cannot be written.
     """
-    weights = next(found for *_, found in loader.read(ref, dtype) if found is not None)
+    weights = next(each for *_, each in loader.read(ref, dtype) if each is not None)
     write_single_file(weights, path)
 
 
@@ -80,7 +80,7 @@ def _text(weights: Weights, part: str, outer: str, left_out: int) -> dict[str, t
         stored = tensor.t().contiguous() if origin.transposed else tensor
         block = origin.rows[0] if origin.rows else 0
         pieces.setdefault(f"{outer}model.{origin.key}", {})[block] = stored
-    return {key: torch.cat([found[k] for k in sorted(found)]) for key, found in pieces.items()}
+    return {key: torch.cat([rows[k] for k in sorted(rows)]) for key, rows in pieces.items()}
 
 
 def _filled_up(tensors: Mapping[str, torch.Tensor], left_out: int) -> dict[str, torch.Tensor]:
@@ -97,13 +97,13 @@ def _filled_up(tensors: Mapping[str, torch.Tensor], left_out: int) -> dict[str, 
 
 def _metadata(weights: Weights) -> dict[str, str]:
     """What shapes do not tell: parts of the configurations, and a vocabulary that is not CLIP's."""
-    untold = {}
+    stored = {}
     for part, config in weights.configs.items():
         kind = "text_encoder" if part.startswith("text_encoder") else part
-        untold[part] = {key: config[key] for key in configs.UNTOLD[kind] if key in config}
+        stored[part] = {key: config[key] for key in configs.NOT_IN_SHAPES[kind] if key in config}
     predicts = _MODELSPEC_PREDICTIONS[weights.ref.prediction_type or "epsilon"]
     metadata = {
-        configs.METADATA_CONFIGS: json.dumps(untold),
+        configs.METADATA_CONFIGS: json.dumps(stored),
         "modelspec.title": weights.ref.facts.title or weights.ref.name,
         "modelspec.prediction_type": predicts,
     }
@@ -131,10 +131,10 @@ def _save(tensors: dict[str, torch.Tensor], metadata: dict[str, str], path: Path
 def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """safetensors refuses two names for one storage, though views of it may hold different
     things, so that everything that shares one is copied."""
-    seen: set[int] = set()
+    places: set[int] = set()
     apart = {}
     for name, tensor in tensors.items():
         place = tensor.untyped_storage().data_ptr()
-        apart[name] = tensor.clone() if place and place in seen else tensor
-        seen.add(place)
+        apart[name] = tensor.clone() if place and place in places else tensor
+        places.add(place)
     return apart

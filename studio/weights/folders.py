@@ -27,32 +27,32 @@ def open_folder(ref: ModelRef, dtype: torch.dtype) -> Source:
     """
     texts = [encoder.part for encoder in ref.family.prompt_encoders]
     parts = {part: open_part(ref.path / part, part, dtype) for part in (*texts, "vae", "unet")}
-    found = [
+    readers = [
         tokenizers.from_folder(ref.path / part.replace("text_encoder", "tokenizer"))
         for part in texts
     ]
-    return Source(parts, tuple(found))
+    return Source(parts, tuple(readers))
 
 
 def open_part(folder: Path, part: str, dtype: torch.dtype) -> PartSource:
     """The module in `folder`; `part` says what it is to be. Raises `CheckpointError`."""
-    told = modules.canonical(config(folder, part))
+    canonical = modules.canonical(config(folder, part))
     file = _weights_file(folder, part, dtype)
-    stored = {_present_name(key, part, told): (file, Origin(key)) for key in file.shapes}
-    return PartSource(told, stored)
+    stored = {_present_name(key, part, canonical): (file, Origin(key)) for key in file.shapes}
+    return PartSource(canonical, stored)
 
 
 def config(folder: Path, part: str) -> dict[str, Any]:
     """What stands in its config.json. Raises `CheckpointError`, which calls it a `part`."""
     try:
-        found = json.loads(read_file(folder / "config.json", _MAX_JSON_BYTES))
+        content = json.loads(read_file(folder / "config.json", _MAX_JSON_BYTES))
     except OSError as error:
         raise CheckpointError(f"its {part} cannot be loaded ({error})") from None
     except ValueError as error:
         raise CheckpointError(f"its {part} cannot be loaded (config.json: {error})") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise CheckpointError(f"its {part} cannot be loaded (config.json holds no object)")
-    return found
+    return content
 
 
 def _present_name(key: str, part: str, config: dict[str, Any]) -> str:

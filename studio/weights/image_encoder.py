@@ -33,7 +33,7 @@ def open_encoder(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
     keys = {name: name for name in file.shapes if name.startswith(("vision_model.", "visual_"))}
     shapes = shapes_of(file, keys)
     config = derived(PART, file, lambda: _config(shapes))
-    config |= _told_beside(path.with_name("config.json"), config["hidden_size"])
+    config |= _config_beside(path.with_name("config.json"), config["hidden_size"])
     return {PART: part_of(PART, file, config, keys, lambda name: name)}
 
 
@@ -54,14 +54,14 @@ def _config(shapes: Shapes) -> dict[str, Any]:
     }
 
 
-def _told_beside(path: Path, width: int) -> dict[str, Any]:
+def _config_beside(path: Path, width: int) -> dict[str, Any]:
     """What no shape shows, from the configuration at `path` if there is one for such a width."""
     try:
-        told = json.loads(read_file(path, _MAX_CONFIG_BYTES))
-        told = told.get("vision_config", told)
+        config = json.loads(read_file(path, _MAX_CONFIG_BYTES))
+        config = config.get("vision_config", config)
     except (OSError, ValueError, AttributeError):
         return {}
-    if not isinstance(told, dict) or told.get("hidden_size") != width:
+    if not isinstance(config, dict) or config.get("hidden_size") != width:
         return {}
-    known = ("num_attention_heads", "hidden_act", "layer_norm_eps")
-    return {key: told[key] for key in known if key in told}
+    wanted = ("num_attention_heads", "hidden_act", "layer_norm_eps")
+    return {key: config[key] for key in wanted if key in config}

@@ -22,9 +22,9 @@ def ip_adapter_part(file: TensorFile) -> PartSource | None:
     attention, projection = below(file, "ip_adapter."), below(file, "image_proj.")
     if not attention or not projection:
         return None
-    told, inner = shapes_of(file, projection), shapes_of(file, attention)
+    outer, inner = shapes_of(file, projection), shapes_of(file, attention)
     numbers = sorted(numbers_behind("", attention))
-    config = derived(PART, file, lambda: _config(told, inner, numbers))
+    config = derived(PART, file, lambda: _config(outer, inner, numbers))
     return PartSource(
         config,
         {
@@ -45,34 +45,34 @@ def kind_of(names: Iterable[str]) -> str | None:
 
 
 def _config(
-    told: Mapping[str, tuple[int, ...]], inner: Mapping[str, tuple[int, ...]], numbers: list[int]
+    outer: Mapping[str, tuple[int, ...]], inner: Mapping[str, tuple[int, ...]], numbers: list[int]
 ) -> dict[str, Any]:
     """Raises `KeyError` for a missing weight, `CheckpointError` for a form not known."""
     keys = [inner[f"{number}.to_k_ip.weight"] for number in numbers]
-    kind, text_width = kind_of(told), keys[0][1]
+    kind, text_width = kind_of(outer), keys[0][1]
     if kind is None:
         raise CheckpointError("it is an IP-Adapter of a form that is not known here")
     if kind == "plain":
         projection = {
-            "image_embed_dim": told["proj.weight"][1],
+            "image_embed_dim": outer["proj.weight"][1],
             "cross_attention_dim": text_width,
-            "num_image_text_embeds": told["proj.weight"][0] // text_width,
+            "num_image_text_embeds": outer["proj.weight"][0] // text_width,
         }
     elif kind == "full":
-        width, out = told["proj.0.weight"][0], told["proj.3.weight"][0]
+        width, out = outer["proj.0.weight"][0], outer["proj.3.weight"][0]
         projection = {"image_embed_dim": width, "cross_attention_dim": out}
     else:
-        hidden = told["latents"][2]
-        depths = {int(name.split(".")[1]) for name in told if name.startswith("layers.")}
+        hidden = outer["latents"][2]
+        depths = {int(name.split(".")[1]) for name in outer if name.startswith("layers.")}
         projection = {
-            "embed_dims": told["proj_in.weight"][1],
-            "output_dims": told["proj_out.weight"][0],
+            "embed_dims": outer["proj_in.weight"][1],
+            "output_dims": outer["proj_out.weight"][0],
             "hidden_dims": hidden,
             "depth": len(depths),
             "dim_head": _HEAD_WIDTH,
-            "heads": told["layers.0.0.to_q.weight"][0] // _HEAD_WIDTH,
-            "num_queries": told["latents"][1],
-            "ffn_ratio": told["layers.0.1.1.weight"][0] // hidden,
+            "heads": outer["layers.0.0.to_q.weight"][0] // _HEAD_WIDTH,
+            "num_queries": outer["latents"][1],
+            "ffn_ratio": outer["layers.0.1.1.weight"][0] // hidden,
         }
     widths = [shape[0] for shape in keys]
     return {"kind": kind, "projection": projection, "text_width": text_width, "widths": widths}

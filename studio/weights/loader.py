@@ -139,15 +139,15 @@ def _open(ref: ModelRef, dtype: torch.dtype) -> Source:
             f"{ref.name} is no longer there ({ref.path}). Put it back, or choose another one."
         )
     if ref.kind in _ALONE:
-        parts, found = _ALONE[ref.kind](ref, dtype), ()
+        parts, tokenizers = _ALONE[ref.kind](ref, dtype), ()
     else:
         if ref.path.is_dir():
             source = folders.open_folder(ref, dtype)
         else:
             source = single_files.open_single_file(ref)
-        parts, found = source.parts, source.tokenizers
+        parts, tokenizers = source.parts, source.tokenizers
         _check_task(parts["unet"].config, ref.family.latent_channels)
-    return Source({name: part.checked(name) for name, part in parts.items()}, found)
+    return Source({name: part.checked(name) for name, part in parts.items()}, tokenizers)
 
 
 def _vae(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:

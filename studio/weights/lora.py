@@ -82,9 +82,9 @@ def read(ref: ModelRef, family: ModelFamily, parts: Parts) -> Lora:
     deltas: dict[tuple[str, str], Delta] = {}
     used, misfit = 0, None
     for (part, module), roles in layers.items():
-        found = {role: tensors[name] for role, name in roles.items()}
+        layer = {role: tensors[name] for role, name in roles.items()}
         try:
-            deltas.update(_layer(ref, (part, module), found, alphas, parts))
+            deltas.update(_layer(ref, (part, module), layer, alphas, parts))
             used += len(roles)
         except InvalidRequest as error:
             misfit = misfit or error
@@ -212,17 +212,17 @@ _FIRST, _LATENT_CHANNELS = "conv_in", 4
 
 
 def _layer(
-    ref: ModelRef, where: tuple[str, str], found: dict[str, Tensor], alphas: Alphas, parts: Parts
+    ref: ModelRef, where: tuple[str, str], tensors: dict[str, Tensor], alphas: Alphas, parts: Parts
 ) -> dict[tuple[str, str], Delta]:
     """The deltas of one layer's weight and bias, checked against the shapes they are added to."""
     part, module = where
-    alpha = found.pop("alpha", None)
-    if not found:
+    alpha = tensors.pop("alpha", None)
+    if not tensors:
         return {}
-    if alpha is not None and "rotations" in found:
-        found["constraint"] = alpha
+    if alpha is not None and "rotations" in tensors:
+        tensors["constraint"] = alpha
     try:
-        built = build(found, alphas.factor_of(part, module, alpha))
+        built = build(tensors, alphas.factor_of(part, module, alpha))
     except ValueError as error:
         raise CheckpointError(
             f"LoRA {ref.name}: its layer {module} {error}. It is damaged or of a kind that is not "

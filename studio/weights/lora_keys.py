@@ -72,16 +72,16 @@ class Key(NamedTuple):
 
 def split(key: str) -> Key | None:
     """Take a key of a LoRA file apart; None if it is none that a LoRA has."""
-    words = key.split(".")
-    if words[-1] == "weight" and len(words) > 1 and words[-2] not in _ROLES | {"default": None}:
-        role, words = "gains", words[:-1]
+    pieces = key.split(".")
+    if pieces[-1] == "weight" and len(pieces) > 1 and pieces[-2] not in _ROLES | {"default": None}:
+        role, pieces = "gains", pieces[:-1]
     else:
-        while words and words[-1] in ("weight", "default"):
-            words.pop()
-        role = _ROLES.get(words.pop()) if words else None
-    if role is None or not words:
+        while pieces and pieces[-1] in ("weight", "default"):
+            pieces.pop()
+        role = _ROLES.get(pieces.pop()) if pieces else None
+    if role is None or not pieces:
         return None
-    module = ".".join(words).removesuffix(".down.weight")
+    module = ".".join(pieces).removesuffix(".down.weight")
     for ending in (".lora_linear_layer", ".lora", "_lora"):
         module = module.removesuffix(ending)
     part, module = _part_of(module)
@@ -112,9 +112,9 @@ class Names:
     def find(self, key: Key) -> tuple[str, str] | None:
         """(part, key of the weight without its last word), or None if the model has no such."""
         for part in (key.part,) if key.part else PARTS:
-            found = self._tables.get(part, {}).get(key.module)
-            if found is not None:
-                return part, found
+            weight = self._tables.get(part, {}).get(key.module)
+            if weight is not None:
+                return part, weight
         return None
 
 

@@ -39,10 +39,10 @@ def open_single_file(ref: ModelRef) -> Source:
     pooled = [encoder.part for encoder in encoders if encoder.pooled]
     width = parts[pooled[0]].config["projection_dim"] if pooled else 0
     parts["unet"] = _unet_part(file, ref.family, width)
-    found = [
+    tokenizers = [
         _tokenizer(file, encoder, parts[encoder.part].config["vocab_size"]) for encoder in encoders
     ]
-    return Source(parts, tuple(found))
+    return Source(parts, tuple(tokenizers))
 
 
 def _refuse_other_kinds(file: TensorFile) -> None:
@@ -61,8 +61,8 @@ def vae_part(file: TensorFile, family: ModelFamily) -> PartSource:
     if not keys:
         raise CheckpointError("there is no VAE in it. Choose another file")
     shapes = shapes_of(file, keys)
-    told = family.latent_scale, family.vae_norm_groups
-    config = derived("vae", file, lambda: configs.vae_config(shapes, *told))
+    known = family.latent_scale, family.vae_norm_groups
+    config = derived("vae", file, lambda: configs.vae_config(shapes, *known))
     return part_of("vae", file, config, keys, lambda name: vae.original_name(name, config))
 
 
@@ -108,11 +108,11 @@ def original_unet_keys(ours: Keys) -> Keys:
         "up_block_types": ["CrossAttn" if k in attends else "" for k in range(len(ups))],
         "conditioning_embedding_out_channels": range(len(hints) // 2 + 1),
     }
-    found = {}
+    original = {}
     for name, key in ours.items():
         with suppress(LookupError):
-            found[unet.original_name(name, named)] = key
-    return found
+            original[unet.original_name(name, named)] = key
+    return original
 
 
 def _text_part(file: TensorFile, encoder: PromptEncoder, place: int) -> PartSource:
@@ -166,8 +166,8 @@ def _encoder(
     config = derived(encoder.part, file, lambda: configs.text_config(shapes, encoder, whole))
     needed = modules.shapes(encoder.part, config)
     plain = {name: name.removeprefix("text_model.") for name in needed}
-    found = {name: (file, origins[each]) for name, each in plain.items() if each in origins}
-    return PartSource(config, found)
+    stored = {name: (file, origins[each]) for name, each in plain.items() if each in origins}
+    return PartSource(config, stored)
 
 
 def below(file: TensorFile, prefix: str) -> Keys:
@@ -189,8 +189,8 @@ def part_of(
     stored_name: Callable[[str], str],
 ) -> PartSource:
     """Every weight that the module needs and the file has."""
-    found = {name: keys.get(stored_name(name)) for name in modules.shapes(part, config)}
-    return PartSource(config, {name: (file, Origin(key)) for name, key in found.items() if key})
+    stored = {name: keys.get(stored_name(name)) for name in modules.shapes(part, config)}
+    return PartSource(config, {name: (file, Origin(key)) for name, key in stored.items() if key})
 
 
 def derived(part: str, file: TensorFile, derive: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -70,9 +70,9 @@ class PartSource:
             )
         for name, shape in expected.items():
             file, origin = self.origins[name]
-            found = origin.shape(file.shapes[origin.key], shape)
-            if found != shape:
-                raise CheckpointError(f"{origin.key} has the shape {found}, not {shape}")
+            stored = origin.shape(file.shapes[origin.key], shape)
+            if stored != shape:
+                raise CheckpointError(f"{origin.key} has the shape {stored}, not {shape}")
         return PartSource(self.config, {name: self.origins[name] for name in expected})
 
 

@@ -71,18 +71,18 @@ def _config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     resnets = {name.split(".")[3] for name in shapes if name.startswith("body.0.resnets.")}
     light = "body.0.out_conv.weight" in shapes
     if light:
-        told = shapes["body.0.in_conv.weight"][1]
+        taken = shapes["body.0.in_conv.weight"][1]
         channels = [shapes[f"body.{level}.out_conv.weight"][0] for level in range(count - 1)]
     else:
-        told = shapes["conv_in.weight"][1]
+        taken = shapes["conv_in.weight"][1]
         names = [f"body.{level}.resnets.0.block1.weight" for level in range(count)]
         channels = [shapes[name][0] for name in names]
-    if told not in _SIDES:
-        raise CheckpointError(f"it takes {told} channels, which no T2I-Adapter known here does")
-    side = _SIDES[told]
+    if taken not in _SIDES:
+        raise CheckpointError(f"it takes {taken} channels, which no T2I-Adapter known here does")
+    side = _SIDES[taken]
     full = "full_adapter_xl" if side == _SDXL_SIDE else "full_adapter"
     return {
-        "in_channels": told // side**2,
+        "in_channels": taken // side**2,
         "channels": channels,
         "num_res_blocks": len(resnets),
         "downscale_factor": side,

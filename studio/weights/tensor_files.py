@@ -61,12 +61,12 @@ def open_tensors(path: Path, *more: Path) -> TensorFile:
     Raises `CheckpointError` if it cannot be used.
     """
     headers = [(each, _read_header(each)) for each in (path, *more)]
-    found = quantization(headers)
-    if found.problem:
-        raise CheckpointError(f"{path.name} {found.problem}")
+    quantised = quantization(headers)
+    if quantised.problem:
+        raise CheckpointError(f"{path.name} {quantised.problem}")
     files = [TensorsOnDisk(each, header) for each, header in headers]
     file = Shards(files) if more else files[0]
-    return Dequantised(file, found) if found.companions else file
+    return Dequantised(file, quantised) if quantised.companions else file
 
 
 def _read_header(path: Path) -> Header:
@@ -183,10 +183,10 @@ class Shards:
         self.shapes = {name: file.shapes[name] for name, file in self._file_of.items()}
 
     def _by_file(self, names: Iterable[str]) -> dict[TensorsOnDisk, list[str]]:
-        found: dict[TensorsOnDisk, list[str]] = {}
+        names_of: dict[TensorsOnDisk, list[str]] = {}
         for name in names:
-            found.setdefault(self._file_of[name], []).append(name)
-        return found
+            names_of.setdefault(self._file_of[name], []).append(name)
+        return names_of
 
     def size_bytes(self, names: Iterable[str]) -> int:
         return sum(file.size_bytes(each) for file, each in self._by_file(names).items())
@@ -202,10 +202,10 @@ class Dequantised:
     """A file whose scaled weights come out multiplied, in float32 before the change to the dtype
     asked for (and in float32 where none is); their companions are not to be seen."""
 
-    def __init__(self, file: TensorsOnDisk | Shards, found: Quantization) -> None:
+    def __init__(self, file: TensorsOnDisk | Shards, scaled: Quantization) -> None:
         self.path, self.metadata = file.path, file.metadata
-        self.shapes = {n: shape for n, shape in file.shapes.items() if n not in found.companions}
-        self._file, self._scales = file, found.scales
+        self.shapes = {n: shape for n, shape in file.shapes.items() if n not in scaled.companions}
+        self._file, self._scales = file, scaled.scales
 
     def size_bytes(self, names: Iterable[str]) -> int:
         return self._file.size_bytes(names)
