@@ -52,8 +52,8 @@ class Acting:
         """Only calls that lie wholly between start and end, as in diffusers' pipelines."""
         return self.start <= ask.begun and ask.ended <= self.end
 
-    def spared(self, ask: Ask) -> int:
-        """So many rows of `ask`, the first ones, it leaves alone: the negative ones where the map
+    def rows_left_out(self, ask: Ask) -> int:
+        """So many rows of `ask`, the first ones, get nothing: the negative ones where the map
         is more important, so that its effect grows with the guidance scale."""
         return ask.negatives if self.mode == "control" else 0
 
@@ -98,24 +98,24 @@ class ControlNetUnit:
         self.map = map.to(net.dtype)
         is_bgr = net.config.get("controlnet_conditioning_channel_order") == "bgr"
         with interruptible(net, self.map):
-            self._looked_at = _Known(
+            self._cached_hint = _CachedHint(
                 net.controlnet_cond_embedding(self.map.flip(1) if is_bgr else self.map)
             )
 
     def residuals(self, ask: Ask) -> Residuals:
-        spared = self.acting.spared(ask)
-        down, middle = self._asked(ask, spared)
+        left_out = self.acting.rows_left_out(ask)
+        down, middle = self._predict(ask, left_out)
         residuals = [self.acting.in_region(one) for one in (*down, middle)]
         if self.acting.mode != "balanced":
             scale = self.acting.scale
             soft = [scale * SOFTER ** (SOFT_AT_LAST - n) for n in range(len(residuals))]
             residuals = [one * weight for one, weight in zip(residuals, soft, strict=True)]
-        residuals = [_after_zeros(one, spared) for one in residuals]
+        residuals = [_after_zeros(one, left_out) for one in residuals]
         return Residuals(tuple(residuals[:-1]), residuals[-1])
 
-    def _asked(self, ask: Ask, spared: int) -> tuple[Sequence[torch.Tensor], torch.Tensor]:
-        """What the net says of all rows but the `spared` ones."""
-        sample, conditioning, dtype = ask.sample[spared:], ask.conditioning, self.net.dtype
+    def _predict(self, ask: Ask, left_out: int) -> tuple[Sequence[torch.Tensor], torch.Tensor]:
+        """What the net says of all rows but the first `left_out`."""
+        sample, conditioning, dtype = ask.sample[left_out:], ask.conditioning, self.net.dtype
         map = self.map.expand(len(sample), -1, -1, -1)
         named = {"controlnet_cond": map}
         if self.place is not None:
@@ -129,14 +129,14 @@ class ControlNetUnit:
         added = None
         if conditioning.pooled_embeds is not None:
             added = {
-                "text_embeds": conditioning.pooled_embeds[spared:].to(dtype),
-                "time_ids": conditioning.time_ids[spared:].to(dtype),
+                "text_embeds": conditioning.pooled_embeds[left_out:].to(dtype),
+                "time_ids": conditioning.time_ids[left_out:].to(dtype),
             }
-        with _borrowed(self.net, self._looked_at), interruptible(self.net, sample):
+        with _with_cached_hint(self.net, self._cached_hint), interruptible(self.net, sample):
             return self.net(
                 sample.to(dtype),
-                ask.timestep[spared:],
-                encoder_hidden_states=conditioning.prompt_embeds[spared:].to(dtype),
+                ask.timestep[left_out:],
+                encoder_hidden_states=conditioning.prompt_embeds[left_out:].to(dtype),
                 conditioning_scale=self.acting.scale if self.acting.mode == "balanced" else 1.0,
                 added_cond_kwargs=added,
                 return_dict=False,
@@ -144,8 +144,9 @@ class ControlNetUnit:
             )
 
 
-class _Known(torch.nn.Module):
-    """Stands where a ControlNet looks at its map, and knows what it sees: (1, C, h, w)."""
+class _CachedHint(torch.nn.Module):
+    """Stands in for a ControlNet's hint embedding and gives what that made of the map:
+    (1, C, h, w)."""
 
     def __init__(self, features: torch.Tensor) -> None:
         super().__init__()
@@ -156,10 +157,10 @@ class _Known(torch.nn.Module):
 
 
 @contextmanager
-def _borrowed(net: torch.nn.Module, looked_at: _Known) -> Iterator[None]:
-    """`net` with `looked_at` for one call: other units use the same module."""
+def _with_cached_hint(net: torch.nn.Module, cached_hint: _CachedHint) -> Iterator[None]:
+    """`net` with `cached_hint` for one call: other units use the same module."""
     own = net.controlnet_cond_embedding
-    net.controlnet_cond_embedding = looked_at
+    net.controlnet_cond_embedding = cached_hint
     try:
         yield
     finally:
@@ -179,10 +180,10 @@ class AdapterUnit:
         ]
 
     def residuals(self, ask: Ask) -> Residuals:
-        spared = self.acting.spared(ask)
-        rows = len(ask.sample) - spared
+        left_out = self.acting.rows_left_out(ask)
+        rows = len(ask.sample) - left_out
         inner = [one.expand(rows, -1, -1, -1) for one in self._features]
-        return Residuals(inner=tuple(_after_zeros(one, spared) for one in inner))
+        return Residuals(inner=tuple(_after_zeros(one, left_out) for one in inner))
 
 
 def _for_adapter(net: torch.nn.Module, map: torch.Tensor) -> torch.Tensor:
@@ -232,6 +233,6 @@ class Controlled:
         residuals = None
         for unit in self._units:
             if unit.acting.covers(ask):
-                added = unit.residuals(ask)
-                residuals = added if residuals is None else residuals + added
+                more = unit.residuals(ask)
+                residuals = more if residuals is None else residuals + more
         return self._predictor(dataclasses.replace(ask, residuals=residuals))

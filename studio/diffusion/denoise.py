@@ -164,7 +164,7 @@ class _Times:
     def __init__(self, scheduler: Scheduler, like: torch.Tensor) -> None:
         self._scheduler = scheduler
         self._like = like
-        self._seen: torch.Tensor | None = None
+        self._uploaded: torch.Tensor | None = None
 
     @property
     def total(self) -> int:
@@ -174,8 +174,8 @@ class _Times:
     def at(self, index: int) -> tuple[torch.Tensor, float | torch.Tensor]:
         """(timestep (B,) on the device, ᾱ there: a number, or (B, 1, 1, 1))."""
         timesteps = self._scheduler.timesteps
-        if timesteps is not self._seen:
-            self._seen = timesteps
+        if timesteps is not self._uploaded:
+            self._uploaded = timesteps
             self._on_device = timesteps.to(self._like.device, torch.float32)
             self._alphas_cumprod = alphas_cumprod_at(
                 self._scheduler.traits.alphas_cumprod, timesteps

@@ -124,9 +124,9 @@ def _attention(
     if masked or size >= count:
         return whole(query, key, value, *more, **named)
     slices = []
-    for part in query.split(size, dim=-2):
+    for rows in query.split(size, dim=-2):
         _look()
-        slices.append(whole(part, key, value, **named))
+        slices.append(whole(rows, key, value, **named))
     return torch.cat(slices, dim=-2)
 
 

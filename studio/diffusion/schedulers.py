@@ -74,8 +74,8 @@ def build(
     }
     if options.zero_snr and resolved == "normal":
         wanted["timestep_spacing"] = "trailing"
-    known = _parameters(cls)
-    wanted = {key: value for key, value in wanted.items() if key in known}
+    accepted = _parameters(cls)
+    wanted = {key: value for key, value in wanted.items() if key in accepted}
     # Told afterwards: LMS makes all thousand σ when it is made, with Karras' in 40 ms.
     later = {key: wanted.pop(key) for key in tuple(wanted) if key.endswith("_sigmas")}
     inner = cls(**wanted)

@@ -32,18 +32,18 @@ class Ipndm(Sampler):
         mean = sum(weight * s for weight, s in zip(weights, self._slopes, strict=True))
         return x + mean * (self.sigmas[i + 1] - sigma)
 
-    def _weights(self, i: int, known: int) -> tuple[float, ...]:
+    def _weights(self, i: int, count: int) -> tuple[float, ...]:
         """For the slopes at σᵢ, σᵢ₋₁, …, as many as are `known`."""
-        return _EQUAL_STEPS[known - 1]
+        return _EQUAL_STEPS[count - 1]
 
 
 class IpndmVariable(Ipndm):
     """Weights for the steps as they are."""
 
-    def _weights(self, i: int, known: int) -> tuple[float, ...]:
+    def _weights(self, i: int, count: int) -> tuple[float, ...]:
         # A weighting that is exact for 1, σ, σ², … is exact for the polynomial through all slopes.
         start, width = float(self.sigmas[i]), float(self.sigmas[i + 1] - self.sigmas[i])
-        at = (self.sigmas[i - known + 1 : i + 1].flip(0).double().numpy() - start) / width
+        at = (self.sigmas[i - count + 1 : i + 1].flip(0).double().numpy() - start) / width
         powers = np.vander(at, increasing=True).T
-        moments = 1 / np.arange(1, known + 1)
+        moments = 1 / np.arange(1, count + 1)
         return tuple(np.linalg.solve(powers, moments).tolist())

@@ -110,10 +110,10 @@ class Sampler:
         self._begin_step, self._index, self._calls = 0, 0, None
         self._called, self._first_calls = self._rehearse()
         called = torch.from_numpy(self.schedule.timesteps_of(self._called.numpy()))
-        known = dict(zip(self.sigmas.tolist(), timesteps.tolist(), strict=False))
+        calls = dict(zip(self.sigmas.tolist(), timesteps.tolist(), strict=False))
         exact = range(len(called)) if self.lands_on_points else self._first_calls
         for call in exact:
-            called[call] = known.get(float(self._called[call]), called[call])
+            called[call] = calls.get(float(self._called[call]), called[call])
         self.timesteps = called.to("cpu", torch.float32)
 
     def _begin_after(self, steps: int) -> int:

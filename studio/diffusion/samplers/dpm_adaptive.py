@@ -63,7 +63,7 @@ class DpmAdaptive(Sampler):
         if self._rows is None:
             self._begin(answer.x, generators)
         for row in self._rows:
-            row.take(Answer(*(part[row.place] for part in answer)))
+            row.take(Answer(*(rows[row.place] for rows in answer)))
         sigmas = torch.stack([row.sigma for row in self._rows])
         self._levels = sigmas.reshape(-1, 1, 1, 1).to(answer.x.device)
         self._timesteps_taken.append(self.schedule.timesteps_of(sigmas.numpy()))

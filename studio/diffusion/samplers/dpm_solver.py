@@ -45,10 +45,10 @@ def third_order(
     (algorithm 2 there)."""
     start, end = ends
     width = end - start
-    part, change = 2 / 3 * width, noises[1] - noises[0]
-    later_x = first_order(x, start, start + part, noises[0])
-    curve = 2 * math.exp(-start - part) * (math.expm1(part) / part - 1)
-    _, later = yield from noise_at(later_x - curve * change, start + part)
+    first, change = 2 / 3 * width, noises[1] - noises[0]
+    later_x = first_order(x, start, start + first, noises[0])
+    curve = 2 * math.exp(-start - first) * (math.expm1(first) / first - 1)
+    _, later = yield from noise_at(later_x - curve * change, start + first)
     curve = 3 / 2 * math.exp(-end) * (math.expm1(width) / width - 1)
     return first_order(x, start, end, noises[0]) - curve * (later - noises[0])
 

@@ -68,9 +68,9 @@ class Restart(Heun):
             return points, timesteps
         turn = int(np.abs(points - self.AT).argmin())
         back = int(np.abs(points - self.BACK_TO).argmin())
-        part = karras(again + 1, points[turn], points[back])
-        self._last_time = turn + 1 + len(part) * (times - 1)
-        points = np.concatenate([points[: turn + 1], *[part] * times, points[turn + 1 :]])
+        restart = karras(again + 1, points[turn], points[back])
+        self._last_time = turn + 1 + len(restart) * (times - 1)
+        points = np.concatenate([points[: turn + 1], *[restart] * times, points[turn + 1 :]])
         return points, self.schedule.timesteps_of(points)
 
     def _begin_after(self, steps: int) -> int:

@@ -16,10 +16,10 @@ class Lms(LMSDiscreteScheduler):
     """diffusers' class, whose order follows the slopes it knows, not its place in the run."""
 
     def step(
-        self, model_output: torch.Tensor, timestep: Any, sample: torch.Tensor, **known: Any
+        self, model_output: torch.Tensor, timestep: Any, sample: torch.Tensor, **kwargs: Any
     ) -> Any:
-        order = min(known.pop("order", 4), len(self.derivatives) + 1)
-        return super().step(model_output, timestep, sample, order=order, **known)
+        order = min(kwargs.pop("order", 4), len(self.derivatives) + 1)
+        return super().step(model_output, timestep, sample, order=order, **kwargs)
 
 
 class Plms(PNDMScheduler):

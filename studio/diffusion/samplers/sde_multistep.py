@@ -20,25 +20,25 @@ class SdeMultistep(DPMSolverMultistepScheduler):
     s_noise = 1.0
 
     def dpm_solver_first_order_update(
-        self, model_output: torch.Tensor, *args: Any, **known: Any
+        self, model_output: torch.Tensor, *args: Any, **kwargs: Any
     ) -> torch.Tensor:
         if self.eta == 1:
-            known["noise"] = known["noise"] * self.s_noise
-            return super().dpm_solver_first_order_update(model_output, **known)
-        return self._update([model_output], **known)
+            kwargs["noise"] = kwargs["noise"] * self.s_noise
+            return super().dpm_solver_first_order_update(model_output, **kwargs)
+        return self._update([model_output], **kwargs)
 
     def multistep_dpm_solver_second_order_update(
-        self, model_output_list: Sequence[torch.Tensor], *args: Any, **known: Any
+        self, model_output_list: Sequence[torch.Tensor], *args: Any, **kwargs: Any
     ) -> torch.Tensor:
         if self.eta == 1:
-            known["noise"] = known["noise"] * self.s_noise
-            return super().multistep_dpm_solver_second_order_update(model_output_list, **known)
-        return self._update(model_output_list[-2:], **known)
+            kwargs["noise"] = kwargs["noise"] * self.s_noise
+            return super().multistep_dpm_solver_second_order_update(model_output_list, **kwargs)
+        return self._update(model_output_list[-2:], **kwargs)
 
     def multistep_dpm_solver_third_order_update(
-        self, model_output_list: Sequence[torch.Tensor], *args: Any, **known: Any
+        self, model_output_list: Sequence[torch.Tensor], *args: Any, **kwargs: Any
     ) -> torch.Tensor:
-        return self._update(model_output_list[-3:], **known)
+        return self._update(model_output_list[-3:], **kwargs)
 
     def _update(
         self, clean: Sequence[torch.Tensor], sample: torch.Tensor, noise: torch.Tensor
