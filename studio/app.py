@@ -329,7 +329,7 @@ def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
         preprocessors.build_preprocessors_router(
             studio.preprocessors.available,
             studio.weight_downloads,
-            maps.Previews(studio.sources.seen, map_of).map,
+            maps.Previews(studio.sources.read_any, map_of).map,
             desk.public,
         )
     )

@@ -17,7 +17,7 @@ from studio.domain.request import GenerationRequest
 from studio.imaging import plans, reading
 from studio.imaging.passes import Pass
 from studio.imaging.resizing import crop, resized
-from studio.preprocessors.kept import KeptMaps
+from studio.preprocessors.map_cache import MapCache
 
 MapOf = Callable[[ControlInput, Image.Image, Size, Image.Image | None], Image.Image]
 """(unit, picture, size, mask) -> the map at that size, RGB, or RGBA with a hole. The mask, L of the
@@ -69,17 +69,17 @@ class Previews:
 
     def __init__(self, read: Read, map_of: MapOf) -> None:
         self._read, self._map_of = read, map_of
-        self._kept = KeptMaps(DECODED_BYTES)
+        self._cache = MapCache(DECODED_BYTES)
 
     def map(self, unit: ControlInput, size: Size | None, mask: str | None) -> Image.Image:
         """The map of `unit`, which has an image: at `size`, by default the image's own. `mask`
         names what would be repainted. Raises as `of_pass` does."""
         key = unit.image, unit.preprocessor == "none", _inpaints(unit)
-        picture = self._kept.get(key)
+        picture = self._cache.get(key)
         if picture is None:
             picture = _picture(unit, self._read)
             if not unit.image.startswith("data:"):
-                self._kept.put(key, picture)
+                self._cache.put(key, picture)
         painted = None if mask is None else reading.mask(self._read(mask))
         return self._map_of(unit, picture, size or picture.size, painted)
 

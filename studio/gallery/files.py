@@ -37,7 +37,7 @@ _COMPRESS_LEVEL = 1
 
 _ID = re.compile(r"(?:(\d{4}-\d{2}-\d{2})_)?(\d{5,12})-(\d{1,20})", re.ASCII)
 _NAME = re.compile(r"(\d{5,12})-\d{1,20}\.png", re.ASCII)
-_PART = re.compile(r"\.(\d{5,12})\.part", re.ASCII)
+_PARTIAL = re.compile(r"\.(\d{5,12})\.part", re.ASCII)
 
 
 class Gallery:
@@ -124,14 +124,14 @@ class Gallery:
         day = date.today().isoformat()
         folder = self._outputs if self._flat else self._outputs / day
         folder.mkdir(parents=True, exist_ok=True)
-        number, part, file = _claim_number(folder)
+        number, partial, file = _claim_number(folder)
         try:
             with os.fdopen(file, "wb") as stream:
                 stream.write(png)
             path = folder / f"{number:05}-{seed}.png"
-            os.replace(part, path)
+            os.replace(partial, path)
         except BaseException:
-            part.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
         name = f"{number:05}-{seed}"
         return (name if self._flat else f"{day}_{name}"), path
@@ -185,16 +185,18 @@ def _claim_number(folder: Path) -> tuple[int, Path, int]:
     which must see that picture, for its rename came before our claim.
     """
     while True:
-        number = 1 + max(_numbers(folder, _NAME) | _numbers(folder, _PART), default=0)
-        part = folder / f".{number:05}.part"
+        number = 1 + max(_numbers(folder, _NAME) | _numbers(folder, _PARTIAL), default=0)
+        partial = folder / f".{number:05}.part"
         try:
-            file = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0))
+            file = os.open(
+                partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+            )
         except FileExistsError:
             continue
         if number not in _numbers(folder, _NAME):
-            return number, part, file
+            return number, partial, file
         os.close(file)
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def _numbers(folder: Path, pattern: re.Pattern[str]) -> set[int]:

@@ -131,13 +131,13 @@ class Inputs:
             self._unused.mkdir(parents=True, exist_ok=True)
             # One that is there was cut short when the machine went down: it is mended.
             folder = self._used if (self._used / id).is_file() else self._unused
-            handle, part = tempfile.mkstemp(dir=self._unused, prefix=".", suffix=".part")
+            handle, partial = tempfile.mkstemp(dir=self._unused, prefix=".", suffix=".part")
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
-                os.replace(part, folder / id)
+                os.replace(partial, folder / id)
             except BaseException:
-                os.unlink(part)
+                os.unlink(partial)
                 raise
         except OSError as error:
             raise SaveError(

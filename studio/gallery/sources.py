@@ -63,7 +63,7 @@ class Sources:
             "/studio/v1/uploads and name it input:ID, or send a data-URI."
         )
 
-    def seen(self, source: str) -> bytes:
+    def read_any(self, source: str) -> bytes:
         """As `read`, and what a data-URI holds. Raises `InvalidRequest` for one that is none."""
         return _decoded(source) if source.startswith("data:") else self.read(source)
 
@@ -114,7 +114,7 @@ class Sources:
         if source.startswith("input:"):
             self._inputs.size(source.partition(":")[2])
             return None
-        return self.seen(source)
+        return self.read_any(source)
 
     def _renamed(
         self, request: GenerationRequest, read: Callable[[str], bytes | None]
@@ -150,8 +150,8 @@ class Sources:
 
 def named_in(record: Frozen) -> dict[str, str]:
     """Field -> source, for the pictures that a task or a unit has."""
-    found = {field: getattr(record, field, None) for field in FIELDS}
-    return {field: source for field, source in found.items() if source is not None}
+    sources = {field: getattr(record, field, None) for field in FIELDS}
+    return {field: source for field, source in sources.items() if source is not None}
 
 
 def _is_path(source: str) -> bool:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-_LEAST_KNOWN = 256
+_LEAST_KEPT = 256
 """Fewer unmasked pixels than these say nothing about colours."""
 _SAMPLES = 200_003
 """About so many pixels are sorted to know how colours are distributed."""
@@ -26,9 +26,9 @@ def corrected(
     """
     lightness, *ours = _lab(drawn)
     theirs = _lab(reference)[1:]
-    known = None if mask is None else cv2.compare(np.asarray(mask), 0, cv2.CMP_EQ)
-    if known is not None and cv2.countNonZero(known) >= _LEAST_KNOWN:
-        ours = [have + _cast(have, goal, known) for have, goal in zip(ours, theirs, strict=True)]
+    kept = None if mask is None else cv2.compare(np.asarray(mask), 0, cv2.CMP_EQ)
+    if kept is not None and cv2.countNonZero(kept) >= _LEAST_KEPT:
+        ours = [have + _cast(have, goal, kept) for have, goal in zip(ours, theirs, strict=True)]
     else:
         ours = [_matched(have, goal) for have, goal in zip(ours, theirs, strict=True)]
     rgb = cv2.cvtColor(cv2.merge([lightness, *ours]), cv2.COLOR_Lab2RGB)
@@ -41,8 +41,8 @@ def _lab(image: Image.Image) -> tuple[np.ndarray, ...]:
     return cv2.split(cv2.cvtColor(values, cv2.COLOR_RGB2Lab))
 
 
-def _cast(have: np.ndarray, goal: np.ndarray, known: np.ndarray) -> float:
-    return cv2.mean(goal, known)[0] - cv2.mean(have, known)[0]
+def _cast(have: np.ndarray, goal: np.ndarray, kept: np.ndarray) -> float:
+    return cv2.mean(goal, kept)[0] - cv2.mean(have, kept)[0]
 
 
 def _matched(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:

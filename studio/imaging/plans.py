@@ -51,13 +51,13 @@ def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | Non
         return None
     image, profile = _picture(task.image, read)
     if isinstance(task, Outpaint):
-        found = _outpaint(task, image, size)
+        plan_ = _outpaint(task, image, size)
     elif isinstance(task, Inpaint):
-        found = _inpaint(task, image, _mask(task.mask, read), size)
+        plan_ = _inpaint(task, image, _mask(task.mask, read), size)
     else:
         before, pass_over = _whole(task, image, size)
-        found = Plan(before, None, (pass_over(None, False),))
-    return replace(found, profile=profile)
+        plan_ = Plan(before, None, (pass_over(None, False),))
+    return replace(plan_, profile=profile)
 
 
 def _picture(source: str, read: Callable[[str], bytes]) -> tuple[Image.Image, bytes | None]:

@@ -21,7 +21,7 @@ def resized(image: Image.Image, size: Size, mode: ResizeMode = "just_resize") ->
     if image.size == size:
         return image
     if mode == "crop_and_resize":
-        return _scaled(image, size, _largest_part(image.size, size))
+        return _scaled(image, size, _largest_crop(image.size, size))
     if mode == "resize_and_fill":
         inner = _largest_inside(image.size, size)
         left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
@@ -54,7 +54,7 @@ def _scaled(
     return image.resize(size, method, box=box)
 
 
-def _largest_part(source: Size, size: Size) -> tuple[float, float, float, float]:
+def _largest_crop(source: Size, size: Size) -> tuple[float, float, float, float]:
     """The middle of a picture of size `source` that has the shape of `size`."""
     scale = max(size[0] / source[0], size[1] / source[1])
     across, down = min(size[0] / scale, source[0]), min(size[1] / scale, source[1])

@@ -67,7 +67,7 @@ def load_mlsd(paths: Paths, device: str):
 
 def load_normal_bae(paths: Paths, device: str):
     bae = annotator("normalbae")
-    told = SimpleNamespace(
+    arguments = SimpleNamespace(
         mode="client",
         architecture="BN",
         pretrained="scannet",
@@ -75,7 +75,7 @@ def load_normal_bae(paths: Paths, device: str):
         importance_ratio=0.7,
     )
     with contextlib.redirect_stdout(io.StringIO()):  # it tells what it loads
-        network = bae.NNET(told)
+        network = bae.NNET(arguments)
     fill(network, *paths.values())
     return bae.NormalBaeDetector(network.eval().to(device))
 
@@ -97,13 +97,13 @@ def load_openpose(paths: Paths, device: str):
         "facenet.pth": (pose.Face, annotator("open_pose.face").FaceNet, str),
     }
     made = []
-    for name, (kind, network, known_as) in parts.items():
+    for name, (kind, network, stored_as) in parts.items():
         if name in paths:
-            part = kind.__new__(kind)  # its __init__ would unpickle the file itself
-            part.model = network()
-            fill(part.model, paths[name], known_as)
-            part.model.eval().to(device)
-            made.append(part)
+            detector = kind.__new__(kind)  # its __init__ would unpickle the file itself
+            detector.model = network()
+            fill(detector.model, paths[name], stored_as)
+            detector.model.eval().to(device)
+            made.append(detector)
         else:
             made.append(None)
     return pose.OpenposeDetector(*made)

@@ -34,18 +34,18 @@ def annotator(name: str) -> ModuleType:
 
 
 def fill(
-    module: torch.nn.Module, path: Path, known_as: Callable[[str], str] = lambda name: name
+    module: torch.nn.Module, path: Path, stored_as: Callable[[str], str] = lambda name: name
 ) -> None:
     """Load `path` into `module`, which must want just what there is.
 
-    known_as  what the file calls a weight of the module
+    stored_as  what the file calls a weight of the module
 
     Raises `CheckpointError`.
     """
     from studio.weights.tensor_files import read_tensors
 
     there = read_tensors(path)
-    ours = {known_as(name): name for name in module.state_dict()}
+    ours = {stored_as(name): name for name in module.state_dict()}
     try:
         module.load_state_dict({ours.get(name, name): each for name, each in there.items()})
     except RuntimeError as error:

@@ -26,7 +26,7 @@ from studio.imaging.reading import check_size
 from studio.imaging.resizing import resized
 from studio.preprocessors import lines, tones
 from studio.preprocessors.holes import with_hole
-from studio.preprocessors.kept import KeptMaps, digest
+from studio.preprocessors.map_cache import MapCache, digest
 from studio.preprocessors.networks import OneNetwork
 from studio.preprocessors.placing import placed, working_size
 from studio.preprocessors.weights import WeightFolders
@@ -72,7 +72,7 @@ class Preprocessors:
         self._weights = WeightFolders(folders, download_folder)
         self._offline = offline
         self._network = OneNetwork(device)
-        self._kept = KeptMaps(KEPT_BYTES)
+        self._cache = MapCache(KEPT_BYTES)
         self._turn = threading.RLock()
 
     def available(self, name: str) -> Availability:
@@ -159,11 +159,11 @@ class Preprocessors:
             resolution,
             resize_mode,
         )
-        if (kept := self._kept.get(key)) is not None:
-            return kept
+        if (cached := self._cache.get(key)) is not None:
+            return cached
         with self._turn if spec.weights else nullcontext():
-            if (kept := self._kept.get(key)) is not None:  # made while this one waited
-                return kept
+            if (cached := self._cache.get(key)) is not None:  # made while this one waited
+                return cached
             if spec.needs_mask:
                 map = _hollow(image, mask, size, resize_mode)
             elif name in _AS_IT_IS:
@@ -171,9 +171,9 @@ class Preprocessors:
             else:
                 at = working_size(image.size, size, resolution, resize_mode)
                 rgb = image if image.mode == "RGB" else image.convert("RGB")
-                map = self._looked_at(spec, resized(rgb, at), settled)
+                map = self._preprocessed(spec, resized(rgb, at), settled)
                 map = placed(map, size, resize_mode, nearest=spec.nearest)
-            self._kept.put(key, map)
+            self._cache.put(key, map)
         return map
 
     def _looked_at(

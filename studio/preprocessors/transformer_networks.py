@@ -64,7 +64,7 @@ def _loaded(kind: type, paths: Mapping[str, Path], device: str):
     logging.disable_progress_bar()
     folder = paths["config.json"].parent
     try:
-        network, told = kind.from_pretrained(
+        network, report = kind.from_pretrained(
             folder,
             local_files_only=True,
             weights_only=True,
@@ -73,8 +73,8 @@ def _loaded(kind: type, paths: Mapping[str, Path], device: str):
         )
     except Exception as error:  # whatever a damaged file makes a foreign library raise
         raise _unusable(folder, str(error) or type(error).__name__) from None
-    if told["missing_keys"]:
-        raise _unusable(folder, f"it lacks {', '.join(sorted(told['missing_keys'])[:3])}")
+    if report["missing_keys"]:
+        raise _unusable(folder, f"it lacks {', '.join(sorted(report['missing_keys'])[:3])}")
     for parameter in network.parameters():
         parameter.data = parameter.data.clone()  # nothing stays mapped onto the file
     return network.eval().to(device)

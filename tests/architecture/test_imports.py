@@ -39,7 +39,7 @@ ARROWS = {
     "engine.recipe": {"domain", "imaging"},
     "engine.vae": {"diffusion", "domain", "residence"},
     "engine.editing": {"diffusion", "domain", "engine.vae", "imaging"},
-    "engine.maps": {"domain", "imaging", "preprocessors.kept"},
+    "engine.maps": {"domain", "imaging", "preprocessors.map_cache"},
     "engine.controlling": {"diffusion", "domain", "engine.maps", "imaging", "preprocessors"},
     "engine.run": {
         "diffusion",

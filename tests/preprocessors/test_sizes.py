@@ -11,7 +11,7 @@ from studio.domain.errors import InvalidRequest
 from studio.domain.preprocessors import PREPROCESSORS
 from studio.imaging.resizing import resized
 from studio.preprocessors import lines, maps
-from studio.preprocessors.kept import KeptMaps
+from studio.preprocessors.map_cache import MapCache
 from studio.preprocessors.placing import placed, working_size
 
 
@@ -125,7 +125,7 @@ def test_a_map_is_made_once_for_the_same_picture_and_settings(preprocessors, pic
 
 
 def test_kept_maps_stay_within_their_bytes():
-    kept = KeptMaps(3 * 100)
+    kept = MapCache(3 * 100)
     for number in range(4):
         kept.put(number, Image.new("L", (10, 10), number))
         kept.get(0)

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from PIL import Image
 
 
-class KeptMaps:
+class MapCache:
     """The maps used last, up to `most_bytes` of pixels. What goes in and out is copied."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -35,9 +35,9 @@ class KeptMaps:
 
 def digest(image: Image.Image) -> str:
     """What tells this picture from all others."""
-    told = hashlib.sha256(f"{image.mode} {image.size} ".encode())  # processors help with this one
-    told.update(image.tobytes())
-    return told.hexdigest()
+    sha256 = hashlib.sha256(f"{image.mode} {image.size} ".encode())  # processors help with this one
+    sha256.update(image.tobytes())
+    return sha256.hexdigest()
 
 
 def _size_bytes(image: Image.Image) -> int:
