@@ -96,8 +96,8 @@ def _at_size(
     _draw(page, options.moves // 4, 0)  # warms up
     browser.start_tracing(page=page, categories=["cc", "benchmark", "input"])
     _draw(page, options.moves, 1)
-    seen = list(_latencies_ms(json.loads(browser.stop_tracing())["traceEvents"]))
-    latencies, after_wait = (sorted(times) for times in zip(*seen, strict=True))
+    measured = list(_latencies_ms(json.loads(browser.stop_tracing())["traceEvents"]))
+    latencies, after_wait = (sorted(times) for times in zip(*measured, strict=True))
     work = page.evaluate("work")[-options.moves :]
     submits = []
     for repeat in range(options.repeats):
@@ -141,7 +141,7 @@ def _draw(page: Page, moves: int, phase: float) -> None:
 def _latencies_ms(events: list[dict]) -> Iterator[tuple[float, float]]:
     """Of each movement that reached the screen: since it happened, since the page was told."""
     began: dict[str, float] = {}
-    told: dict[str, float] = {}
+    received: dict[str, float] = {}
     for event in sorted(events, key=lambda one: one.get("ts", 0)):
         key = str(event.get("id2"))
         if event["name"] == "EventLatency" and event["ph"] == "b":
@@ -150,10 +150,10 @@ def _latencies_ms(events: list[dict]) -> Iterator[tuple[float, float]]:
             if about.get("event_type") == "MOUSE_DRAGGED" and is_shown:
                 began[key] = event["ts"]
         elif event["name"] == "RendererMainProcessing" and event["ph"] == "b":
-            told[key] = event["ts"]
+            received[key] = event["ts"]
         elif event["name"] == "EventLatency" and event["ph"] == "e" and key in began:
             start = began.pop(key)
-            yield (event["ts"] - start) / 1000, (event["ts"] - told.pop(key, start)) / 1000
+            yield (event["ts"] - start) / 1000, (event["ts"] - received.pop(key, start)) / 1000
 
 
 if __name__ == "__main__":

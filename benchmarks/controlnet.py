@@ -130,7 +130,7 @@ class Bench:
             width, height = self.checkpoint.family.native_size
             sample = torch.zeros(2, 4, height // 8, width // 8, device=device, dtype=net.dtype)
             map = torch.zeros(2, 3, height, width, device=device, dtype=net.dtype)
-            words = torch.zeros(
+            prompt_embeds = torch.zeros(
                 2, 77, net.config.cross_attention_dim, device=device, dtype=net.dtype
             )
             timestep = torch.full((2,), 500, device=device)
@@ -138,7 +138,7 @@ class Bench:
                 net(
                     sample,
                     timestep,
-                    encoder_hidden_states=words,
+                    encoder_hidden_states=prompt_embeds,
                     controlnet_cond=map,
                     return_dict=False,
                 )

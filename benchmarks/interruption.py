@@ -46,15 +46,15 @@ def main() -> None:
             ours, baseline = _watched(held.unet, side), _bare(bare, side)
             times = pairs.compare(_counted(ours), _counted(baseline), flags.repeats)
             rows.append({"name": f"watched / bare, {side} × {side}", **times})
-    told = {"torch": torch.__version__, "threads": torch.get_num_threads(), "rows": rows}
+    result = {"torch": torch.__version__, "threads": torch.get_num_threads(), "rows": rows}
     if flags.stop:
-        told["stop"] = _stopped(StableDiffusionEngine(manager, lambda _: selection), flags.stop)
+        result["stop"] = _stopped(StableDiffusionEngine(manager, lambda _: selection), flags.stop)
     if flags.json:
-        print(json.dumps(told))
+        print(json.dumps(result))
         return
     if rows:
         print(pairs.table(f"picturebook · cpu · {flags.dtype} · torch {torch.__version__}", rows))
-    for name, value in told.get("stop", {}).items():
+    for name, value in result.get("stop", {}).items():
         print(f"{name} {value}")
 
 

@@ -109,15 +109,15 @@ def _lease(manager: ModelManager, selection: Selection) -> None:
 def _read_all(path: Path) -> list[bytearray]:
     """Every weight file's bytes into fresh memory: the least that a cold swap can cost."""
     files = [path] if path.is_file() else sorted(path.rglob("*.safetensors"))
-    found = []
+    contents = []
     for file in files:
         space = bytearray(file.stat().st_size)
         with file.open("rb", buffering=0) as stream:
             view = memoryview(space)
             while view:
                 view = view[stream.readinto(view) :]
-        found.append(space)
-    return found
+        contents.append(space)
+    return contents
 
 
 def _diffusers(selection: Selection, manager: ModelManager) -> None:
@@ -134,8 +134,8 @@ def _diffusers(selection: Selection, manager: ModelManager) -> None:
         )
     pipeline.to(manager.device)
     if manager.device.type == "cpu":  # what it maps is not read yet
-        for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
-            for parameter in part.parameters():
+        for module in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+            for parameter in module.parameters():
                 parameter.data = parameter.data.clone()
     _wait(manager.device)
 

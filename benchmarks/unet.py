@@ -91,25 +91,25 @@ def _inputs(unet: UNet2DConditionModel, dtype: torch.dtype) -> dict[str, torch.T
     def noise(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=generator).to(device, dtype)
 
-    found = {
+    inputs = {
         "sample": noise(2, 4, config.sample_size, config.sample_size),
-        "words": noise(2, 77, config.cross_attention_dim),
+        "prompt_embeds": noise(2, 77, config.cross_attention_dim),
     }
     if config.addition_embed_type:
         size = config.sample_size * 8.0
-        told = torch.tensor([size, size, 0, 0, size, size], device=device)
-        found |= {"pooled": noise(2, 1280), "told": told.to(dtype).expand(2, -1)}
-    return found
+        time_ids = torch.tensor([size, size, 0, 0, size, size], device=device)
+        inputs |= {"pooled": noise(2, 1280), "time_ids": time_ids.to(dtype).expand(2, -1)}
+    return inputs
 
 
 def _stock(unet: UNet2DConditionModel, dtype: torch.dtype) -> Callable[[], object]:
     given = _inputs(unet, dtype)
-    added = {"text_embeds": given.get("pooled"), "time_ids": given.get("told")}
+    added = {"text_embeds": given.get("pooled"), "time_ids": given.get("time_ids")}
     timestep = torch.full((2,), 500.0, device=unet.device)
     return lambda: unet(
         given["sample"],
         timestep,
-        encoder_hidden_states=given["words"],
+        encoder_hidden_states=given["prompt_embeds"],
         added_cond_kwargs=added if unet.config.addition_embed_type else None,
         return_dict=False,
     )
@@ -120,16 +120,20 @@ def _ours(unet: UNet2DConditionModel) -> Callable[[], object]:
     unet.to(memory_format=torch.channels_last)
     given = _inputs(unet, torch.float32)
     scale = torch.ones(2, 1, 1, 1, device=unet.device)
-    words = Conditioning(
-        given["words"], None, scale, None, **_added(given.get("pooled"), given.get("told"))
+    conditioning = Conditioning(
+        given["prompt_embeds"],
+        None,
+        scale,
+        None,
+        **_added(given.get("pooled"), given.get("time_ids")),
     )
-    ask = Ask(given["sample"], torch.full((2,), 500.0, device=unet.device), words)
+    ask = Ask(given["sample"], torch.full((2,), 500.0, device=unet.device), conditioning)
     predict = UNetPredictor(unet)
     return lambda: predict(ask)
 
 
-def _added(pooled: torch.Tensor | None, told: torch.Tensor | None) -> dict[str, torch.Tensor]:
-    return {} if pooled is None else {"pooled_embeds": pooled, "time_ids": told}
+def _added(pooled: torch.Tensor | None, time_ids: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    return {} if pooled is None else {"pooled_embeds": pooled, "time_ids": time_ids}
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> pairs.Timed:

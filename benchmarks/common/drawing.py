@@ -51,11 +51,11 @@ def options(doc: str, rows: Mapping[str, str]) -> argparse.Namespace:
     parser.add_argument("--warmup", type=int, default=1, help="runs before the counted ones")
     parser.add_argument("--row", choices=rows, help="only this one")
     parser.add_argument("--json", action="store_true")
-    found = parser.parse_args()
-    slow = found.model == "sd15" and devices.choose_device(found.device).type == "cpu"
-    found.steps = found.steps or (3 if slow else 20)
-    found.repeats = found.repeats or (3 if slow else 9)
-    return found
+    flags = parser.parse_args()
+    slow = flags.model == "sd15" and devices.choose_device(flags.device).type == "cpu"
+    flags.steps = flags.steps or (3 if slow else 20)
+    flags.repeats = flags.repeats or (3 if slow else 9)
+    return flags
 
 
 def checkpoint(model: str, folder: Path) -> ModelRef:
@@ -110,7 +110,7 @@ def report(
             rows.append({"name": names[name], **times})
     if not rows:
         raise SystemExit(f"Row {flags.row} compares a thing with itself here; choose another.")
-    told = {
+    result = {
         "model": flags.model,
         "device": devices.describe(manager.device),
         "dtype": str(manager.dtype).removeprefix("torch."),
@@ -119,6 +119,6 @@ def report(
         "repeats": flags.repeats,
         "rows": rows,
     }
-    head = f"{told['model']} · {told['device']} · {told['dtype']} · torch {told['torch']}"
-    head += f" · {told['steps']} steps · {told['repeats']} repeats"
-    print(json.dumps(told) if flags.json else pairs.table(head, rows))
+    head = f"{result['model']} · {result['device']} · {result['dtype']} · torch {result['torch']}"
+    head += f" · {result['steps']} steps · {result['repeats']} repeats"
+    print(json.dumps(result) if flags.json else pairs.table(head, rows))

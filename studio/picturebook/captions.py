@@ -86,8 +86,8 @@ def _join(parts):
 
 def noun(item, with_colour=True):
     """The object with its article: "an orange boat"."""
-    words = f"{item.colour} {item.object}" if with_colour else item.object
-    return f"{article(words)} {words}"
+    phrase = f"{item.colour} {item.object}" if with_colour else item.object
+    return f"{article(phrase)} {phrase}"
 
 
 class _Facts:
@@ -123,8 +123,8 @@ class _Facts:
         return f", {_pick(self.rng, _STYLE[self.scene.style])}" if self.style else ""
 
 
-def _words(*parts):
-    return " ".join(part for part in parts if part)
+def _joined(*phrases):
+    return " ".join(phrase for phrase in phrases if phrase)
 
 
 def _where(facts, rng, turned):
@@ -143,9 +143,9 @@ def _one_or_two(pool, rng):
 
 def _sentence(facts, rng):
     """A red house on the left, on a meadow at sunset with clouds, watercolor."""
-    tail = _words(*_where(facts, rng, 0.25), facts.with_extras())
+    tail = _joined(*_where(facts, rng, 0.25), facts.with_extras())
     comma = "," if (facts.placed and tail and rng.random() < 0.6) else ""
-    return _words(facts.objects() + comma, tail) + facts.style_tail()
+    return _joined(facts.objects() + comma, tail) + facts.style_tail()
 
 
 def _scenery_first(facts, rng):
@@ -154,17 +154,17 @@ def _scenery_first(facts, rng):
     sky = _pick(rng, _SKY[scene.sky]) if facts.sky else ""
     things = _join([facts.objects(), *facts.extra_phrases()])
     place = _pick(rng, _PLACE_NOUN[scene.ground])
-    return _words(place, sky, "with", things) + facts.style_tail()
+    return _joined(place, sky, "with", things) + facts.style_tail()
 
 
 def _sky_first(facts, rng):
     """At night, a red house on the left in the snow."""
     scene = facts.scene
     ground = _pick(rng, _GROUND[scene.ground]) if facts.ground else ""
-    rest = _words(facts.objects(), ground, facts.with_extras())
+    rest = _joined(facts.objects(), ground, facts.with_extras())
     if rng.random() < 0.5:
         return f"{_pick(rng, _SKY[scene.sky])}, {rest}{facts.style_tail()}"
-    over = _words(_pick(rng, _SKY_NOUN[scene.sky]), "over", _pick(rng, _PLACE_NOUN[scene.ground]))
+    over = _joined(_pick(rng, _SKY_NOUN[scene.sky]), "over", _pick(rng, _PLACE_NOUN[scene.ground]))
     things = _join([facts.objects(), *facts.extra_phrases()])
     return f"{over} with {things}{facts.style_tail()}"
 
@@ -172,7 +172,7 @@ def _sky_first(facts, rng):
 def _style_first(facts, rng):
     """A watercolor of a red house on a meadow at sunset."""
     facts.style = False
-    return _words(_pick(rng, _STYLE_HEAD[facts.scene.style]), _sentence(facts, rng))
+    return _joined(_pick(rng, _STYLE_HEAD[facts.scene.style]), _sentence(facts, rng))
 
 
 def _tags(facts, rng):
@@ -180,8 +180,8 @@ def _tags(facts, rng):
     scene = facts.scene
     tags = []
     for item, coloured in zip(scene.items, facts.coloured, strict=True):
-        words = f"{item.colour} {item.object}" if coloured else item.object
-        tags.append(_words(words, _pick(rng, _PLACE[item.place]) if facts.placed else ""))
+        phrase = f"{item.colour} {item.object}" if coloured else item.object
+        tags.append(_joined(phrase, _pick(rng, _PLACE[item.place]) if facts.placed else ""))
     rest = [scene.ground] if facts.ground else []
     rest += [_pick(rng, _SKY_TAG[scene.sky])] if facts.sky else []
     rest += facts.extras
@@ -215,14 +215,14 @@ def _view(facts, rng):
     """A meadow under a sunset sky with clouds, watercolor."""
     scene = facts.scene
     sky = _pick(rng, _SKY[scene.sky]) if facts.sky else ""
-    words = _words(_pick(rng, _PLACE_NOUN[scene.ground]), sky)
-    return _words(words, facts.with_extras()) + facts.style_tail()
+    place = _joined(_pick(rng, _PLACE_NOUN[scene.ground]), sky)
+    return _joined(place, facts.with_extras()) + facts.style_tail()
 
 
 def _view_of_style(facts, rng):
     """A watercolor of the sea at night with the moon."""
     facts.style = False
-    return _words(_pick(rng, _STYLE_HEAD[facts.scene.style]), _view(facts, rng))
+    return _joined(_pick(rng, _STYLE_HEAD[facts.scene.style]), _view(facts, rng))
 
 
 def _extras_first(facts, rng):
@@ -230,7 +230,7 @@ def _extras_first(facts, rng):
     phrases = facts.extra_phrases()
     if not phrases:
         return _view(facts, rng)
-    return _words(_join(phrases), *_where(facts, rng, 0.5)) + facts.style_tail()
+    return _joined(_join(phrases), *_where(facts, rng, 0.5)) + facts.style_tail()
 
 
 def _few_of_scenery(facts, rng):

@@ -27,15 +27,15 @@ class MapHeads(nn.Module):
             nn.Sequential(nn.GroupNorm(16, width), nn.Conv2d(width, LATENTS + len(CLASSES), 1))
             for width in widths
         )
-        self._seen = {}
+        self._features = {}
         way_in = controlnet.controlnet_cond_embedding.blocks[-1]
-        way_in.register_forward_hook(lambda _, __, out: self._look(0, out))
+        way_in.register_forward_hook(lambda _, __, out: self._note(0, out))
         for k, block in enumerate(controlnet.down_blocks):
-            block.register_forward_hook(lambda _, __, out, k=k: self._look(k + 1, out[1][0]))
+            block.register_forward_hook(lambda _, __, out, k=k: self._note(k + 1, out[1][0]))
 
     def _look(self, index, features):
         if torch.is_grad_enabled():
-            self._seen[index] = features
+            self._features[index] = features
 
     def loss(self, latents, labels):
         """Cross entropy of the classes plus the squared error of the latents, mean over the heads.
@@ -45,11 +45,11 @@ class MapHeads(nn.Module):
         shares = functional.one_hot(labels, len(CLASSES)).movedim(-1, 1).float()
         shares = functional.interpolate(shares, latents.shape[2:], mode="area")
         total = 0.0
-        for index, features in self._seen.items():
-            found = self.heads[index](features.float())
-            shape = found.shape[2:]
+        for index, features in self._features.items():
+            predicted = self.heads[index](features.float())
+            shape = predicted.shape[2:]
             wanted = functional.interpolate(shares, shape, mode="area")
-            total = total + functional.cross_entropy(found[:, LATENTS:], wanted)
+            total = total + functional.cross_entropy(predicted[:, LATENTS:], wanted)
             clean = functional.interpolate(latents, shape, mode="area")
-            total = total + functional.mse_loss(found[:, :LATENTS], clean)
+            total = total + functional.mse_loss(predicted[:, :LATENTS], clean)
         return total / len(self.heads)

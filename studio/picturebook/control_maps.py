@@ -62,8 +62,10 @@ class _Hand:
 
     def outline(self, mask):
         """Around each part of `mask` that is large enough to be drawn."""
-        found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        for contour in found:
+        contours, _ = cv2.findContours(
+            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        for contour in contours:
             if cv2.contourArea(contour) < 40 * self.unit**2:
                 continue
             tolerance = self.rng.uniform(0.8, 2.5) * self.unit
@@ -76,10 +78,10 @@ class _Hand:
         top = ground.argmax(0)
         backdrop = ~(ground | np.isin(labels, _OBJECTS))
         columns = np.arange(width)
-        seen = (top > 0) & backdrop[np.maximum(top - 1, 0), columns]
-        if seen.sum() < width / 8:
+        visible = (top > 0) & backdrop[np.maximum(top - 1, 0), columns]
+        if visible.sum() < width / 8:
             return
-        line = np.interp(columns, columns[seen], top[seen])
+        line = np.interp(columns, columns[visible], top[visible])
         points = np.stack([columns, line], 1).astype(np.int32)
         tolerance = self.rng.uniform(0.8, 2.5) * self.unit
         self._stroke(cv2.approxPolyDP(points[:, None], tolerance, False)[:, 0], closed=False)

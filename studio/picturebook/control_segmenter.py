@@ -140,10 +140,10 @@ def _varied(batch):
     return (batch * (1 + 0.06 * torch.randn(len(batch), 3, 1, 1))).clamp(-1, 1)
 
 
-def confusion(truth, found):
+def confusion(truth, predicted):
     """int64 (classes, classes): how many pixels of each true class were found to be which."""
     count = len(CLASSES)
-    pairs = truth.astype(np.int64).ravel() * count + found.astype(np.int64).ravel()
+    pairs = truth.astype(np.int64).ravel() * count + predicted.astype(np.int64).ravel()
     return np.bincount(pairs, minlength=count * count).reshape(count, count)
 
 

@@ -75,20 +75,20 @@ def tokenizer():
 def _draw_rows(job):
     folder, bucket, size, start, stop = job
     cv2.setNumThreads(1)
-    words = tokenizer()
-    kept = {name: np.load(_path(folder, name, bucket), mmap_mode="r+")[start:stop]
+    reader = tokenizer()
+    arrays = {name: np.load(_path(folder, name, bucket), mmap_mode="r+")[start:stop]
             for name in _fields(size, 1)}  # fmt: skip
     rng = np.random.default_rng((SEED + 2, bucket, start))
     for row, index in enumerate(range(start, stop)):
         scene = training_scene(bucket, index)
         picture, labels = np.asarray(scene.draw(size)), scene.segmentation(size)
-        kept["pictures"][row], kept["labels"][row] = picture, labels
-        kept["canny"][row] = control_maps.random_canny(picture, rng)[..., 0]
-        kept["scribble"][row] = control_maps.scribble(labels, rng)[..., 0]
-        kept["segmentation"][row] = control_maps.random_areas(labels, rng)
+        arrays["pictures"][row], arrays["labels"][row] = picture, labels
+        arrays["canny"][row] = control_maps.random_canny(picture, rng)[..., 0]
+        arrays["scribble"][row] = control_maps.scribble(labels, rng)[..., 0]
+        arrays["segmentation"][row] = control_maps.random_areas(labels, rng)
         texts = [captions.training_caption(scene, rng) for _ in range(CAPTIONS)]
-        kept["ids"][row] = token_ids(words, texts).numpy()
-        kept["present"][row] = 255 * presence(scene, (size[1] // 8, size[0] // 8))
+        arrays["ids"][row] = token_ids(reader, texts).numpy()
+        arrays["present"][row] = 255 * presence(scene, (size[1] // 8, size[0] // 8))
     return stop - start
 
 

@@ -60,18 +60,18 @@ def full_prompt(scene):
         "day": "by day", "sunset": "at sunset", "dawn": "at dawn", "night": "at night",
         "storm": "under a stormy sky",
     }  # fmt: skip
-    words = f"{article} {item.colour} {item.object} {place[item.place]}, {ground[scene.ground]}"
-    return f"{words} {sky[scene.sky]}"
+    phrase = f"{article} {item.colour} {item.object} {place[item.place]}, {ground[scene.ground]}"
+    return f"{phrase} {sky[scene.sky]}"
 
 
 def pictures_of(parts, prompts, options, negative="", first_seed=0):
     """float (prompts, 3, native, native) in -1..1, sampled in batches of `options.batch`."""
     side = parts["unet"].config.sample_size * 8
-    found = []
+    batches = []
     for start in range(0, len(prompts), options.batch):
         chunk = prompts[start : start + options.batch]
         seeds = range(first_seed + start, first_seed + start + len(chunk))
-        found.append(
+        batches.append(
             sampling.sample(
                 parts,
                 chunk,
@@ -82,23 +82,23 @@ def pictures_of(parts, prompts, options, negative="", first_seed=0):
                 guidance=options.guidance,
             )
         )
-    return torch.cat(found)
+    return torch.cat(batches)
 
 
 def judged(judge, pictures, scenes):
     """One {aspect: bool} a picture: is it what the scene of its prompt says?"""
     marks = []
-    for seen, scene in zip(judge.read(pictures), scenes, strict=True):
-        wanted, found = scene.items[0], seen["objects"][0]
-        colour = found["colour"] == wanted.colour
+    for reading, scene in zip(judge.read(pictures), scenes, strict=True):
+        wanted, object_ = scene.items[0], reading["objects"][0]
+        colour = object_["colour"] == wanted.colour
         marks.append(
             {
                 "colour": colour,
-                "object": found["object"] == wanted.object,
-                "both": colour and found["object"] == wanted.object,
-                "place": found["place"] == wanted.place,
-                "sky": seen["sky"] == scene.sky,
-                "ground": seen["ground"] == scene.ground,
+                "object": object_["object"] == wanted.object,
+                "both": colour and object_["object"] == wanted.object,
+                "place": object_["place"] == wanted.place,
+                "sky": reading["sky"] == scene.sky,
+                "ground": reading["ground"] == scene.ground,
             }
         )
     return marks
@@ -130,7 +130,7 @@ def negative_prompt(parts, judge, options):
         shares = {}
         for name, negative in (("without", ""), ("with", "mountains")):
             pictures = pictures_of(parts, prompts, options, negative=negative, first_seed=9000)
-            flagged = ["mountains" in seen["extras"] for seen in judge.read(pictures)]
+            flagged = ["mountains" in reading["extras"] for reading in judge.read(pictures)]
             shares[name] = float(np.mean(flagged))
         before = shares["without"]
         shares["lowered_by"] = 1 - shares["with"] / before if before else None
@@ -199,11 +199,11 @@ def report(figures):
     for name in ("trained", "held out"):
         shares = "".join(f"{figures[name][a]:9.1%}" for a in ASPECTS)
         lines.append(f"{name + ' pairs':<{len(str(figures['prompts'])) + 13}}{shares}")
-    for kind, found in figures["mountains"].items():
-        lowered = found["lowered_by"]
+    for kind, mountains in figures["mountains"].items():
+        lowered = mountains["lowered_by"]
         lines.append(
-            f"mountains, prompts of {kind}: {found['without']:.1%} of pictures, "
-            f'{found["with"]:.1%} with the negative prompt "mountains"'
+            f"mountains, prompts of {kind}: {mountains['without']:.1%} of pictures, "
+            f'{mountains["with"]:.1%} with the negative prompt "mountains"'
             + ("" if lowered is None else f" (lowered by {lowered:.0%})")
         )
     return "\n".join(lines)

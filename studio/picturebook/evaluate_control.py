@@ -45,14 +45,14 @@ def scene_prompt(scene):
     return f"{things}, {each[0].partition(', ')[2]}"
 
 
-def edge_f1(found, wanted, within_px=WITHIN_PX):
+def edge_f1(edges, wanted, within_px=WITHIN_PX):
     """F1, 0..1, of two edge maps, (height, width), edges > 0: an edge pixel is right if the other
     map has one at most `within_px` pixels away."""
-    found, wanted = found > 0, wanted > 0
-    if not found.any() or not wanted.any():
-        return float(found.any() == wanted.any())
-    precision = _near(wanted, within_px)[found].mean()
-    recall = _near(found, within_px)[wanted].mean()
+    edges, wanted = edges > 0, wanted > 0
+    if not edges.any() or not wanted.any():
+        return float(edges.any() == wanted.any())
+    precision = _near(wanted, within_px)[edges].mean()
+    recall = _near(edges, within_px)[wanted].mean()
     return float(2 * precision * recall / max(precision + recall, 1e-9))
 
 
@@ -80,13 +80,13 @@ class Examiner:
 
     def marks(self, pictures):
         """{measure: 0..1} for pictures, float (scenes, 3, native, native) in -1..1."""
-        found = [control_maps.canny(picture)[..., 0] for picture in as_bytes(pictures)]
-        seen = np.concatenate([self.segmenter.read(part) for part in pictures.split(32)])
+        edges = [control_maps.canny(picture)[..., 0] for picture in as_bytes(pictures)]
+        labels = np.concatenate([self.segmenter.read(batch) for batch in pictures.split(32)])
         verdicts = judged(self.judge, pictures[self.lone], [self.scenes[k] for k in self.lone])
-        f1 = [edge_f1(*pair) for pair in zip(found, self.edges, strict=True)]
+        f1 = [edge_f1(*pair) for pair in zip(edges, self.edges, strict=True)]
         return {
             "canny_f1": float(np.mean(f1)),
-            "mean_iou": mean_iou(confusion(self.labels, seen)),
+            "mean_iou": mean_iou(confusion(self.labels, labels)),
             **{name: float(np.mean([v[name] for v in verdicts])) for name in ("colour", "object")},
         }
 
@@ -94,7 +94,7 @@ class Examiner:
 def pictures_of(parts, scenes, maps, controlnet, options):
     """float (scenes, 3, native, native) in -1..1; without a `controlnet`: of the prompts alone."""
     side = parts["unet"].config.sample_size * 8
-    found = []
+    batches = []
     for start in range(0, len(scenes), options.batch):
         chunk = slice(start, start + options.batch)
         mine = dict(parts)
@@ -103,7 +103,7 @@ def pictures_of(parts, scenes, maps, controlnet, options):
             mine["unet"] = Controlled(parts["unet"], controlnet, hints, options.scale)
         prompts = [scene_prompt(scene) for scene in scenes[chunk]]
         seeds = range(5000 + start, 5000 + start + len(prompts))
-        found.append(
+        batches.append(
             sampling.sample(
                 mine,
                 prompts,
@@ -113,7 +113,7 @@ def pictures_of(parts, scenes, maps, controlnet, options):
                 guidance=options.guidance,
             )
         )
-    return torch.cat(found)
+    return torch.cat(batches)
 
 
 def load_controlnet(folder, device="cpu"):

@@ -73,12 +73,12 @@ class Workbench:
 
 def scenes(count, seed):
     """Scenes of one object that is no house, so that a house found is the one painted."""
-    rng, found = np.random.default_rng((SEED, seed)), []
-    while len(found) < count:
+    rng, chosen = np.random.default_rng((SEED, seed)), []
+    while len(chosen) < count:
         scene = Scene.random(rng, count=1)
         if scene.items[0].object != "house":
-            found.append(scene)
-    return found
+            chosen.append(scene)
+    return chosen
 
 
 def inpainted_houses(bench, judge, count, strength=1.0):
@@ -94,8 +94,8 @@ def inpainted_houses(bench, judge, count, strength=1.0):
             image=bench.put("input:scene", scene.draw((SIDE, SIDE))), mask=mask, strength=strength
         )
         drawn.append(bench.picture(task=task, prompt=full_prompt(wanted), seed=seed))
-    seen = judge.read(to_tensor(np.stack([np.asarray(one.image) for one in drawn])))
-    houses = [[o for o in one["objects"] if o["object"] == "house"] for one in seen]
+    readings = judge.read(to_tensor(np.stack([np.asarray(one.image) for one in drawn])))
+    houses = [[o for o in one["objects"] if o["object"] == "house"] for one in readings]
     right = [any(o["place"] == "right" for o in one) for one in houses]
     red = [any(o["colour"] == "red" for o in one) for one in houses]
     return {
@@ -169,11 +169,11 @@ def main(argv=None):
     if options.json:
         print(json.dumps(figures, indent=2))
         return 0
-    found, sides = figures["inpaint"], figures["outpaint"]
+    inpaint, sides = figures["inpaint"], figures["outpaint"]
     print(
-        f"inpaint, {options.count} scenes: a red house on the right in {found['house']:.0%} "
-        f"(a house {found['object']:.0%}, a red one {found['colour']:.0%}); "
-        f"largest change outside the mask {found['outside']}"
+        f"inpaint, {options.count} scenes: a red house on the right in {inpaint['house']:.0%} "
+        f"(a house {inpaint['object']:.0%}, a red one {inpaint['colour']:.0%}); "
+        f"largest change outside the mask {inpaint['outside']}"
     )
     ratios = ", ".join(
         f"{k} {v['cells']:.2f} ({v['lines']:.2f})" for k, v in sides["sides"].items()

@@ -78,7 +78,7 @@ class Judge(nn.Module):
         logits = {name: value.float() for name, value in self(pictures).items()}
         sure, extras = logits["object"].sigmoid(), logits["extras"] > 0
         best = {name: value.argmax(-1) for name, value in logits.items()}
-        found = []
+        readings = []
         for n in range(len(pictures)):
             order = sure[n].argsort(descending=True).tolist()
             objects = [
@@ -91,14 +91,14 @@ class Judge(nn.Module):
                 for rank, k in enumerate(order)
                 if rank == 0 or sure[n, k] >= 0.5
             ]
-            found.append({
+            readings.append({
                 "sky": SKIES[best["sky"][n]],
                 "ground": GROUNDS[best["ground"][n]],
                 "style": STYLES[best["style"][n]],
                 "extras": {name for k, name in enumerate(EXTRAS) if extras[n, k]},
                 "objects": objects,
             })  # fmt: skip
-        return found
+        return readings
 
     def save(self, folder=JUDGE_DIR):
         """Write model.safetensors (fp16) and config.json into `folder`."""

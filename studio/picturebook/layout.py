@@ -26,26 +26,26 @@ class LayoutHeads(nn.Module):
                 for name, width in (("middle", widths[-1]), ("up", widths[-1]), ("end", widths[0]))
             }
         )
-        self._seen = {}
-        unet.mid_block.register_forward_hook(lambda _, __, out: self._look("middle", out))
-        unet.up_blocks[0].register_forward_hook(lambda _, __, out: self._look("up", out))
-        unet.conv_out.register_forward_pre_hook(lambda _, inputs: self._look("end", inputs[0]))
+        self._features = {}
+        unet.mid_block.register_forward_hook(lambda _, __, out: self._note("middle", out))
+        unet.up_blocks[0].register_forward_hook(lambda _, __, out: self._note("up", out))
+        unet.conv_out.register_forward_pre_hook(lambda _, inputs: self._note("end", inputs[0]))
 
     def _look(self, name, features):
         if torch.is_grad_enabled():
-            self._seen[name] = features
+            self._features[name] = features
 
     def loss(self, present):
         """Of the U-Net's last batch: cross entropy for `present` (n, 1, height, width), 1 where an
         object is, and the squared error of each cell's position, summed over the heads."""
         total = 0.0
-        for name, features in self._seen.items():
-            found = self.heads[name](features.float())
-            shape = found.shape[2:]
+        for name, features in self._features.items():
+            predicted = self.heads[name](features.float())
+            shape = predicted.shape[2:]
             wanted = functional.interpolate(present, shape, mode="area")
-            there = functional.binary_cross_entropy_with_logits(found[:, :1], wanted)
+            there = functional.binary_cross_entropy_with_logits(predicted[:, :1], wanted)
             where = functional.mse_loss(
-                found[:, 1:], positions(shape, found).expand_as(found[:, 1:])
+                predicted[:, 1:], positions(shape, predicted).expand_as(predicted[:, 1:])
             )
             total = total + there + 0.3 * where
         return total

@@ -34,19 +34,19 @@ def _corpus():
 
 def _learn_merges(counts):
     """Byte-pair merges, most frequent first, until every word of `counts` is one token."""
-    words = {word: [*word[:-1], word[-1] + "</w>"] for word in counts}
+    pieces_of = {word: [*word[:-1], word[-1] + "</w>"] for word in counts}
     merges = []
     while True:
-        seen = Counter()
-        for word, pieces in words.items():
+        pairs = Counter()
+        for word, pieces in pieces_of.items():
             for pair in pairwise(pieces):
-                seen[pair] += counts[word]
-        if not seen:
+                pairs[pair] += counts[word]
+        if not pairs:
             return merges
-        best = max(seen, key=lambda pair: (seen[pair], pair))
+        best = max(pairs, key=lambda pair: (pairs[pair], pair))
         merges.append(best)
-        for word, pieces in words.items():
-            words[word] = _merged(pieces, best)
+        for word, pieces in pieces_of.items():
+            pieces_of[word] = _merged(pieces, best)
 
 
 def _merged(pieces, pair):

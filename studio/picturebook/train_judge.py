@@ -127,8 +127,8 @@ def mountain_errors(judge, vae, native=128, count=600):
     jobs = [(bare_scene(k), (native, native)) for k in range(count)]
     pictures = judge_pictures(jobs, vae, 1.0, next(vae.parameters()).device.type)
     logits = judge.eval()(pictures.float().div(127.5).sub(1))["extras"]
-    seen = logits[:, EXTRAS.index("mountains")] > 0
+    predicted = logits[:, EXTRAS.index("mountains")] > 0
     return {
-        "imagined": float(seen[0::2].float().mean()),
-        "missed": float((~seen[1::2]).float().mean()),
+        "imagined": float(predicted[0::2].float().mean()),
+        "missed": float((~predicted[1::2]).float().mean()),
     }

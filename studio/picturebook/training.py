@@ -167,15 +167,15 @@ def plain_norms(module):
     Autocast would have them in float32, and what follows them too. A GPU then spends most of a
     small network's step on moving numbers of four bytes; the sums inside a norm are float32 anyway.
     """
-    for part in module.modules():
-        if isinstance(part, torch.nn.GroupNorm | torch.nn.LayerNorm):
-            part.forward = partial(_norm, part)
+    for norm in module.modules():
+        if isinstance(norm, torch.nn.GroupNorm | torch.nn.LayerNorm):
+            norm.forward = partial(_norm, norm)
     return module
 
 
-def _norm(part, features):
-    weight, bias = part.weight.to(features.dtype), part.bias.to(features.dtype)
+def _norm(norm, features):
+    weight, bias = norm.weight.to(features.dtype), norm.bias.to(features.dtype)
     with torch.autocast(features.device.type, enabled=False):
-        if isinstance(part, torch.nn.GroupNorm):
-            return functional.group_norm(features, part.num_groups, weight, bias, part.eps)
-        return functional.layer_norm(features, part.normalized_shape, weight, bias, part.eps)
+        if isinstance(norm, torch.nn.GroupNorm):
+            return functional.group_norm(features, norm.num_groups, weight, bias, norm.eps)
+        return functional.layer_norm(features, norm.normalized_shape, weight, bias, norm.eps)

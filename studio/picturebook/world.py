@@ -137,16 +137,16 @@ class Scene:
 
     def boxes(self, size):
         """Each object's box in pixels, x1 and y1 exclusive, clipped to the picture."""
-        found = []
+        boxes = []
         for item in self.items:
             canvas = Canvas(size, 3, labels=True)
             self._draw_item(canvas, Backdrop(canvas, self), item)
             rows, columns = np.nonzero(self._labels(canvas, size))
             box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-            found.append(
+            boxes.append(
                 {"object": item.object, "colour": item.colour, "box": tuple(map(int, box))}
             )
-        return found
+        return boxes
 
     def _labels(self, canvas, size):
         image = canvas.image
@@ -165,8 +165,8 @@ class Scene:
         draw_object(Pen(canvas, (x, y), scale, item.flip), item.object, item.colour)
 
 
-def _pick(rng, words):
-    return words[int(rng.integers(len(words)))]
+def _pick(rng, choices):
+    return choices[int(rng.integers(len(choices)))]
 
 
 def _item(rng, place, pairs, count):
