@@ -35,12 +35,12 @@ def untested(requirements: Iterable[str], extra: str = "") -> list[str]:
             continue
         tested = ",".join(sorted(map(str, each.specifier), reverse=True))
         try:
-            found = metadata.version(each.name)
+            installed = metadata.version(each.name)
         except metadata.PackageNotFoundError:
             lines.append(f"{each.name} is not installed (tested: {tested})")
             continue
-        if not _within(found, each.specifier):
-            lines.append(f"{each.name} {found} is installed (tested: {tested})")
+        if not _within(installed, each.specifier):
+            lines.append(f"{each.name} {installed} is installed (tested: {tested})")
     return lines
 
 

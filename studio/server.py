@@ -99,9 +99,9 @@ def _refuse_everybody(settings: Settings, listener: socket.socket) -> None:
 
 def _is_own(address: str) -> bool:
     """Does `address` lead from this machine to itself alone?"""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_loopback
 
 
 class _Server(uvicorn.Server):

@@ -111,16 +111,16 @@ class Settings(BaseModel):
         """
         environment = os.environ if environment is None else environment
         values: dict[str, Any] = {}
-        for source, found in (
+        for source, given in (
             _from_file(folder),
             ("the environment", _from_environment(environment)),
             ("the command line", {k: v for k, v in (flags or {}).items() if v is not None}),
         ):
             try:
-                cls.model_validate(found)
+                cls.model_validate(given)
             except ValidationError as error:
                 raise InvalidSettings(f"In {source}: {explain(error)}") from None
-            values |= found
+            values |= given
         return cls.model_validate(values)
 
     @property
@@ -198,14 +198,14 @@ def assets_dir() -> Path:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """Lists are separated as in PATH for folders, by commas for host names, by lines for logins."""
     separators = {"models_dir": os.pathsep, "allow_host": ",", "trusted_proxy": ",", "auth": "\n"}
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in Settings.model_fields:
         text = environment.get(ENVIRONMENT_PREFIX + name.upper(), "")
         if text and name in separators:
-            found[name] = tuple(part for part in text.split(separators[name]) if part)
+            values[name] = tuple(part for part in text.split(separators[name]) if part)
         elif text:
-            found[name] = text
-    return found
+            values[name] = text
+    return values
 
 
 def _from_file(folder: Path | None) -> tuple[str, dict[str, Any]]:

@@ -115,10 +115,10 @@ class HostGuard:
         return await refuse(refusal(400, "WrongHost", message), scope, receive, send)
 
     def _is_ours(self, host: str) -> bool:
-        found = _HOST.fullmatch(host)
-        if found is None:
+        match = _HOST.fullmatch(host)
+        if match is None:
             return False
-        name = found[1].strip("[]").lower()
+        name = match[1].strip("[]").lower()
         return name in self._names or name.endswith(".localhost") or _is_address(name)
 
 

@@ -67,7 +67,7 @@ class LoginGuard:
 
     def _is_known(self, digest: bytes) -> bool:
         """Looks at every login, so that the time it takes tells nothing."""
-        return sum(hmac.compare_digest(digest, known) for known in self._logins) > 0
+        return sum(hmac.compare_digest(digest, stored) for stored in self._logins) > 0
 
     def _recent_failures(self, source: tuple[str, str]) -> list[float]:
         since_s = time.monotonic() - FAILURE_MEMORY_S

@@ -26,4 +26,4 @@ def public_text(folders: Iterable[Path]) -> PublicText:
         return as_text
     longest_first = sorted(names, key=len, reverse=True)
     path = re.compile(rf"(?<![\w./~-])({'|'.join(map(re.escape, longest_first))})(?![\w-]|\.\w)")
-    return lambda text: path.sub(lambda found: names[found[1]], as_text(text))
+    return lambda text: path.sub(lambda match: names[match[1]], as_text(text))

@@ -67,14 +67,14 @@ def _explain(error: RequestValidationError, takes: type[BaseModel] | None) -> st
 
 
 def _explained(item: dict[str, Any], takes: type[BaseModel] | None) -> str:
-    part, *inside = map(str, item["loc"])
+    where, *inside = map(str, item["loc"])
     if item["type"] == "missing":
         if not inside and takes is not None:
             return missing_body(takes)
-        return f"{'.'.join(inside) or part}: is missing."
+        return f"{'.'.join(inside) or where}: is missing."
     if item["type"] == "json_invalid":
-        return f"{part}: this is not valid JSON ({item['ctx']['error']})."
-    return f"{'.'.join(inside) or part}: {item['msg'].lower()}."
+        return f"{where}: this is not valid JSON ({item['ctx']['error']})."
+    return f"{'.'.join(inside) or where}: {item['msg'].lower()}."
 
 
 def missing_body(takes: type[BaseModel]) -> str:

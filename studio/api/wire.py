@@ -89,14 +89,14 @@ def image_body(picture: events.Picture, public: PublicText) -> ImageBody:
 
 def job_body(job: Job, public: PublicText) -> JobBody:
     """The present state: of each kind of event the newest counts. Messages are made `public`."""
-    known: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for _, event in job.events.since():
         if not isinstance(event, (events.Preview, events.Queued)):
-            known |= _fields(event, public)
+            fields |= _fields(event, public)
         elif isinstance(event, events.Queued) and job.state is JobState.QUEUED:
-            known["position"] = event.position
+            fields["position"] = event.position
     return JobBody(
-        id=job.id, state=job.state, created_s=job.created_s, request=job.request, **known
+        id=job.id, state=job.state, created_s=job.created_s, request=job.request, **fields
     )
 
 

@@ -62,10 +62,10 @@ def download(options: argparse.Namespace, folder: Path) -> int:
         )
     print(as_text(path))
     try:
-        found = probe(path)
+        facts = probe(path)
     except CheckpointError as error:
         print(f"studio: {error}", file=sys.stderr)
         return 0
-    if options.kind and found.kind != options.kind:
-        print(f"studio: its kind is {found.kind}, not {options.kind}.", file=sys.stderr)
+    if options.kind and facts.kind != options.kind:
+        print(f"studio: its kind is {facts.kind}, not {options.kind}.", file=sys.stderr)
     return 0

@@ -37,9 +37,9 @@ def help_of(field: FieldInfo) -> str:
     limits = {type(item).__name__: item for item in field.metadata}
     if "Ge" in limits and "Le" in limits:
         text += f" {limits['Ge'].ge} to {limits['Le'].le}."
-    words = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    if words and words[0] not in text:
-        text += f" One of: {', '.join(words)}."
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    if choices and choices[0] not in text:
+        text += f" One of: {', '.join(choices)}."
     if field.default == () and "Repeatable" not in text:
         text += " Repeatable."
     if field.default_factory is None and field.default not in (None, "", (), False):

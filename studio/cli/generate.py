@@ -157,7 +157,7 @@ def _print_results(
     if not as_json:
         print("\n".join(paths))
         return
-    told: dict[str, Any] = {
+    output: dict[str, Any] = {
         "images": paths,
         "seeds": [picture.seed for picture in pictures],
         "elapsed_s": round(sum(final.elapsed_s for _, final in results), 3),
@@ -165,10 +165,10 @@ def _print_results(
         "warnings": [picture.warnings for picture in pictures],
     }
     if any(task.source for task, _ in (*results, *failed)):
-        told["sources"] = [
+        output["sources"] = [
             task.source and as_text(task.source) for task, final in results for _ in final.pictures
         ]
-        told["failed"] = [
+        output["failed"] = [
             {"source": as_text(task.source), "message": str(error)} for task, error in failed
         ]
-    print(json.dumps(told))
+    print(json.dumps(output))

@@ -161,11 +161,11 @@ def _add(options: argparse.Namespace, settings: Settings) -> int:
     if not source.exists():
         raise InvalidRequest(f"{source}: there is no such file or folder. Check the path.")
     try:
-        told = probe(source)
+        facts = probe(source)
     except CheckpointError as error:
         raise InvalidRequest(str(error)) from None
-    if told.problem:
-        raise InvalidRequest(told.problem)
+    if facts.problem:
+        raise InvalidRequest(facts.problem)
     base = settings.models_dir[0] if settings.models_dir else settings.data_dir / "models"
     began_s = time.monotonic()
     with ProgressBar(sys.stderr) as bar:
@@ -174,7 +174,7 @@ def _add(options: argparse.Namespace, settings: Settings) -> int:
             rate = done / max(time.monotonic() - began_s, 1e-3)
             bar.show_bytes(source.name, done, total, rate)
 
-        path = add(source, subfolder(base, told.kind), options.link, copied)
+        path = add(source, subfolder(base, facts.kind), options.link, copied)
     print(as_text(path))
     return 0
 
@@ -182,26 +182,26 @@ def _add(options: argparse.Namespace, settings: Settings) -> int:
 def _remove(options: argparse.Namespace, settings: Settings) -> int:
     catalog = catalog_of(settings)
     if options.kind:
-        found = [catalog.find(options.name, options.kind)]
+        refs = [catalog.find(options.name, options.kind)]
     else:
-        found = _of_any_kind(catalog, options.name)
-    if len(found) > 1:
-        kinds = " and ".join(ref.kind for ref in found)
+        refs = _of_any_kind(catalog, options.name)
+    if len(refs) > 1:
+        kinds = " and ".join(ref.kind for ref in refs)
         raise InvalidRequest(f"{options.name} is the name of a {kinds}. Say which with --kind.")
-    print(as_text(catalog.delete(found[0])))
+    print(as_text(catalog.delete(refs[0])))
     return 0
 
 
 def _of_any_kind(catalog: Catalog, name: str) -> list[ModelRef]:
-    found = []
+    refs = []
     for kind in KINDS:
         try:
-            found.append(catalog.find(name, kind))
+            refs.append(catalog.find(name, kind))
         except InvalidRequest:
             continue
-    if not found:
+    if not refs:
         raise UnknownModel(f"{name!r} is unknown. 'studio models list' shows what there is.")
-    return found
+    return refs
 
 
 def _as_json(ref: ModelRef) -> dict[str, Any]:
@@ -219,11 +219,11 @@ def _as_json(ref: ModelRef) -> dict[str, Any]:
 
 def _purpose(ref: ModelRef) -> str:
     facts = ref.facts
-    words = [] if facts.task == "base" else [facts.task]
-    words += [ref.prediction_type] if ref.prediction_type == "v_prediction" else []
-    words += [f"rank {facts.rank}"] if facts.rank else []
-    words += [f"{facts.vectors} vectors"] if facts.vectors else []
-    return ", ".join(words)
+    phrases = [] if facts.task == "base" else [facts.task]
+    phrases += [ref.prediction_type] if ref.prediction_type == "v_prediction" else []
+    phrases += [f"rank {facts.rank}"] if facts.rank else []
+    phrases += [f"{facts.vectors} vectors"] if facts.vectors else []
+    return ", ".join(phrases)
 
 
 def _size(count: int) -> str:

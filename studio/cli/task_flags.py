@@ -123,9 +123,11 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
     if options.mask and Path(options.mask).is_dir():
         if image is None:
             raise InvalidRequest("--mask is a folder. Give --init-image as well.")
-        found = {path.stem: str(path) for path in map(Path, _pictures(options.mask, "--mask"))}
+        mask_of = {path.stem: str(path) for path in map(Path, _pictures(options.mask, "--mask"))}
         folder = Path(options.mask)
-        masks = {name: found.get(Path(name).stem, str(folder / Path(name).name)) for name in images}
+        masks = {
+            name: mask_of.get(Path(name).stem, str(folder / Path(name).name)) for name in images
+        }
     return [
         argparse.Namespace(
             **vars(options) | {"init_image": image, "mask": masks.get(image, options.mask)}
@@ -140,7 +142,7 @@ def _pictures(folder: str, flag: str) -> list[str]:
         paths = sorted(Path(folder).iterdir())
     except OSError as error:
         raise InvalidRequest(f"{flag}: {folder} cannot be read: {error.strerror}.") from None
-    found = [str(path) for path in paths if path.suffix.lower() in PICTURES and path.is_file()]
-    if not found:
+    pictures = [str(path) for path in paths if path.suffix.lower() in PICTURES and path.is_file()]
+    if not pictures:
         raise InvalidRequest(f"{flag}: there is no picture in {folder}. Choose another folder.")
-    return found
+    return pictures

@@ -12,14 +12,14 @@ def split(text: str, names: Iterable[str]) -> list[tuple[str, str | None]]:
     Each piece is (text, None) or (text, the name it is). A name is no word of its own inside a
     longer word or between hyphens; of two that begin alike the longer counts.
     """
-    known = {name.lower(): name for name in names if name}
-    if not known:
+    by_lower = {name.lower(): name for name in names if name}
+    if not by_lower:
         return [(text, None)]
-    either = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
+    either = "|".join(re.escape(name) for name in sorted(by_lower, key=len, reverse=True))
     pieces: list[tuple[str, str | None]] = []
     at = 0
     for match in re.finditer(rf"(?<![\w-])(?:{either})(?![\w-])", text, re.IGNORECASE):
-        if name := known.get(match[0].lower()):
+        if name := by_lower.get(match[0].lower()):
             pieces += [(text[at : match.start()], None), (match[0], name)]
             at = match.end()
     return [*pieces, (text[at:], None)]

@@ -70,7 +70,7 @@ def _side(length: float) -> int:
 
 def extended(source: Size, aspect_ratio: str) -> tuple[int, int, int, int]:
     """(left, top, right, bottom): pixels to add evenly to have the shape `aspect_ratio`, "W:H"."""
-    across, down = (float(part) for part in aspect_ratio.split(":"))
+    across, down = (float(side) for side in aspect_ratio.split(":"))
     ratio, (width, height) = across / down, source
     more_width = max(0, round(height * ratio) - width)
     more_height = max(0, round(width / ratio) - height)

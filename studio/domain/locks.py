@@ -23,7 +23,7 @@ else:
 
 _PLACE = 2**30
 """Windows locks bytes of a file, and nobody reads them meanwhile: one far behind the words."""
-_MAX_WORDS = 400
+_MAX_BYTES = 400
 
 
 class FileLock:
@@ -53,16 +53,16 @@ class FileLock:
             return False
         return True
 
-    def write(self, words: str) -> None:
+    def write(self, text: str) -> None:
         """What others may read while it is held."""
         os.ftruncate(self._handle, 0)
         os.lseek(self._handle, 0, os.SEEK_SET)
-        os.write(self._handle, words.encode("utf-8", "replace")[:_MAX_WORDS])
+        os.write(self._handle, text.encode("utf-8", "replace")[:_MAX_BYTES])
 
     def read(self) -> str:
         """What the holder has written; "" if nothing can be read."""
         with suppress(OSError), self._path.open("rb") as file:
-            return file.read(_MAX_WORDS).decode("utf-8", "replace")
+            return file.read(_MAX_BYTES).decode("utf-8", "replace")
         return ""
 
     def release(self) -> None:

@@ -80,9 +80,9 @@ class EventStream:
         with self._changed:
             self._wake.add(waiter)
         try:
-            found = self.since(after)
-            if found or self._closed:
-                return found
+            newer = self.since(after)
+            if newer or self._closed:
+                return newer
             try:
                 await asyncio.wait_for(flag.wait(), timeout_s)
             except TimeoutError:
