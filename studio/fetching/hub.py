@@ -21,8 +21,8 @@ import httpx
 
 from studio.domain.errors import DownloadError, InvalidRequest
 from studio.fetching.addresses import origin
+from studio.fetching.answers import PICKLES
 from studio.fetching.fetch import (
-    PICKLES,
     Progress,
     Rules,
     check_space,
