@@ -47,8 +47,8 @@ def _sigma_table(zero_snr: bool) -> np.ndarray:
 class NoiseSchedule:
     """One schedule, ready to be asked for any number of steps.
 
-    `name` is one of `domain.schedulers.NOISE_SCHEDULES` without "automatic"; `optimal_sigmas` is
-    the table of the model's family that Align Your Steps interpolates.
+    `name` is one of `domain.noise_schedules.NOISE_SCHEDULES` without "automatic"; `optimal_sigmas`
+    is the table of the model's family that Align Your Steps interpolates.
     """
 
     def __init__(self, name: str, optimal_sigmas: Sequence[float], zero_snr: bool = False) -> None:

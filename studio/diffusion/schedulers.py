@@ -20,7 +20,8 @@ from studio.diffusion.samplers import DERIVED, SAMPLERS
 from studio.diffusion.samplers.sde_multistep import SdeMultistep
 from studio.diffusion.scheduler import Scheduler
 from studio.domain.errors import InvalidRequest
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, SamplerOptions, SchedulerSpec
+from studio.domain.noise_schedules import NOISE_SCHEDULES
+from studio.domain.schedulers import SCHEDULERS, SamplerOptions, SchedulerSpec
 
 _BASE = {
     "beta_start": BETA_START,

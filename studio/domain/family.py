@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.domain.schedulers import ALIGN_YOUR_STEPS
+from studio.domain.noise_schedules import ALIGN_YOUR_STEPS
 
 END_OF_TEXT = "<|endoftext|>"
 

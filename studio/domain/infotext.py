@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from studio.domain import lora_text
 from studio.domain.control import CONTROL_MODES, ControlInput
+from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
 from studio.domain.request import GenerationRequest, LoraInput
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from studio.domain.schedulers import SCHEDULERS
 from studio.domain.tasks import (
     AREAS,
     MASKED_CONTENTS,

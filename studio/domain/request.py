@@ -76,7 +76,6 @@ def _is_number(text: str) -> bool:
 
 
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
-Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
 
 
 class GenerationRequest(Sampling, Words):

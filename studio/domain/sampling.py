@@ -10,7 +10,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from studio.domain.errors import shorten
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, resolve
+from studio.domain.noise_schedules import NOISE_SCHEDULES
+from studio.domain.scheduler_names import resolve
+from studio.domain.schedulers import SCHEDULERS
 from studio.domain.tasks import Frozen
 
 NAME_CHARACTERS = 100

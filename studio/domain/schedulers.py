@@ -1,4 +1,4 @@
-"""Which schedulers (the menu "Sampler") and noise schedules exist, as plain data.
+"""Which schedulers (the menu "Sampler") exist, and which noise schedules each follows, as data.
 
 One table serves the menus, the validation of requests and `diffusion/schedulers.py`, which
 builds the objects. Classes are only names here: the domain imports no torch.
@@ -10,30 +10,12 @@ predictor), whose samples must come out with a spread of 0.5. `min_steps` is whe
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-NOISE_SCHEDULES: Mapping[str, str] = MappingProxyType(
-    {
-        "automatic": "Automatic",
-        "normal": "Normal",
-        "uniform": "Uniform",
-        "karras": "Karras",
-        "exponential": "Exponential",
-        "polyexponential": "Polyexponential",
-        "sgm_uniform": "SGM Uniform",
-        "kl_optimal": "KL Optimal",
-        "align_your_steps": "Align Your Steps",
-        "simple": "Simple",
-        "ddim": "DDIM",
-        "beta": "Beta",
-        "turbo": "Turbo",
-    }
-)
-"""Name in a request -> label artists know."""
+from studio.domain.noise_schedules import ALIGN_YOUR_STEPS, NOISE_SCHEDULES
 
 _SIGMAS = tuple(name for name in NOISE_SCHEDULES if name != "automatic")
 _TIMESTEPS = ("normal", "sgm_uniform")
@@ -46,21 +28,6 @@ def _without(names: tuple[str, ...], *left_out: str) -> tuple[str, ...]:
 _TO_PURE_NOISE = _without(_SIGMAS, "align_your_steps", "ddim", "beta")
 """Those that begin at the very last timestep and do not linger there, where σ is in the thousands
 for a zero-SNR model."""
-
-ALIGN_YOUR_STEPS = (
-    14.6146412293,
-    6.4745760956,
-    3.8636745985,
-    2.6946151520,
-    1.8841921177,
-    1.3943805092,
-    0.9642583904,
-    0.6523686016,
-    0.3977456272,
-    0.1515232662,
-    0.0291671582,
-)
-"""σ of ten steps that NVIDIA found best for Stable Diffusion 1.5 (arXiv:2404.14507)."""
 
 ANCESTRAL = frozenset({"eta", "s_noise"})
 CHURN = frozenset({"s_churn", "s_tmin", "s_tmax", "s_noise"})
@@ -378,57 +345,3 @@ _SPECS = (
 
 SCHEDULERS: Mapping[str, SchedulerSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
 """Name -> spec, in menu order."""
-
-
-def resolve(name: str, noise_schedule: str = "automatic") -> tuple[str, str]:
-    """The names that the tables know for what other programs and people write.
-
-    Any case, with or without k_, spaces, hyphens and underscores, `pp` or `++`, `ancestral` or `a`;
-    classes of diffusers; a noise schedule after the sampler ("DPM++ 2M Karras"), which then counts.
-    What is not known comes back as it is.
-    """
-    schedule = _SCHEDULE_NAMES.get(_key(noise_schedule), noise_schedule)
-    for spelling in _spellings(name):
-        if spelling in _SAMPLER_NAMES:
-            return _SAMPLER_NAMES[spelling], schedule
-        for ending in sorted(_SCHEDULE_NAMES, key=len, reverse=True):
-            rest = spelling.removesuffix(ending)
-            if ending and rest != spelling and rest in _SAMPLER_NAMES:
-                return _SAMPLER_NAMES[rest], _SCHEDULE_NAMES[ending]
-    return name, schedule
-
-
-def _key(name: str) -> str:
-    """What different spellings of a name have in common."""
-    letters = re.sub(r"[^a-z0-9]", "", name.lower().replace("++", "pp"))
-    return letters.replace("ancestral", "a")
-
-
-def _spellings(name: str) -> Iterator[str]:
-    key = _key(name)
-    yield from (key, key.removeprefix("k"), key.removeprefix("sample"), key.removesuffix("gpu"))
-
-
-def _sampler_names() -> dict[str, str]:
-    """Key -> name. Where several entries share a diffusers class the first has its name."""
-    names: dict[str, str] = {}
-    for spec in SCHEDULERS.values():
-        for spelling in (spec.name, *spec.aliases):
-            names[_key(spelling)] = spec.name
-    for spec in SCHEDULERS.values():
-        for spelling in (spec.diffusers_class, spec.diffusers_class.removesuffix("Scheduler")):
-            if spelling:
-                names.setdefault(_key(spelling), spec.name)
-    return names
-
-
-_SAMPLER_NAMES = _sampler_names()
-_SCHEDULE_NAMES = {
-    **{_key(label): name for name, label in NOISE_SCHEDULES.items()},
-    **{_key(name): name for name in NOISE_SCHEDULES},
-    "": "automatic",
-    "auto": "automatic",
-    "k": "karras",
-    "ays": "align_your_steps",
-    "ddimuniform": "ddim",
-}

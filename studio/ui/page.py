@@ -16,8 +16,9 @@ from fastapi import FastAPI
 from gradio.components import Component
 
 from studio.domain.errors import StudioError
+from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.request import declaration
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from studio.domain.schedulers import SCHEDULERS
 from studio.domain.tasks import AREAS, MASKED_CONTENTS, RESIZE_MODES
 from studio.jobs.queue import JobQueue
 from studio.ui import control, fields, markup, markup_models, markup_viewer, theme

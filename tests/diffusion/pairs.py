@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from studio.domain.noise_schedules import NOISE_SCHEDULES
+from studio.domain.schedulers import SCHEDULERS
 
 ALL = [(name, s) for name, spec in SCHEDULERS.items() for s in spec.noise_schedules]
 

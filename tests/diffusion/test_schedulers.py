@@ -7,7 +7,8 @@ from studio.diffusion import schedulers
 from studio.diffusion.denoise import Guided, Step, denoise
 from studio.diffusion.scheduler import alphas_cumprod_at
 from studio.domain.errors import InvalidRequest
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, SamplerOptions
+from studio.domain.noise_schedules import NOISE_SCHEDULES
+from studio.domain.schedulers import SCHEDULERS, SamplerOptions
 from tests.diffusion import pairs
 from tests.diffusion.analytic import SPREAD, no_words, sample
 

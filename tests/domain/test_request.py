@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from studio.domain.errors import EngineError, InvalidRequest, OutOfMemory, named
 from studio.domain.family import PICTUREBOOK, SD1
+from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.request import MAX_SEED, GenerationRequest
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS
+from studio.domain.schedulers import SCHEDULERS
 
 
 @pytest.mark.parametrize(

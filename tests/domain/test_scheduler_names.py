@@ -2,8 +2,10 @@
 
 import pytest
 
+from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.request import GenerationRequest
-from studio.domain.schedulers import NOISE_SCHEDULES, SCHEDULERS, resolve
+from studio.domain.scheduler_names import resolve
+from studio.domain.schedulers import SCHEDULERS
 
 
 @pytest.mark.parametrize(
