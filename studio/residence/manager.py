@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import torch
 
-from studio.domain.errors import OutOfMemory
+from studio.domain.errors import OutOfMemory, is_out_of_memory
 from studio.domain.refs import ModelRef, Selection
 from studio.residence import device as devices
 from studio.residence import memory, seating
@@ -144,14 +144,17 @@ class ModelManager:
             for ref in seating.whole(lease.selection):
                 yield from self._read(ref, lease.selection)
             self._lend(lease, self._seat(lease.selection))
-        except torch.OutOfMemoryError:
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
             if self._leases:
                 self._drop_idle()
                 self.free()
                 raise self._held_by_others() from None
             self.release()
+            place = "this computer" if self.device.type == "cpu" else self.device
             raise OutOfMemory(
-                f"{lease.selection.checkpoint.name} does not fit into the memory of {self.device}. "
+                f"{lease.selection.checkpoint.name} does not fit into the memory of {place}. "
                 "Close other programs that use it, or choose a smaller checkpoint."
             ) from None
         finally:

@@ -68,7 +68,7 @@ class SlotPool:
 
     def fill(self, wanted: Mapping[str, Want], plan: Plan, mode: str) -> dict[str, Slot]:
         """Carry out `plan`: part -> slot, filled, and on the device where the mode has it there.
-        Raises torch.OutOfMemoryError where it does not fit."""
+        Raises what `is_out_of_memory` knows where it does not fit."""
         slots = {}
         for part, want in wanted.items():
             slot = plan[part] or self._built(want, mode)

@@ -99,7 +99,7 @@ class Slot:
                 raise
 
     def bring(self) -> None:
-        """Onto the device. Raises torch.OutOfMemoryError where it does not fit."""
+        """Onto the device. Raises what `is_out_of_memory` knows where it does not fit."""
         if not self.resident:
             self._write(self._pristine)
             for name, buffer in self.module.named_buffers():

@@ -31,10 +31,11 @@ LAYER = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
 
 @dataclass(frozen=True)
 class TinyModels:
-    """`refs`: kind -> name -> ref. Image prompts are controlnets too, and `eyes` see for them."""
+    """`refs`: kind -> name -> ref. Image prompts are controlnets too and have
+    the `image_encoder`."""
 
     refs: dict[str, dict[str, ModelRef]]
-    eyes: ModelRef
+    image_encoder: ModelRef
 
     def select(self, request: GenerationRequest) -> Selection:
         """As the catalog would."""
@@ -50,7 +51,9 @@ class TinyModels:
             tuple(self.refs["embedding"][name] for name in sorted(named)),
             controlnets=nets,
             image_encoders=(
-                (self.eyes,) if any(net.facts.architecture == "ip_adapter" for net in nets) else ()
+                (self.image_encoder,)
+                if any(net.facts.architecture == "ip_adapter" for net in nets)
+                else ()
             ),
         )
 

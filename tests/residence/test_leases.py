@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from studio.domain.errors import OutOfMemory
 from studio.domain.refs import LoraUse, Selection
 from studio.residence import memory
 from studio.residence.manager import ModelManager
@@ -84,7 +85,7 @@ def test_giving_all_back_leaves_what_is_lent(manager, models, plain, owner):
         plain,
         vae=models.refs["vae"]["pale"],
         controlnets=(models.refs["controlnet"]["edges"], models.refs["controlnet"]["look"]),
-        image_encoders=(models.eyes,),
+        image_encoders=(models.image_encoder,),
     )
     with manager.lease(replace(plain, checkpoint=models.refs["checkpoint"]["two"])):
         pass
@@ -149,6 +150,56 @@ def test_one_that_was_left_while_it_loaded_is_in_nobodys_way(manager, models, pl
         next(left)
     other = seated(manager, Selection(models.refs["checkpoint"]["two"]), owner)
     assert other.models.ref.name == "two"
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """A computer on which there is no room for another module while `full.error` is set."""
+
+    class Full:
+        error: Exception | None = None
+
+    full, fill = Full(), Slot.fill
+
+    def refuse(slot: Slot, *what: object) -> None:
+        if full.error:
+            raise full.error
+        fill(slot, *what)
+
+    monkeypatch.setattr(Slot, "fill", refuse)
+    return full
+
+
+RAN_OUT = (
+    torch.OutOfMemoryError("no room"),
+    MemoryError(),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    RuntimeError("MPS backend out of memory"),
+)
+
+
+@pytest.mark.parametrize("error", RAN_OUT, ids=lambda error: type(error).__name__)
+def test_a_lease_for_which_memory_ran_out_waits_for_others(manager, models, plain, full, error):
+    """However the allocator says it; and where there is nobody to wait for, it is refused."""
+    two = Selection(models.refs["checkpoint"]["two"])
+    owner = Owner()
+    first = seated(manager, plain, owner)
+    before, full.error = weights(first), error
+    waiting = manager.borrow(two, owner)
+    stages = [stage for stage, _ in zip(manager.prepare(waiting), range(99), strict=False)]
+    assert stages[-1][0] == "waiting for one to be given back"
+    assert unchanged(first, before)
+    first.end()
+    with pytest.raises(OutOfMemory, match="two does not fit into the memory of this computer"):
+        list(manager.prepare(manager.borrow(two, owner)))
+    full.error = None
+    assert seated(manager, two, owner).models.ref.name == "two"
+
+
+def test_other_errors_of_a_lease_are_left_as_they_are(manager, plain, full):
+    full.error = RuntimeError("the device stumbled")
+    with pytest.raises(RuntimeError, match="stumbled"), manager.lease(plain):
+        pass
 
 
 @pytest.fixture
