@@ -31,7 +31,7 @@ from studio.settings import Settings, assets_dir
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
     from fastapi import FastAPI
 
-    from studio.api.models import ModelDesk
+    from studio.api.models import ModelListing
     from studio.fetching.downloads import Downloads
     from studio.preprocessors.downloading import WeightDownloads
     from studio.preprocessors.maps import Preprocessors
@@ -280,33 +280,33 @@ def create_app(studio: Studio) -> FastAPI:
 
     # What Gradio kept for whoever was there before.
     shutil.rmtree(studio.settings.temporary_dir, ignore_errors=True)
-    desk = _desk(studio)
+    listing = _listing(studio)
     app = page.mount(
-        _routes(studio, desk),
+        _routes(studio, listing),
         queue=studio.queue,
-        checkpoints=desk.checkpoints,
+        checkpoints=listing.checkpoints,
         default_checkpoint=lambda: studio.default_checkpoint,
-        status=partial(native.present_state, studio.status, desk.public),
+        status=partial(native.present_state, studio.status, listing.public),
     )
     return _guarded(app, studio.settings)
 
 
 def create_api(studio: Studio) -> FastAPI:
     """The web application without the page. Raises as `create_app` does."""
-    return _guarded(_routes(studio, _desk(studio)), studio.settings)
+    return _guarded(_routes(studio, _listing(studio)), studio.settings)
 
 
-def _desk(studio: Studio) -> ModelDesk:
-    from studio.api.models import ModelDesk
+def _listing(studio: Studio) -> ModelListing:
+    from studio.api.models import ModelListing
     from studio.api.places import public_text
 
     public = public_text((*studio.settings.folders, studio.gallery.folder))
-    return ModelDesk(
+    return ModelListing(
         studio.catalog, lambda: studio.status()["warm"], assets_dir() / "models", public
     )
 
 
-def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
+def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     from fastapi import FastAPI
 
     from studio.api import docs, edits, models, native, preprocessors, refusal, uploads
@@ -319,8 +319,8 @@ def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    refusal.add_refusals(app, desk.public)
-    app.include_router(models.build_models_router(desk, studio.downloads))
+    refusal.add_refusals(app, listing.public)
+    app.include_router(models.build_models_router(listing, studio.downloads))
     app.include_router(uploads.build_uploads_router(studio.inputs))
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
@@ -330,12 +330,12 @@ def _routes(studio: Studio, desk: ModelDesk) -> FastAPI:
             studio.preprocessors.available,
             studio.weight_downloads,
             maps.Previews(studio.sources.read_any, map_of).map,
-            desk.public,
+            listing.public,
         )
     )
     app.include_router(native.build_open_router())
     app.include_router(
-        native.build_router(studio.queue, studio.gallery, studio.status, desk.public)
+        native.build_router(studio.queue, studio.gallery, studio.status, listing.public)
     )
     docs.add_docs(app)
     studio.catalog.watch()

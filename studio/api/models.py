@@ -144,7 +144,7 @@ class TrashedBody(BaseModel):
     id: str
 
 
-class ModelDesk:
+class ModelListing:
     """Answers about `catalog`. `warm()` names the checkpoints in memory; what lies below
     `embedded` cannot be deleted. What it tells is made `public`."""
 
@@ -249,7 +249,7 @@ class ModelDesk:
         return {ref.family for ref in self.catalog.refs() if ref.family}
 
 
-def build_models_router(desk: ModelDesk, downloads: Downloads) -> APIRouter:
+def build_models_router(listing: ModelListing, downloads: Downloads) -> APIRouter:
     """All routes below `/studio/v1/models`."""
     router = APIRouter(responses=EVERYWHERE, tags=["models"])
     unchanged = {304: sends("The list is as it was")}
@@ -260,42 +260,42 @@ def build_models_router(desk: ModelDesk, downloads: Downloads) -> APIRouter:
 
         The answer has an ETag: asked with If-None-Match, an unchanged list is a mere 304.
         """
-        tag = desk.tag()
+        tag = listing.tag()
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if http.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
-        body = desk.all().model_dump_json()
+        body = listing.all().model_dump_json()
         return Response(body, media_type="application/json", headers=headers)
 
     @router.post(f"{MODELS}/refresh")
     def refresh() -> ModelsBody:
         """Look at the folders now."""
-        desk.catalog.refresh()
-        return desk.all()
+        listing.catalog.refresh()
+        return listing.all()
 
-    _add_download_routes(router, downloads, desk.public)
+    _add_download_routes(router, downloads, listing.public)
 
     @router.post(f"{MODELS}/trash/{{id}}/restore", responses=refusals(404, 422, 507))
     def restore(id: str) -> Response:
         """Bring a deleted model back."""
-        desk.catalog.trash.restore(id)
-        desk.catalog.refresh()
+        listing.catalog.trash.restore(id)
+        listing.catalog.refresh()
         return Response("{}", media_type="application/json")
 
     @router.patch(f"{MODELS}/{{kind}}/{{name:path}}", responses=refusals(404, 422, 507))
     def note(kind: str, name: str, body: NotesBody) -> ModelBody:
         """Note words, settings or a corrected prediction type for a model."""
-        ref = desk.find(kind, name)
+        ref = listing.find(kind, name)
         changes = body.model_dump(exclude_unset=True)
         if "notes" in changes:
             changes["text"] = changes.pop("notes")
-        desk.catalog.set_notes(ref, **changes)
-        return desk.one(desk.find(kind, ref.name))
+        listing.catalog.set_notes(ref, **changes)
+        return listing.one(listing.find(kind, ref.name))
 
     @router.delete(f"{MODELS}/{{kind}}/{{name:path}}", responses=refusals(404, 422, 507))
     def remove(kind: str, name: str) -> TrashedBody:
         """Move a model to the trash, where it stays for thirty days."""
-        return TrashedBody(id=desk.catalog.delete(desk.find(kind, name)).parent.name)
+        return TrashedBody(id=listing.catalog.delete(listing.find(kind, name)).parent.name)
 
     return router
 

@@ -127,8 +127,8 @@ class ControlInput(Frozen):
                     f"{shorten(pair)} is not understood. Write pairs, each once, as in "
                     "controlnet=canny,image=a.png,scale=0.8."
                 )
-            known = name in cls.model_fields and name != "settings"
-            (fields if known else settings)[name] = text.strip()
+            is_field = name in cls.model_fields and name != "settings"
+            (fields if is_field else settings)[name] = text.strip()
         return fields | {"settings": settings} if settings else fields
 
     @field_validator("preprocessor")

@@ -109,10 +109,10 @@ class PreprocessorSpec:
         Raises InvalidRequest, which names the preprocessor, the setting and what is allowed.
         """
         given = dict(settings or {})
-        known = {setting.name for setting in self.settings}
-        if unknown := [name for name in given if name not in known]:
+        names = {setting.name for setting in self.settings}
+        if unknown := [name for name in given if name not in names]:
             has = (
-                f"It has: {', '.join(s.name for s in self.settings)}." if known else "It has none."
+                f"It has: {', '.join(s.name for s in self.settings)}." if names else "It has none."
             )
             raise InvalidRequest(
                 f"the preprocessor {self.name} has no setting {shorten(unknown[0])}. {has}"

@@ -164,8 +164,8 @@ class Sampling(Frozen):
         names = ("scheduler", "noise_schedule")
         given = data if isinstance(data, dict) else {}
         asked = [given.get(name, cls.model_fields[name].default) for name in names]
-        known = all(isinstance(name, str) and len(name) <= NAME_CHARACTERS for name in asked)
-        if given.keys().isdisjoint(names) or not known:
+        are_names = all(isinstance(name, str) and len(name) <= NAME_CHARACTERS for name in asked)
+        if given.keys().isdisjoint(names) or not are_names:
             return data
         return {**given, **dict(zip(names, resolve(*asked), strict=True))}
 

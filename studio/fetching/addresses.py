@@ -56,20 +56,20 @@ def route(url: httpx.URL, guarded: bool, trusted: str | None = None) -> Route:
     if url.username or url.password:
         raise InvalidRequest("An address with a password in it is not fetched. Leave it out.")
     try:
-        found = _look_up(url)
+        addresses = _look_up(url)
     except OSError:
         if proxy:
             return Route(url, proxy)
         raise DownloadError(
             f"The name {url.host} is not known. Is it spelt rightly, and is this machine online?"
         ) from None
-    for address in found:
+    for address in addresses:
         if not is_public(address):
             raise InvalidRequest(
                 f"{url.host} is in a private network ({address}), from which the server does not "
                 "fetch. Use 'studio models download' on its command line instead."
             )
-    return Route(url, proxy, None if proxy else found[0])
+    return Route(url, proxy, None if proxy else addresses[0])
 
 
 def origin(url: str) -> str:
@@ -96,8 +96,8 @@ def _proxy(url: httpx.URL) -> str | None:
 
 def _look_up(url: httpx.URL) -> list[str]:
     port = url.port or {"http": 80, "https": 443}[url.scheme]
-    found = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]).partition("%")[0] for *_, address in found]
+    addresses = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]).partition("%")[0] for *_, address in addresses]
 
 
 def is_public(text: str) -> bool:

@@ -56,7 +56,7 @@ class Downloads:
     def __init__(self, folder: Path, arrived: Callable[[Path], None]) -> None:
         self._folder = folder
         self._arrived = arrived
-        self._known: OrderedDict[str, Download] = OrderedDict()
+        self._downloads: OrderedDict[str, Download] = OrderedDict()
         self._cancelled: set[str] = set()
         self._lock = threading.Lock()
         self._closing = False
@@ -69,16 +69,16 @@ class Downloads:
         """
         wanted = hub.parse(source, file)
         with self._lock:
-            ongoing = [one for one in self._known.values() if one.state in _OPEN]
+            ongoing = [one for one in self._downloads.values() if one.state in _OPEN]
             if any(one.source == wanted.shown for one in ongoing):
                 raise InvalidRequest(f"{wanted.shown} is being downloaded already.")
             if len(ongoing) >= MAX_WAITING:
                 raise QueueFull("Too many downloads wait already. Try again when some are done.")
             download = Download(secrets.token_urlsafe(8), wanted.shown)
-            self._known[download.id] = download
-            for old in list(self._known.values())[:-MAX_REMEMBERED]:
+            self._downloads[download.id] = download
+            for old in list(self._downloads.values())[:-MAX_REMEMBERED]:
                 if old.state not in _OPEN:
-                    del self._known[old.id]
+                    del self._downloads[old.id]
         # A daemon, so that a server that says nothing does not keep the studio from ending.
         arguments = (download.id, source, file, sha256)
         threading.Thread(target=self._take_turn, args=arguments, daemon=True).start()
@@ -87,17 +87,17 @@ class Downloads:
     def all(self) -> list[Download]:
         """Those that are remembered, the newest first."""
         with self._lock:
-            return list(reversed(self._known.values()))
+            return list(reversed(self._downloads.values()))
 
     def cancel(self, id: str) -> Download:
         """End a download; harmless when it has ended. Raises `NotFound`."""
         with self._lock:
-            if id not in self._known:
+            if id not in self._downloads:
                 raise NotFound(f"There is no download {id[:40]!r} (any more).")
             self._cancelled.add(id)
-            if self._known[id].state is DownloadState.WAITING:
-                self._known[id] = replace(self._known[id], state=DownloadState.CANCELLED)
-            return self._known[id]
+            if self._downloads[id].state is DownloadState.WAITING:
+                self._downloads[id] = replace(self._downloads[id], state=DownloadState.CANCELLED)
+            return self._downloads[id]
 
     def close(self) -> None:
         """Cancel all and wait for none: what has come stays for the next time."""
@@ -114,7 +114,7 @@ class Downloads:
             self._set(id, progress=progress)
 
         try:
-            report(self._known[id].progress)
+            report(self._downloads[id].progress)
             self._set(id, state=DownloadState.RUNNING)
             path = hub.download(
                 source, self._folder, report, file=file, sha256=sha256, guarded=True
@@ -132,5 +132,5 @@ class Downloads:
 
     def _set(self, id: str, **changes: object) -> None:
         with self._lock:
-            if id in self._known:
-                self._known[id] = replace(self._known[id], **changes)
+            if id in self._downloads:
+                self._downloads[id] = replace(self._downloads[id], **changes)

@@ -28,20 +28,20 @@ def smeared(image: Image.Image, mask: Image.Image) -> Image.Image:
     """
     if mask.getbbox() is None:
         return image
-    smear = Image.fromarray(_filled(*_known(image, mask)))
+    smear = Image.fromarray(_filled(*_trusted(image, mask)))
     return blended(image, smear.resize(image.size, Image.Resampling.BICUBIC), mask)
 
 
-def _known(image: Image.Image, mask: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+def _trusted(image: Image.Image, mask: Image.Image) -> tuple[np.ndarray, np.ndarray]:
     """(colours × weight, weight) of what is not masked, float32 from 0 to 255 (height, width, 3)
     and from 0 to 1 (height, width), reduced to at most `MOST_PIXELS`."""
     width, height = image.size
     scale = min(1.0, (MOST_PIXELS / (width * height)) ** 0.5)
-    known = mask.point(_TRUSTED)
-    if known.getbbox() is None:  # gray everywhere
-        known = ImageChops.invert(mask)
+    trusted = mask.point(_TRUSTED)
+    if trusted.getbbox() is None:  # gray everywhere
+        trusted = ImageChops.invert(mask)
     weighted = image.copy()
-    weighted.putalpha(known)
+    weighted.putalpha(trusted)
     # Colours times alpha: what is masked colours nothing around it.
     weighted = weighted.convert("RGBa")
     if scale < 1:

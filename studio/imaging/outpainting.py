@@ -117,12 +117,12 @@ def _window_pass(task: Outpaint, canvas: Size, window: Window, drawn: list[Box])
     with is the canvas, which already goes on from the picture's rim."""
     inside = clipped(window.box, canvas)
     left, top, (width, height) = inside.left, inside.top, inside.size
-    known = np.zeros((height, width), np.uint8)
+    drawn_before = np.zeros((height, width), np.uint8)
     for box in drawn:
-        known[max(0, box.top - top) : max(0, box.bottom - top)][
+        drawn_before[max(0, box.top - top) : max(0, box.bottom - top)][
             :, max(0, box.left - left) : max(0, box.right - left)
         ] = 1
-    distance = cv2.distanceTransform(known, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = cv2.distanceTransform(drawn_before, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     blend = Image.fromarray(_faded(distance, task.feather))
     left, top = window.box.left - left, window.box.top - top
     blend = crop(blend, Box(left, top, left + window.box.size[0], top + window.box.size[1]))

@@ -65,11 +65,13 @@ def _reach(side: float, across: int) -> tuple[int, int]:
     return int(min(side * side / high, side * _STRETCHED)), int(high)
 
 
-def _sideways(known: tuple[int, int], across: tuple[int, int], end: int, side: float) -> list[Box]:
-    """Boxes from the stretch `known` of an axis to its `end` and to 0, each set covering `across`
+def _sideways(
+    stretch: tuple[int, int], across: tuple[int, int], end: int, side: float
+) -> list[Box]:
+    """Boxes from the `stretch` of an axis to its `end` and to 0, each set covering `across`
     on the other axis."""
     boxes = []
-    first, last = known
+    first, last = stretch
     along, high = _reach(side, across[1] - across[0])
     for start, stop in _steps(last, end, along, last - first):
         boxes += [Box(start, low, stop, top) for low, top in _rows(across, high)]

@@ -29,7 +29,7 @@ class WeightDownloads:
 
     def __init__(self, preprocessors: Preprocessors) -> None:
         self._preprocessors = preprocessors
-        self._known: dict[str, Downloading] = {}
+        self._downloads: dict[str, Downloading] = {}
         self._lock = threading.Lock()
         self._closing = False
 
@@ -40,17 +40,17 @@ class WeightDownloads:
         """
         available = self._preprocessors.available(name)
         with self._lock:
-            ongoing = name in self._known and self._known[name].error is None
+            ongoing = name in self._downloads and self._downloads[name].error is None
             if available.ready or ongoing:
                 return
-            self._known[name] = Downloading(total_bytes=available.size_bytes)
+            self._downloads[name] = Downloading(total_bytes=available.size_bytes)
         # A daemon, so that a server that says nothing does not keep the studio from ending.
         threading.Thread(target=self._run, args=(name,), daemon=True).start()
 
     def of(self, name: str) -> Downloading | None:
         """How far it is; None where nothing is on its way and nothing went wrong."""
         with self._lock:
-            return self._known.get(name)
+            return self._downloads.get(name)
 
     def close(self) -> None:
         """End all and wait for none."""
@@ -61,12 +61,12 @@ class WeightDownloads:
             if self._closing:
                 raise Stopped
             with self._lock:
-                self._known[name] = Downloading(progress.done_bytes, progress.total_bytes)
+                self._downloads[name] = Downloading(progress.done_bytes, progress.total_bytes)
 
         try:
             self._preprocessors.download(name, report)
             with self._lock:
-                del self._known[name]
+                del self._downloads[name]
         except Stopped:
             self._fail(name, "The studio was closed.")
         except StudioError as error:
@@ -77,5 +77,5 @@ class WeightDownloads:
 
     def _fail(self, name: str, message: str) -> None:
         with self._lock:
-            there = self._known[name]
-            self._known[name] = Downloading(there.done_bytes, there.total_bytes, message)
+            there = self._downloads[name]
+            self._downloads[name] = Downloading(there.done_bytes, there.total_bytes, message)

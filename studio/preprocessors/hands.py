@@ -34,14 +34,14 @@ def draw_hand(canvas: np.ndarray, points: Sequence[KeyPoint] | None) -> None:
     height, width = canvas.shape[:2]
     places = [(int(point.x * width), int(point.y * height)) for point in points or ()]
     for number, (begin, end) in enumerate(BONES if places else ()):
-        if _is_found(places[begin]) and _is_found(places[end]):
+        if _is_detected(places[begin]) and _is_detected(places[end]):
             colour = colorsys.hsv_to_rgb(number / len(BONES), 1, 1)
             rgb = tuple(255 * channel for channel in colour)
             cv2.line(canvas, places[begin], places[end], rgb, _BONE_WIDTH)
     for place in places:
-        if _is_found(place):
+        if _is_detected(place):
             cv2.circle(canvas, place, _JOINT_RADIUS, _JOINT, cv2.FILLED)
 
 
-def _is_found(place: tuple[int, int]) -> bool:
+def _is_detected(place: tuple[int, int]) -> bool:
     return min(place) > 0

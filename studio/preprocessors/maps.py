@@ -176,7 +176,7 @@ class Preprocessors:
             self._cache.put(key, map)
         return map
 
-    def _looked_at(
+    def _preprocessed(
         self, spec: PreprocessorSpec, image: Image.Image, settings: Mapping[str, float]
     ) -> Image.Image:
         """The map at the size of `image`."""

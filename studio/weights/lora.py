@@ -20,7 +20,7 @@ from studio.domain.family import ModelFamily
 from studio.domain.files import read_text
 from studio.domain.refs import ModelRef
 from studio.weights.adapters import Delta, FirstChannels, Scaled, fits
-from studio.weights.lora_keys import Key, Names, split
+from studio.weights.lora_keys import Key, LayerNames, split
 from studio.weights.lora_layers import Alphas, build
 from studio.weights.tensor_files import TensorFile, open_tensors
 
@@ -65,7 +65,7 @@ def read(ref: ModelRef, family: ModelFamily, parts: Parts) -> Lora:
     """
     file = _open(ref)
     _check_family(ref, family, file, parts)
-    names = Names(parts)
+    names = LayerNames(parts)
     layers: dict[tuple[str, str], dict[str, str]] = {}
     ignored, unknown = [], []
     for name in file.shapes:

@@ -100,7 +100,7 @@ def _part_of(module: str) -> tuple[str | None, str]:
         part, module = _PREFIXES[prefix], module.removeprefix(prefix)
 
 
-class Names:
+class LayerNames:
     """Every name in use for the layers of a model.
 
     `keys_of` gives for each part the keys of its weights, as its module has them.

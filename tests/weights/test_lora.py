@@ -19,7 +19,7 @@ from peft import (
 from studio.domain.family import PICTUREBOOK
 from studio.weights import lora
 from studio.weights.layouts.unet import original_name
-from studio.weights.lora_keys import Names, split
+from studio.weights.lora_keys import LayerNames, split
 from tests.refs import ref_to
 from tests.weights.loras import (
     ATTENTION,
@@ -202,7 +202,7 @@ def test_other_prefixes_are_understood(layer, save_lora):
 )
 def test_the_names_of_the_original_code_are_known(kind, ours, theirs):
     """SDXL's trainers write them."""
-    names = Names({"unet": unet_of(kind).state_dict()})
+    names = LayerNames({"unet": unet_of(kind).state_dict()})
     for name in (theirs, ours.replace(".", "_")):
         assert names.find(split(f"lora_unet_{name}.lora_down.weight")) == ("unet", ours)
 
@@ -210,7 +210,7 @@ def test_the_names_of_the_original_code_are_known(kind, ours, theirs):
 @pytest.mark.parametrize("kind", ["SD", "SDXL"])
 def test_no_two_layers_share_a_name(kind):
     keys = [key for key in unet_of(kind).state_dict() if key.endswith(".weight")]
-    names = Names({"unet": keys})
+    names = LayerNames({"unet": keys})
     for key in keys:
         module = key.removesuffix(".weight")
         assert names.find(split(f"unet.{module}.lora_A.weight")) == ("unet", module)
