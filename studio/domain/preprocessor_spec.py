@@ -166,10 +166,12 @@ def _megabytes(size_bytes: int) -> str:
 
 @dataclass(frozen=True)
 class ControlType:
-    """A kind of ControlNet: its title for people and the preprocessor that suits it first."""
+    """A kind of ControlNet: its title for people and the preprocessor that suits it first.
+    `reads_holes`: what is transparent in its maps is to be filled, not black."""
 
     title: str
     default: str
+    reads_holes: bool = False
 
 
 CONTROL_TYPES: Mapping[str, ControlType] = MappingProxyType(
@@ -185,7 +187,7 @@ CONTROL_TYPES: Mapping[str, ControlType] = MappingProxyType(
         "segmentation": ControlType("Segmentation", "segmentation"),
         "shuffle": ControlType("Shuffle", "shuffle"),
         "tile": ControlType("Tile / blur", "tile_resample"),
-        "inpaint": ControlType("Inpaint", "inpaint_only"),
+        "inpaint": ControlType("Inpaint", "inpaint_only", reads_holes=True),
         "recolor": ControlType("Recolour", "recolor_luminance"),
         "instruct": ControlType("Instruct pix2pix", "none"),
     }

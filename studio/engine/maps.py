@@ -12,6 +12,7 @@ from PIL import Image
 from studio.domain.control import ControlInput
 from studio.domain.errors import NotFound, about
 from studio.domain.geometry import Box, Size
+from studio.domain.preprocessor_spec import CONTROL_TYPES
 from studio.domain.preprocessors import find
 from studio.domain.request import GenerationRequest
 from studio.imaging import plans, reading
@@ -74,7 +75,7 @@ class Previews:
     def map(self, unit: ControlInput, size: Size | None, mask: str | None) -> Image.Image:
         """The map of `unit`, which has an image: at `size`, by default the image's own. `mask`
         names what would be repainted. Raises as `of_pass` does."""
-        key = unit.image, unit.preprocessor == "none", _inpaints(unit)
+        key = unit.image, unit.preprocessor == "none", _reads_holes(unit)
         picture = self._cache.get(key)
         if picture is None:
             picture = _picture(unit, self._read)
@@ -90,12 +91,15 @@ def _picture(unit: ControlInput, read: Read) -> Image.Image:
     data = read(unit.image)
     if unit.preprocessor != "none":
         return reading.picture(data)
-    if _inpaints(unit):
+    if _reads_holes(unit):
         return reading.with_alpha(data)
     return reading.values(data, BLACK)
 
 
-def _inpaints(unit: ControlInput) -> bool:
-    """Is its ControlNet one that reads holes? Nothing but the name tells it, where the unit does
-    not: such ControlNets have the shapes of all others."""
-    return "inpaint" in (unit.union_type or unit.controlnet).lower()
+def _reads_holes(unit: ControlInput) -> bool:
+    """Whether what is transparent in its map is a hole: by the declaration of what the map shows.
+    Where the unit does not say that, only what its makers call the ControlNet does: a file for
+    inpainting has the names and shapes of all others."""
+    if unit.control_type:
+        return CONTROL_TYPES[unit.control_type].reads_holes
+    return "inpaint" in unit.controlnet.lower()

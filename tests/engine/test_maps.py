@@ -69,8 +69,16 @@ class TestTransparency:
         map = of_words(unit, strokes, map_of)
         assert map.mode == "RGBA" and map.getchannel("A").tobytes() == strokes.tobytes()[3::4]
 
-    def test_is_black_for_all_others(self, strokes, map_of):
-        map = of_words({"controlnet": "scribble"}, strokes, map_of)
+    @pytest.mark.parametrize(
+        "unit",
+        [
+            {"controlnet": "scribble"},
+            {"controlnet": "control_v11p_sd15_inpaint", "union_type": "scribble"},
+        ],
+        ids=str,
+    )
+    def test_is_black_for_all_others(self, strokes, map_of, unit):
+        map = of_words(unit, strokes, map_of)
         expected = Image.new("RGB", SIZE)
         expected.paste("white", HOLE)
         assert map.mode == "RGB" and map.tobytes() == expected.tobytes()
