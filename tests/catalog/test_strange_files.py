@@ -90,7 +90,7 @@ def test_every_reader_refuses_one(tmp_path, special):
     special(tmp_path / "tokenizer" / "merges.txt")
     found = ends(lambda: tokenizers.from_folder(tmp_path / "tokenizer"))
     assert isinstance(found, CheckpointError)
-    assert ends(lambda: image_encoder._told_beside(special(tmp_path / "config.json"), 768)) == {}
+    assert ends(lambda: image_encoder._config_beside(special(tmp_path / "config.json"), 768)) == {}
     copied = ends(lambda: add(tmp_path / "odd.ckpt", tmp_path / "to", link=False))
     assert isinstance(copied, SaveError)
     assert list((tmp_path / "to").iterdir()) == []
