@@ -33,7 +33,7 @@ class MapHeads(nn.Module):
         for k, block in enumerate(controlnet.down_blocks):
             block.register_forward_hook(lambda _, __, out, k=k: self._note(k + 1, out[1][0]))
 
-    def _look(self, index, features):
+    def _note(self, index, features):
         if torch.is_grad_enabled():
             self._features[index] = features
 

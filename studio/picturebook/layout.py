@@ -31,7 +31,7 @@ class LayoutHeads(nn.Module):
         unet.up_blocks[0].register_forward_hook(lambda _, __, out: self._note("up", out))
         unet.conv_out.register_forward_pre_hook(lambda _, inputs: self._note("end", inputs[0]))
 
-    def _look(self, name, features):
+    def _note(self, name, features):
         if torch.is_grad_enabled():
             self._features[name] = features
 
