@@ -134,7 +134,7 @@ class TestWhatIsThereIsAnsweredAsDescribed:
 @pytest.mark.parametrize(
     ("method", "path", "says"),
     [
-        ("POST", "jobs", "with any of task, prompt, "),
+        ("POST", "jobs", "with any of prompt, negative_prompt, "),
         ("POST", "models/downloads", "with source."),
         ("PATCH", "models/checkpoint/picturebook", "with any of notes, steps, "),
         ("POST", "preprocessors/canny/map", "with image."),

@@ -1,6 +1,8 @@
 """ControlNets of picturebook: their maps, their training, their measures, and what is shipped."""
 
 import itertools
+import json
+import shutil
 
 import cv2
 import numpy as np
@@ -15,7 +17,7 @@ from studio.picturebook.control_palette import PALETTE
 from studio.picturebook.control_segmenter import confusion, mean_iou
 from studio.picturebook.evaluate_control import edge_f1, scene_prompt
 from studio.picturebook.loading import load_parts
-from studio.picturebook.training import load_checkpoint
+from studio.picturebook.training import MODEL_DIR, load_checkpoint
 from studio.picturebook.world import CLASSES, OBJECTS
 
 SIZE = (128, 128)
@@ -148,9 +150,25 @@ def test_prompts_name_every_object():
     assert prompt.count(", ") == 1
 
 
-def test_the_command_trains_exports_and_resumes(tmp_path):
+@pytest.fixture
+def small_model(tmp_path):
+    """Picturebook for 64 × 64 pixels, where a sheet of pictures is soon drawn."""
+    folder = shutil.copytree(MODEL_DIR, tmp_path / "small")
+    config = folder / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"sample_size": 8}))
+    return folder
+
+
+def test_the_command_trains_exports_and_resumes(tmp_path, small_model):
     common = ["controlnet", "segmentation", "--device", "cpu", "--scenes", "32", "--batch", "2"]
-    common += ["--work-dir", str(tmp_path), "--out", str(tmp_path / "net")]
+    common += [
+        "--model",
+        str(small_model),
+        "--work-dir",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "net"),
+    ]
     assert train.main([*common, "--seconds", "0.6"]) == 0
     first = load_checkpoint(tmp_path / "control-segmentation.pt")
     net = ControlNetModel.from_pretrained(tmp_path / "net")

@@ -229,7 +229,7 @@ def test_the_whole_command_trains_exports_and_resumes(tmp_path):
 
 def test_a_model_goes_on_from_exported_weights(tmp_path):
     out = tmp_path / "model"
-    argv = ["--device", "cpu", "--native", "128", "--scenes", "32", "--encoded", "32",
+    argv = ["--device", "cpu", "--native", "64", "--scenes", "32", "--encoded", "32",
             "--seconds", "0.1", "--batch", "2", "--rate", "0.001", "--stage", "unet",
             "--work-dir", str(tmp_path / "work"), "--begin-with", str(MODEL_DIR),
             "--out", str(out)]  # fmt: skip

@@ -18,11 +18,11 @@ STEP_S = 0.1
 
 
 def chromium() -> str | None:
-    """The browser to test with, as the README says."""
+    """The browser to test with, as the README says: Chromium without its own windows where it is
+    installed, which takes a quarter of the seconds less."""
+    names = ("chromium-headless-shell", "chromium", "google-chrome")
     named = os.environ.get("STUDIO_CHROMIUM")
-    if named:
-        return named
-    return shutil.which("chromium") or shutil.which("google-chrome")
+    return named or next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="session")
