@@ -41,9 +41,9 @@ def main() -> None:
     selection = Selection(models.embedded())
     rows = []
     with torch.inference_mode(), manager.lease(selection) as held:
-        bare = copy.deepcopy(held.unet)
+        bare = copy.deepcopy(held.backbone)
         for side in flags.side:
-            ours, baseline = _watched(held.unet, side), _bare(bare, side)
+            ours, baseline = _watched(held.backbone, side), _bare(bare, side)
             times = pairs.compare(_counted(ours), _counted(baseline), flags.repeats)
             rows.append({"name": f"watched / bare, {side} × {side}", **times})
     result = {"torch": torch.__version__, "threads": torch.get_num_threads(), "rows": rows}

@@ -74,7 +74,7 @@ def _swaps(selection: Selection, pair: list[Selection], options: argparse.Namesp
     def copy() -> float:
         """A plain copy of a U-Net's bytes to the device, into memory that is there already."""
         with manager.lease(selection) as held:
-            target = [p.data for p in held.unet.parameters()]
+            target = [p.data for p in held.backbone.parameters()]
         source = [torch.empty_like(t, device="cpu").fill_(0) for t in target]
         target = [t.clone() for t in target]
         return pairs.seconds(lambda: torch._foreach_copy_(target, source))

@@ -69,12 +69,12 @@ def checkpoint(model: str, folder: Path) -> ModelRef:
 def pipeline(kind: Any, held: Models, scheduler: Any, **more: Any) -> Any:
     """diffusers' pipeline of that kind, with the modules that our engine draws with, and `more`."""
     # Our modules know no size of their own, which some pipelines ask for.
-    held.unet.register_to_config(sample_size=64)
+    held.backbone.register_to_config(sample_size=64)
     made = kind(
         vae=held.vae,
         text_encoder=held.text_encoders[0],
         tokenizer=held.tokenizers[0],
-        unet=held.unet,
+        unet=held.backbone,
         scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,

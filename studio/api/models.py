@@ -355,4 +355,4 @@ def _fits(ref: ModelRef, families: Collection[ModelFamily]) -> list[str] | None:
 
 
 def _latents(family: ModelFamily) -> tuple[float, ...]:
-    return family.latent_channels, family.vae_factor, family.latent_scale
+    return family.latent_channels, family.vae_factor, family.latent_scale, family.latent_shift

@@ -10,13 +10,13 @@ from typing import Any
 
 from studio.catalog.probe import probe
 from studio.catalog.store import read_json, try_write_json
-from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER
 from studio.domain.refs import ModelFacts, ModelFile
+from studio.families import FAMILIES
 
-VERSION = 3
+VERSION = 4
 """To be raised whenever a probe would tell more of the same file, or something else."""
 
-_FAMILIES = {family.name: family for family in (PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER)}
+_FAMILIES = {family.name: family for family in FAMILIES}
 _DEFAULTS = {field.name: field.default for field in fields(ModelFacts)}
 
 
@@ -68,7 +68,7 @@ def _from_json(values: dict[str, Any]) -> ModelFacts:
     values = dict(values)
     if "family" in values:
         values["family"] = _FAMILIES[values["family"]]
-    for name in ("trigger_words", "control_types", "image_features"):
+    for name in ("trigger_words", "control_types", "image_features", "lacks"):
         if name in values:
             values[name] = tuple(values[name])
     return ModelFacts(**values)

@@ -9,18 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
-
-FAMILY_OF_TEXT_WIDTH = {768: SD1, 1024: SD2, 1280: SDXL_REFINER, 2048: SDXL}
-"""In-width of the U-Net's cross attention -> family; any narrower model is a picturebook."""
-
-
-def family_of_text_width(width: int | None) -> ModelFamily | None:
-    """The family whose U-Net reads embeddings of this width; None: none that is known."""
-    if width is not None and 0 < width < min(FAMILY_OF_TEXT_WIDTH):
-        return PICTUREBOOK
-    return FAMILY_OF_TEXT_WIDTH.get(width)
-
+from studio.domain.family import ModelFamily
+from studio.families.stable_diffusion.family import SD1, SD2, SDXL, SDXL_REFINER
 
 _BEGIN = 12_000
 """Characters; some hundred names."""

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 import pydantic_core
 
-from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
+from studio.domain.family import ModelFamily
+from studio.families.stable_diffusion.family import SD1, SD2, SDXL, SDXL_REFINER
 
 MAX_TITLE = 200
 MAX_WORD = 100

@@ -21,6 +21,7 @@ _SUBFOLDERS = {
     "vae": ("VAE", "vae"),
     "tiny_vae": ("VAE-approx", "vae_approx"),
     "controlnet": ("ControlNet", "controlnet"),
+    "text_encoder": ("text_encoder", "text_encoders"),
     "image_encoder": ("clip_vision",),
     "upscaler": ("ESRGAN", "upscale_models"),
 }

@@ -8,55 +8,40 @@ from typing import Any
 import pydantic_core
 
 from studio.catalog.header import Header, read_header
-from studio.catalog.keys import family_of_text_width
-from studio.catalog.probe_header import TASK_OF_CHANNELS
 from studio.catalog.quantized import quantization
 from studio.domain.errors import CheckpointError
-from studio.domain.family import SDXL, SDXL_REFINER, ModelFamily
 from studio.domain.files import read_file
 from studio.domain.refs import ModelFacts
+from studio.families import recognition
 
 INDEX = "model_index.json"
 _MAX_CONFIG_BYTES = 4 * 2**20
 
-_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
-_PARTS: dict[str, tuple[str, ...]] = {
-    "tokenizer": _TOKENIZERS,
-    "text_encoder": ("CLIPTextModel",),
-    "tokenizer_2": _TOKENIZERS,
-    "text_encoder_2": ("CLIPTextModelWithProjection",),
-    "unet": ("UNet2DConditionModel",),
-    "vae": ("AutoencoderKL",),
-    "scheduler": (),
-}
-"""What a checkpoint consists of and the classes we can run; none: any."""
-
-WITH_WEIGHTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+WITH_WEIGHTS = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2")
 
 
 def probe_folder(path: Path) -> ModelFacts:
     """What the diffusers folder `path` holds. Raises `CheckpointError` if we cannot run it."""
     index = read_config(path / INDEX)
-    unet = read_config(path / "unet" / "config.json")
-    family = _family(path.name, unet)
-    for part in _parts_of(family):
-        _check_class(path.name, part, index)
-    scheduler = read_config(path / "scheduler" / "scheduler_config.json")
-    channels = unet.get("in_channels")
-    if channels not in TASK_OF_CHANNELS:
-        raise CheckpointError(
-            f"{path.name} is no text-to-image model: its U-Net takes {channels} channels."
-        )
-    headers = {part: _headers(path, part) for part in _parts_of(family) if part in WITH_WEIGHTS}
+    kind = recognition.of_folder(index)
+
+    def read(part: str) -> dict[str, Any]:
+        name = "scheduler_config.json" if part == "scheduler" else "config.json"
+        return read_config(path / part / name)
+
+    family = kind.family_of_folder(path.name, read)
+    parts = kind.parts_of(family)
+    for part, classes in parts.items():
+        _check_class(path.name, part, classes, index)
+    facts = kind.facts_of_folder(path.name, read)
+    headers = {part: _headers(path, part) for part in parts if part in WITH_WEIGHTS}
     return ModelFacts(
         kind="checkpoint",
         family=family,
         layout="diffusers",
-        task=TASK_OF_CHANNELS[channels],
-        prediction_type=scheduler.get("prediction_type", "epsilon"),
-        zero_snr=bool(scheduler.get("rescale_betas_zero_snr")),
-        dtype=headers["unet"][0].dtype,
+        dtype=headers[family.backbone][0].dtype,
         tensors=sum(len(header.tensors) for each in headers.values() for header in each),
+        **facts,
     )
 
 
@@ -69,30 +54,14 @@ def _headers(path: Path, part: str) -> list[Header]:
     return [header for _, header in files]
 
 
-def _parts_of(family: ModelFamily) -> tuple[str, ...]:
-    first, second = ("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2")
-    encoders = {SDXL: first + second, SDXL_REFINER: second}.get(family, first)
-    return (*encoders, "unet", "vae", "scheduler")
-
-
-def _check_class(name: str, part: str, index: dict[str, Any]) -> None:
+def _check_class(name: str, part: str, classes: tuple[str, ...], index: dict[str, Any]) -> None:
+    """`classes`: those that we can run; none: any."""
     entry = index.get(part)
     library, cls = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
     if cls is None:
         raise CheckpointError(f"{name} has no {part}. Add the missing folder.")
-    classes = _PARTS[part]
     if library not in ("diffusers", "transformers") or (classes and cls not in classes):
         raise CheckpointError(f"{name}: a {part} of class {cls} cannot be run here.")
-
-
-def _family(name: str, unet: dict[str, Any]) -> ModelFamily:
-    width = unet.get("cross_attention_dim")
-    if not isinstance(width, int):
-        raise CheckpointError(f"{name}: its U-Net takes no text, so it cannot be prompted.")
-    family = family_of_text_width(width)
-    if family is None:
-        raise CheckpointError(f"{name} is of a family that is not known here (text width {width}).")
-    return family
 
 
 def _weights(path: Path, part: str) -> list[Path]:

@@ -12,19 +12,20 @@ from dataclasses import replace
 from studio.catalog import metadata as notes
 from studio.catalog.header import Header
 from studio.catalog.keys import (
-    FAMILY_OF_TEXT_WIDTH,
     Keys,
     family_by_names,
-    family_of_text_width,
     kind_of,
 )
-from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, ModelFamily
+from studio.domain.family import ModelFamily
 from studio.domain.preprocessor_spec import union_types
 from studio.domain.refs import ModelFacts
-
-TASK_OF_CHANNELS = {4: "base", 9: "inpaint", 5: "depth", 8: "pix2pix"}
-"""Channels that a U-Net takes -> what it is for."""
-
+from studio.families import recognition
+from studio.families.stable_diffusion.family import PICTUREBOOK, SD1, SD2, SDXL
+from studio.families.stable_diffusion.recognition import (
+    FAMILY_OF_TEXT_WIDTH,
+    TASK_OF_CHANNELS,
+    family_of_text_width,
+)
 
 _USELESS = {
     "control_lora": "is a Control-LoRA, which the studio cannot use yet. Use a ControlNet instead.",
@@ -39,6 +40,9 @@ _USELESS = {
 def probe_header(name: str, header: Header) -> ModelFacts:
     """What the file with this header is; `name` is for messages."""
     keys = Keys(header.shapes, header.shapes)
+    known = recognition.of_header(keys)
+    if known is not None:
+        return _named(ModelFacts(**known), name, header)
     kind = kind_of(keys)
     if kind == "unknown" and _embedding_rows(header):
         kind = "embedding"
@@ -54,6 +58,17 @@ def probe_header(name: str, header: Header) -> ModelFacts:
         problem=_USELESS.get(kind, ""),
     )
     return examined(facts, name, keys, header)
+
+
+def _named(facts: ModelFacts, name: str, header: Header) -> ModelFacts:
+    """With what any header tells."""
+    return replace(
+        facts,
+        dtype=header.dtype,
+        title=notes.title(header.metadata),
+        tensors=len(header.shapes),
+        problem=facts.problem and f"{name} {facts.problem}",
+    )
 
 
 def examined(facts: ModelFacts, name: str, keys: Keys, header: Header | None = None) -> ModelFacts:
@@ -240,7 +255,7 @@ def _vae(facts: ModelFacts, keys: Keys) -> ModelFacts:
     if keys.have("quantize.embedding"):
         return replace(facts, problem="is a VQ model, which the studio cannot use.")
     if shape and shape[1] != 4:
-        problem = f"is a VAE with {shape[1]} latent channels. The studio's families have 4."
+        problem = f"is a VAE with {shape[1]} latent channels. The studio's families have 4 or 16."
         return replace(facts, problem=problem)
     if shape and shape[0] < 512:
         return replace(facts, family=PICTUREBOOK)

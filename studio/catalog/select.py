@@ -30,7 +30,10 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
         raise InvalidRequest(
             f"{checkpoint.name} is {what} that cannot be run here. Choose another.", "checkpoint"
         )
-    vae = catalog.find(request.vae, "vae") if request.vae else None
+    _check_family(checkpoint, request)
+    vae = (
+        catalog.find(request.vae, "vae") if request.vae else _companion(catalog, checkpoint, "vae")
+    )
     uses = _loras(catalog, request, checkpoint)
     embeddings, warnings = _embeddings(catalog, request, checkpoint)
     controlnets = _controlnets(catalog, request, checkpoint)
@@ -42,7 +45,41 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
         tiny_vae_for(catalog, checkpoint.family),
         controlnets,
         _image_encoders(catalog, controlnets),
+        _companion(catalog, checkpoint, "text_encoder"),
         warnings,
+    )
+
+
+_ADDED = {"lora": ("loras", "LoRAs"), "controlnet": ("controls", "ControlNets")}
+"""Kind -> the field that names such models, and what they are called."""
+
+
+def _check_family(checkpoint: ModelRef, request: GenerationRequest) -> None:
+    """Refuse what the family of the checkpoint cannot do."""
+    family = checkpoint.family
+    for kind, (field, words) in _ADDED.items():
+        if getattr(request, field) and kind not in family.takes:
+            raise InvalidRequest(
+                f"{checkpoint.name} is {family.name}, to which the studio cannot add {words} yet. "
+                "Take them out, or choose another checkpoint.",
+                f"{field}.0",
+            )
+    if objection := family.objection(request):
+        raise InvalidRequest(*objection)
+
+
+def _companion(catalog: Catalog, checkpoint: ModelRef, part: str) -> ModelRef | None:
+    """What stands in for a part that the file of the checkpoint lacks."""
+    if part not in checkpoint.facts.lacks:
+        return None
+    family = checkpoint.family
+    for ref in catalog.refs(part):
+        if ref.family == family:
+            return ref
+    raise InvalidRequest(
+        f"{checkpoint.name} comes without its {part.replace('_', ' ')}, and there is none for "
+        f"{family.name}. {family.where[part]}",
+        "checkpoint",
     )
 
 
@@ -73,13 +110,16 @@ def _embeddings(
 ) -> tuple[tuple[ModelRef, ...], tuple[str, ...]]:
     """Those that the prompts name, and a warning for each that is of another family."""
     by_name = {ref.name: ref for ref in catalog.refs("embedding")}
-    fitting = {n: ref for n, ref in by_name.items() if ref.family in (None, checkpoint.family)}
+    family, takes = checkpoint.family, "embedding" in checkpoint.family.takes
+    fitting = {n: ref for n, ref in by_name.items() if takes and ref.family in (None, family)}
     text = f"{request.prompt}\n{request.negative_prompt}"
     named = embedding_names.named_in(text, fitting)
     others = embedding_names.named_in(text, by_name) - fitting.keys()
     warnings = (
         embedding_names.passed_over(
-            name, f"it is for {ref.family.name}, {checkpoint.name} is {checkpoint.family.name}"
+            name,
+            f"it is for {ref.family.name if ref.family else 'another family'}, "
+            f"{checkpoint.name} is {family.name}",
         )
         for name, ref in by_name.items()
         if name in others

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import CheckpointError
-from studio.domain.family import SD1, SDXL, ModelFamily
+from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelRef
+from studio.families.stable_diffusion.family import SD1, SDXL
 
 _PUBLISHED = {
     "db169d69145ec4ff064e49d99c95fa05d3eb04ee453de35824a6d0f325513549": SD1,

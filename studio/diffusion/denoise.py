@@ -15,7 +15,7 @@ import torch
 
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.image_prompts import ImagePrompt
-from studio.diffusion.scheduler import Level, Scheduler, alphas_cumprod_at
+from studio.diffusion.scheduler import Level, Scheduler
 
 
 @dataclass(frozen=True)
@@ -135,14 +135,14 @@ def denoise(
         latents = noised(start.clean, noise, scheduler.level(first))
     while index < times.total:
         sample = scheduler.scaled(latents, index)
-        timestep, alpha_cumprod = times.at(index)
+        timestep, level = times.at(index)
         begun, ended = ((at - first) / (times.total - first) for at in (index, index + 1))
         answer = yield Ask(sample, timestep, conditioning, traits.wants_negative, begun, ended)
         noise_pred, negative_pred = answer, None
         if traits.wants_negative:
             noise_pred, negative_pred = answer.noise_pred, answer.negative_pred
         latents = scheduler.step(noise_pred, index, latents, generators, negative_pred)
-        denoised = estimate(sample, noise_pred, alpha_cumprod, traits.prediction_type)
+        denoised = traits.law.clean(sample, noise_pred, level)
         index += 1
         if start and start.blend:
             latents = start.blend(latents, scheduler.level(index))
@@ -172,36 +172,16 @@ class _Times:
         return len(self._scheduler.timesteps)
 
     def at(self, index: int) -> tuple[torch.Tensor, float | torch.Tensor]:
-        """(timestep (B,) on the device, ᾱ there: a number, or (B, 1, 1, 1))."""
+        """(timestep (B,) on the device, its level by the law of time: a number, or
+        (B, 1, 1, 1))."""
         timesteps = self._scheduler.timesteps
         if timesteps is not self._uploaded:
             self._uploaded = timesteps
             self._on_device = timesteps.to(self._like.device, torch.float32)
-            self._alphas_cumprod = alphas_cumprod_at(
-                self._scheduler.traits.alphas_cumprod, timesteps
-            )
-        alpha_cumprod = self._alphas_cumprod[index]
-        if alpha_cumprod.dim():
-            alpha_cumprod = alpha_cumprod.to(self._like.device).reshape(-1, 1, 1, 1)
+            self._levels = self._scheduler.traits.law.level(timesteps)
+        level = self._levels[index]
+        if level.dim():
+            level = level.to(self._like.device).reshape(-1, 1, 1, 1)
         else:
-            alpha_cumprod = float(alpha_cumprod)
-        return self._on_device[index].expand(len(self._like)), alpha_cumprod
-
-
-def estimate(
-    sample: torch.Tensor,
-    noise_pred: torch.Tensor,
-    alpha_cumprod: float | torch.Tensor,
-    prediction_type: str,
-) -> torch.Tensor:
-    """The clean latents that `noise_pred` implies.
-
-    Every scheduler hands the U-Net x = √ᾱ·x₀ + √(1−ᾱ)·ε (its own scaling undone), so one formula
-    serves all: x₀ = (x − √(1−ᾱ)·ε)/√ᾱ (DDPM, arXiv:2006.11239, eq. 15), or √ᾱ·x − √(1−ᾱ)·v
-    (progressive distillation, arXiv:2202.00512, appendix D). Timesteps rounded to whole numbers
-    make it inexact in the third digit.
-    """
-    signal, noise = alpha_cumprod**0.5, (1 - alpha_cumprod) ** 0.5
-    if prediction_type == "v_prediction":
-        return signal * sample - noise * noise_pred
-    return (sample - noise * noise_pred) / signal
+            level = float(level)
+        return self._on_device[index].expand(len(self._like)), level

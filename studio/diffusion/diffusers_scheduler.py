@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from diffusers import SchedulerMixin
 
+from studio.diffusion.laws import VariancePreserving
 from studio.diffusion.samplers.multistep import Plms
 from studio.diffusion.scheduler import CLEAN, Beginning, Level, Traits, steps_left_out
 
@@ -18,7 +19,7 @@ class DiffusersScheduler:
 
     def __init__(self, inner: SchedulerMixin, options: Mapping[str, Any] | None = None) -> None:
         self.inner = inner
-        self.traits = Traits(inner.config.prediction_type, inner.alphas_cumprod)
+        self.traits = Traits(VariancePreserving(inner.config.prediction_type, inner.alphas_cumprod))
         self._options = dict(options or {})
         self._draws_noise = "generator" in inspect.signature(inner.step).parameters
         self._first = 0

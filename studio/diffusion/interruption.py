@@ -76,8 +76,9 @@ def interruptible(module: nn.Module, given: torch.Tensor) -> Iterator[None]:
         _look()
         return
     if module not in _watched:
+        repeated = getattr(module, "_repeated_blocks", ())  # diffusers' own list of a transformer's
         for block in module.modules():
-            if isinstance(block, _BLOCKS):
+            if isinstance(block, _BLOCKS) or type(block).__name__ in repeated:
                 block.register_forward_pre_hook(_look)
         _watched.add(module)
     if given.device.type == "cpu" and math.prod(given.shape[2:]) >= LARGE:

@@ -52,6 +52,8 @@ def _encoded(vae: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         latents = vae.encode(pixels).latent_dist.mode().float()
     if not torch.isfinite(latents).all():
         raise Overflow
+    if vae.config.shift_factor:
+        latents = latents - vae.config.shift_factor
     return latents * vae.config.scaling_factor
 
 
@@ -75,7 +77,10 @@ def decode(vae: torch.nn.Module, latents: torch.Tensor) -> list[Image.Image]:
 
 
 def _picture(vae: torch.nn.Module, latents: torch.Tensor) -> Image.Image:
-    scaled = (latents / vae.config.scaling_factor).to(vae.dtype)
+    scaled = latents / vae.config.scaling_factor
+    if vae.config.shift_factor:
+        scaled = scaled + vae.config.shift_factor
+    scaled = scaled.to(vae.dtype)
     with interruptible(vae, scaled):
         pixels = vae.decode(scaled, return_dict=False)[0][0]
     if not torch.isfinite(pixels).all():

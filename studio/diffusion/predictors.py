@@ -74,12 +74,16 @@ class UNetPredictor:
             return self._unet(sample, timestep, **named)[0].float()
 
 
-class ClassifierFreeGuidance:
-    """Away from the negative prompt: ε₋ + s·(ε₊ − ε₋) (arXiv:2207.12598, eq. 6), both halves in
-    one call. Without negative embeddings (scale 1) the prediction passes through unchanged."""
+Guide = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""(negative, positive, scale): the prediction that leads away from the negative prompt."""
 
-    def __init__(self, predictor: Predictor) -> None:
-        self._predictor = predictor
+
+class ClassifierFreeGuidance:
+    """Away from the negative prompt, as `guide` of the family says, both halves in one call.
+    Without negative embeddings (scale 1) the prediction passes through unchanged."""
+
+    def __init__(self, predictor: Predictor, guide: Guide) -> None:
+        self._predictor, self._guide = predictor, guide
 
     def __call__(self, ask: Ask) -> torch.Tensor | Guided:
         conditioning = ask.conditioning
@@ -95,7 +99,7 @@ class ClassifierFreeGuidance:
             negatives=len(ask.sample),
         )
         negative, positive = self._predictor(doubled).chunk(2)
-        guided = negative + conditioning.guidance_scale * (positive - negative)
+        guided = self._guide(negative, positive, conditioning.guidance_scale)
         if conditioning.guidance_rescale is not None:
             guided = _rescaled(guided, positive, conditioning.guidance_rescale)
         return Guided(guided, negative) if ask.wants_negative else guided
@@ -111,6 +115,7 @@ def _both(conditioning: Conditioning) -> Conditioning:
         conditioning,
         prompt_embeds=after(conditioning.negative_prompt_embeds, conditioning.prompt_embeds),
         pooled_embeds=after(conditioning.negative_pooled_embeds, conditioning.pooled_embeds),
+        prompt_lengths=after(conditioning.negative_prompt_lengths, conditioning.prompt_lengths),
         time_ids=after(conditioning.negative_time_ids, conditioning.time_ids),
         extra_channels=after(conditioning.extra_channels, conditioning.extra_channels),
     )

@@ -21,15 +21,15 @@ Previewer = Callable[[torch.Tensor], list[Image.Image]]
 
 
 def previewer(
-    factors: Sequence[Sequence[float]],
+    linear_map: tuple[Sequence[Sequence[float]], Sequence[float]],
     decoder: nn.Module | None = None,
     tiny_vae: nn.Module | None = None,
 ) -> Previewer:
     """The best there is of a checkpoint's own preview decoder, a tiny VAE (diffusers'
     AutoencoderTiny), both on the device of the latents, and a linear map.
 
-    `factors` is the family's linear map: a row of (red, green, blue) for each latent channel, to
-    colours in −1…1.
+    `linear_map` is the family's, to colours in −1…1: a row of (red, green, blue) for each latent
+    channel, and what is added to their sum.
     """
     if decoder is not None:
         return lambda latents: [to_image(pixels) for pixels in decoder(latents.float())]
@@ -38,10 +38,11 @@ def previewer(
             to_image(tiny_vae.decode(row.to(tiny_vae.dtype), return_dict=False)[0][0])
             for row in latents.split(1)
         ]
-    matrix = torch.tensor(factors)
+    matrix, bias = (torch.tensor(each) for each in linear_map)
 
     def linear(latents: torch.Tensor) -> list[Image.Image]:
         colours = torch.einsum("bchw,cr->brhw", latents.float().cpu(), matrix)
+        colours = colours + bias[:, None, None]
         return [to_image(pixels) for pixels in colours]
 
     return linear

@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from studio.diffusion.laws import Law
+
 
 class Level(NamedTuple):
     """Of the sample of a U-Net call: the weights of the clean latents and of the noise in it, and
@@ -36,14 +38,12 @@ class Beginning(NamedTuple):
 class Traits:
     """What stays the same for a whole run.
 
-    prediction_type  what `step` takes the model's answer for: "epsilon" or "v_prediction"
-    alphas_cumprod   ᾱ of each timestep of the training, (1000,) float32 on the host
+    law              what `step` takes samples and the model's answers for
     wants_negative   `step` needs the prediction under the negative prompt too
     guidance_factor  what the guidance scale is multiplied by
     """
 
-    prediction_type: str
-    alphas_cumprod: torch.Tensor
+    law: Law
     wants_negative: bool = False
     guidance_factor: float = 1.0
 
@@ -68,7 +68,7 @@ class Scheduler(Protocol):
         ...
 
     def scaled(self, latents: torch.Tensor, index: int) -> torch.Tensor:
-        """What the U-Net is to see of `latents`: √ᾱ of the clean ones and √(1−ᾱ) of the noise."""
+        """What the model is to see of `latents`: what its law of time says at that timestep."""
         ...
 
     def step(
@@ -92,12 +92,3 @@ class Scheduler(Protocol):
 def steps_left_out(steps: int, strength: float) -> int:
     """So many of the first are not gone through."""
     return steps - max(1, int(steps * strength))
-
-
-def alphas_cumprod_at(table: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-    """ᾱ at each (possibly fractional) timestep, float32 on the host; linear in between."""
-    table = table.to("cpu", torch.float32)
-    exact = timesteps.to("cpu", torch.float32).clamp(0, len(table) - 1)
-    low = exact.floor().long()
-    high = (low + 1).clamp(max=len(table) - 1)
-    return torch.lerp(table[low], table[high], exact - low)

@@ -1,10 +1,14 @@
-"""Model families: what differs between them is data here, and nowhere a branch on a name."""
+"""Model families: what the rest of the studio knows of a kind of network.
+
+A family is an object of its own folder in `families/`. It is data, and what only its folder knows
+to do; whoever holds a model asks its family, and nothing branches on a name.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from studio.domain.noise_schedules import ALIGN_YOUR_STEPS
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 END_OF_TEXT = "<|endoftext|>"
 
@@ -38,26 +42,25 @@ class PromptEncoder:
 
 @dataclass(frozen=True)
 class ModelFamily:
-    """What the studio must know of a kind of model before its weights are read.
+    """What a family is, and what it answers. Its methods import what they need when they are
+    called, so that asking a family for its sizes costs no torch.
 
-    native_size       (width, height) in pixels it was trained on
-    sizes             presets worth offering, (width, height) in pixels
-    steps             sensible default
-    guidance_scale    sensible default
-    example_prompts   four that suit it, for the empty page
-    latent_channels   channels of the VAE's latents
-    vae_factor        pixels a latent cell is wide
-    latent_scale      what its VAE's latents are multiplied by, to have a spread of about 1
-    prompt_encoders   its text encoders; their embeddings are laid side by side
-    size_conditioning what is told to the U-Net beside the prompt, in this order: "original_size",
-                      "crop_top_left", "target_size" (height and width each) and "aesthetic_score"
-    aesthetic_scores  told for the prompt and for the negative prompt, where it is told at all
-    zero_negative     an empty negative prompt is all zeros instead of being encoded
-    optimal_sigmas    noise levels of ten steps that were found best for it (Align Your Steps)
-    head_width        of its U-Net's attention; None: told by its projections, 64 where these are
-                      matrices, an eighth of the width where they are convolutions
-    unet_norm_groups  groups that each group norm of its U-Net has
-    vae_norm_groups   and of its VAE
+    native_size      (width, height) in pixels it was trained on
+    sizes            presets worth offering, (width, height) in pixels
+    steps            sensible default
+    guidance_scale   sensible default
+    example_prompts  four that suit it, for the empty page
+    preview_factors  latents to colours in −1…1: a row of (red, green, blue) for each channel
+    preview_bias     added to these colours
+    latent_channels  channels of the VAE's latents
+    vae_factor       pixels a latent cell is wide
+    latent_scale     what its VAE's latents are multiplied by, to have a spread of about 1,
+    latent_shift     after this was taken from them
+    vae_norm_groups  groups that each group norm of its VAE has
+    backbone         the part that predicts: "unet" or "transformer", as diffusers calls it
+    where            part -> where to get it, for files that come without
+    takes            which kinds of model can be added to its own: of "lora", "embedding" and
+                     "controlnet"
     """
 
     name: str
@@ -67,145 +70,58 @@ class ModelFamily:
     guidance_scale: float
     example_prompts: tuple[str, ...]
     preview_factors: tuple[tuple[float, float, float], ...]
+    preview_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
     latent_channels: int = 4
     vae_factor: int = 8
     latent_scale: float = 0.18215
-    prompt_encoders: tuple[PromptEncoder, ...] = (PromptEncoder(),)
-    size_conditioning: tuple[str, ...] = ()
-    aesthetic_scores: tuple[float, float] = (6.0, 2.5)
-    zero_negative: bool = False
-    optimal_sigmas: tuple[float, ...] = ALIGN_YOUR_STEPS
-    head_width: int | None = None
-    unet_norm_groups: int = 32
+    latent_shift: float = 0.0
     vae_norm_groups: int = 32
+    backbone: str = "unet"
+    where: Mapping[str, str] = field(default_factory=dict, hash=False)
+    takes: frozenset[str] = frozenset()
 
+    @property
+    def text_parts(self) -> tuple[str, ...]:
+        """The parts that read the prompt, in the order in which `condition` wants them."""
+        return ("text_encoder",)
 
-_PHOTO_PROMPTS = (
-    "a lighthouse on a cliff at dawn, soft mist, oil painting",
-    "portrait of an old fisherman, window light, 85mm photograph",
-    "a quiet street in the rain at night, neon reflections",
-    "a fox in a birch forest, watercolor illustration",
-)
+    def objection(self, sampling: Any) -> tuple[str, str] | None:
+        """(why, field) where the sampler or the noise schedule of a `domain.sampling.Sampling`
+        does not suit the family."""
+        raise NotImplementedError
 
-_SD_PREVIEW_FACTORS = (
-    (0.298, 0.207, 0.208),
-    (0.187, 0.286, 0.173),
-    (-0.158, 0.189, 0.264),
-    (-0.184, -0.271, -0.473),
-)
-"""Published fit to the VAE that SD 1.x and 2.x share."""
+    def open(self, ref: Any, dtype: Any) -> Any:
+        """The `weights.sources.Source` of a checkpoint or of a text encoder of its own, headers
+        alone read. Raises `CheckpointError`."""
+        raise NotImplementedError
 
-_SDXL_PREVIEW_FACTORS = (
-    (0.392, 0.405, 0.455),
-    (-0.263, -0.020, 0.065),
-    (0.057, 0.169, -0.076),
-    (-0.311, -0.236, -0.208),
-)
-"""Published fit to the VAE of SDXL."""
+    def condition(
+        self,
+        prompts: tuple[str, str],
+        sampling: Any,
+        rows: int,
+        size: tuple[int, int],
+        models: Any,
+        device: Any,
+    ) -> Any:
+        """`diffusion.conditioning.Conditioning` by `prompts`, the prompt and the negative one, for
+        a batch of `rows` pictures of `size`, read by `diffusion.conditioning.TextModels`. Raises
+        `InvalidRequest`."""
+        raise NotImplementedError
 
-_SDXL_SIZES = (
-    (1024, 1024),
-    (1152, 896),
-    (896, 1152),
-    (1216, 832),
-    (832, 1216),
-    (1344, 768),
-    (768, 1344),
-    (1536, 640),
-)
-"""The buckets it was trained in that artists use most."""
+    def at_size(self, conditioning: Any, size: tuple[int, int]) -> Any:
+        """The same for a picture of `size`, where the family is told of sizes."""
+        return conditioning
 
-_SDXL_SECOND_ENCODER = PromptEncoder(
-    "text_encoder_2",
-    layer=2,
-    final_norm=False,
-    pooled=True,
-    pad_token="!",
-    depth=32,
-    activation="gelu",
-)
+    def predictor(self, backbone: Any) -> Any:
+        """The call of its `backbone`: a `diffusion.predictors.Predictor` of one prompt alone."""
+        raise NotImplementedError
 
-PICTUREBOOK = ModelFamily(
-    name="picturebook",
-    native_size=(128, 128),
-    sizes=((128, 128), (160, 128), (128, 160), (160, 96), (96, 160), (192, 96), (96, 192)),
-    steps=20,
-    guidance_scale=6.0,
-    example_prompts=(
-        "a red house on a meadow at sunset",
-        "an orange boat on the sea under a stormy sky",
-        "a purple balloon over a snowy field at dawn, watercolor",
-        "a white cat in the forest at night, moon",
-    ),
-    preview_factors=_SD_PREVIEW_FACTORS,
-    prompt_encoders=(PromptEncoder(depth=3, head_width=32),),
-    head_width=32,
-    unet_norm_groups=16,
-    vae_norm_groups=2,
-)
-SD1 = ModelFamily(
-    name="SD 1.x",
-    native_size=(512, 512),
-    sizes=((512, 512), (768, 512), (512, 768), (640, 512), (512, 640), (768, 432)),
-    steps=20,
-    guidance_scale=7.0,
-    example_prompts=_PHOTO_PROMPTS,
-    preview_factors=_SD_PREVIEW_FACTORS,
-)
-SD2 = ModelFamily(
-    name="SD 2.x",
-    native_size=(768, 768),
-    sizes=((768, 768), (1024, 768), (768, 1024), (512, 512), (1024, 576)),
-    steps=20,
-    guidance_scale=7.0,
-    example_prompts=_PHOTO_PROMPTS,
-    preview_factors=_SD_PREVIEW_FACTORS,
-    prompt_encoders=(
-        PromptEncoder(layer=2, left_out=1, pad_token="!", depth=24, activation="gelu"),
-    ),
-)
-_SDXL_OPTIMAL_SIGMAS = (
-    14.6146412293,
-    6.3184485287,
-    3.7681790315,
-    2.1811480769,
-    1.3405244945,
-    0.8620721141,
-    0.5550693289,
-    0.3798540708,
-    0.2332364134,
-    0.1114188177,
-    0.0291671582,
-)
-"""NVIDIA's, published with arXiv:2404.14507."""
+    def guided(self, negative: Any, positive: Any, scale: Any) -> Any:
+        """Classifier-free guidance of `scale`, 1 being none (arXiv:2207.12598, eq. 6)."""
+        return negative + scale * (positive - negative)
 
-SDXL = ModelFamily(
-    name="SDXL",
-    native_size=(1024, 1024),
-    sizes=_SDXL_SIZES,
-    steps=25,
-    guidance_scale=6.0,
-    example_prompts=_PHOTO_PROMPTS,
-    preview_factors=_SDXL_PREVIEW_FACTORS,
-    latent_scale=0.13025,
-    prompt_encoders=(
-        PromptEncoder("text_encoder", layer=2, final_norm=False),
-        _SDXL_SECOND_ENCODER,
-    ),
-    size_conditioning=("original_size", "crop_top_left", "target_size"),
-    zero_negative=True,
-    optimal_sigmas=_SDXL_OPTIMAL_SIGMAS,
-)
-SDXL_REFINER = ModelFamily(
-    name="SDXL refiner",
-    native_size=(1024, 1024),
-    sizes=_SDXL_SIZES,
-    steps=25,
-    guidance_scale=6.0,
-    example_prompts=_PHOTO_PROMPTS,
-    preview_factors=_SDXL_PREVIEW_FACTORS,
-    latent_scale=0.13025,
-    prompt_encoders=(_SDXL_SECOND_ENCODER,),
-    size_conditioning=("original_size", "crop_top_left", "aesthetic_score"),
-    optimal_sigmas=_SDXL_OPTIMAL_SIGMAS,
-)
+    def scheduler(self, ref: Any, sampling: Any, seeds: Sequence[int]) -> Any:
+        """A fresh `diffusion.scheduler.Scheduler` by the family's law of time, for the checkpoint
+        `ref` and the sampler that `sampling` names. Raises `InvalidRequest`."""
+        raise NotImplementedError

@@ -15,12 +15,13 @@ KINDS = (
     "vae",
     "tiny_vae",
     "controlnet",
+    "text_encoder",
     "image_encoder",
     "upscaler",
 )
 """What a model file can be. An embedding is a textual inversion, a tiny VAE a TAESD decoder; what
 a control unit can name is a ControlNet, of one of ARCHITECTURES; an image encoder is what some of
-them see with."""
+them see with, a text encoder what checkpoints read with that bring none."""
 
 ARCHITECTURES = ("controlnet", "union", "t2i_adapter", "ip_adapter")
 """What is called a ControlNet here: one for one type of map, ControlNet-Union for several, a
@@ -59,6 +60,8 @@ class ModelFacts:
     control_types    of a ControlNet-Union: those of `preprocessor_spec.CONTROL_TYPES` that it knows
     image_features   of an image encoder, how wide is what it says of a picture: its layers and its
                      embedding; of an IP-Adapter, what it wants of these, 0 where it reads no such
+    flow_shift       of a checkpoint under the flow law, the shift of its noise levels; None: usual
+    lacks            the parts of a checkpoint that must come from other files
     tensors          how many there are
     problem          why it cannot be used, with the next step; "" if it can
     """
@@ -77,6 +80,8 @@ class ModelFacts:
     architecture: str = ""
     control_types: tuple[str, ...] = ()
     image_features: tuple[int, ...] = ()
+    flow_shift: float | None = None
+    lacks: tuple[str, ...] = ()
     tensors: int = 0
     problem: str = ""
 
@@ -126,7 +131,8 @@ class LoraUse:
 
 @dataclass(frozen=True)
 class Selection:
-    """All that one request needs in memory. `vae` None is the checkpoint's own; `tiny_vae` shows
+    """All that one request needs in memory. `vae` and `text_encoder` None are the checkpoint's own;
+    `tiny_vae` shows
     the forming picture, where the checkpoint brings nothing better. A ControlNet that several
     units use stands in `controlnets` once, as does an image encoder of several IP-Adapters.
     `warnings` say what the request names and does not get; they do not make another selection."""
@@ -138,4 +144,5 @@ class Selection:
     tiny_vae: ModelRef | None = None
     controlnets: tuple[ModelRef, ...] = ()
     image_encoders: tuple[ModelRef, ...] = ()
+    text_encoder: ModelRef | None = None
     warnings: tuple[str, ...] = field(default=(), compare=False)

@@ -9,13 +9,11 @@ from contextlib import suppress
 import torch
 from PIL import Image
 
-from studio.diffusion import conditioning, control, latents, predictors, preview, schedulers
+from studio.diffusion import conditioning, control, latents, predictors, preview
 from studio.diffusion.denoise import Ask, Guided, Step, denoise
 from studio.diffusion.interruption import Interrupted
 from studio.domain.events import Event, Preview
 from studio.domain.request import GenerationRequest
-from studio.domain.sampling import Sampling
-from studio.domain.schedulers import SamplerOptions
 from studio.engine import editing
 from studio.engine.clock import Clock
 from studio.engine.controlling import Controls
@@ -73,9 +71,9 @@ class Drawing:
             lease.bring("image_encoder")
             canvas = self._edit.canvases[0] if self._edit.canvases else None
             self._controls.look(models.controlnets, models.image_encoders, canvas)
-        lease.bring(*(encoder.part for encoder in family.prompt_encoders), "vae")
+        lease.bring(*family.text_parts, "vae")
         self._vae = Vae(lease)
-        takes_mask = models.unet.config.in_channels > family.latent_channels
+        takes_mask = models.backbone.config.in_channels > family.latent_channels
         self._generators = latents.generators(_seeds(request))
         self._setting = editing.Setting(
             request.task, self._draw.strength, self._vae, takes_mask, self._generators
@@ -86,8 +84,9 @@ class Drawing:
         """Answers with the last step that was made; None if cancelled before the first."""
         run, models = self._run, self._lease.models
         loop = self._loop(pass_, is_first)
-        self._lease.bring("unet")
-        run.predictor = predictors.ClassifierFreeGuidance(self._steered(pass_))
+        family = models.ref.family
+        self._lease.bring(family.backbone)
+        run.predictor = predictors.ClassifierFreeGuidance(self._steered(pass_), family.guided)
         show, shown = None, self._edit.shown(pass_)
         last, answer = None, None
         while not run.cancelled:
@@ -116,26 +115,21 @@ class Drawing:
         noise = latents.initial_noise(generators, family.latent_channels, height, width)
         noise = noise.to(self._device)
         start, extra_channels = editing.begin(self._setting, pass_, self._edit.canvases, noise)
-        sized = conditioning.at_size(self._conditioning, family, pass_.size)
+        sized = family.at_size(self._conditioning, pass_.size)
         sized = dataclasses.replace(sized, extra_channels=extra_channels)
         seeds = _seeds(self._run.request) if is_first else latents.further_seeds(generators)
-        scheduler = schedulers.build(
-            sampling.scheduler,
-            sampling.noise_schedule,
-            models.ref.prediction_type or "epsilon",
-            seeds,
-            _sampler_options(sampling, models),
-        )
+        scheduler = family.scheduler(models.ref, sampling, seeds)
         return denoise(noise, scheduler, sampling.steps, sized, generators, start)
 
     def _steered(self, pass_: Pass) -> predictors.Predictor:
-        """The U-Net, with the request's ControlNets if it has any."""
+        """The backbone, with the request's ControlNets if it has any."""
         models = self._lease.models
-        unet = predictors.UNetPredictor(models.unet)
+        backbone = models.ref.family.predictor(models.backbone)
         if not self._controls.units:
-            return unet
+            return backbone
         canvas = self._edit.canvases[0] if self._edit.canvases else None
-        return control.Controlled(unet, self._controls.at_work(models.controlnets, pass_, canvas))
+        units = self._controls.at_work(models.controlnets, pass_, canvas)
+        return control.Controlled(backbone, units)
 
     def _decoded(self, pass_: Pass, last: Step) -> tuple[list[Image.Image], tuple[str, ...]]:
         """The pictures of a pass after its `last` step, and the warnings to go with them."""
@@ -147,8 +141,9 @@ class Drawing:
 
 
 def _previewer(models: Models) -> preview.Previewer:
+    family = models.ref.family
     return preview.previewer(
-        models.ref.family.preview_factors, models.preview_decoder, models.tiny_vae
+        (family.preview_factors, family.preview_bias), models.preview_decoder, models.tiny_vae
     )
 
 
@@ -164,16 +159,4 @@ def _condition(
         models.ref.family, models.tokenizers, models.text_encoders, models.embeddings
     )
     prompts = draw.prompt, draw.negative_prompt
-    return conditioning.condition(prompts, draw.sampling, rows, draw.size, text, device)
-
-
-def _sampler_options(sampling: Sampling, models: Models) -> SamplerOptions:
-    return SamplerOptions(
-        eta=sampling.eta,
-        s_churn=sampling.s_churn,
-        s_tmin=sampling.s_tmin,
-        s_tmax=sampling.s_tmax,
-        s_noise=sampling.s_noise,
-        zero_snr=models.ref.zero_snr,
-        optimal_sigmas=models.ref.family.optimal_sigmas,
-    )
+    return models.ref.family.condition(prompts, draw.sampling, rows, draw.size, text, device)

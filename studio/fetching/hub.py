@@ -37,6 +37,7 @@ _REPO = r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}"
 _TEXT_FILES = (".json", ".txt", ".model")
 _PARTS = (
     "unet",
+    "transformer",
     "vae",
     "text_encoder",
     "text_encoder_2",

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from studio.domain.family import PICTUREBOOK
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook import sampling, sheets, train_vae
 from studio.picturebook.judge import JUDGE_DIR, Judge
 from studio.picturebook.loading import load_parts

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from diffusers import ControlNetModel
 
-from studio.domain.family import PICTUREBOOK
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook import control_maps, data, sampling, sheets
 from studio.picturebook.control_net import MODELS, Controlled, folder_of, hint_tensor
 from studio.picturebook.control_segmenter import (

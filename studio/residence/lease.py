@@ -66,12 +66,13 @@ class Lease:
         return self.alone or (self.seat is not None and self.seat.mode not in memory.RESIDENT)
 
     def bring(self, *parts: str) -> None:
-        """Have these parts on the device, "unet" (with the ControlNets, which work beside it),
-        "image_encoder" (all of them) or others; those that the checkpoint lacks are passed over.
+        """Have these parts on the device: the backbone (with the ControlNets, which work beside
+        it), "image_encoder" (all of them) or others; those that it lacks are passed over.
         Where memory is short the other parts leave first."""
         if self.seat is None or self.seat.mode in memory.RESIDENT:
             return
-        more = {"unet": "controlnet ", "image_encoder": "image_encoder "}
+        backbone = self.seat.models.ref.family.backbone
+        more = {backbone: "controlnet ", "image_encoder": "image_encoder "}
         also = tuple(more[part] for part in parts if part in more)
         slots = self.seat.slots
         parts += tuple(part for part in slots if also and part.startswith(also))

@@ -43,7 +43,7 @@ class LoraCache:
             key, held = self._read(use.ref, own)
             warnings.append(held.warning)
             for part, deltas in held.deltas.items():
-                scale = use.weight if part == "unet" else use.text_encoder_weight
+                scale = use.weight if part == own.ref.family.backbone else use.text_encoder_weight
                 if scale:
                     patches[part] = (*patches.get(part, ()), Patch(key, deltas, scale))
         return patches, tuple(filter(None, warnings))

@@ -223,6 +223,7 @@ class ModelManager:
             return self._cache.get(key_of(ref))
 
         own, family = weights(selection.checkpoint), selection.checkpoint.family
+        reader = weights(selection.text_encoder) if selection.text_encoder else own
         patches, remarks = self._loras.patches(selection.loras, own)
         wanted = seating.wanted(selection, weights, patches)
         vectors, warnings = embeddings.read_fitting(selection.embeddings, family, own.parts)
@@ -234,9 +235,9 @@ class ModelManager:
         models = Models(
             ref=selection.checkpoint,
             selection=selection,
-            tokenizers=own.tokenizers,
+            tokenizers=reader.tokenizers,
             text_encoders=_named(modules, "text_encoder"),
-            unet=modules["unet"],
+            backbone=modules[family.backbone],
             vae=modules["vae"],
             embeddings=vectors,
             preview_decoder=decoder,

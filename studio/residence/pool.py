@@ -17,12 +17,14 @@ from studio.weights import modules
 @dataclass(frozen=True, eq=False)
 class Want:
     """One part of a selection as it shall be: a module of this `kind` ("unet", "controlnet", …)
-    and configuration with `tensors` in it (host memory, by weight name), `patches` merged in."""
+    and configuration with `tensors` in it (host memory, by weight name), `patches` merged in.
+    The backbone is what is kept small, or streamed, where memory is short."""
 
     kind: str
     config: Mapping[str, Any]
     tensors: Tensors
     patches: tuple[Patch, ...] = ()
+    is_backbone: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -31,7 +33,7 @@ class Want:
     def copied_bytes(self, mode: str) -> int:
         """What a module of it costs on a CPU, where it points at the weights in host memory: those
         that the patches change, and those kept in eight bits, are copies."""
-        if self.kind == "unet" and mode == "fp8":
+        if self.is_backbone and mode == "fp8":
             return self.size_bytes
         keys = {key for patch in self.patches for key in patch.deltas}
         return sum(self.tensors[key].nbytes for key in keys)
@@ -42,7 +44,7 @@ Plan = dict[str, Slot | None]
 
 
 class SlotPool:
-    """Slots on `device`; `dtype` is what the weights of a thrifty U-Net are widened to."""
+    """Slots on `device`; `dtype` is what the weights of a thrifty backbone are widened to."""
 
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
         self._device, self._dtype = device, dtype
@@ -101,6 +103,5 @@ class SlotPool:
 
     def _key(self, want: Want, mode: str) -> tuple[Hashable, ...]:
         shape = json.dumps(modules.canonical(want.config), sort_keys=True)
-        is_unet = want.kind == "unet"
-        small_for = self._dtype if is_unet and mode == "fp8" else None
-        return want.kind, shape, is_unet and mode == "sequential", small_for
+        small_for = self._dtype if want.is_backbone and mode == "fp8" else None
+        return want.kind, shape, want.is_backbone and mode == "sequential", small_for

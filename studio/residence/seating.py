@@ -17,7 +17,9 @@ from studio.weights.loader import Weights
 def whole(selection: Selection) -> tuple[ModelRef, ...]:
     """What of `selection` is kept in host memory as it was read."""
     vae = (selection.vae,) if selection.vae else ()
-    return (selection.checkpoint, *vae, *selection.controlnets, *selection.image_encoders)
+    text = (selection.text_encoder,) if selection.text_encoder else ()
+    nets = (*selection.controlnets, *selection.image_encoders)
+    return (selection.checkpoint, *vae, *text, *nets)
 
 
 def wanted(
@@ -31,6 +33,7 @@ def wanted(
     `CheckpointError` where there is no VAE, `InvalidRequest` where things do not fit together.
     """
     own = weights(selection.checkpoint)
+    backbone = own.ref.family.backbone
     vae = weights(selection.vae or selection.checkpoint)
     if "vae" not in vae.parts:
         raise CheckpointError(
@@ -38,11 +41,13 @@ def wanted(
             "checkpoint with its VAE."
         )
     parts = {
-        part: Want(part, own.configs[part], tensors, patches.get(part, ()))
+        part: Want(part, own.configs[part], tensors, patches.get(part, ()), part == backbone)
         for part, tensors in own.parts.items()
     }
     if vae is not own:
         parts["vae"] = Want("vae", loader.vae_config(own, vae), vae.parts["vae"])
+    if selection.text_encoder:
+        parts["text_encoder"] = _reader(weights(selection.text_encoder), own)
     for place, ref in enumerate(selection.controlnets, 1):
         net = weights(ref)
         _check_fits(net, own)
@@ -52,12 +57,23 @@ def wanted(
     return parts
 
 
+def _reader(weights: Weights, own: Weights) -> Want:
+    """A text encoder of a file of its own."""
+    if weights.ref.family != own.ref.family:
+        raise InvalidRequest(
+            f"{weights.ref.name} reads for another family than {own.ref.name}. Choose one that "
+            "fits."
+        )
+    return _alone(weights)
+
+
 def sizes(wanted: Mapping[str, Want]) -> dict[str, int]:
     """Bytes of what is on the device at once where only the part at work is there: ControlNets
-    work beside the U-Net."""
+    work beside the backbone."""
+    backbone = next(part for part, want in wanted.items() if want.is_backbone)
     totals: dict[str, int] = {}
     for part, want in wanted.items():
-        place = "unet" if part.startswith("controlnet ") else part
+        place = backbone if part.startswith("controlnet ") else part
         totals[place] = totals.get(place, 0) + want.size_bytes
     return totals
 
@@ -72,7 +88,7 @@ def _what_it_lacks(net: Weights, own: Weights) -> tuple[Patch, ...]:
     which share its layers' names; without what LoRAs add to them."""
     if net.ref.facts.layout != "difference":
         return ()
-    [tensors], unet = net.parts.values(), own.parts["unet"]
+    [tensors], unet = net.parts.values(), own.parts[own.ref.family.backbone]
     try:
         deltas = differences.of_unet(tensors, unet)
     except ValueError as error:
@@ -93,7 +109,7 @@ def _check_fits(net: Weights, own: Weights) -> None:
     """Where a header does not tell the family, the shapes do."""
     [kind] = net.parts
     what, misfit = _MISFITS.get(kind, ("", None))
-    if misfit and misfit(net.configs[kind], own.configs["unet"]):
+    if misfit and misfit(net.configs[kind], own.configs[own.ref.family.backbone]):
         raise InvalidRequest(
             f"controls: {net.ref.name} is {what} for another family than {own.ref.name}. "
             "Choose one that fits."

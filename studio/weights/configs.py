@@ -23,12 +23,13 @@ METADATA_TOKENIZER = "latent_studio.tokenizer"
 
 NOT_IN_SHAPES = {
     "unet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
+    "transformer": (),
     "controlnet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "controlnet_union": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "t2i_adapter": (),
     "ip_adapter": (),
     "image_encoder": (),
-    "vae": ("norm_num_groups", "scaling_factor"),
+    "vae": ("norm_num_groups", "scaling_factor", "shift_factor"),
     "text_encoder": (
         "num_hidden_layers",
         "num_attention_heads",
@@ -43,17 +44,23 @@ the file for other programs alone."""
 CLIP_VOCABULARY = 49408
 SIZE_WIDTH = 256
 _MATRIX_HEAD_WIDTH = 64
+_NORM_GROUPS = 32
 _CONVOLUTION_HEADS = 8
 _CLIP_TOKENS = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}
 _SIZE_NUMBERS = {"original_size": 2, "crop_top_left": 2, "target_size": 2, "aesthetic_score": 1}
 
 
 def unet_config(
-    shapes: Shapes, family: ModelFamily, pooled_width: int | None = None
+    shapes: Shapes, family: ModelFamily | None, pooled_width: int | None = None
 ) -> dict[str, Any]:
-    """Of the U-Net, or of the encoder half that a ControlNet is. `pooled_width` is that of the
-    text embedding that goes in beside the prompt; None where no text encoder is at hand to tell.
-    Raises `KeyError` for a missing weight."""
+    """Of the U-Net, or of the encoder half that a ControlNet is. `family` None: it is not known
+    whose, and what is usual is taken. `pooled_width` is that of the text embedding that goes in
+    beside the prompt; None where no text encoder is at hand to tell. Raises `KeyError` for a
+    missing weight."""
+    head_width, norm_groups, sizes_told = None, _NORM_GROUPS, ()
+    if family is not None:
+        head_width, norm_groups = family.head_width, family.unet_norm_groups
+        sizes_told = family.size_conditioning
     shapes["input_blocks.0.0.weight"]  # or there is nothing to count
     last = 1 + max(numbers_behind("input_blocks.", shapes))
     downs = [k for k in range(last) if f"input_blocks.{k}.0.op.weight" in shapes]
@@ -76,8 +83,8 @@ def unet_config(
         "cross_attention_dim": shapes[f"{transformer}.transformer_blocks.0.attn2.to_k.weight"][1],
         "transformer_layers_per_block": block_depths,
         "use_linear_projection": linear,
-        "attention_head_dim": _heads(widths, linear, family.head_width),
-        "norm_num_groups": family.unet_norm_groups,
+        "attention_head_dim": _heads(widths, linear, head_width),
+        "norm_num_groups": norm_groups,
     }
     if not middle:  # as in some ControlNets
         config["mid_block_type"] = "UNetMidBlock2D"
@@ -85,7 +92,7 @@ def unet_config(
         config["out_channels"] = shapes["out.2.weight"][0]
         config["up_block_types"] = [_block("Up", depth) for depth in reversed(depths)]
     if "label_emb.0.0.weight" in shapes:
-        numbers = sum(_SIZE_NUMBERS[name] for name in family.size_conditioning)
+        numbers = sum(_SIZE_NUMBERS[name] for name in sizes_told)
         width = shapes["label_emb.0.0.weight"][1]
         if not numbers:
             raise CheckpointError("its U-Net wants numbers that its family does not give")
@@ -122,7 +129,7 @@ def _first_transformer(shapes: Shapes) -> str:
     return next(name for name in shapes if name.endswith(inner)).removesuffix(inner)
 
 
-def controlnet_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
+def controlnet_config(shapes: Shapes, family: ModelFamily | None) -> dict[str, Any]:
     """Of a ControlNet: its half U-Net, and the convolutions that bring the hint to latent size."""
     weights = [name for name in shapes if name.endswith(".weight")]
     numbers = sorted(numbers_behind("input_hint_block.", weights))
@@ -133,7 +140,7 @@ def controlnet_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
     }
 
 
-def union_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
+def union_config(shapes: Shapes, family: ModelFamily | None) -> dict[str, Any]:
     """Of a ControlNet-Union: what it has beside those of `controlnet_config`. How many heads its
     little transformer has does not show; there is but one such model, and it has eight."""
     types, width = shapes["task_embedding"]
@@ -147,8 +154,9 @@ def union_config(shapes: Shapes, family: ModelFamily) -> dict[str, Any]:
     }
 
 
-def vae_config(shapes: Shapes, latent_scale: float, norm_groups: int = 32) -> dict[str, Any]:
-    """Of the VAE. Raises `KeyError` for a missing weight."""
+def vae_config(shapes: Shapes, family: ModelFamily | type[ModelFamily]) -> dict[str, Any]:
+    """Of the VAE; what `ModelFamily` says of itself is usual. Raises `KeyError` for a missing
+    weight."""
     levels = count(shapes, "encoder.down.{}.block.0.conv1.weight")
     widths = [shapes[f"encoder.down.{k}.block.0.conv1.weight"][0] for k in range(levels)]
     return {
@@ -159,11 +167,12 @@ def vae_config(shapes: Shapes, latent_scale: float, norm_groups: int = 32) -> di
         "up_block_types": ["UpDecoderBlock2D"] * levels,
         "layers_per_block": count(shapes, "encoder.down.0.block.{}.conv1.weight"),
         "latent_channels": shapes["decoder.conv_in.weight"][1],
-        "norm_num_groups": norm_groups,
+        "norm_num_groups": family.vae_norm_groups,
         "mid_block_add_attention": "decoder.mid.attn_1.q.weight" in shapes,
         "use_quant_conv": "quant_conv.weight" in shapes,
         "use_post_quant_conv": "post_quant_conv.weight" in shapes,
-        "scaling_factor": latent_scale,
+        "scaling_factor": family.latent_scale,
+        **({"shift_factor": family.latent_shift} if family.latent_shift else {}),
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from studio.domain.errors import CheckpointError
-from studio.domain.family import SD1, ModelFamily
+from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelRef
 from studio.weights import configs, folders, ip_adapter_files, t2i_files
 from studio.weights.layouts import unet
@@ -29,7 +29,7 @@ def open_control(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
         part = opened(file)
         if part:
             return {form: part}
-    return _controlnet(file, ref.family or SD1)
+    return _controlnet(file, ref.family)
 
 
 _ADAPTERS = {
@@ -64,7 +64,7 @@ _UNION_ONLY = (
 """Beginnings of the names that only a ControlNet-Union has; no layout knows others for them."""
 
 
-def _controlnet(file: TensorFile, family: ModelFamily) -> dict[str, PartSource]:
+def _controlnet(file: TensorFile, family: ModelFamily | None) -> dict[str, PartSource]:
     """The ControlNet or ControlNet-Union in `file`, in either layout."""
     for prefix in ("control_model.", ""):
         keys = dict(below(file, prefix))

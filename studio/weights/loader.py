@@ -20,7 +20,6 @@ from studio.domain.errors import (
     OutOfMemory,
     is_out_of_memory,
 )
-from studio.domain.family import SD1
 from studio.domain.refs import ModelRef, Selection
 from studio.weights import control_files, folders, image_encoder, modules, single_files
 from studio.weights.modules import build
@@ -44,7 +43,7 @@ class Weights:
 
     parts       part -> name of the module's weight -> contiguous tensor in the dtype asked for
     configs     part -> what `build` needs
-    tokenizers  in the order of the family's prompt encoders
+    tokenizers  in the order of the family's text parts
     """
 
     ref: ModelRef
@@ -64,7 +63,8 @@ class Weights:
 class Models:
     """A checkpoint in memory, ready to run; all modules on one device and of one dtype.
 
-    tokenizers, text_encoders  in the order of the family's prompt encoders
+    tokenizers, text_encoders  in the order of the family's text parts
+    backbone                   what predicts: its U-Net, if it has one
     embeddings                 name -> vectors (n, width), one tensor for each text encoder
     preview_decoder, tiny_vae  the best of them that there is, if any; both show a forming picture
     controlnets                in the order of the selection, as are
@@ -76,7 +76,7 @@ class Models:
     selection: Selection
     tokenizers: tuple[Any, ...]
     text_encoders: tuple[torch.nn.Module, ...]
-    unet: torch.nn.Module
+    backbone: torch.nn.Module
     vae: torch.nn.Module
     embeddings: Mapping[str, tuple[torch.Tensor, ...]] = field(default_factory=dict)
     preview_decoder: torch.nn.Module | None = None
@@ -128,8 +128,11 @@ def vae_config(own: Weights, other: Weights) -> dict[str, Any]:
             f"vae: {other.ref.name} has latents of {config['latent_channels']} channels, "
             f"{own.ref.name} works on {wanted}. Choose a VAE of its family."
         )
-    scale = own.configs.get("vae", {}).get("scaling_factor", own.ref.family.latent_scale)
-    return config | {"scaling_factor": scale}
+    family, known = own.ref.family, own.configs.get("vae", {})
+    scales = {"scaling_factor": known.get("scaling_factor", family.latent_scale)}
+    if family.latent_shift:
+        scales["shift_factor"] = known.get("shift_factor", family.latent_shift)
+    return config | scales
 
 
 def _open(ref: ModelRef, dtype: torch.dtype) -> Source:
@@ -139,22 +142,18 @@ def _open(ref: ModelRef, dtype: torch.dtype) -> Source:
             f"{ref.name} is no longer there ({ref.path}). Put it back, or choose another one."
         )
     if ref.kind in _ALONE:
-        parts, tokenizers = _ALONE[ref.kind](ref, dtype), ()
+        source = Source(_ALONE[ref.kind](ref, dtype))
     else:
-        if ref.path.is_dir():
-            source = folders.open_folder(ref, dtype)
-        else:
-            source = single_files.open_single_file(ref)
-        parts, tokenizers = source.parts, source.tokenizers
-        _check_task(parts["unet"].config, ref.family.latent_channels)
-    return Source({name: part.checked(name) for name, part in parts.items()}, tokenizers)
+        source = ref.family.open(ref, dtype)
+    checked = {name: part.checked(name) for name, part in source.parts.items()}
+    return Source(checked, source.tokenizers)
 
 
 def _vae(ref: ModelRef, dtype: torch.dtype) -> dict[str, PartSource]:
     """A VAE of its own. No file tells the scale of its latents: `vae_config` corrects it."""
     if ref.path.is_dir():
         return {"vae": folders.open_part(ref.path, "vae", dtype)}
-    return {"vae": single_files.vae_part(open_tensors(ref.path), ref.family or SD1)}
+    return {"vae": single_files.vae_part(open_tensors(ref.path), ref.family)}
 
 
 _ALONE = {
@@ -163,20 +162,6 @@ _ALONE = {
     "image_encoder": image_encoder.open_encoder,
 }
 """Kinds of one part alone."""
-
-
-_NOT_YET = {4: "to edit a picture by instruction (pix2pix)", 1: "to follow a depth map"}
-"""Channels that a U-Net takes beside the latents -> what it was made for."""
-
-
-def _check_task(unet: dict[str, Any], latent_channels: int) -> None:
-    """Refuse a U-Net that wants what nothing here can give."""
-    more = unet["in_channels"] - latent_channels
-    if more not in (0, latent_channels + 1):
-        made = _NOT_YET.get(more, f"for {unet['in_channels']} channels")
-        raise CheckpointError(
-            f"this checkpoint was made {made}, which the studio cannot do yet. Choose another one."
-        )
 
 
 def _size(part: PartSource) -> int:

@@ -14,6 +14,7 @@ from diffusers import (
     ControlNetUnionModel,
     T2IAdapter,
     UNet2DConditionModel,
+    ZImageTransformer2DModel,
 )
 from torch import nn
 from transformers import (
@@ -22,6 +23,8 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
+    Qwen3Config,
+    Qwen3Model,
 )
 from transformers.utils import logging as transformers_logging
 
@@ -41,6 +44,7 @@ _IRRELEVANT = {
 
 _CLASSES = {
     "unet": UNet2DConditionModel,
+    "transformer": ZImageTransformer2DModel,
     "vae": AutoencoderKL,
     "controlnet": ControlNetModel,
     "controlnet_union": ControlNetUnionModel,
@@ -51,9 +55,9 @@ _CLASSES = {
 
 
 def build(part: str, config: dict[str, Any]) -> nn.Module:
-    """The module of `part` ("unet", "vae", "text_encoder", "text_encoder_2", "tiny_vae",
-    "image_encoder" or one of `control_files`), its parameters on the meta device, without
-    gradients, in evaluation mode.
+    """The module of `part` ("unet", "transformer", "vae", "text_encoder", "text_encoder_2",
+    "tiny_vae", "image_encoder" or one of `control_files`), its parameters on the meta device,
+    without gradients, in evaluation mode.
 
     Raises `CheckpointError` if the configuration makes no sense.
     """
@@ -64,14 +68,20 @@ def build(part: str, config: dict[str, Any]) -> nn.Module:
             elif part == "image_encoder":
                 module = CLIPVisionModelWithProjection(CLIPVisionConfig(**config))
             else:
-                cls = CLIPTextModelWithProjection if projects(config) else CLIPTextModel
-                module = cls(CLIPTextConfig(**config))
+                module = _text_encoder(config)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
         first = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise CheckpointError(
             f"its {part} cannot be built from its configuration ({first})"
         ) from error
     return module.requires_grad_(False).eval()
+
+
+def _text_encoder(config: dict[str, Any]) -> nn.Module:
+    if "Qwen3Model" in (config.get("architectures") or ()):
+        return Qwen3Model(Qwen3Config(**config))
+    cls = CLIPTextModelWithProjection if projects(config) else CLIPTextModel
+    return cls(CLIPTextConfig(**config))
 
 
 def projects(config: dict[str, Any]) -> bool:

@@ -55,14 +55,14 @@ def _refuse_other_kinds(file: TensorFile) -> None:
         raise CheckpointError("this is a ControlNet, not a checkpoint. Choose a checkpoint")
 
 
-def vae_part(file: TensorFile, family: ModelFamily) -> PartSource:
-    """The VAE in `file`, which may hold nothing else. Raises `CheckpointError`."""
+def vae_part(file: TensorFile, family: ModelFamily | None) -> PartSource:
+    """The VAE in `file`, which may hold nothing else; `family` None: it is not known whose.
+    Raises `CheckpointError`."""
     keys = _vae_keys(file)
     if not keys:
         raise CheckpointError("there is no VAE in it. Choose another file")
     shapes = shapes_of(file, keys)
-    known = family.latent_scale, family.vae_norm_groups
-    config = derived("vae", file, lambda: configs.vae_config(shapes, *known))
+    config = derived("vae", file, lambda: configs.vae_config(shapes, family or ModelFamily))
     return part_of("vae", file, config, keys, lambda name: vae.original_name(name, config))
 
 

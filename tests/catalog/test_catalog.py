@@ -15,8 +15,8 @@ import torch
 from studio.catalog import index
 from studio.catalog.catalog import SETTLE_S, Catalog
 from studio.domain.errors import InvalidRequest, NotFound, UnknownCheckpoint, UnknownModel
-from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL
 from studio.domain.refs import KINDS
+from studio.families.stable_diffusion.family import PICTUREBOOK, SD1, SD2, SDXL
 from tests.catalog import files
 
 

@@ -23,7 +23,7 @@ from studio.catalog import unpickling
 from studio.catalog.pickle_header import read_pickle, read_pickle_header
 from studio.catalog.probe import probe
 from studio.domain.errors import CheckpointError
-from studio.domain.family import SD1
+from studio.families.stable_diffusion.family import SD1
 from studio.weights.tensor_files import read_tensors
 
 TENSORS = {

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from studio.catalog.probe import probe
 from studio.domain.errors import CheckpointError
-from studio.domain.family import PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER
+from studio.families.stable_diffusion.family import PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER
 from tests.catalog import files
 
 
@@ -85,7 +85,7 @@ def test_what_is_predicted_where_it_can_be_told(tmp_path, more, metadata, predic
             "U-Net alone",
         ),
         ({"text_model.encoder.layers.0.self_attn.q_proj.weight": (3, 3)}, "text encoder alone"),
-        (files.vae(channels=16), "16 latent channels"),
+        (files.vae(channels=32), "32 latent channels"),
         ({"lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": (4, 9)}, "LoRA for a family"),
         ({"lora_unet_x_attn2_to_k.oft_blocks": (2, 4, 80, 80)}, "BOFT adapter"),
         ({"base_model.model.x.attn2.to_k.boft_R": (2, 4, 80, 80)}, "BOFT adapter"),

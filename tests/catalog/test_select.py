@@ -11,8 +11,8 @@ import pytest
 from studio.catalog import tiny_vaes
 from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
-from studio.domain.family import SD1, SDXL
 from studio.domain.request import GenerationRequest
+from studio.families.stable_diffusion.family import SD1, SDXL
 from tests.catalog import files
 
 DECODER = {"1.weight": (64, 4, 3, 3), "3.conv.0.weight": (64, 64, 3, 3)}

@@ -11,7 +11,8 @@ import torch
 from studio.diffusion import schedulers
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoise import Ask, Guided, Step, denoise
-from studio.diffusion.scheduler import Scheduler, alphas_cumprod_at
+from studio.diffusion.laws import Flow
+from studio.diffusion.scheduler import Scheduler
 from studio.domain.schedulers import SamplerOptions
 
 SPREAD = 0.5
@@ -24,13 +25,16 @@ def no_words(rows: int) -> Conditioning:
 
 def predict(scheduler: Scheduler, ask: Ask) -> torch.Tensor:
     """The exact E[ε | x] (or v) at ask.timestep, given E[x₀ | x] of a Gaussian."""
-    alpha_cumprod = alphas_cumprod_at(scheduler.traits.alphas_cumprod, ask.timestep).reshape(
-        -1, 1, 1, 1
-    )
+    law = scheduler.traits.law
+    level = law.level(ask.timestep).reshape(-1, 1, 1, 1)
+    if isinstance(law, Flow):
+        spread = ((1 - level) * SPREAD) ** 2 + level**2
+        return ask.sample * (level - (1 - level) * SPREAD**2) / spread
+    alpha_cumprod = level
     signal, noise = alpha_cumprod**0.5, (1 - alpha_cumprod) ** 0.5
     clean = ask.sample * signal * SPREAD**2 / (alpha_cumprod * SPREAD**2 + noise**2)
     epsilon = (ask.sample - signal * clean) / noise
-    if scheduler.traits.prediction_type == "v_prediction":
+    if law.prediction_type == "v_prediction":
         return signal * epsilon - noise * clean
     return epsilon
 

@@ -9,8 +9,8 @@ from studio.diffusion import conditioning
 from studio.diffusion.conditioning import TextModels, encode
 from studio.diffusion.tokens import CHUNK_TOKENS, chunks
 from studio.domain import embedding_names
-from studio.domain.family import PICTUREBOOK, SD2, SDXL
 from studio.domain.sampling import Sampling
+from studio.families.stable_diffusion.family import PICTUREBOOK, SD2, SDXL
 from studio.weights import tokenizers
 from tests.models_in_memory import manager, picturebook
 from tests.weights import checkpoints

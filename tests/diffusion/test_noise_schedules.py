@@ -7,8 +7,8 @@ import torch
 
 from studio.diffusion import schedulers
 from studio.diffusion.noise_schedules import NoiseSchedule
-from studio.domain.family import SD1, SDXL, SDXL_REFINER
 from studio.domain.noise_schedules import ALIGN_YOUR_STEPS, NOISE_SCHEDULES
+from studio.families.stable_diffusion.family import SD1, SDXL, SDXL_REFINER
 
 NAMES = [name for name in NOISE_SCHEDULES if name != "automatic"]
 

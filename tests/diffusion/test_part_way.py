@@ -6,7 +6,7 @@ import torch
 from studio.diffusion import inpainting, schedulers
 from studio.diffusion.denoise import Ask, Guided, Start, Step, denoise, noised
 from studio.diffusion.diffusers_scheduler import DiffusersScheduler
-from studio.diffusion.scheduler import CLEAN, Level, alphas_cumprod_at
+from studio.diffusion.scheduler import CLEAN, Level
 from studio.domain.schedulers import SCHEDULERS
 from tests.diffusion import pairs
 from tests.diffusion.analytic import SPREAD, no_words, predict
@@ -107,9 +107,8 @@ def test_what_diffusers_begins_wrongly_is_begun_rightly(name, strength):
 def test_restart_goes_back_only_within_what_may_change(strength):
     """Below the noise level it would go back to, it goes straight to the end."""
     _, _, scheduler, items = begin("Restart", strength, size=8)
-    table = scheduler.traits.alphas_cumprod
     timesteps = torch.cat([item.timestep for item in items if isinstance(item, Ask)])
-    levels = ((1 / alphas_cumprod_at(table, timesteps) - 1) ** 0.5).tolist()
+    levels = ((1 / scheduler.traits.law.level(timesteps) - 1) ** 0.5).tolist()
     goes_back = levels != sorted(levels, reverse=True)
     assert goes_back == (levels[0] >= 2.0)
     assert max(levels) == levels[0]
@@ -135,7 +134,7 @@ def test_what_a_hard_mask_leaves_out_stays_the_picture_at_every_call(name):
             lowest = 0.5 if name in DISTILLED else 0.75
             assert lowest * SPREAD < float(changed.std()) < 1.25 * SPREAD
             continue
-        alpha_cumprod = alphas_cumprod_at(scheduler.traits.alphas_cumprod, item.timestep)
+        alpha_cumprod = scheduler.traits.law.level(item.timestep)
         alpha_cumprod = alpha_cumprod.reshape(-1, 1, 1, 1)
         expected = noised(clean, noise, Level(alpha_cumprod**0.5, (1 - alpha_cumprod) ** 0.5, 0.0))
         off = (item.sample - expected)[..., 32:].std()

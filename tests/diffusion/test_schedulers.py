@@ -5,7 +5,6 @@ import torch
 
 from studio.diffusion import schedulers
 from studio.diffusion.denoise import Guided, Step, denoise
-from studio.diffusion.scheduler import alphas_cumprod_at
 from studio.domain.errors import InvalidRequest
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.schedulers import SCHEDULERS, SamplerOptions
@@ -71,7 +70,7 @@ def test_models_trained_down_to_pure_noise_are_sampled_from_there(name, schedule
     scheduler = schedulers.build(name, schedule, "v_prediction", [1], SamplerOptions(zero_snr=True))
     scheduler.begin(30)
     assert float(scheduler.timesteps[0]) >= 979
-    last = alphas_cumprod_at(scheduler.traits.alphas_cumprod, torch.tensor([999.0]))
+    last = scheduler.traits.law.level(torch.tensor([999.0]))
     assert float(last) < 1e-6
 
 
@@ -128,8 +127,8 @@ def test_a_request_never_inherits_options_of_another():
 
 
 def test_alphas_between_two_timesteps_lie_between():
-    table = schedulers.build("Euler", "normal", "epsilon", [0]).traits.alphas_cumprod
-    low, between, high = alphas_cumprod_at(table, torch.tensor([10.0, 10.5, 11.0]))
+    law = schedulers.build("Euler", "normal", "epsilon", [0]).traits.law
+    low, between, high = law.level(torch.tensor([10.0, 10.5, 11.0]))
     assert high < between < low
 
 

@@ -9,8 +9,8 @@ import re
 import pytest
 
 from studio.domain import infotext, lora_text
-from studio.domain.family import PICTUREBOOK
 from studio.domain.request import GenerationRequest
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.version import __version__
 
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')

@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from studio.domain.errors import EngineError, InvalidRequest, OutOfMemory, named
-from studio.domain.family import PICTUREBOOK, SD1
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.request import MAX_SEED, GenerationRequest
 from studio.domain.schedulers import SCHEDULERS
+from studio.families.stable_diffusion.family import PICTUREBOOK, SD1
 
 
 @pytest.mark.parametrize(

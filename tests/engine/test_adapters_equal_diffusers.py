@@ -16,8 +16,8 @@ from diffusers import (
 )
 
 from studio.catalog.catalog import Catalog
-from studio.domain.family import SDXL
 from studio.domain.refs import ModelFile, ModelRef
+from studio.families.stable_diffusion.family import SDXL
 from studio.settings import assets_dir
 from studio.weights import tokenizers
 from tests.engine.control_bench import ControlBench, difference
@@ -66,7 +66,7 @@ def pipeline(models, scheduler):
         vae=models.vae,
         text_encoder=models.text_encoders[0],
         tokenizer=models.tokenizers[0],
-        unet=models.unet,
+        unet=models.backbone,
         adapter=adapters[0] if len(adapters) == 1 else MultiAdapter(adapters),
         scheduler=scheduler,
         safety_checker=None,
@@ -168,7 +168,7 @@ def xl_pipeline(models, scheduler):
         text_encoder_2=second,
         tokenizer=tokenizers.clip(SDXL.prompt_encoders[0].pad_token),
         tokenizer_2=tokenizers.clip(SDXL.prompt_encoders[1].pad_token),
-        unet=models.unet,
+        unet=models.backbone,
         adapter=models.controlnets[0],
         scheduler=scheduler,
     )

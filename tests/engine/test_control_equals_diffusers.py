@@ -117,7 +117,7 @@ def _pipeline(kind, models: Models, units):
         vae=models.vae,
         text_encoder=models.text_encoders[0],
         tokenizer=models.tokenizers[0],
-        unet=models.unet,
+        unet=models.backbone,
         controlnet=_one_or_all(list(models.controlnets)),
         scheduler=for_pipeline("DPM++ 2M", "automatic", models.ref.prediction_type, [7]),
         safety_checker=None,

@@ -10,10 +10,10 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline
 
 from studio.diffusion import inpainting, latents
-from studio.domain.family import SD1
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.families.stable_diffusion.family import SD1
 from studio.residence.manager import ModelManager
 from studio.weights import tokenizers
 from tests.diffusion.reference import for_pipeline
@@ -82,7 +82,7 @@ def theirs(kind, **fields):
             "vae": models.vae,
             "text_encoder": models.text_encoders[0],
             "tokenizer": models.tokenizers[0],
-            "unet": models.unet,
+            "unet": models.backbone,
         }
         drawn = reference(kind, parts, models.ref.prediction_type, **fields)
         return latents.decode(models.vae, drawn)

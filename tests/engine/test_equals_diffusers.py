@@ -27,7 +27,7 @@ def reference(**fields) -> list:
             vae=models.vae,
             text_encoder=models.text_encoders[0],
             tokenizer=models.tokenizers[0],
-            unet=models.unet,
+            unet=models.backbone,
             scheduler=for_pipeline(
                 request.get("scheduler", "DPM++ 2M"),
                 request.get("noise_schedule", "automatic"),

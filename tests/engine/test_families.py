@@ -20,10 +20,11 @@ from PIL import Image
 from studio.catalog.catalog import Catalog
 from studio.diffusion import latents
 from studio.domain.events import Finished
-from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
+from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.families.stable_diffusion.family import SD1, SD2, SDXL, SDXL_REFINER
 from studio.residence.manager import ModelManager
 from studio.weights import export, tokenizers
 from tests.diffusion.reference import for_pipeline

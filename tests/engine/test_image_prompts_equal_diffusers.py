@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPImageProcessor
 
 from studio.catalog.catalog import Catalog
-from studio.domain.family import SDXL
+from studio.families.stable_diffusion.family import SDXL
 from studio.weights import tokenizers
 from studio.weights.loader import Models
 from tests.engine.control_bench import ControlBench, difference
@@ -47,7 +47,7 @@ def bench_on(checkpoint, unet, folder) -> ControlBench:
 def bench(tmp_path_factory):
     with manager("float32").lease(picturebook()) as models:
         folder = tmp_path_factory.mktemp("prompts")
-        return bench_on(picturebook().checkpoint, models.unet, folder)
+        return bench_on(picturebook().checkpoint, models.backbone, folder)
 
 
 def pipeline(bench, names, scales):
@@ -69,7 +69,7 @@ def _bare(models: Models, scheduler):
     common = {
         "vae": models.vae,
         "text_encoder": models.text_encoders[0],
-        "unet": copy.deepcopy(models.unet),
+        "unet": copy.deepcopy(models.backbone),
         "scheduler": scheduler,
         "image_encoder": eyes,
         "feature_extractor": CLIPImageProcessor(size=nets.SIDE, crop_size=nets.SIDE),
@@ -143,7 +143,7 @@ def test_nothing_of_it_stays_on_the_unet(bench):
     bench.ours({"controlnet": "plain", "image": "one"})
     assert bench.ours().tobytes() == before.tobytes()
     with bench.manager.lease(bench.selection([])) as models:
-        names = {type(each).__name__ for each in models.unet.attn_processors.values()}
+        names = {type(each).__name__ for each in models.backbone.attn_processors.values()}
     assert names == {"AttnProcessor2_0"}
 
 

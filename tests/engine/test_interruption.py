@@ -89,7 +89,7 @@ def drawn(desk, **fields) -> list[bytes]:
 
 @pytest.mark.parametrize("call", [0, 1])
 def test_no_block_of_the_unet_runs_after_the_cancel(desk, blocks, call):
-    before, unet = drawn(desk), held().unet
+    before, unet = drawn(desk), held().backbone
     at = call * count(unet) + 5
     ended, last = stopped(desk, blocks, unet, at)
     assert len(ended) == at
@@ -100,7 +100,7 @@ def test_no_block_of_the_unet_runs_after_the_cancel(desk, blocks, call):
 
 def test_no_block_of_the_encoder_runs_after_the_cancel(desk, blocks):
     before, models = drawn(desk, task=TO_IMAGE), held()
-    asked = blocks(models.unet)
+    asked = blocks(models.backbone)
     ended, last = stopped(desk, blocks, models.vae, 3, task=TO_IMAGE)
     assert len(ended) == 3 and all(name.startswith("encoder.") for name in ended)
     assert last == events.Cancelled(())
@@ -124,7 +124,7 @@ def test_an_estimate_that_takes_long_to_decode_is_shown_as_its_preview(desk, blo
     before, models = drawn(desk), held()
     monkeypatch.setattr(engine_vae, "_SOON_S", -1.0)
     decoded = blocks(models.vae)
-    _, last = stopped(desk, blocks, models.unet, count(models.unet) + 1)
+    _, last = stopped(desk, blocks, models.backbone, count(models.backbone) + 1)
     [picture] = last.pictures
     assert decoded == []
     assert picture.partial and picture.image.size == SIZE
@@ -136,7 +136,7 @@ def test_an_estimate_that_takes_long_to_decode_is_shown_as_its_preview(desk, blo
 def test_what_is_outside_the_mask_stays_in_such_a_preview(desk, blocks, monkeypatch):
     monkeypatch.setattr(engine_vae, "_SOON_S", -1.0)
     task = {"kind": "inpaint", "image": "image", "mask": "mask"}
-    unet = held().unet
+    unet = held().backbone
     _, last = stopped(desk, blocks, unet, count(unet) + 1, task=task)
     assert last.pictures[0].outside_mask_max_difference == 0
 
@@ -145,7 +145,7 @@ def test_no_block_of_a_controlnet_runs_after_the_cancel(desk, blocks):
     request = desk.settled(**FIELDS, controls=[UNIT])
     before = drawn(desk, controls=[UNIT])
     with manager("float32").lease(select(catalog(), request)) as models:
-        [net], unet = models.controlnets, models.unet
+        [net], unet = models.controlnets, models.backbone
     asked = blocks(unet)
     ended, last = stopped(desk, blocks, net, count(net) + 3, controls=[UNIT])
     assert len(ended) == count(net) + 3
@@ -161,7 +161,7 @@ def test_layers_in_eight_bits_are_as_before_after_an_interrupted_call(blocks):
     )
     before = drawn(desk)
     with desk.engine._manager.lease(picturebook()) as models:
-        unet = models.unet
+        unet = models.backbone
     kinds = {name: tensor.dtype for name, tensor in unet.named_parameters()}
     stopped(desk, blocks, unet, count(unet) + 7)
     assert {name: tensor.dtype for name, tensor in unet.named_parameters()} == kinds
@@ -176,7 +176,7 @@ def asking(unet) -> Ask:
 
 
 def test_a_shared_call_ends_when_all_who_wait_for_it_are_gone(blocks):
-    unet = held().unet
+    unet = held().backbone
     predict, ask = UNetPredictor(unet), asking(unet)
     with torch.inference_mode():
         whole = predict(ask)
@@ -196,7 +196,7 @@ def test_a_shared_call_ends_when_all_who_wait_for_it_are_gone(blocks):
 
 
 def test_other_threads_are_not_concerned():
-    unet = held().unet
+    unet = held().backbone
     predict, ask = UNetPredictor(unet), asking(unet)
     found = []
 
@@ -286,7 +286,7 @@ def test_attention_with_a_mask_is_left_whole(monkeypatch):
 def test_a_large_picture_stops_between_operations(desk):
     """At 512 × 512: at the third look of a step, long before its first block's end."""
     run = desk.engine.open(desk.settled(**FIELDS, width=512, height=512))
-    unet = held().unet
+    unet = held().backbone
     steps = []
     hook = unet.register_forward_pre_hook(lambda *_: steps.append(1))
     first = unet.conv_in.register_forward_hook(lambda *_: run.cancel())

@@ -10,10 +10,10 @@ from PIL import Image
 
 from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, NotFound
-from studio.domain.family import PICTUREBOOK
 from studio.domain.geometry import Box
 from studio.domain.request import GenerationRequest
 from studio.engine import maps
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.imaging import plans
 from studio.imaging.passes import Pass
 from studio.preprocessors.maps import Preprocessors

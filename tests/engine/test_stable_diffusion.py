@@ -20,7 +20,7 @@ def kinds(happened) -> list[str]:
 
 def unet():
     with manager("float32").lease(picturebook()) as models:
-        return models.unet
+        return models.backbone
 
 
 def test_events_come_in_order_and_end_once():

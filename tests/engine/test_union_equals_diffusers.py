@@ -9,7 +9,7 @@ from diffusers.models.controlnets.multicontrolnet_union import MultiControlNetUn
 
 from studio.catalog.catalog import Catalog
 from studio.diffusion import control
-from studio.domain.family import SDXL
+from studio.families.stable_diffusion.family import SDXL
 from studio.weights import tokenizers
 from tests.engine.control_bench import ControlBench, difference
 from tests.engine.pictures import box_mask, scene
@@ -48,7 +48,7 @@ def pipeline(models, scheduler):
         text_encoder_2=second,
         tokenizer=tokenizers.clip(SDXL.prompt_encoders[0].pad_token),
         tokenizer_2=tokenizers.clip(SDXL.prompt_encoders[1].pad_token),
-        unet=models.unet,
+        unet=models.backbone,
         controlnet=nets[0] if len(nets) == 1 else MultiControlNetUnionModel(nets),
         scheduler=scheduler,
         add_watermarker=False,

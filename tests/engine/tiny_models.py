@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from studio.domain import embedding_names
-from studio.domain.family import SD1
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.families.stable_diffusion.family import SD1
 from studio.residence.manager import ModelManager
 from tests.engine.pictures import scene
 from tests.refs import ref_to

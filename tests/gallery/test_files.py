@@ -18,8 +18,8 @@ from PIL import Image
 from studio.domain import infotext
 from studio.domain.errors import NotFound
 from studio.domain.events import Picture
-from studio.domain.family import PICTUREBOOK
 from studio.domain.request import GenerationRequest
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.gallery.files import KEPT_IN_MEMORY, Gallery
 from tests.imaging import icc
 

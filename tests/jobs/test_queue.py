@@ -11,9 +11,9 @@ import pytest
 
 from studio.domain.errors import CheckpointError, NotFound, QueueFull
 from studio.domain.events import Cancelled, Failed, Finished, Queued
-from studio.domain.family import PICTUREBOOK
 from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.jobs import queue as module
 from studio.jobs.job import JobState
 from studio.jobs.queue import JobQueue

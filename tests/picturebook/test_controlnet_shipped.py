@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from studio.catalog.catalog import Catalog
-from studio.domain.family import PICTUREBOOK
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook import control_maps, data
 from studio.picturebook.control_net import MODELS, folder_of
 from studio.picturebook.control_segmenter import (

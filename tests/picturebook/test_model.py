@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from studio.domain.family import PICTUREBOOK
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook import evaluate, sampling, train_vae
 from studio.picturebook.control_segmenter import Segmenter
 from studio.picturebook.judge import JUDGE_DIR, Judge

@@ -47,7 +47,7 @@ def manager() -> ModelManager:
 
 def weights(lease) -> list[torch.Tensor]:
     held = lease.models
-    parts = (held.unet, held.vae, *held.text_encoders, *held.controlnets, *held.image_encoders)
+    parts = (held.backbone, held.vae, *held.text_encoders, *held.controlnets, *held.image_encoders)
     return [tensor.data.clone() for module in parts for tensor in module.parameters()]
 
 
@@ -61,11 +61,11 @@ def test_what_is_the_same_is_shared_part_by_part(manager, plain, with_lora, owne
     assert third.models is first.models
     assert second.models.vae is first.models.vae
     assert second.models.text_encoders == first.models.text_encoders, "the LoRA spares it"
-    assert second.models.unet is not first.models.unet
+    assert second.models.backbone is not first.models.backbone
     same = [
         a.data_ptr() == b.data_ptr()
         for a, b in zip(
-            first.models.unet.parameters(), second.models.unet.parameters(), strict=True
+            first.models.backbone.parameters(), second.models.backbone.parameters(), strict=True
         )
     ]
     assert same.count(False) == 1, "but for the layer that the LoRA changes nothing is copied"
@@ -73,11 +73,11 @@ def test_what_is_the_same_is_shared_part_by_part(manager, plain, with_lora, owne
 
 def test_after_its_end_a_module_is_filled_anew(manager, plain, with_lora, owner):
     lease = seated(manager, plain, owner)
-    unet = lease.models.unet
+    unet = lease.models.backbone
     lease.end()
     with pytest.raises(RuntimeError):
         _ = lease.models
-    assert seated(manager, with_lora, owner).models.unet is unet
+    assert seated(manager, with_lora, owner).models.backbone is unet
 
 
 def test_giving_all_back_leaves_what_is_lent(manager, models, plain, owner):
@@ -234,7 +234,7 @@ def test_a_second_module_where_the_device_has_room(device, plain, with_lora, own
     manager = device.manager()
     first, second = seated(manager, plain, owner), seated(manager, with_lora, owner)
     assert there(first) == there(second) == ALL
-    assert second.models.unet is not first.models.unet
+    assert second.models.backbone is not first.models.backbone
     assert second.models.vae is first.models.vae
 
 
@@ -252,7 +252,7 @@ def test_no_second_module_where_it_has_none(device, plain, with_lora, owner):
 def test_modules_that_nobody_holds_make_room(device, models, plain, with_lora, owner):
     manager = device.manager()
     first, second = seated(manager, plain, owner), seated(manager, with_lora, owner)
-    kept, gone = first.models.unet, second.models.unet
+    kept, gone = first.models.backbone, second.models.backbone
     second.end()
     used = sum(tensor.nbytes for tensor in gone.parameters())
     device.free = 2 * GIB + used // 2
@@ -260,7 +260,7 @@ def test_modules_that_nobody_holds_make_room(device, models, plain, with_lora, o
     assert third.models is first.models
     net = models.refs["controlnet"]["edges"]
     fourth = seated(manager, replace(plain, controlnets=(net,)), owner)
-    assert fourth.models.unet is kept and there(fourth) == ALL | {"controlnet 1"}
+    assert fourth.models.backbone is kept and there(fourth) == ALL | {"controlnet 1"}
     assert gone not in {slot.module for slot in manager._pool}
 
 

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import CheckpointError, InvalidRequest
-from studio.domain.family import PICTUREBOOK
 from studio.domain.refs import LoraUse, Selection
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.residence import device
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
@@ -58,26 +58,26 @@ def manager():
 
 
 def first_weight(models):
-    return next(models.unet.parameters()).flatten()[:8].clone()
+    return next(models.backbone.parameters()).flatten()[:8].clone()
 
 
 def test_two_leases_share_one_load(of, manager):
     with manager.lease(of("a")) as first:
         pass
     with manager.lease(of("a")) as second:
-        assert second.unet is first.unet
+        assert second.backbone is first.backbone
     assert stages(manager, of("a")) == []
 
 
 def test_a_swap_keeps_the_modules_and_exchanges_their_weights(of, manager):
     with manager.lease(of("a")) as models:
-        unet, weights = models.unet, first_weight(models)
+        unet, weights = models.backbone, first_weight(models)
     with manager.lease(of("b")) as models:
-        assert models.unet is unet
+        assert models.backbone is unet
         assert torch.allclose(first_weight(models), 1.01 * weights, rtol=2e-3)
     assert stages(manager, of("a")) == [], "a is still in host memory"
     with manager.lease(of("a")) as models:
-        assert models.unet is unet
+        assert models.backbone is unet
         assert torch.equal(first_weight(models), weights)
     assert manager.state == ("a", "warm", 1.0)
     assert set(manager.warm) == {"a", "b"}
@@ -86,7 +86,7 @@ def test_a_swap_keeps_the_modules_and_exchanges_their_weights(of, manager):
 def test_what_exceeds_the_budget_is_given_up_and_really_gone(of):
     manager = ModelManager("cpu", "float32", host_bytes=0)
     with manager.lease(of("a")) as models:
-        gone = [weakref.ref(models.unet), *map(weakref.ref, models.unet.parameters())]
+        gone = [weakref.ref(models.backbone), *map(weakref.ref, models.backbone.parameters())]
     del models
     with manager.lease(of("b")):
         gc.collect()
@@ -125,13 +125,13 @@ def test_a_file_overwritten_in_place_does_not_change_the_live_model(of, dtype):
     """float16 is the format on disk: loading it could leave it mapped."""
     manager = ModelManager("cpu", dtype)
     with manager.lease(of("a")) as models:
-        before = [tensor.clone() for tensor in models.unet.parameters()]
+        before = [tensor.clone() for tensor in models.backbone.parameters()]
         for path in models.ref.path.rglob("*.safetensors"):
             size = path.stat().st_size
             with path.open("r+b") as file:
                 file.seek(size // 2)
                 file.write(bytes(size - size // 2))
-        assert all(map(torch.equal, models.unet.parameters(), before))
+        assert all(map(torch.equal, models.backbone.parameters(), before))
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
@@ -190,7 +190,7 @@ def write_lora(path, seed=0, rank=4):
 
 
 def all_weights(models):
-    return [p.clone() for m in (models.unet, *models.text_encoders) for p in m.parameters()]
+    return [p.clone() for m in (models.backbone, *models.text_encoders) for p in m.parameters()]
 
 
 def equal(before, after):
@@ -204,7 +204,10 @@ def test_a_lora_taken_off_leaves_no_bit_changed(of, manager, tmp_path):
         write_lora(tmp_path / "two.safetensors", 2),
     )
     with manager.lease(plain) as models:
-        before, addresses = all_weights(models), [p.data_ptr() for p in models.unet.parameters()]
+        before, addresses = (
+            all_weights(models),
+            [p.data_ptr() for p in models.backbone.parameters()],
+        )
     for uses in ([LoraUse(one)], [LoraUse(one, 0.5), LoraUse(two, -1.0, 0.3)], [LoraUse(two, 0.2)]):
         with manager.lease(replace(plain, loras=tuple(uses))) as models:
             changed = [
@@ -213,7 +216,9 @@ def test_a_lora_taken_off_leaves_no_bit_changed(of, manager, tmp_path):
             assert sum(changed) == 3, "two of the U-Net, one of the text encoder, and no other"
     with manager.lease(plain) as models:
         assert equal(before, all_weights(models))
-        assert [p.data_ptr() for p in models.unet.parameters()] == addresses, "nothing was copied"
+        assert [p.data_ptr() for p in models.backbone.parameters()] == addresses, (
+            "nothing was copied"
+        )
     with manager.lease(replace(plain, loras=(LoraUse(one, 0.0, 0.0),))) as models:
         assert equal(before, all_weights(models)), "weight 0 adds nothing"
 
@@ -228,7 +233,7 @@ def test_two_loras_add_up_whatever_their_order(of, manager, tmp_path):
 
     def weight(*uses):
         with manager.lease(replace(plain, loras=uses)) as models:
-            return dict(models.unet.named_parameters())[key].clone()
+            return dict(models.backbone.named_parameters())[key].clone()
 
     base = weight()
     added = weight(LoraUse(one, 0.7)) + weight(LoraUse(two, 0.4)) - base
@@ -274,10 +279,10 @@ def test_another_vae_is_put_in_the_place_of_the_checkpoints_own(of, manager, tmp
     other = ref_to("other", "vae", path, layout="single")
     plain = of("a")
     with manager.lease(plain) as models:
-        own, unet = next(models.vae.parameters()).clone(), models.unet
+        own, unet = next(models.vae.parameters()).clone(), models.backbone
     with manager.lease(replace(plain, vae=other)) as models:
         assert torch.allclose(next(models.vae.parameters()), own * 1.01, rtol=2e-3)
-        assert models.unet is unet
+        assert models.backbone is unet
         assert models.vae.config.scaling_factor == pytest.approx(
             AutoencoderKL.load_config(EMBEDDED / "vae")["scaling_factor"]
         )

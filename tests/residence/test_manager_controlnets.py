@@ -64,11 +64,11 @@ def test_two_of_one_shape_keep_their_own_weights(select, manager):
 def test_taking_one_on_reads_nothing_else_and_taking_it_off_reads_nothing(select, manager):
     with manager.lease(select()) as models:
         assert models.controlnets == ()
-        unet = models.unet
+        unet = models.backbone
     read = {stage.split(":")[0] for stage, _ in stages(manager, select("edges"))}
     assert read == {"edges"}
     with manager.lease(select("edges")) as models:
-        assert models.unet is unet
+        assert models.backbone is unet
     assert stages(manager, select()) == []
     assert stages(manager, select("edges")) == []
 

@@ -56,7 +56,7 @@ def test_a_load_that_cannot_fit_is_refused_with_figures(monkeypatch):
 def test_a_streamed_unet_predicts_the_same():
     """Its layers go to the device one by one; here the device is host memory again."""
     with manager("float32").lease(picturebook()) as models:
-        unet = models.unet
+        unet = models.backbone
         weights = dict(unet.state_dict())
         slot = Slot("unet", dict(unet.config), torch.device("cpu"), streamed=True)
         slot.fill(weights)
@@ -78,7 +78,7 @@ def test_weights_in_eight_bits_change_the_picture_a_little_and_lastingly(tmp_pat
     for held in (plain, small):
         with held.lease(picturebook()) as models:
             assert {p.dtype for p in models.vae.parameters()} == {torch.float32}
-            sizes.append(sum(p.nbytes for p in models.unet.parameters()))
+            sizes.append(sum(p.nbytes for p in models.backbone.parameters()))
     assert sizes[1] < 0.3 * sizes[0], "a quarter of float32, but for the norms"
     select = partial(models_in_memory.select, models_in_memory.catalog())
     first, again = (pictures(StableDiffusionEngine(small, select), **FIELDS) for _ in range(2))

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from studio.app import create_app
-from studio.domain.family import PICTUREBOOK
 from studio.domain.refs import KINDS
 from studio.engine.fake import FakeEngine
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from tests.catalog import files
 from tests.fetching.model_server import model_server
 from tests.ui.conftest import STEP_S

@@ -15,8 +15,9 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from studio.domain.family import SD1, SD2, SDXL, SDXL_REFINER, ModelFamily
+from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelRef
+from studio.families.stable_diffusion.family import SD1, SD2, SDXL, SDXL_REFINER
 from studio.weights import modules, tokenizers
 from tests.refs import ref_to
 
@@ -312,8 +313,9 @@ def original_vae(vae: AutoencoderKL) -> dict[str, torch.Tensor]:
             if sampler:
                 name = f"{side}.{way}.{level}.{way}sample.conv"
                 put(into, name, sampler[0].conv.state_dict())
-    put(into, "quant_conv", vae.quant_conv.state_dict())
-    put(into, "post_quant_conv", vae.post_quant_conv.state_dict())
+    for name in ("quant_conv", "post_quant_conv"):
+        if getattr(vae, name) is not None:
+            put(into, name, getattr(vae, name).state_dict())
     return into
 
 

@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
-from studio.domain.family import PICTUREBOOK
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.settings import assets_dir
 from studio.weights import lora
 

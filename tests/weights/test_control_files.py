@@ -10,9 +10,9 @@ from studio.catalog.catalog import Catalog
 from studio.catalog.probe import probe
 from studio.catalog.select import select
 from studio.domain.errors import InvalidRequest
-from studio.domain.family import PICTUREBOOK, SD1, SDXL
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
+from studio.families.stable_diffusion.family import PICTUREBOOK, SD1, SDXL
 from studio.weights.loader import read
 from studio.weights.modules import build
 from tests.catalog import files

@@ -8,8 +8,9 @@ from diffusers import AutoencoderTiny, ControlNetModel
 from safetensors.torch import save_file
 
 from studio.domain.errors import CheckpointError
-from studio.domain.family import SD1, SDXL, ModelFamily
+from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelRef
+from studio.families.stable_diffusion.family import SD1, SDXL
 from studio.weights.loader import read
 from studio.weights.modules import build
 from studio.weights.tiny_vae import read_tiny_vae

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from studio.domain.errors import CheckpointError, InvalidRequest
-from studio.domain.family import PICTUREBOOK, SD1, SDXL, SDXL_REFINER
+from studio.families.stable_diffusion.family import PICTUREBOOK, SD1, SDXL, SDXL_REFINER
 from studio.weights import embeddings
 from tests.refs import ref_to
 

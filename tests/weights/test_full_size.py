@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from studio.domain.family import SD1, SDXL
+from studio.families.stable_diffusion.family import SD1, SDXL
 from studio.residence.manager import ModelManager
 from studio.weights import loader
 from tests.engine.test_families import draw

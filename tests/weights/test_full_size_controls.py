@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from studio.catalog.probe import probe
-from studio.domain.family import SD1, SDXL
+from studio.families.stable_diffusion.family import SD1, SDXL
 from studio.weights import control_files, image_encoder, modules
 from tests.catalog import files
 from tests.refs import ref_to

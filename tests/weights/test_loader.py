@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import CheckpointError, InvalidRequest
-from studio.domain.family import SD1, SD2, SDXL
 from studio.domain.refs import ModelFile, ModelRef, Selection
+from studio.families.stable_diffusion.family import SD1, SD2, SDXL
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
 from studio.weights import export, loader
@@ -220,7 +220,7 @@ def test_another_vae_takes_the_place_of_the_own(form, tmp_path):
     assert_holds(read(vae), {"vae": other})
     with ModelManager("cpu", "float32").lease(Selection(ref, vae=vae)) as models:
         assert_same(models.vae, other)
-        assert_same(models.unet, parts["unet"])
+        assert_same(models.backbone, parts["unet"])
         assert models.vae.config.scaling_factor == SDXL.latent_scale
 
 
@@ -234,7 +234,7 @@ def test_a_checkpoint_without_a_vae_needs_one_chosen(tmp_path):
     parts["vae"].save_pretrained(tmp_path / "vae")
     with manager.lease(Selection(drop, vae=ref_to("v", "vae", tmp_path / "vae"))) as models:
         assert_same(models.vae, parts["vae"])
-        assert_same(models.unet, parts["unet"])
+        assert_same(models.backbone, parts["unet"])
 
 
 @each_family
@@ -256,7 +256,7 @@ def test_the_vae_everybody_uses_is_read_off_the_shapes():
     shapes = {
         name: tuple(tensor.shape) for name, tensor in checkpoints.original_vae(published).items()
     }
-    assert str(loader.build("vae", vae_config(shapes, 0.18215))) == str(published)
+    assert str(loader.build("vae", vae_config(shapes, SD1))) == str(published)
 
 
 def test_a_vae_in_use_by_two_families_has_the_scale_of_each(tmp_path):

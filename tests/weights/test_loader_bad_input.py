@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from studio.domain.errors import CheckpointError
 from studio.domain.events import Failed
-from studio.domain.family import SD1, SDXL
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.families.stable_diffusion.family import SD1, SDXL
 from studio.residence.manager import ModelManager
 from studio.weights import loader
 from tests.engine.running import run

@@ -16,7 +16,7 @@ from peft import (
     get_peft_model_state_dict,
 )
 
-from studio.domain.family import PICTUREBOOK
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.weights import lora
 from studio.weights.layouts.unet import original_name
 from studio.weights.lora_keys import LayerNames, split

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from studio.domain.errors import CheckpointError, InvalidRequest
-from studio.domain.family import PICTUREBOOK, SD1, SDXL
+from studio.families.stable_diffusion.family import PICTUREBOOK, SD1, SDXL
 from studio.weights import lora
 from tests.refs import ref_to
 from tests.weights.loras import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from studio.domain.family import PICTUREBOOK
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.weights import lora
 from tests.weights.loras import (
     CONV,

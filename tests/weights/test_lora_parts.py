@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from studio.domain.errors import InvalidRequest
-from studio.domain.family import PICTUREBOOK
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.weights import lora
 from tests.weights.loras import (
     CONV,

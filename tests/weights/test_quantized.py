@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from studio.catalog.catalog import Catalog
 from studio.catalog.probe import probe
 from studio.domain.errors import CheckpointError
-from studio.domain.family import SD1, SDXL
+from studio.families.stable_diffusion.family import SD1, SDXL
 from studio.weights import lora
 from studio.weights.loader import read as read_weights
 from studio.weights.tensor_files import open_tensors, read_tensors

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
+from studio.diffusion.laws import Law, VariancePreserving
 from studio.diffusion.noise_schedules import NoiseSchedule
 from studio.diffusion.scheduler import CLEAN, Beginning, Level, Traits, steps_left_out
 from studio.domain.schedulers import SamplerOptions
@@ -63,15 +64,17 @@ class Sampler:
         options: SamplerOptions,
     ) -> None:
         self.schedule = schedule
-        self.traits = Traits(
-            prediction_type, schedule.alphas_cumprod, self.wants_negative, self.guidance_factor
-        )
+        law = self._law(prediction_type)
+        self.traits = Traits(law, self.wants_negative, self.guidance_factor)
         self._seeds = list(seeds)
         self._options = options
         self.timesteps = torch.empty(0)
         self._begin_step = 0
         self._calls: Calls | None = None
         self._generators: Sequence[torch.Generator] = ()
+
+    def _law(self, prediction_type: str) -> Law:
+        return VariancePreserving(prediction_type, self.schedule.alphas_cumprod)
 
     def begin(self, steps: int, strength: float = 1.0) -> Beginning:
         self._set_steps(steps)
@@ -178,7 +181,7 @@ class Sampler:
     def _denoised(self, model_output: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
         """The clean picture that the model's output at the present call implies."""
         sigma = self._sigma
-        if self.traits.prediction_type == "v_prediction":
+        if self.traits.law.prediction_type == "v_prediction":
             return model_output * (-sigma / (sigma**2 + 1) ** 0.5) + sample / (sigma**2 + 1)
         return sample - sigma * model_output
 

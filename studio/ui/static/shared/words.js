@@ -57,6 +57,7 @@ export const KIND_NAMES = {
   vae: "VAEs",
   tiny_vae: "Preview VAEs",
   controlnet: "ControlNets",
+  text_encoder: "Text encoders",
   image_encoder: "Image encoders",
   upscaler: "Upscalers",
 };
