@@ -31,14 +31,13 @@ GOALS = {
     "1536x1024": {"stroke_to_screen_ms": 16, "submit_s": 0.5},
     "4000x3000": {"submit_s": 2.0},
 }
-_MODULE = "document.querySelector('link[href$=\"/canvas/sources.js\"]').href"
-_SUBMIT = f"""
-async () => {{
-  const source = await import({_MODULE});
+_SUBMIT = """
+async () => {
+  const { modules } = await import(document.querySelector('script[src$="/page.js"]').src);
   const started = performance.now();
-  await source.ready("inpaint");
+  await modules["canvas/sources.js"].ready("inpaint");
   return (performance.now() - started) / 1000;
-}}
+}
 """
 _TIME_WORK = """
 () => {

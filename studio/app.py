@@ -283,7 +283,6 @@ def create_app(studio: Studio) -> FastAPI:
     listing = _listing(studio)
     app = page.mount(
         _routes(studio, listing),
-        queue=studio.queue,
         checkpoints=listing.checkpoints,
         default_checkpoint=lambda: studio.default_checkpoint,
         status=partial(native.present_state, studio.status, listing.public),

@@ -1,7 +1,7 @@
 """Controls made from the declarations of the request's fields: one name from slider to tensor.
 
-Each is a `gr.HTML` with a constant template, so its DOM stays; `static/settings/fields.js` brings
-it to life and sets `props.value`, which Gradio sends as the component's value.
+Each is an element with `data-part`, the function of `static/main.js` that brings it to life, and
+`data-field`, its name. What the script needs to know of a field is in `facts`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import gradio as gr
-
+from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.request import Declaration, GenerationRequest, declaration
-from studio.domain.tasks import TASKS
-from studio.ui import markup_control
-from studio.ui.markup import help_bubble, icon, icon_button, text
-from studio.ui.theme import on_load
+from studio.domain.schedulers import SCHEDULERS
+from studio.domain.tasks import AREAS, MASKED_CONTENTS, RESIZE_MODES, TASKS
+from studio.ui.tasks import EDITING
+from studio.ui.templates import help_bubble, icon, icon_button, include, text, word
+
+MENUS: dict[str, Mapping[str, str]] = {
+    "scheduler": {name: name for name in SCHEDULERS},
+    "noise_schedule": NOISE_SCHEDULES,
+    "resize_mode": RESIZE_MODES,
+    "area": AREAS,
+    "masked_content": MASKED_CONTENTS,
+}
+"""Field -> what it may be, value -> label."""
+
+LOGARITHMIC = {"width", "height"}
+"""Their sliders give small values as much room as large ones."""
+
+UNSET = {"width": "auto", "height": "auto", "eta": "Own", "s_tmax": "None"}
+"""What the empty box of a field says that may be left open."""
+
+_AT_MAXIMUM = {"s_tmax"}
+"""Left open, they are like the maximum; all others are like the minimum."""
 
 
 def kinds(name: str) -> list[str]:
@@ -33,43 +50,79 @@ def _declared(name: str) -> Declaration:
     return declaration(name, next(iter(kinds(name)), None))
 
 
-def slider(
-    name: str,
-    logarithmic: bool = False,
-    unset: str = "",
-    unset_at: str = "minimum",
-    defaults: Mapping[str, Any] | None = None,
-) -> gr.HTML:
-    """A number as slider and box.
+def facts(name: str) -> dict[str, Any]:
+    """What the scripts know of a field.
 
-    logarithmic  gives small values as much room as large ones
-    unset        what the empty box of a field says that may be left open (None)
-    unset_at     the end of the slider that this is like: "minimum" or "maximum"
-    defaults     task -> its own default; such a task also has its own value of the field
+    kinds     the tasks that have it; [] for all
+    optional  whether it may be left open (null)
+    unset_at  the end of the slider that this is like
+    defaults  task -> its own default; such a task also has its own value of the field
+    helps     task -> what its help says there
     """
     field = _declared(name)
-    scale = "log" if logarithmic else "linear"
+    default = list(field.default) if isinstance(field.default, tuple) else field.default
+    return {
+        "default": default,
+        "bounds": {"minimum": field.minimum, "maximum": field.maximum, "step": field.step},
+        "optional": field.default is None,
+        "kinds": kinds(name),
+        "helps": {kind: declaration(name, kind).help for kind in kinds(name)},
+        "defaults": _own_defaults(name),
+        "unset_at": "maximum" if name in _AT_MAXIMUM else "minimum",
+    }
+
+
+def _own_defaults(name: str) -> dict[str, Any]:
+    if name in ("width", "height"):
+        # Where there is a picture its size is followed, unless another is asked for.
+        return dict.fromkeys(EDITING)
+    if name == "strength":
+        return {kind: declaration(name, kind).default for kind in EDITING}
+    return {}
+
+
+def control(name: str) -> str:
+    """The control of a field, of the sort that its declaration asks for."""
+    if name in MENUS:
+        return menu(name)
+    if name == "seed":
+        return seed(name)
+    if name == "loras":
+        return _field(name, "loras", include("settings/loras.html"))
+    if name == "controls":
+        return _field(name, "controls", include("control/panel.html"))
+    if name in ("checkpoint", "vae"):
+        return choice(name)
+    if isinstance(_declared(name).default, bool):
+        return toggle(name)
+    return slider(name)
+
+
+def slider(name: str) -> str:
+    """A number as slider and box."""
+    field = _declared(name)
+    is_logarithmic = name in LOGARITHMIC
     bounds = f'min="{field.minimum:g}" max="{field.maximum:g}" step="{field.step:g}"'
-    track = 'min="0" max="1000" step="any"' if logarithmic else bounds
-    title = text(field.title)
+    track = 'min="0" max="1000" step="any"' if is_logarithmic else bounds
+    scale = "log" if is_logarithmic else "linear"
     return _control(
         name,
         "slider",
-        f'<input type="number" id="{name}" {bounds} placeholder="{text(unset)}" '
+        f'<input type="number" id="{name}" {bounds} placeholder="{UNSET.get(name, "")}" '
         f'aria-describedby="{name}-help">',
-        f'<input type="range" data-scale="{scale}" {track} aria-label="{title} slider">',
-        unset_at=unset_at,
-        defaults=dict(defaults or {}),
+        f'<input type="range" data-scale="{scale}" {track} '
+        f'aria-label="{text(field.title)} slider">',
     )
 
 
-def toggle(name: str) -> gr.HTML:
+def toggle(name: str) -> str:
     """Yes or no."""
     box = f'<input type="checkbox" role="switch" id="{name}" aria-describedby="{name}-help">'
     return _control(name, "toggle", box, "")
 
 
-def choice(name: str) -> gr.HTML:
+@word
+def choice(name: str) -> str:
     """A model chosen from a list that searches; a script knows which there are."""
     return _control(
         name,
@@ -81,45 +134,21 @@ def choice(name: str) -> gr.HTML:
     )
 
 
-def loras(name: str = "loras") -> gr.HTML:
-    """The list of LoRAs in use, and the buttons that add one or an embedding."""
-    field = _declared(name)
-    return _component(
-        name,
-        "loras",
-        f'<div class="field loras" data-field="{name}"><div class="loras-list"></div>'
-        f'<div class="loras-foot"><label for="{name}" class="off-screen">{text(field.title)}'
-        "</label>"
-        f'<button type="button" id="{name}" class="plain" data-action="add-lora" '
-        'aria-label="Add LoRA" '
-        f'title="{text(field.help)}">{icon("plus")}<span>Add LoRA</span></button>'
-        '<button type="button" class="plain" data-action="add-embedding" '
-        f'title="Puts its name into the prompt">{icon("plus")}<span>Embedding</span></button>'
-        "</div></div>",
-    )
-
-
-def controls(name: str = "controls") -> gr.HTML:
-    """The ControlNet units: their panel, in its place among the settings."""
-    field = _declared(name)
-    return _component(name, "controls", markup_control.panel(name, field.title, field.help))
-
-
-def menu(name: str, choices: Mapping[str, str], may_object: bool = False) -> gr.HTML:
-    """A choice of `choices` (value -> label). `may_object`: with a line below for what speaks
-    against the choice."""
+def menu(name: str) -> str:
+    """A choice of a few, with a line below for what speaks against it."""
     options = "".join(
-        f'<option value="{text(value)}">{text(label)}</option>' for value, label in choices.items()
+        f'<option value="{text(value)}">{text(label)}</option>'
+        for value, label in MENUS[name].items()
     )
     return _control(
         name,
         "menu",
         f'<select id="{name}" aria-describedby="{name}-help">{options}</select>',
-        '<p class="objection" role="alert"></p>' if may_object else "",
+        '<p class="objection" role="alert"></p>' if name == "noise_schedule" else "",
     )
 
 
-def seed(name: str = "seed") -> gr.HTML:
+def seed(name: str) -> str:
     """The seed's box with its two buttons."""
     field = _declared(name)
     box = (
@@ -131,51 +160,46 @@ def seed(name: str = "seed") -> gr.HTML:
     return _control(name, "seed", "", f'<div class="row">{box}{buttons}</div>')
 
 
-def prose(name: str, placeholder: str, foldable: bool = False) -> gr.HTML:
+@word
+def prose(name: str, placeholder: str, *how: str) -> str:
     """Text of any length; the box grows with it. `foldable`: to one line that still shows it."""
     field = _declared(name)
     title = text(field.title)
     label = f'<label for="{name}">{title}</label>'
-    if foldable:
+    if "foldable" in how:
         label += (
             f'<button type="button" class="fold" aria-expanded="false" aria-controls="{name}">'
             f'{icon("chevron")}<span>{title}</span><span class="excerpt"></span></button>'
         )
-    return _component(
-        name,
-        "prose",
-        f'<div class="prose{" folded" if foldable else ""}" data-field="{name}">{label}'
+    return (
+        f'<div class="prose{" folded" if "foldable" in how else ""}" data-part="prose" '
+        f'data-field="{name}">{label}'
         f'<textarea id="{name}" rows="1" placeholder="{text(placeholder)}" '
-        f'title="{text(field.help)}" spellcheck="false"></textarea></div>',
+        f'title="{text(field.help)}" spellcheck="false"></textarea></div>'
     )
 
 
-def _control(name: str, kind: str, beside_label: str, below: str, **props: Any) -> gr.HTML:
+@word
+def title(name: str) -> str:
+    return text(_declared(name).title)
+
+
+@word
+def help(name: str) -> str:
+    return text(_declared(name).help)
+
+
+def _field(name: str, part: str, inside: str) -> str:
+    return f'<div class="field {part}" data-part="{part}" data-field="{name}">{inside}</div>'
+
+
+def _control(name: str, part: str, beside_label: str, below: str) -> str:
     field = _declared(name)
-    return _component(
+    return _field(
         name,
-        kind,
-        f'<div class="field {kind}" data-field="{name}"><div class="field-head">'
-        f'<label for="{name}" id="{name}-label">{text(field.title)}</label>'
-        f"{help_bubble(name, field.title, field.help)}"
+        part,
+        f'<div class="field-head"><label for="{name}" id="{name}-label">{text(field.title)}'
+        f"</label>{help_bubble(name, field.title, field.help)}"
         f"{icon_button('reset', f'Reset {field.title} to its default', 'reset')}"
-        f"{beside_label}</div>{below}</div>",
-        **props,
-    )
-
-
-def _component(name: str, kind: str, template: str, **props: Any) -> gr.HTML:
-    field = _declared(name)
-    bounds = {"minimum": field.minimum, "maximum": field.maximum, "step": field.step}
-    return gr.HTML(
-        value=list(field.default) if isinstance(field.default, tuple) else field.default,
-        html_template=template,
-        js_on_load=on_load(kind),
-        apply_default_css=False,
-        field=name,
-        bounds=bounds,
-        optional=field.default is None,
-        kinds=kinds(name),
-        helps={kind: declaration(name, kind).help for kind in kinds(name)},
-        **props,
+        f"{beside_label}</div>{below}",
     )

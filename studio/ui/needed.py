@@ -10,9 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 NEEDED = {
     "GET": re.compile(r"/|/theme\.css|/robots\.txt|/(?:assets|static)/.+"),
     "HEAD": re.compile(r"/"),
-    "POST": re.compile(r"/gradio_api/run/predict"),
 }
-"""What comes with Gradio's package, and the call behind the Generate button. Everything else takes
+"""What comes with Gradio's package. Everything else takes
 files, hands some out, tells how the page is built, or keeps something for whoever asks."""
 
 

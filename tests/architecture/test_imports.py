@@ -119,7 +119,7 @@ ARROWS = {
         "jobs",
         "preprocessors.downloading",
     },
-    "ui": {"domain", "engine.protocol", "gallery", "jobs", "picturebook.control_palette", "ui"},
+    "ui": {"domain", "picturebook.control_palette", "ui"},
     "settings": {"domain"},
     "app": {
         "api",

@@ -13,12 +13,12 @@ from PIL import Image, ImageOps
 Points = Sequence[tuple[float, float]]
 
 _SOURCE = """
-(kind) => import(document.querySelector('link[href$="/canvas/sources.js"]').href)
-  .then((source) => source.sourceOf(kind))
+(kind) => import(document.querySelector('script[src$="/page.js"]').src)
+  .then(({ modules }) => modules["canvas/sources.js"].sourceOf(kind))
 """
 _READY = """
-(kind) => import(document.querySelector('link[href$="/canvas/sources.js"]').href)
-  .then((source) => source.ready(kind)).catch((error) => error.message)
+(kind) => import(document.querySelector('script[src$="/page.js"]').src)
+  .then(({ modules }) => modules["canvas/sources.js"].ready(kind)).catch((error) => error.message)
 """
 
 

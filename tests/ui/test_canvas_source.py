@@ -121,8 +121,8 @@ def test_a_result_is_sent_and_taken_back(canvas, stroke, served):
     before = canvas.source()
     sent = canvas.page.evaluate(
         """async () => {
-          const link = document.querySelector('link[href$="/canvas/sources.js"]');
-          const source = await import(link.href);
+          const { modules } = await import(document.querySelector('script[src$="/page.js"]').src);
+          const source = modules["canvas/sources.js"];
           const url = document.querySelector('link[rel=icon]').href;
           const old = source.snapshot("inpaint");
           await source.put("inpaint", { ref: "picture:7", url, width: 640, height: 480 },

@@ -224,8 +224,8 @@ def test_a_new_checkpoint_brings_its_defaults_except_where_the_user_chose(visit,
     set_number(page, "steps", 33)
     page.evaluate(
         """async () => {
-          const link = document.querySelector('link[href$="/settings/form.js"]');
-          const form = await import(link.href);
+          const { modules } = await import(document.querySelector('script[src$="/page.js"]').src);
+          const form = modules["settings/form.js"];
           form.field("guidance_scale").setDefault(9);
           form.field("steps").setDefault(50);
         }"""

@@ -1,59 +1,66 @@
-// What each part of the page is brought to life by; `on_load` in theme.py names these functions.
+// What each part of the page is brought to life by: an element says in `data-part` which of these it
+// is handed to.
 
-import { joinSession } from "./run/batch.js";
-import { isSheetShown, showSheet } from "./settings/groups.js";
+import { canvas } from "./canvas/canvas.js";
+import { controlEditor } from "./control/editor.js";
+import { controlStage, controls } from "./control/panel.js";
+import { catalog } from "./models/catalog.js";
+import { badges } from "./run/badges.js";
+import { batch } from "./run/batch.js";
 import { bindKeys } from "./run/keys.js";
-import { bindLoop } from "./run/loop.js";
+import { loop } from "./run/loop.js";
 import { Session } from "./run/session.js";
-import { examples } from "./run/welcome.js";
 import { Viewer } from "./run/viewer.js";
+import { examples } from "./run/welcome.js";
+import { choice } from "./settings/choices.js";
+import { menu, prose, seed, sizes, slider, toggle } from "./settings/fields.js";
+import { group, isSheetShown, settingsFoot, sheetHead, showSheet } from "./settings/groups.js";
+import { loras } from "./settings/loras.js";
+import { picker } from "./shared/picker.js";
+import { statusBar } from "./shared/status.js";
+import { tabs } from "./shared/tabs.js";
 import { bindViews } from "./shared/views.js";
 
-export { badges } from "./run/badges.js";
-export { canvas } from "./canvas/canvas.js";
-export { batch } from "./run/batch.js";
-export { catalog } from "./models/catalog.js";
-export { controlEditor } from "./control/editor.js";
-export { controls, controlStage } from "./control/panel.js";
-export { choice } from "./settings/choices.js";
-export { menu, prose, seed, sizes, slider, toggle } from "./settings/fields.js";
-export { group, settingsFoot, sheetHead } from "./settings/groups.js";
-export { loop } from "./run/loop.js";
-export { loras } from "./settings/loras.js";
-export { picker } from "./shared/picker.js";
-export { task } from "./run/sending.js";
-export { statusBar } from "./shared/status.js";
-export { tabs } from "./shared/tabs.js";
+const PARTS = {
+  badges,
+  batch,
+  canvas,
+  catalog,
+  choice,
+  controlEditor,
+  controlStage,
+  controls,
+  group,
+  loop,
+  loras,
+  menu,
+  picker,
+  prose,
+  seed,
+  settingsFoot,
+  sheetHead,
+  sizes,
+  slider,
+  statusBar,
+  tabs,
+  toggle,
+};
 
-const whenBoth = {};
-
-/** The button sends, the viewer shows: a session needs both. */
-function meet(part) {
-  Object.assign(whenBoth, part);
-  const { viewerElement, trigger, watchAnswer } = whenBoth;
-  if (!viewerElement || !trigger) return;
-  const viewer = new Viewer(viewerElement.querySelector(".viewer"));
-  const session = new Session(viewer, trigger);
-  watchAnswer((answer) => session.answered(answer));
-  viewerElement.querySelector(".retry").addEventListener("click", () => session.generate());
-  const button = document.getElementById("generate");
-  button.addEventListener("click", (event) => session.press(event.detail));
+/** The page's parts in their order, then those that are about all of it. */
+function start(root) {
+  const viewer = new Viewer(root.querySelector(".viewer"));
+  const session = new Session(viewer);
+  for (const element of root.querySelectorAll("[data-part]")) {
+    PARTS[element.dataset.part](element, session);
+  }
+  const sheet = root.querySelector(".sheet-button");
+  sheet.addEventListener("click", () => showSheet(!isSheetShown()));
+  root.querySelector("#generate").addEventListener("click", (event) => session.press(event.detail));
+  root.querySelector(".retry").addEventListener("click", () => session.generate());
   examples(viewer);
   bindViews(viewer.root);
-  bindLoop(session);
-  joinSession(session);
   bindKeys(session, viewer);
+  session.begin();
 }
 
-export function viewer({ element, props, watch }) {
-  meet({
-    viewerElement: element,
-    watchAnswer: (tell) => watch("value", () => tell(props.value)),
-  });
-}
-
-export function generate({ element, trigger }) {
-  const sheet = element.querySelector(".sheet-button");
-  sheet.addEventListener("click", () => showSheet(!isSheetShown()));
-  meet({ trigger });
-}
+start(document.getElementById("studio"));

@@ -19,8 +19,8 @@ import { showView } from "../shared/views.js";
 
 const SAY_MS = 6000;
 
-export function canvas({ element, props }) {
-  new Canvas(element.querySelector(".canvas"), props.kind);
+export function canvas(element) {
+  new Canvas(element, element.dataset.kind);
 }
 
 class Canvas {

@@ -15,8 +15,8 @@ const WHITE = "#ffffff";
 
 let shared = null;
 
-export function controlEditor({ element }) {
-  shared = new Editor(element.querySelector("dialog"));
+export function controlEditor(dialog) {
+  shared = new Editor(dialog);
 }
 
 /**

@@ -18,18 +18,18 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 let stage = null;
 let panel = null;
 
-export function controlStage({ element }) {
-  stage = element.querySelector(".control-stage");
+export function controlStage(element) {
+  stage = element;
   panel?.place();
 }
 
 /** The field `controls` of the form. */
-export function controls({ element, props }) {
-  panel = new Panel(element, props);
+export function controls(element) {
+  panel = new Panel(element);
 }
 
 class Panel {
-  constructor(element, props) {
+  constructor(element) {
     this.home = element.querySelector(".control-home");
     this.root = element.querySelector(".control-panel");
     this.list = this.root.querySelector(".units");
@@ -37,7 +37,7 @@ class Panel {
     this.words = this.root.querySelector(".control-words");
     this.views = new Map();
     this.told = []; // the value that the units gave the form
-    this.field = register(element, props, (value) => this.given(value), () => false);
+    this.field = register(element, (value) => this.given(value), () => false);
     this.button.addEventListener("click", () => units.add());
     this.bindFiles();
     units.onUnits((id) => this.changed(id));

@@ -23,8 +23,8 @@ const COLUMNS = {
 const KIND_ORDER = Object.keys(KIND_NAMES);
 const SPECIAL = { broken: "Broken", duplicate: "Duplicates" };
 
-export function catalog({ element }) {
-  const one = new Catalog(element.querySelector(".catalog"));
+export function catalog(element) {
+  const one = new Catalog(element);
   known.onModels(() => one.update());
   onTab((name) => name === "models" && one.opened());
   if (isShown("models")) one.opened();

@@ -95,8 +95,8 @@ export class Details {
     const { own } = model;
     const keep = (name, value) => this.save(model, { [name]: value === "" ? null : value });
     const number = (name) => {
-      const { declared, props, title } = field(name);
-      const { minimum, maximum, step } = props.bounds;
+      const { declared, facts, title } = field(name);
+      const { minimum, maximum, step } = facts.bounds;
       const box = make("input", {
         type: "number",
         id: `default-${name}`,

@@ -11,8 +11,7 @@ import { onTask, task } from "../shared/task.js";
 
 const MOST = 3;
 
-export function badges({ element }) {
-  const place = element.querySelector(".badges");
+export function badges(place) {
   const draw = () => {
     const uses = field("loras")?.value ?? [];
     const shown = uses.slice(0, uses.length > MOST ? MOST - 1 : MOST).map(loraBadge);

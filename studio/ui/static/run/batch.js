@@ -19,24 +19,15 @@ const drop = (id) => cancel(id).catch(() => null);
 const stem = (file) => file.name.replace(/\.[^.]*$/, "").toLowerCase();
 const count = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
 
-let session = null;
-const whenSession = [];
-
-/** Batches are followed by the page's session, once it is there. */
-export function joinSession(one) {
-  session = one;
-  for (const join of whenSession) join(one);
-}
-
-export function batch({ element }) {
-  const one = new Batch(element.querySelector(".many"));
-  if (session) one.follow(session);
-  else whenSession.push((there) => one.follow(there));
+export function batch(root, session) {
+  new Batch(root, session);
 }
 
 class Batch {
-  constructor(root) {
+  constructor(root, session) {
     this.root = root;
+    this.session = session;
+    session.ends.push((id, state) => this.ended(id, state));
     this.pictures = [];
     this.masks = [];
     this.run = null; // {kind, total, jobs, ended, faults, isSending, isStopped}
@@ -58,10 +49,6 @@ class Batch {
     onTask(() => this.draw());
     addEventListener("beforeunload", (event) => this.run?.isSending && event.preventDefault());
     this.draw();
-  }
-
-  follow(there) {
-    there.ends.push((id, state) => this.ended(id, state));
   }
 
   dropped(kind, files) {
@@ -161,7 +148,7 @@ class Batch {
     const id = await this.queue({ ...settings, task: { ...part, image } });
     this.run.jobs.push(id);
     if (this.run.isStopped) drop(id);
-    session.take(id, settings.width && settings.height ? settings : { width, height });
+    this.session.take(id, settings.width && settings.height ? settings : { width, height });
   }
 
   /** A full queue is waited for. */

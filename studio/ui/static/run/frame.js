@@ -1,6 +1,6 @@
 // The frame that holds the picture. It has the shape of the request and never changes while it runs.
 
-import { asset, data } from "../shared/data.js";
+import { asset } from "../shared/data.js";
 
 export class Frame {
   constructor(root) {
@@ -54,7 +54,7 @@ export class Frame {
   }
 
   async showWelcome() {
-    if (!data.welcome || this.image) return;
+    if (this.image) return;
     await this.show(asset("welcome.png"), "A picture made with the embedded model");
   }
 

@@ -1,6 +1,5 @@
 // Rounds: each result becomes the next picture, with the settings of the first.
 
-import { asked } from "../settings/form.js";
 import { send } from "../shared/server.js";
 import { accept } from "./send_to.js";
 import { ready } from "../canvas/sources.js";
@@ -27,7 +26,7 @@ export function setRounds(wanted) {
 }
 
 /** The box that says how many. */
-export function loop({ element }) {
+export function loop(element, session) {
   const box = element.querySelector("input");
   const show = () => {
     box.value = rounds;
@@ -35,14 +34,16 @@ export function loop({ element }) {
   box.addEventListener("change", () => setRounds(Number(box.value)));
   onRounds(show);
   show();
+  goOn(session);
 }
 
-export function bindLoop(session) {
+/** After each round of `session` the next, until there are enough. */
+function goOn(session) {
   let going = null; // {kind, settings, result, round, total, job}
-  session.sent.push((job, { kind }) => {
+  session.sent.push((job, settings) => {
     const total = roundsWanted();
     if (total === 1) return;
-    going = { kind, settings: asked(), result: session.results.get(job), round: 1, total, job };
+    going = { kind: settings.task.kind, settings, result: session.results.get(job), round: 1, total, job };
   });
   session.ends.push(async (job, state, pictures) => {
     if (going?.job !== job) return;

@@ -1,32 +1,39 @@
 // From the click on Generate to the picture: submits, follows, stops, reports.
 
 import * as jobs from "./jobs.js";
-import { onUnits } from "../control/units.js";
+import { onUnits, ready as unitsReady } from "../control/units.js";
+import { asked } from "../settings/form.js";
 import { address } from "../shared/data.js";
-import { health } from "../shared/server.js";
+import { send } from "../shared/server.js";
 import { cancel, describe, follow } from "./follow.js";
 import { expectedResult, resultOf } from "../canvas/sizes.js";
-import { collected, put } from "./sending.js";
-import { onSource } from "../canvas/sources.js";
+import { onSource, ready } from "../canvas/sources.js";
 import { engineState } from "../shared/status.js";
-import { task as current } from "../shared/task.js";
+import { isEditing, task as current } from "../shared/task.js";
 import { showView } from "../shared/views.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "../shared/words.js";
 
-const NO_ANSWER_MS = 3000;
-const MOST_CHECKS = 5;
+/** What the task `kind` begins with, once it is uploaded. Fails with words for people where something
+ * lacks, there or in a ControlNet unit. */
+async function complete(kind) {
+  const begins = isEditing() ? await ready(kind) : {};
+  await unitsReady();
+  return begins;
+}
+
+/** Marks what is not there yet, as against what the server refuses. */
+const lacking = (error) => {
+  throw Object.assign(error, { isLack: true });
+};
 
 export class Session {
-  /** `trigger()` sends the form to the server, which answers through `answered`. */
-  constructor(viewer, trigger) {
+  constructor(viewer) {
     this.viewer = viewer;
-    this.trigger = trigger;
     this.following = null;
     this.results = new Map();
     this.pending = 0;
     this.last = Promise.resolve();
-    this.asked = null;
-    this.sent = []; // called with (job's id, task) after a request was made by hand
+    this.sent = []; // called with (job's id, request) after a request was made by hand
     this.ends = []; // called with (job's id, state, pictures) after every job
     this.stopWanted = false;
     this.state = null;
@@ -41,6 +48,10 @@ export class Session {
     });
     onSource((kind) => this.provided(kind));
     onUnits(() => this.provided(current()));
+  }
+
+  /** Take up what was left to be followed. */
+  begin() {
     jobs.adopt();
     this.next();
   }
@@ -54,12 +65,14 @@ export class Session {
     this.pending += 1;
     this.showBusy();
     if (!this.following) this.viewer.state("queued", "Sending");
-    const { kind, part } = collected();
+    const settings = asked();
     try {
-      const task = { kind, ...(part && (await part.catch((error) => this.lacking(error)))) };
-      const id = await this.submit(task);
-      for (const listener of this.sent) listener(id, task);
+      const begins = await complete(settings.task.kind).catch(lacking);
+      const request = { ...settings, task: { ...settings.task, ...begins } };
+      const id = await this.submit(request);
+      for (const listener of this.sent) listener(id, request);
     } catch (error) {
+      if (error.isLack) this.lacking();
       this.refused(error.message);
     }
     this.pending -= 1;
@@ -67,47 +80,29 @@ export class Session {
     this.showBusy();
   }
 
-  /** Send the form with `task`; one after the other. Comes true with the job's id. */
-  submit(task) {
-    const sent = this.last.then(() => this.send(task));
+  /** One request after the other. Comes true with the job's id. */
+  submit(request) {
+    const sent = this.last.then(() => this.send(request));
     this.last = sent.catch(() => null);
     return sent;
   }
 
-  send(task) {
+  async send(request) {
     showView("result");
-    this.expected = expectedResult(task);
-    if (!this.following) this.viewer.begin(this.expected);
-    put(task);
-    return new Promise((resolve, reject) => {
-      this.asked = { resolve, reject };
-      this.trigger();
-      clearTimeout(this.noAnswer);
-      this.noAnswer = setTimeout(() => this.checkAnswer(1), NO_ANSWER_MS);
-    });
-  }
-
-  /** The server took the request, or said why not. */
-  answered(answer) {
-    if (!answer) return;
-    clearTimeout(this.noAnswer);
-    const { resolve, reject } = this.asked ?? {};
-    this.asked = null;
-    if (answer.error) {
-      reject?.(new Error(answer.message));
-      return;
-    }
-    if (this.stopWanted) cancel(answer.job).catch(() => null);
+    const expected = expectedResult(request.task);
+    if (!this.following) this.viewer.begin(expected);
+    const { id } = await send("POST", "studio/v1/jobs", request);
+    if (this.stopWanted) cancel(id).catch(() => null);
     this.stopWanted = false;
-    this.take(answer.job, this.expected, answer.request);
-    resolve?.(answer.job);
+    this.take(id, expected);
+    return id;
   }
 
   /** Follow a job of ours that was just queued; `result` {width, height} is what it will make. */
-  take(id, result, request) {
+  take(id, result) {
     jobs.add(id);
     this.results.set(id, result);
-    return this.next(request);
+    return this.next();
   }
 
   refused(message) {
@@ -116,28 +111,15 @@ export class Session {
   }
 
   /** Something is missing on the canvas: that is where to go, and once it is there all is well. */
-  lacking(error) {
+  lacking() {
     showView("source");
     this.isLacking = true;
-    throw error;
   }
 
   provided(kind) {
     if (!this.isLacking || kind !== current()) return;
     this.isLacking = false;
     if (!this.busy) this.viewer.state(this.viewer.picture ? "finished" : "empty");
-  }
-
-  /** No answer yet: is the server gone, only slow, or did it break over the request? */
-  async checkAnswer(count) {
-    if (!this.asked) return;
-    if (count < MOST_CHECKS && (await health())) {
-      this.noAnswer = setTimeout(() => this.checkAnswer(count + 1), NO_ANSWER_MS);
-      return;
-    }
-    const { reject } = this.asked;
-    this.asked = null;
-    reject(new Error("The studio does not answer. Is it still running? Your settings are kept."));
   }
 
   /** The button; `clicks` is the event's count: the second of a double click is no Stop. */
@@ -157,7 +139,7 @@ export class Session {
   }
 
   /** Follow the oldest job that is still open. */
-  async next(request) {
+  async next() {
     const id = jobs.current();
     if (this.following || id === null) {
       this.showBusy();
@@ -165,8 +147,10 @@ export class Session {
     }
     this.following = id;
     this.showBusy();
-    const about = request ?? (await describe(id).catch(() => null))?.request;
-    if (!this.results.has(id) && about) this.results.set(id, await resultOf(about));
+    if (!this.results.has(id)) {
+      const about = await describe(id).catch(() => null);
+      if (about) this.results.set(id, await resultOf(about.request));
+    }
     if (!this.viewer.browsing) {
       this.viewer.begin(this.results.get(id));
       this.viewer.state("queued", "Waiting");

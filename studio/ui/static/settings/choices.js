@@ -21,21 +21,21 @@ const KINDS = {
   },
 };
 
-export function choice({ element, props }) {
+export function choice(element) {
   const button = element.querySelector("button.choice");
   const words = button.querySelector("span");
-  const kind = KINDS[props.field];
-  const one = register(element, props, (value) => {
-    words.textContent = value ?? (props.field === "vae" ? AUTOMATIC : "No checkpoint");
+  const name = element.dataset.field;
+  const one = register(element, (value) => {
+    words.textContent = value ?? (name === "vae" ? AUTOMATIC : "No checkpoint");
     words.title = words.textContent;
   });
   opens(button, {
-    ...kind,
+    ...KINDS[name],
     choose: (value) => one.set(value),
     current: () => one.value,
     before: look,
   });
-  if (props.field === "checkpoint") {
+  if (name === "checkpoint") {
     onModels(() => one.set(one.value)); // its defaults may have been changed
     button.disabled = data.checkpoints.length === 0;
   }

@@ -6,12 +6,13 @@ import { Range } from "../shared/range.js";
 import { read } from "../shared/store.js";
 import { isEditing, onTask } from "../shared/task.js";
 
-export function slider({ element, props }) {
+export function slider(element) {
   const box = element.querySelector("input[type=number]");
   const track = element.querySelector("input[type=range]");
-  const range = new Range(props.bounds, track.dataset.scale === "log");
-  const unset = props.unset_at === "maximum" ? range.maximum : range.minimum;
-  const one = register(element, props, (value) => {
+  const { bounds, unset_at: end } = data.fields[element.dataset.field];
+  const range = new Range(bounds, track.dataset.scale === "log");
+  const unset = range[end];
+  const one = register(element, (value) => {
     const at = value ?? unset;
     if (document.activeElement !== box || box.value === "" || Number(box.value) !== value) {
       box.value = value ?? "";
@@ -30,8 +31,8 @@ export function slider({ element, props }) {
     one.set(range.snap(one.value + direction * range.step));
   });
   bindBox(box, one, (typed) => range.accept(typed));
-  if (SAMPLER_FIELDS.has(props.field)) enableWhereHonoured(one, box, track);
-  if (props.field === "padding") enableWhereOnlyMasked(one, box, track);
+  if (SAMPLER_FIELDS.has(one.name)) enableWhereHonoured(one, box, track);
+  if (one.name === "padding") enableWhereOnlyMasked(one, box, track);
 }
 
 const SAMPLER_FIELDS = new Set(Object.values(data.honours).flat());
@@ -75,15 +76,15 @@ function bindBox(box, one, accept) {
   });
 }
 
-export function menu({ element, props }) {
+export function menu(element) {
   const select = element.querySelector("select");
   const show = (value) => {
     select.value = value;
   };
   const offers = (value) => [...select.options].some((option) => option.value === value);
-  const one = register(element, props, show, offers);
+  const one = register(element, show, offers);
   select.addEventListener("change", () => one.set(select.value));
-  if (props.field === "noise_schedule") watchObjections(element, select);
+  if (one.name === "noise_schedule") watchObjections(element, select);
 }
 
 /** Noise schedules the sampler cannot follow are greyed out; too few steps are objected to. */
@@ -109,20 +110,20 @@ function nameAutomatic(select) {
   automatic.text = `Automatic (${label})`;
 }
 
-export function toggle({ element, props }) {
+export function toggle(element) {
   const box = element.querySelector("input");
-  const one = register(element, props, (value) => {
+  const one = register(element, (value) => {
     box.checked = value;
   });
   box.addEventListener("change", () => one.set(box.checked));
 }
 
-export function seed({ element, props }) {
+export function seed(element) {
   const box = element.querySelector("input");
-  const one = register(element, props, (value) => {
+  const one = register(element, (value) => {
     if (document.activeElement !== box || Number(box.value) !== value) box.value = value;
   });
-  const { minimum, maximum } = props.bounds;
+  const { minimum, maximum } = one.facts.bounds;
   bindBox(box, one, (typed) => Math.min(maximum, Math.max(minimum, Math.round(typed))));
   element.querySelector("[data-action=dice]").addEventListener("click", () => one.reset());
   const reuse = element.querySelector("[data-action=reuse]");
@@ -135,14 +136,14 @@ export function seed({ element, props }) {
   enable();
 }
 
-export function prose({ element, props }) {
+export function prose(element) {
   const area = element.querySelector("textarea");
-  const one = register(element, props, (value) => {
+  const one = register(element, (value) => {
     if (area.value !== value) area.value = value;
     grow(area);
   });
   area.addEventListener("input", () => one.set(area.value));
-  if (props.field === "negative_prompt") foldable(element, area, one);
+  if (one.name === "negative_prompt") foldable(element, area, one);
 }
 
 function grow(area) {
@@ -152,10 +153,9 @@ function grow(area) {
 }
 
 /** The negative prompt folds to one line; what it holds stays in sight. */
-function foldable(element, area, one) {
-  const root = element.querySelector(".prose");
-  const toggle = element.querySelector("button");
-  const excerpt = element.querySelector(".excerpt");
+function foldable(root, area, one) {
+  const toggle = root.querySelector("button");
+  const excerpt = root.querySelector(".excerpt");
   const fold = (folded) => {
     root.classList.toggle("folded", folded);
     toggle.setAttribute("aria-expanded", String(!folded));
@@ -170,8 +170,7 @@ function foldable(element, area, one) {
   excerpt.textContent = one.value;
 }
 
-export function sizes({ element }) {
-  const root = element.querySelector(".sizes");
+export function sizes(root) {
   const swap = root.querySelector("[data-action=swap]");
   const follow = root.querySelector("[data-action=as-picture]");
   const draw = () => {

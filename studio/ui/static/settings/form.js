@@ -24,12 +24,11 @@ export function resetAll() {
   for (const one of fields.values()) if (one.counts) one.reset();
 }
 
-/** The values of all fields as a request, as the server makes one of the controls; its task has
- * what controls set of it. */
+/** The values of all fields as a request; its task has what fields set of it, not the pictures. */
 export function asked() {
   const request = { task: { kind: task() } };
-  for (const { name, props, value, isShown } of fields.values()) {
-    if (props.kinds.length === 0) request[name] = value;
+  for (const { name, facts, value, isShown } of fields.values()) {
+    if (facts.kinds.length === 0) request[name] = value;
     else if (isShown) request.task[name] = value;
   }
   return request;
@@ -50,14 +49,15 @@ export function restore(request) {
 
 class Field {
   /** `show(value)` displays a value in the control. */
-  constructor(element, props, show, allows) {
-    this.name = props.field;
-    this.element = element.querySelector("[data-field]");
-    this.props = props;
+  constructor(element, show, allows) {
+    this.name = element.dataset.field;
+    this.element = element;
+    this.facts = data.fields[this.name];
     this.show = show;
     this.allows = allows;
     this.isSetting = !["prompt", "negative_prompt", "checkpoint"].includes(this.name);
-    this.declared = this.value;
+    this.declared = this.facts.default;
+    this.value = this.declared;
     this.turn();
   }
 
@@ -68,16 +68,11 @@ class Field {
 
   /** Does the present task have this field? */
   get isShown() {
-    return this.props.kinds.length === 0 || this.props.kinds.includes(task());
+    return this.facts.kinds.length === 0 || this.facts.kinds.includes(task());
   }
 
   get counts() {
     return this.isSetting && this.isShown;
-  }
-
-  get value() {
-    const { value, optional } = this.props;
-    return optional && value === "" ? null : value; // Gradio makes "" of null
   }
 
   get isChanged() {
@@ -85,7 +80,7 @@ class Field {
   }
 
   set(value) {
-    this.props.value = value;
+    this.value = value;
     this.show(value);
     announce(this);
   }
@@ -103,24 +98,22 @@ class Field {
 
   /** Fit the task: a field with a default of its own there has a value of its own there, too. */
   turn() {
-    const own = this.props.defaults ?? {};
-    const key = task() in own ? `${this.name}@${task()}` : this.name;
+    const key = task() in this.facts.defaults ? `${this.name}@${task()}` : this.name;
     const help = document.getElementById(`${this.name}-help`);
-    if (help && this.props.helps[task()]) help.textContent = this.props.helps[task()];
+    if (help && this.facts.helps[task()]) help.textContent = this.facts.helps[task()];
     this.element.hidden = !this.isShown;
     if (key === this.key) return;
     if (this.key) keep(this);
     this.key = key;
     this.default = defaultOf(this, defaults());
     const earlier = stored[key];
-    const value = earlier !== undefined && this.allows(earlier) ? earlier : this.default;
-    this.props.value = value;
+    this.value = earlier !== undefined && this.allows(earlier) ? earlier : this.default;
   }
 }
 
 /** What a field has where nobody changed it; `family` is what the checkpoint brings. */
 function defaultOf(one, family) {
-  const own = one.props.defaults ?? {};
+  const own = one.facts.defaults;
   return task() in own ? own[task()] : (family[one.name] ?? one.declared);
 }
 
@@ -133,14 +126,13 @@ onTask(() => {
 
 /** Make a control a field of the form and give it its first value; `allows(value)` says which
  * of those stored earlier are still possible. */
-export function register(element, props, show, allows = () => true) {
-  const one = new Field(element, props, show, allows);
+export function register(element, show, allows = () => true) {
+  const one = new Field(element, show, allows);
   fields.set(one.name, one);
   one.element.querySelector("[data-action=reset]")?.addEventListener("click", () => one.reset());
   one.element.querySelector("label")?.addEventListener("dblclick", () => one.reset());
   one.set(one.value);
-  const all = document.querySelectorAll("[data-field]").length;
-  document.body.classList.toggle("ready", fields.size === all);
+  document.body.classList.toggle("ready", fields.size === Object.keys(data.fields).length);
   return one;
 }
 

@@ -1,5 +1,6 @@
 // Groups of settings that fold; a folded one shows its values in its header.
 
+import { data } from "../shared/data.js";
 import { anyChanged, field, onChange, resetAll, value } from "./form.js";
 import { read, write } from "../shared/store.js";
 import { onTask, task } from "../shared/task.js";
@@ -38,36 +39,37 @@ const sizeWords = (width, height) =>
 /** The label of a menu's chosen entry. */
 const chosen = (name) => document.getElementById(name)?.selectedOptions?.[0]?.label.toLowerCase();
 
-export function group({ element, props }) {
-  const root = element.closest(".group");
-  const head = element.querySelector(".group-head");
-  const summary = element.querySelector(".summary");
+export function group(root) {
+  const head = root.querySelector(".group-head");
+  const summary = root.querySelector(".summary");
+  const title = root.dataset.group;
+  const { fields, kinds } = data.groups[title];
   const folds = read("folds", {});
   const fold = (folded) => {
     root.classList.toggle("folded", folded);
     head.setAttribute("aria-expanded", String(!folded));
   };
   const sum = () => {
-    const shown = props.fields.filter((name) => field(name)?.isShown);
-    const parts = shown.map((name) => SAY[name](value(name)));
+    const shown = fields.filter((name) => field(name)?.isShown);
+    const parts = shown.map((name) => SAY[name]?.(value(name)));
     summary.textContent = parts.filter(Boolean).join(" · ");
   };
   head.addEventListener("click", () => {
     const folded = !root.classList.contains("folded");
     fold(folded);
-    write("folds", { ...read("folds", {}), [props.title]: folded });
+    write("folds", { ...read("folds", {}), [title]: folded });
   });
   const turn = () => {
-    root.hidden = props.kinds.length > 0 && !props.kinds.includes(task());
+    root.hidden = kinds.length > 0 && !kinds.includes(task());
   };
-  fold(folds[props.title] ?? root.classList.contains("folded"));
-  onChange((name) => props.fields.includes(name) && sum());
+  fold(folds[title] ?? root.classList.contains("folded"));
+  onChange((name) => fields.includes(name) && sum());
   onTask(turn);
   turn();
   sum();
 }
 
-export function settingsFoot({ element }) {
+export function settingsFoot(element) {
   const button = element.querySelector("button");
   const enable = () => {
     button.disabled = !anyChanged();
@@ -80,7 +82,7 @@ export function settingsFoot({ element }) {
 }
 
 /** On a phone the settings are a sheet over the page. */
-export function sheetHead({ element }) {
+export function sheetHead(element) {
   element.querySelector("button").addEventListener("click", () => showSheet(false));
   document.addEventListener("pointerdown", (event) => {
     if (isSheetShown() && !event.target.closest("#settings, .sheet-button, .picker")) showSheet(false);

@@ -11,10 +11,10 @@ const WEIGHTS = new Range({ minimum: -2, maximum: 2, step: 0.05 }, false);
 const LIMIT = 10;
 const MOST_WORDS = 8;
 
-export function loras({ element, props }) {
+export function loras(element) {
   const list = element.querySelector(".loras-list");
   const rows = new Map();
-  const one = register(element, props, (uses) => draw(list, rows, uses));
+  const one = register(element, (uses) => draw(list, rows, uses));
   const redraw = () => draw(list, rows, one.value);
   onFit(redraw);
   opens(element.querySelector("[data-action=add-lora]"), {

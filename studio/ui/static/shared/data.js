@@ -1,8 +1,10 @@
 // What the server put into the page's head, and addresses on that server.
 
-export const data = JSON.parse(document.getElementById("studio-data").textContent);
+const told = (id) => JSON.parse(document.getElementById(id).textContent);
+
+export const data = { ...told("studio-constants"), ...told("studio-data") };
 
 export const address = (path) => new URL(path.replace(/^\//, ""), document.baseURI).href;
-export const asset = (name) => address(`${data.static}/${name}`);
+export const asset = (name) => address(`${data.folder}/${name}`);
 
 export const checkpointNamed = (name) => data.checkpoints.find((ref) => ref.name === name);

@@ -8,8 +8,8 @@ const ROW_PX = 44;
 let shared = null;
 
 /** The popover of the page, brought to life once. */
-export function picker({ element }) {
-  shared = new List(element.querySelector(".picker"));
+export function picker(element) {
+  shared = new List(element);
 }
 
 /**

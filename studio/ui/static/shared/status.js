@@ -16,7 +16,7 @@ export const warmNames = () => latest?.warm ?? (latest?.state === "warm" ? [late
 
 const WORDS = { starting: "starting", loading: "loading", warm: "ready", failed: "failed" };
 
-export function statusBar({ element }) {
+export function statusBar(element) {
   const parts = {
     state: element.querySelector(".state"),
     words: element.querySelector(".state span"),

@@ -17,7 +17,7 @@ export function showTab(name) {
   show(name);
 }
 
-export function tabs({ element }) {
+export function tabs(element) {
   const links = [...element.querySelectorAll("a")];
   const names = links.map((link) => link.hash.slice(1));
   show = (asked) => {

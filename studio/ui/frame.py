@@ -1,0 +1,88 @@
+"""The page in Gradio's: what is put into its HTML on the way out; its styles kept below ours."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_FOREIGN_META = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*')
+"""Gradio's own words and picture for links to the page."""
+_STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
+_BASE = re.compile(rb"<base [^>]*>")
+_BODY = re.compile(rb"<body[^>]*>")
+_APP = re.compile(rb'(<gradio-app[^>]*?)\s+style="[^"]*"')
+_RESIZER = re.compile(rb"<script>\s*\(\(\) => \{\s*const root = .*?</script>", re.DOTALL)
+"""Loads what makes Gradio's page grow inside a foreign one."""
+_MANIFEST = re.compile(rb'<link rel="manifest"[^>]*>')
+
+ADOPT = """
+const page = document.getElementById("studio");
+const frame = element.querySelector(".studio-frame");
+if (frame.moveBefore && page.isConnected && frame.isConnected) frame.moveBefore(page, null);
+else frame.append(page);
+"""
+"""JavaScript of the one component: the page, which is painted before Gradio's scripts have run,
+becomes its content."""
+
+
+class PageFrame:
+    """Gradio's application with our page in its HTML, so that the very first paint is all of it.
+
+    `head` and `body` give HTML; it is answered packed where the browser takes that. Gradio's style
+    sheets become a cascade layer, which any rule of ours is above.
+    """
+
+    def __init__(self, app: ASGIApp, head: Callable[[], str], body: Callable[[], str]) -> None:
+        self._app = app
+        self._head = head
+        self._body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        is_style = path.endswith(".css")
+        if scope.get("method") != "GET" or not (path == "/" or is_style):
+            await self._app(scope, receive, send)
+            return
+        headers = [item for item in scope["headers"] if item[0] != b"accept-encoding"]
+        start: Message = {}
+        body = bytearray()
+
+        async def collect(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                body.extend(message.get("body", b""))
+
+        await self._app(scope | {"headers": headers}, receive, collect)
+        answer = MutableHeaders(raw=list(start["headers"]))
+        content = bytes(body)
+        if start["status"] == 200 and is_style:
+            content = _layered(content)
+            answer["cache-control"] = "public, max-age=3600"
+        elif start["status"] == 200 and answer.get("content-type", "").startswith("text/html"):
+            content = self._framed(content)
+            answer["cache-control"] = "no-store"
+        if len(content) > 500 and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+            content = gzip.compress(content, 5, mtime=0)
+            answer["content-encoding"] = "gzip"
+        answer["vary"] = "Accept-Encoding"
+        answer["content-length"] = str(len(content))
+        await send({**start, "headers": answer.raw})
+        await send({"type": "http.response.body", "body": content})
+
+    def _framed(self, content: bytes) -> bytes:
+        for foreign in (_FOREIGN_META, _RESIZER, _MANIFEST):
+            content = foreign.sub(b"", content)
+        content = _STYLE.sub(lambda style: b"<style>" + _layered(style[1]) + b"</style>", content)
+        content = _APP.sub(rb"\1", content)
+        head, body = self._head().encode(), self._body().encode()
+        content = _BASE.sub(lambda base: base[0] + head, content, count=1)
+        return _BODY.sub(lambda tag: tag[0] + body, content, count=1)
+
+
+def _layered(style: bytes) -> bytes:
+    return b"@layer gradio {" + style + b"}"

@@ -1,0 +1,88 @@
+"""The page's own files: one script, one style, two pictures, and what stands in its HTML."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from functools import cache
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from studio.ui import bundle, canvas_words, groups, unit_words  # noqa: F401  (words of the HTML)
+from studio.ui.constants import constants
+from studio.ui.templates import STATIC, include
+
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_PICTURES = ("icon.svg", "welcome.png")
+
+
+class Files:
+    """Everything of the page that is the same for all visits, made once."""
+
+    def __init__(self) -> None:
+        self._bundled = {
+            "page.js": (bundle.scripts(STATIC), "text/javascript"),
+            "page.css": (bundle.styles(STATIC), "text/css"),
+        }
+        self._packed = {
+            name: gzip.compress(source.encode(), 9, mtime=0)
+            for name, (source, _) in self._bundled.items()
+        }
+        digest = hashlib.sha256(b"".join(self._packed.values()))
+        for name in _PICTURES:
+            digest.update((STATIC / name).read_bytes())
+        self.folder = f"page/{digest.hexdigest()[:12]}"
+        """Where they are served. The name changes with them, so they may be cached for ever."""
+
+    @property
+    def route(self) -> Route:
+        return Route(f"/{self.folder}/{{name}}", self._serve, name="page")
+
+    async def _serve(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name in _PICTURES:
+            return FileResponse(STATIC / name, headers=_FOR_EVER)
+        if name not in self._bundled:
+            return Response("There is nothing of this name.", 404)
+        source, media_type = self._bundled[name]
+        headers = _FOR_EVER | {"Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            body = self._packed[name]
+            headers["Content-Encoding"] = "gzip"
+        else:
+            body = source.encode()
+        return Response(body, media_type=media_type, headers=headers)
+
+    def head(self, now: dict[str, Any]) -> str:
+        """What stands in the page's head; `now` is what the scripts must know of this moment."""
+        folder = self.folder
+        return (
+            "<title>Latent Studio</title>"
+            '<meta name="color-scheme" content="light dark">'
+            f'<link rel="icon" href="{folder}/icon.svg" type="image/svg+xml">'
+            f'<link rel="stylesheet" href="{folder}/page.css">'
+            f'<script type="module" src="{folder}/page.js" fetchpriority="high"></script>'
+            f"{_constants()}{_script('studio-data', now | {'folder': folder})}"
+        )
+
+
+@cache
+def body() -> str:
+    """The page itself, as HTML."""
+    return include("page.html")
+
+
+@cache
+def _constants() -> str:
+    return _script("studio-constants", constants())
+
+
+def _script(name: str, content: dict[str, Any]) -> str:
+    """JSON for the scripts. Names of models and files are in it as text alone."""
+    encoded = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    encoded = encoded.replace("<", "\\u003c")
+    return f'<script type="application/json" id="{name}">{encoded}</script>'
