@@ -1,6 +1,10 @@
 // The canvas of an editing tab, put together: the picture, its view, the tools, and the ways in
 // which a picture arrives.
 
+import { address } from "../shared/data.js";
+import { make, targetOf } from "../shared/dom.js";
+import { isShown } from "../shared/tabs.js";
+import { showView } from "../shared/views.js";
 import { FrameEdges } from "./frame.js";
 import { bindCanvasKeys } from "./keys.js";
 import { bindOptions, Options } from "./options.js";
@@ -10,12 +14,8 @@ import { pngOf } from "./png.js";
 import { Pointers } from "./pointers.js";
 import { grow } from "./regions.js";
 import { shareWords } from "./source.js";
-import { View } from "./view.js";
-import { address } from "../shared/data.js";
-import { make } from "../shared/dom.js";
 import { offerFiles, onSource, source as sourceNamed } from "./sources.js";
-import { isShown } from "../shared/tabs.js";
-import { showView } from "../shared/views.js";
+import { View } from "./view.js";
 
 const SAY_MS = 6000;
 
@@ -33,13 +33,13 @@ class Canvas {
     this.note = root.querySelector(".canvas-note");
     this.view = new View(this.port, this.world);
     this.view.onChange = () => this.viewed();
-    if (kind === "inpaint") this.bindMask();
-    if (kind === "outpaint") {
+    if (this.source.hasMask) this.bindMask();
+    if (this.source.canvas === "frame") {
       this.frame = new FrameEdges(root, this.view, this.source, (words) => this.say(words));
     }
     this.pointers = new Pointers(this.port, this.view, {
       begin: (event) => this.paint?.begin(event) ?? null,
-      touches: kind === "inpaint",
+      touches: this.source.hasMask,
     });
     this.actions = this.listActions();
     this.bindButtons();
@@ -64,7 +64,8 @@ class Canvas {
   // The mask
 
   bindMask() {
-    this.options = new Options();
+    /** @type {Options & import("./options.js").Values} */
+    this.options = /** @type {any} */ (new Options());
     this.overlay = new Overlay(this.root.querySelector("canvas"));
     this.paint = new Paint(this.root, this.view, this.source, this.options);
     const showOptions = bindOptions(this.root, this.options);
@@ -117,7 +118,10 @@ class Canvas {
     image.style.width = `${picture.width}px`;
     image.style.height = `${picture.height}px`;
     this.world.classList.add("changing");
-    const isDecoded = await image.decode().then(() => true, () => false);
+    const isDecoded = await image.decode().then(
+      () => true,
+      () => false,
+    );
     if (this.shownUrl !== url) return;
     if (!isDecoded) {
       this.source.remove();
@@ -138,7 +142,8 @@ class Canvas {
   }
 
   viewed() {
-    this.root.querySelector(".canvas-percent").textContent = `${Math.round(100 * this.view.zoom)} %`;
+    this.root.querySelector(".canvas-percent").textContent =
+      `${Math.round(100 * this.view.zoom)} %`;
     this.overlay?.follow(this.view.seen, this.view.zoom);
     this.paint?.refresh();
     if (this.frame && this.source.picture) this.frame.draw();
@@ -272,7 +277,7 @@ class Canvas {
       if (button) this.actions[button.dataset.do](button);
     });
     addEventListener("pointerdown", (event) => {
-      if (!event.target.closest?.(".canvas-menu")) this.closePanels();
+      if (!targetOf(event).closest?.(".canvas-menu")) this.closePanels();
     });
     const full = this.root.querySelector("[data-do=full-screen]");
     full.hidden = !document.fullscreenEnabled;

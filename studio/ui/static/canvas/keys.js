@@ -13,7 +13,8 @@ export function bindCanvasKeys({ root, port, view, pointers, options, act, close
   const plain = (event) => {
     const key = event.key.toLowerCase();
     if (options && key in TOOLS) options.tool = TOOLS[key];
-    else if (options && (key === "[" || key === "]")) resize(options, key === "]" ? 1.15 : 1 / 1.15);
+    else if (options && (key === "[" || key === "]"))
+      resize(options, key === "]" ? 1.15 : 1 / 1.15);
     else if (key === "i") return act("mask-invert");
     else if (key === "delete" || key === "backspace") return act("mask-clear");
     else if (key === "+" || key === "=") view.zoomBy(1);
@@ -21,12 +22,14 @@ export function bindCanvasKeys({ root, port, view, pointers, options, act, close
     else if (key === "0") view.fit();
     else if (key === "1") view.zoomTo(1);
     else if (key === "f") return act("full-screen");
-    else if (event.target === port && event.key in PANS) view.panBy(...PANS[event.key].map((one) => one * PAN_PX));
+    else if (event.target === port && event.key in PANS)
+      view.panBy(...PANS[event.key].map((one) => one * PAN_PX));
     else return false;
     return true;
   };
   const space = (event, held) => {
-    if (event.key !== " " || !(pointers.isOver || pointers.spaceHeld) || (held && !isOn(event))) return false;
+    if (event.key !== " " || !(pointers.isOver || pointers.spaceHeld) || (held && !isOn(event)))
+      return false;
     pointers.spaceHeld = held;
     port.classList.toggle("grab", held);
     return true;

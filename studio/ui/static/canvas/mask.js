@@ -19,7 +19,8 @@ export class Mask {
     this.past = [];
     this.future = [];
     this.edit = null; // tile -> its bytes before the edit that is open
-    this.onPaint = () => {}; // (left, top, right, bottom): these pixels changed
+    /** These pixels changed: left, top, right, bottom. */
+    this.onPaint = (/** @type {number[]} */ ..._box) => {};
     this.onCommit = () => {}; // an edit ended, or was undone
   }
 
@@ -37,7 +38,10 @@ export class Mask {
   /** The bytes of a tile before this edit. Must be called before they are changed. */
   before(tile) {
     let bytes = this.edit.get(tile);
-    if (!bytes) this.edit.set(tile, (bytes = this.tileBytes(tile)));
+    if (!bytes) {
+      bytes = this.tileBytes(tile);
+      this.edit.set(tile, bytes);
+    }
     return bytes;
   }
 
@@ -116,7 +120,10 @@ export class Mask {
     this.past.push(entry);
     this.future = [];
     if (this.past.length > MOST_STEPS) this.past.shift();
-    while (this.past.length > 1 && this.past.reduce((all, one) => all + size(one), 0) > MOST_BYTES) {
+    while (
+      this.past.length > 1 &&
+      this.past.reduce((all, one) => all + size(one), 0) > MOST_BYTES
+    ) {
       this.past.shift();
     }
     this.settled();

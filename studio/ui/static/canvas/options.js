@@ -15,13 +15,15 @@ const DEFAULTS = {
 };
 const SIZES = [1, 2000];
 
+/** @typedef {typeof DEFAULTS} Values */
+
 /** The options as properties; setting one tells `onChange(name)`. */
 export class Options {
   constructor() {
     const kept = read("canvas", {});
     this.values = { ...DEFAULTS, ...kept };
     this.suits = !("size" in kept);
-    this.onChange = () => {};
+    this.onChange = (/** @type {string} */ _name) => {};
     for (const name of Object.keys(DEFAULTS)) {
       Object.defineProperty(this, name, {
         get: () => this.values[name],
@@ -57,7 +59,7 @@ export function bindOptions(root, options) {
   const other = root.querySelector("input[data-option=colour]");
   other.addEventListener("input", () => (options.colour = other.value));
   return () => {
-    shows.forEach((show) => show());
+    for (const show of shows) show();
     other.value = options.colour;
     root.dataset.tool = options.tool;
     root.style.setProperty("--mask", options.colour);

@@ -16,7 +16,10 @@ function chunk(name, data) {
   const bytes = new Uint8Array(data.length + 12);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, data.length);
-  bytes.set([...name].map((letter) => letter.charCodeAt(0)), 4);
+  bytes.set(
+    [...name].map((letter) => letter.charCodeAt(0)),
+    4,
+  );
   bytes.set(data, 8);
   let crc = 0xffffffff;
   for (let at = 4; at < data.length + 8; at += 1) crc = crcs[(crc ^ bytes[at]) & 255] ^ (crc >>> 8);
@@ -44,8 +47,9 @@ function rows({ width, height, data }) {
 /** A mask ({width, height, data}: one byte a pixel) as a PNG. */
 export async function pngOf(mask) {
   const still = { width: mask.width, height: mask.height, data: mask.data.slice() };
-  const packed = await new Response(rows(still).pipeThrough(new CompressionStream("deflate")))
-    .arrayBuffer();
+  const packed = await new Response(
+    rows(still).pipeThrough(new CompressionStream("deflate")),
+  ).arrayBuffer();
   const size = new DataView(new ArrayBuffer(8));
   size.setUint32(0, mask.width);
   size.setUint32(4, mask.height);
@@ -60,8 +64,10 @@ export async function pngOf(mask) {
 
 /** {width, height, data} of an opaque gray picture. */
 export async function readMask(blob) {
-  const options = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
-  const bitmap = await createImageBitmap(blob, options);
+  const bitmap = await createImageBitmap(blob, {
+    colorSpaceConversion: "none",
+    premultiplyAlpha: "none",
+  });
   const { width, height } = bitmap;
   const data = new Uint8Array(width * height);
   const canvas = new OffscreenCanvas(width, Math.min(height, STRIP_ROWS));

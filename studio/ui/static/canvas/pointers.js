@@ -81,7 +81,8 @@ export class Pointers {
   up(event) {
     this.fingers.delete(event.pointerId);
     const { gesture } = this;
-    const ends = gesture && (gesture.id === event.pointerId || (gesture.id === null && this.fingers.size < 2));
+    const ends =
+      gesture && (gesture.id === event.pointerId || (gesture.id === null && this.fingers.size < 2));
     if (!ends) return;
     this.gesture = null;
     gesture.end(event);
@@ -114,7 +115,11 @@ export class Pointers {
   pinch() {
     const look = () => {
       const [[x0, y0], [x1, y1]] = this.fingers.values();
-      return { x: (x0 + x1) / 2, y: (y0 + y1) / 2, apart: Math.max(1, Math.hypot(x1 - x0, y1 - y0)) };
+      return {
+        x: (x0 + x1) / 2,
+        y: (y0 + y1) / 2,
+        apart: Math.max(1, Math.hypot(x1 - x0, y1 - y0)),
+      };
     };
     let before = look();
     return {

@@ -142,7 +142,7 @@ function widen(most, row, reach, by, wide) {
   for (let x = 0; x < wide; x += 1) {
     const before = row[x + reach - by];
     const after = row[x + reach + by];
-    const greater = before > after ? before : after;
+    const greater = Math.max(before, after);
     if (greater > most[x]) most[x] = greater;
   }
 }

@@ -2,7 +2,7 @@
 
 import { value } from "../settings/form.js";
 import { address } from "../shared/data.js";
-import { isEditing, task as current } from "../shared/task.js";
+import { task as current, isEditing } from "../shared/task.js";
 import { sourceOf } from "./sources.js";
 
 /** What the result will be: {width, height}, and the address of the picture `under` it, if that has
@@ -12,7 +12,8 @@ export function expectedResult({ kind, left = 0, top = 0, right = 0, bottom = 0 
   if (kind === "text_to_image") return asked;
   const { width, height, url } = sourceOf(kind);
   if (kind === "outpaint") return { width: left + width + right, height: top + height + bottom };
-  const isFree = asked.width && asked.height && !(kind === "inpaint" && value("area") === "only_masked");
+  const isFree =
+    asked.width && asked.height && !(kind === "inpaint" && value("area") === "only_masked");
   return isFree ? asked : { width, height, under: address(url) };
 }
 

@@ -1,12 +1,12 @@
 // The picture of one editing tab with its mask or frame: what it is, where it is kept, and how it
 // comes back after a reload. Knows nothing of how they are drawn.
 
+import { read, write } from "../shared/store.js";
 import { Mask } from "./mask.js";
 import { pngOf } from "./png.js";
 import { fromText, pack, toText, unpack } from "./runs.js";
-import { known, maskAt, uploaded } from "./uploads.js";
 import { resampled } from "./shapes.js";
-import { read, write } from "../shared/store.js";
+import { known, maskAt, uploaded } from "./uploads.js";
 
 const UPLOAD_MS = 400;
 const RETRY_MS = 5000;
@@ -14,10 +14,12 @@ const forget = (key) => write(key, null);
 const NO_FRAME = { left: 0, top: 0, right: 0, bottom: 0 };
 
 export class Source {
-  /** `tell(this)` is called after every change. */
-  constructor(kind, tell) {
+  /** `canvas` is "picture", "mask" or "frame": what is done to the picture. `tell()` is called after
+   * every change. */
+  constructor(kind, canvas, tell) {
     this.kind = kind;
-    this.tell = () => tell(this);
+    this.canvas = canvas;
+    this.tell = tell;
     this.picture = null; // {image, url, width, height}
     this.mask = null;
     this.maskRef = null;
@@ -27,7 +29,8 @@ export class Source {
     this.future = [];
     this.arriving = null; // words while a picture is on its way
     this.turn = 0;
-    this.ask = async () => null; // the canvas shows its dialog
+    /** The canvas shows its dialog. */
+    this.ask = async (/** @type {any} */ _question) => null;
     this.onPicture = () => {};
     this.onMask = () => {};
     this.restored = this.restore();
@@ -43,7 +46,7 @@ export class Source {
   }
 
   get hasMask() {
-    return this.kind === "inpaint";
+    return this.canvas === "mask";
   }
 
   get masked() {
@@ -59,7 +62,7 @@ export class Source {
     if (!this.picture) return null;
     const ref = this.dirty ? null : this.maskRef;
     const mask = this.masked ? { ref, share: this.mask.share } : null;
-    return { ...this.picture, mask, ...(this.kind === "outpaint" ? { frame: this.frame } : {}) };
+    return { ...this.picture, mask, ...(this.canvas === "frame" ? { frame: this.frame } : {}) };
   }
 
   // Changing it
@@ -80,7 +83,7 @@ export class Source {
       fate = await this.ask(this.questionOfFate());
       if (!fate) return false;
     }
-    this.arrives(file && what.name ? `Taking ${what.name}` : "Taking the picture");
+    this.arrives(what instanceof File ? `Taking ${what.name}` : "Taking the picture");
     try {
       const picture = file ? await uploaded(what) : await known(what);
       if (turn !== this.turn) return false;
@@ -216,12 +219,12 @@ export class Source {
   }
 
   undo() {
-    if (this.kind === "outpaint") this.stepFrame(this.past, this.future);
+    if (this.canvas === "frame") this.stepFrame(this.past, this.future);
     else this.mask?.undo();
   }
 
   redo() {
-    if (this.kind === "outpaint") this.stepFrame(this.future, this.past);
+    if (this.canvas === "frame") this.stepFrame(this.future, this.past);
     else this.mask?.redo();
   }
 
@@ -230,10 +233,11 @@ export class Source {
   async ready() {
     await this.restored;
     await this.coming;
-    if (!this.picture) throw new Error("Choose a picture first: drop one, paste it, or press Choose.");
+    if (!this.picture)
+      throw new Error("Choose a picture first: drop one, paste it, or press Choose.");
     const { image } = this.picture;
-    if (this.kind === "image_to_image") return { image };
-    if (this.kind === "outpaint") {
+    if (this.canvas === "picture") return { image };
+    if (this.canvas === "frame") {
       if (Object.values(this.frame).every((side) => side === 0)) {
         throw new Error("Pull an edge of the frame outwards first, or choose a shape.");
       }

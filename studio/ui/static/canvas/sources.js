@@ -1,13 +1,14 @@
 // The pictures that the editing tabs begin with, as the rest of the page knows them. A kind is the
 // name of a task: image_to_image, inpaint, outpaint.
 
+import { signal } from "../shared/signals.js";
+import { canvasOf, EDITING } from "../shared/task.js";
 import { Source } from "./source.js";
 
-const listeners = new Set();
-const filers = new Set();
-const tell = (source) => listeners.forEach((listener) => listener(source.kind));
+const changes = signal();
+const takers = [];
 const sources = new Map(
-  ["image_to_image", "inpaint", "outpaint"].map((kind) => [kind, new Source(kind, tell)]),
+  EDITING.map((kind) => [kind, new Source(kind, canvasOf(kind), () => changes.tell(kind))]),
 );
 
 /** The state behind a canvas. Only the canvas' own scripts use it. */
@@ -21,17 +22,15 @@ export function sourceOf(kind) {
 }
 
 /** Call `listener(kind)` after every change of a picture, its mask or its frame. */
-export function onSource(listener) {
-  listeners.add(listener);
-}
+export const onSource = changes.on;
 
 /** `listener(kind, files)` is asked what to do with several files chosen or dropped at once; true
  * if it took them. Else the first becomes the picture. */
 export function onFiles(listener) {
-  filers.add(listener);
+  takers.push(listener);
 }
 
-export const offerFiles = (kind, files) => [...filers].some((one) => one(kind, files));
+export const offerFiles = (kind, files) => takers.some((one) => one(kind, files));
 
 /** The task's own part of a request, with everything uploaded: `{image}`, `{image, mask}` or
  * `{image, left, top, right, bottom}`. Throws an Error that tells what is missing. */

@@ -9,7 +9,11 @@ export class Stroke {
   /** `target` 255 paints, 0 erases; `radius` in pixels; `softness` and `opacity` 0 to 1: the part
    * of the radius over which it fades, and how far it goes where it covers wholly. */
   constructor(mask, { target, radius, softness, opacity }) {
-    Object.assign(this, { mask, target, radius, softness, opacity });
+    this.mask = mask;
+    this.target = target;
+    this.radius = radius;
+    this.softness = softness;
+    this.opacity = opacity;
     this.last = null;
     this.covers = new Map(); // tile -> how far the stroke covers each pixel, and what was there
     this.begin();
@@ -37,7 +41,9 @@ export class Stroke {
     if (this.isEnded) this.resume();
     const point = { x, y, radius: Math.max(0.5, this.radius * pressure) };
     const from = this.last ?? point;
-    const parts = Math.ceil(Math.hypot(x - from.x, y - from.y) / Math.max(STRETCH, this.radius * 4));
+    const parts = Math.ceil(
+      Math.hypot(x - from.x, y - from.y) / Math.max(STRETCH, this.radius * 4),
+    );
     let a = from;
     for (let part = 1; part < parts; part += 1) {
       const b = between(from, point, part / parts);
@@ -98,7 +104,7 @@ export class Stroke {
         if (cover[local] === 255) continue;
         const px = x + 0.5 - a.x;
         let along = (px * dx + py * dy) * rate;
-        along = along < 0 ? 0 : along > 1 ? 1 : along;
+        along = along < 0 ? 0 : Math.min(along, 1);
         const outer = a.radius + grows * along + 0.5;
         const ex = px - along * dx;
         const ey = py - along * dy;

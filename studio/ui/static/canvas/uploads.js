@@ -1,12 +1,15 @@
 // Pictures and masks on their way to the studio and back.
 
-import { readMask } from "./png.js";
 import { address } from "../shared/data.js";
 import { ask } from "../shared/server.js";
+import { readMask } from "./png.js";
 
 const urlOf = (ref, rest) => {
   const [where, id] = ref.split(":");
-  const path = where === "input" ? `uploads/${encodeURIComponent(id)}${rest}` : `images/${encodeURIComponent(id)}`;
+  const path =
+    where === "input"
+      ? `uploads/${encodeURIComponent(id)}${rest}`
+      : `images/${encodeURIComponent(id)}`;
   return `studio/v1/${path}`;
 };
 
@@ -17,7 +20,10 @@ export async function uploaded(blob) {
   return { image: ref, url, width, height };
 }
 
-/** A picture of which at least `ref` is told; the rest is asked of the picture itself. */
+/**
+ * A picture of which at least `ref` is told; the rest is asked of the picture itself.
+ * @param {{ref: string, url?: string, width?: number, height?: number}} picture
+ */
 export async function known({ ref, url = urlOf(ref, "/view"), width, height }) {
   if (width && height) return { image: ref, url, width, height };
   const image = new Image();

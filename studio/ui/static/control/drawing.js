@@ -1,14 +1,14 @@
 // What of a unit is drawn by hand: a scribble, coloured areas, a map gone over, the region where the
 // unit acts.
 
+import { madeSize } from "../canvas/sizes.js";
 import { uploaded } from "../canvas/uploads.js";
+import { familyOf } from "../settings/choices.js";
+import { value } from "../settings/form.js";
+import { data } from "../shared/data.js";
 import { edit } from "./editor.js";
 import { isUnion, preprocessor } from "./types.js";
 import { change, pictureOf, typeOf } from "./units.js";
-import { data } from "../shared/data.js";
-import { value } from "../settings/form.js";
-import { familyOf } from "../settings/choices.js";
-import { madeSize } from "../canvas/sizes.js";
 
 const LEAST_SIDE = 512; // of the sheet: a small picture is drawn at a multiple of its size
 
@@ -31,7 +31,7 @@ export async function draw(unit) {
     width,
     height,
     start: goesOn ? unit.picture.url : null,
-    under: goesOn ? null : pictureOf(unit)?.url ?? null,
+    under: goesOn ? null : (pictureOf(unit)?.url ?? null),
     back: palette ? toBytes(palette[0].colour) : [0, 0, 0],
     palette,
     isHard: isAreas,
@@ -62,7 +62,9 @@ export async function retouch(unit, { image, blob: map }) {
 
 async function take(unit, blob, name) {
   const picture = await uploaded(blob);
-  const type = isUnion(unit.controlnet) ? typeOf(unit) ?? preprocessor(unit.preprocessor)?.group : null;
+  const type = isUnion(unit.controlnet)
+    ? (typeOf(unit) ?? preprocessor(unit.preprocessor)?.group)
+    : null;
   change(unit.id, {
     picture,
     preprocessor: name,

@@ -4,11 +4,11 @@ import { bindCanvasKeys } from "../canvas/keys.js";
 import { bindChoice, bindSlider } from "../canvas/options.js";
 import { Pointers } from "../canvas/pointers.js";
 import { View } from "../canvas/view.js";
-import { Layer } from "./layer.js";
-import { DrawingPaint } from "./paint.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
 import { ask } from "../shared/server.js";
+import { Layer } from "./layer.js";
+import { DrawingPaint } from "./paint.js";
 
 const MOST_COLOURS = 32;
 const WHITE = "#ffffff";
@@ -101,7 +101,7 @@ class Editor {
       bindChoice(this.root, "tool", this.options),
     ];
     this.options.onChange = () => {
-      shows.forEach((show) => show());
+      for (const show of shows) show();
       this.root.dataset.tool = this.options.tool;
       const pick = this.root.querySelector("[data-do=pick]");
       pick.setAttribute("aria-pressed", String(this.options.tool === "pick"));
@@ -133,7 +133,8 @@ class Editor {
       const button = event.target.closest("[data-do]");
       if (button) acts[button.dataset.do]?.();
     });
-    for (const name of ["full-screen", "keys"]) this.root.querySelector(`[data-do=${name}]`).hidden = true;
+    for (const name of ["full-screen", "keys"])
+      this.root.querySelector(`[data-do=${name}]`).hidden = true;
     bindCanvasKeys({
       root: this.root,
       port: this.port,
@@ -168,7 +169,10 @@ class Editor {
     this.dialog.setAttribute("aria-label", title);
     this.port.setAttribute("aria-label", `${title}, ${width} × ${height} pixels`);
     this.note.textContent = hint;
-    setTimeout(() => (this.note.textContent = this.note.textContent === hint ? "" : this.note.textContent), 8000);
+    setTimeout(
+      () => (this.note.textContent = this.note.textContent === hint ? "" : this.note.textContent),
+      8000,
+    );
     this.showPalette(of.palette ?? (rgba && of.colours ? coloursOf(rgba) : []), of.colours);
     this.options.size = Math.max(3, Math.round(Math.min(width, height) / (of.palette ? 12 : 40)));
     this.options.tool = "brush";
@@ -252,7 +256,8 @@ class Editor {
   }
 
   viewed() {
-    this.root.querySelector(".canvas-percent").textContent = `${Math.round(100 * this.view.zoom)} %`;
+    this.root.querySelector(".canvas-percent").textContent =
+      `${Math.round(100 * this.view.zoom)} %`;
     this.paint?.refresh();
   }
 
@@ -310,5 +315,7 @@ function coloursOf(rgba) {
     if (counts.size > MOST_COLOURS) return [];
   }
   const sorted = [...counts].sort((a, b) => b[1] - a[1]);
-  return sorted.map(([word]) => ({ colour: toHex([word & 255, (word >> 8) & 255, (word >> 16) & 255]) }));
+  return sorted.map(([word]) => ({
+    colour: toHex([word & 255, (word >> 8) & 255, (word >> 16) & 255]),
+  }));
 }

@@ -11,7 +11,10 @@ export class Layer {
   /** `rgba` are its first pixels, as ImageData has them; else it is filled with `back`. `isHard`
    * keeps colours unmixed, as those of classes must be. */
   constructor(width, height, { rgba = null, back = [0, 0, 0], isHard = false }) {
-    Object.assign(this, { width, height, back, isHard });
+    this.width = width;
+    this.height = height;
+    this.back = back;
+    this.isHard = isHard;
     this.colour = [255, 255, 255];
     this.planes = back.map((byte, channel) => {
       const data = new Uint8Array(width * height).fill(byte);
@@ -22,7 +25,8 @@ export class Layer {
     this.cover = new Cover(this);
     this.past = []; // the planes that each step changed
     this.future = [];
-    this.onPaint = () => {}; // (left, top, right, bottom): these pixels changed
+    /** These pixels changed: left, top, right, bottom. */
+    this.onPaint = (/** @type {number[]} */ ..._box) => {};
     this.onCommit = () => {};
     for (const plane of this.planes) plane.onPaint = (...box) => this.onPaint(...box);
   }

@@ -1,5 +1,6 @@
 // A slider with its box, as the units have many.
 
+import { copyOf } from "../shared/dom.js";
 import { Range } from "../shared/range.js";
 
 /** Bring `element` (.unit-number) to life: `change(value)` hears of every move, `fallback()` gives
@@ -28,8 +29,7 @@ export function bindNumber(element, { change, fallback }) {
 
 /** A clone of the page's template for one number {name, title, minimum, maximum, step, description}. */
 export function numberElement({ name, title, minimum, maximum, step, description }) {
-  const template = document.querySelector("template.unit-number-template");
-  const element = template.content.firstElementChild.cloneNode(true);
+  const element = copyOf("unit-number-template");
   element.dataset.number = name;
   element.title = description;
   element.querySelector("span").textContent = title;

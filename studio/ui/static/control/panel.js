@@ -1,16 +1,17 @@
 // The panel of all ControlNet units. There is one; it moves between the ControlNet tab, where it has
 // the picture's place, and the settings of the other tabs.
 
+import { onSource } from "../canvas/sources.js";
 import { onFit } from "../settings/choices.js";
-import { look as lookForPreprocessors, onPreprocessors } from "./types.js";
-import * as units from "./units.js";
-import { UnitView } from "./unit.js";
 import { onChange, register } from "../settings/form.js";
 import { isKnown, look as lookForModels } from "../shared/models.js";
-import { onSource } from "../canvas/sources.js";
+import { results } from "../shared/results.js";
 import { isShown, onTab } from "../shared/tabs.js";
 import { onTask } from "../shared/task.js";
 import { onView } from "../shared/views.js";
+import { look as lookForPreprocessors, onPreprocessors } from "./types.js";
+import { UnitView } from "./unit.js";
+import * as units from "./units.js";
 
 const SIZES = ["width", "height"];
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -37,7 +38,11 @@ class Panel {
     this.words = this.root.querySelector(".control-words");
     this.views = new Map();
     this.told = []; // the value that the units gave the form
-    this.field = register(element, (value) => this.given(value), () => false);
+    this.field = register(
+      element,
+      (value) => this.given(value),
+      () => false,
+    );
     this.button.addEventListener("click", () => units.add());
     this.bindFiles();
     units.onUnits((id) => this.changed(id));
@@ -49,7 +54,7 @@ class Panel {
     onTask(() => this.place());
     onTab(() => this.place());
     onView(() => this.showUnits());
-    addEventListener("studio-result", () => this.showUnits());
+    results.on(() => this.showUnits());
     this.changed(null);
     this.place();
   }
@@ -78,7 +83,8 @@ class Panel {
     all.forEach((one, index) => {
       if (!this.views.has(one.id)) this.views.set(one.id, new UnitView(one.id));
       const { element } = this.views.get(one.id);
-      if (this.list.children[index] !== element) this.list.insertBefore(element, this.list.children[index]);
+      if (this.list.children[index] !== element)
+        this.list.insertBefore(element, this.list.children[index]);
     });
     for (const view of this.views.values()) view.begin();
     this.showUnits();
@@ -129,14 +135,16 @@ class Panel {
       if (!event.clipboardData.types.includes("text/plain")) this.take(event, event.clipboardData);
     });
     addEventListener("dragover", (event) => {
-      if (isShown("controlnet") && event.dataTransfer.types.includes("Files")) event.preventDefault();
+      if (isShown("controlnet") && event.dataTransfer.types.includes("Files"))
+        event.preventDefault();
     });
     addEventListener("drop", (event) => this.take(event, event.dataTransfer));
   }
 
   /** A picture for the first unit that has none, else for the first that is open. */
   take(event, { files }) {
-    if (!isShown("controlnet") || event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    if (!isShown("controlnet") || event.defaultPrevented || document.querySelector("dialog[open]"))
+      return;
     const file = [...files].find((one) => one.type.startsWith("image/"));
     if (!file) return;
     event.preventDefault();

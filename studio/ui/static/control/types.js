@@ -3,24 +3,21 @@
 
 import { modelNamed } from "../shared/models.js";
 import { get, send } from "../shared/server.js";
+import { signal } from "../shared/signals.js";
 
 const POLL_MS = 400;
-const listeners = new Set();
-
-let known = null; // {preprocessors, control_types}
+const known = signal(null); // {preprocessors, control_types}
 let looking = null;
 let timer = 0;
 
 /** Call `listener()` whenever more is known of the preprocessors. */
-export function onPreprocessors(listener) {
-  listeners.add(listener);
-}
+export const onPreprocessors = known.on;
 
 /** All of them, in the order of menus; empty until the first answer. */
-export const preprocessors = () => known?.preprocessors ?? [];
+export const preprocessors = () => known.value?.preprocessors ?? [];
 export const preprocessor = (name) => preprocessors().find((one) => one.name === name);
 export const typeTitle = (type) =>
-  known?.control_types?.[type]?.title ?? type.charAt(0).toUpperCase() + type.slice(1);
+  known.value?.control_types?.[type]?.title ?? type.charAt(0).toUpperCase() + type.slice(1);
 
 /** Ask the server; again and again while something is downloaded. */
 export function look() {
@@ -33,8 +30,7 @@ export function look() {
 async function fetched() {
   const answer = await get("studio/v1/preprocessors").catch(() => null);
   if (!answer) return;
-  known = answer;
-  for (const listener of listeners) listener();
+  known.value = answer;
   clearTimeout(timer);
   if (preprocessors().some(isComing)) timer = setTimeout(look, POLL_MS);
 }
@@ -47,6 +43,7 @@ export async function download(name) {
   await look();
 }
 
+/** @type {[string, RegExp][]} */
 const WORDS = [
   ["canny", /canny/],
   ["depth", /depth|midas|zoe/],
@@ -78,7 +75,7 @@ export const isUnion = (name) => modelNamed("controlnet", name)?.architecture ==
 /** Is the picture itself what it takes, as words are taken, and no map of it? */
 export const isPrompt = (name) => modelNamed("controlnet", name)?.architecture === "ip_adapter";
 
-const isForAll = (one) => one.control_types.length >= Object.keys(known.control_types).length;
+const isForAll = (one) => one.control_types.length >= Object.keys(known.value.control_types).length;
 
 /** The preprocessors in groups [title, [...]]: those first whose map suits `types`. */
 export function grouped(types) {
@@ -98,7 +95,7 @@ export function grouped(types) {
   return groups;
 }
 
-const isFirst = (one, types) => Number(known.control_types[types[0]]?.default === one.name);
+const isFirst = (one, types) => Number(known.value.control_types[types[0]]?.default === one.name);
 
 /** The one to begin with for a ControlNet: its type's own, else the first that can run. */
 export function firstFor(types) {

@@ -1,22 +1,22 @@
 // One ControlNet unit as it is seen: its picture and map, its settings, what it lacks.
 
+import { madeSize } from "../canvas/sizes.js";
+import { sourceOf } from "../canvas/sources.js";
 import { known, uploaded } from "../canvas/uploads.js";
 import { familyOf, unfit } from "../settings/choices.js";
+import { value } from "../settings/form.js";
+import { address } from "../shared/data.js";
+import { copyOf, make, targetOf } from "../shared/dom.js";
+import { isKnown, look, modelNamed, models } from "../shared/models.js";
+import { opens } from "../shared/picker.js";
+import { read } from "../shared/store.js";
+import { isEditing, task } from "../shared/task.js";
+import { percent, size } from "../shared/words.js";
 import { draw, paintRegion, retouch } from "./drawing.js";
 import { MapView, mapRequest } from "./map.js";
 import { bindNumber, numberElement } from "./numbers.js";
 import * as types from "./types.js";
 import * as units from "./units.js";
-import { address } from "../shared/data.js";
-import { make } from "../shared/dom.js";
-import { value } from "../settings/form.js";
-import { isKnown, look, modelNamed, models } from "../shared/models.js";
-import { opens } from "../shared/picker.js";
-import { madeSize } from "../canvas/sizes.js";
-import { sourceOf } from "../canvas/sources.js";
-import { read } from "../shared/store.js";
-import { isEditing, task } from "../shared/task.js";
-import { percent, size } from "../shared/words.js";
 
 const NUMBERS = { scale: 1, start: 0, end: 1 };
 const GAP = 0.01; // between start and end
@@ -25,9 +25,8 @@ const PROMPTS = "The picture prompts, as words do; what it shows may be anywhere
 
 export class UnitView {
   constructor(id) {
-    const template = document.querySelector("template.unit-template");
     this.id = id;
-    this.element = template.content.firstElementChild.cloneNode(true);
+    this.element = copyOf("unit-template");
     this.map = new MapView(this.find(".unit-map"), (isThere) => {
       this.find("[data-act=edit-map]").disabled = !isThere;
     });
@@ -37,6 +36,10 @@ export class UnitView {
     this.bindFiles();
   }
 
+  /**
+   * @param {string} selector
+   * @returns {any}
+   */
   find(selector) {
     return this.element.querySelector(selector);
   }
@@ -65,10 +68,12 @@ export class UnitView {
       "remove": () => units.remove(this.id),
     };
     this.element.addEventListener("click", (event) => {
-      const button = event.target.closest("[data-act]");
+      const button = /** @type {HTMLElement} */ (targetOf(event).closest("[data-act]"));
       if (button && acts[button.dataset.act]) acts[button.dataset.act]();
     });
-    this.find(".unit-fold").addEventListener("click", () => this.change({ folded: !this.unit.folded }));
+    this.find(".unit-fold").addEventListener("click", () =>
+      this.change({ folded: !this.unit.folded }),
+    );
     this.bindModel();
   }
 
@@ -95,9 +100,14 @@ export class UnitView {
     const { preprocessor, drawn, settings } = this.unit;
     const fitting = types.typesOf(controlnet);
     const spec = types.preprocessor(preprocessor);
-    const suits = preprocessor !== "none" && spec?.control_types.some((type) => fitting.includes(type));
+    const suits =
+      preprocessor !== "none" && spec?.control_types.some((type) => fitting.includes(type));
     const stays = drawn || suits || !fitting.length;
-    const next = types.isPrompt(controlnet) ? "none" : stays ? preprocessor : types.firstFor(fitting);
+    const next = types.isPrompt(controlnet)
+      ? "none"
+      : stays
+        ? preprocessor
+        : types.firstFor(fitting);
     this.change({
       begins: false,
       controlnet,
@@ -142,7 +152,9 @@ export class UnitView {
   takeLast() {
     const [last] = read("recent", []);
     if (!last) return;
-    this.trying(async () => this.takePicture(await known({ ref: `picture:${last.id}`, url: last.url })));
+    this.trying(async () =>
+      this.takePicture(await known({ ref: `picture:${last.id}`, url: last.url })),
+    );
   }
 
   async trying(work, words = "") {
@@ -171,7 +183,9 @@ export class UnitView {
       change: (resolution) => this.change({ resolution }),
       fallback: () => PERFECT,
     });
-    for (const label of this.element.querySelectorAll("[data-menu]")) {
+    for (const label of /** @type {NodeListOf<HTMLElement>} */ (
+      this.element.querySelectorAll("[data-menu]")
+    )) {
       const name = label.dataset.menu;
       const select = label.querySelector("select");
       select.addEventListener("change", () => {
@@ -242,11 +256,14 @@ export class UnitView {
     figure.dataset.state = url ? "ready" : "empty";
     figure.querySelector("figcaption span").textContent = unit.follows
       ? "Input image"
-      : unit.drawn ? "Drawing" : "Control image";
+      : unit.drawn
+        ? "Drawing"
+        : "Control image";
     if (url !== (this.shownUrl ?? "")) {
       this.shownUrl = url;
       figure.querySelector("img")?.remove();
-      if (url) figure.querySelector(".unit-place").append(make("img", { src: url, alt: "Control image" }));
+      if (url)
+        figure.querySelector(".unit-place").append(make("img", { src: url, alt: "Control image" }));
     }
     const input = this.find("[data-act=input]");
     input.hidden = !isEditing();
@@ -274,7 +291,9 @@ export class UnitView {
   showPreprocessor(unit, spec) {
     const select = this.find("[data-menu=preprocessor] select");
     const groups = types.grouped(types.typesOf(unit.controlnet));
-    const key = JSON.stringify(groups.map(([title, all]) => [title, all.map((one) => [one.name, one.ready])]));
+    const key = JSON.stringify(
+      groups.map(([title, all]) => [title, all.map((one) => [one.name, one.ready])]),
+    );
     if (key !== this.groupsKey) {
       this.groupsKey = key;
       select.replaceChildren(...groups.flatMap(([title, all]) => optionsOf(title, all)));
@@ -286,7 +305,7 @@ export class UnitView {
     const prompts = types.isPrompt(unit.controlnet);
     this.find("[data-menu=preprocessor]").hidden = prompts;
     this.find(".unit-map").hidden = prompts;
-    this.find(".unit-about").textContent = prompts ? PROMPTS : spec?.description ?? "";
+    this.find(".unit-about").textContent = prompts ? PROMPTS : (spec?.description ?? "");
     const asks = types.isUnion(unit.controlnet) && unit.preprocessor === "none";
     const label = this.find("[data-menu=union_type]");
     const known = types.typesOf(unit.controlnet);
@@ -321,14 +340,16 @@ export class UnitView {
   }
 
   /** What is to be downloaded before the preprocessor can run. */
-  showWeights(unit, spec) {
+  showWeights(_unit, spec) {
     const box = this.find(".unit-weights");
     box.hidden = !spec || spec.ready;
     if (box.hidden) return;
     const coming = types.isComing(spec);
     const { done_bytes: done = 0, total_bytes: total = 0, error } = spec.downloading ?? {};
     const { repo, size_bytes: bytes, terms } = spec.download ?? {};
-    const words = repo ? `${spec.title} needs ${size(bytes)} from ${repo}. ${terms ?? ""}` : spec.message;
+    const words = repo
+      ? `${spec.title} needs ${size(bytes)} from ${repo}. ${terms ?? ""}`
+      : spec.message;
     this.find(".unit-weights-words").textContent = error ? `${words} ${error}` : words;
     this.find(".unit-weights-words").classList.toggle("objection", Boolean(error));
     this.find("[data-act=download]").hidden = coming || !repo;
@@ -336,7 +357,9 @@ export class UnitView {
     const share = total ? done / total : 0;
     this.find(".unit-weights .track i").style.width = percent(share).replace(" ", "");
     this.find(".unit-weights-share").textContent = coming
-      ? total ? `${percent(share)} of ${size(total)}` : "Connecting"
+      ? total
+        ? `${percent(share)} of ${size(total)}`
+        : "Connecting"
       : "";
   }
 
@@ -345,7 +368,8 @@ export class UnitView {
     this.numbers.resolution(unit.resolution ?? PERFECT);
     this.find("[data-check=perfect]").checked = unit.resolution === null;
     this.find("[data-number=resolution]").hidden = unit.resolution === null;
-    for (const name of ["mode", "resize_mode"]) this.find(`[data-menu=${name}] select`).value = unit[name];
+    for (const name of ["mode", "resize_mode"])
+      this.find(`[data-menu=${name}] select`).value = unit[name];
     this.find(".unit-region-words").textContent = unit.mask ? "painted" : "everywhere";
     this.find("[data-act=clear-region]").hidden = !unit.mask;
   }
@@ -354,10 +378,12 @@ export class UnitView {
     const picture = units.pictureOf(unit);
     const isSeen = !unit.folded && this.element.checkVisibility();
     if (!isSeen || !spec) return;
-    const mask = spec.needs_mask && task() === "inpaint" ? sourceOf("inpaint")?.mask?.ref ?? null : null;
+    const mask =
+      spec.needs_mask && task() === "inpaint" ? (sourceOf("inpaint")?.mask?.ref ?? null) : null;
     if (!picture) this.map.want("", null, "The map of the picture shows here.");
     else if (!spec.ready) this.map.want("", null, "The preprocessor is not here yet.");
-    else if (spec.needs_mask && !mask) this.map.want("", null, "Made from picture and mask when it runs.");
+    else if (spec.needs_mask && !mask)
+      this.map.want("", null, "Made from picture and mask when it runs.");
     else this.map.want(unit.preprocessor, mapRequest(unit, picture, madeSize(), mask));
   }
 }
@@ -373,10 +399,12 @@ function modelOptions() {
   const options = models("controlnet").map((ref) => ({
     value: ref.name,
     label: ref.name,
-    detail: [ref.family, ref.architecture === "union" && "union", ref.title].filter(Boolean).join(" · "),
+    detail: [ref.family, ref.architecture === "union" && "union", ref.title]
+      .filter(Boolean)
+      .join(" · "),
     why: unfit(ref, family),
   }));
-  return options.sort((a, b) => Boolean(a.why) - Boolean(b.why));
+  return options.sort((a, b) => Number(Boolean(a.why)) - Number(Boolean(b.why)));
 }
 
 /** What the unit's map shows, else which ControlNet it has: "Canny". */

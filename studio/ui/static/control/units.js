@@ -1,12 +1,13 @@
 // The ControlNet units of this page: what each is set to, which of them act, and that they survive a
 // reload. Knows nothing of how they are shown.
 
-import { known } from "../canvas/uploads.js";
-import { isUnion, preprocessor, typesOf } from "./types.js";
-import { read, write } from "../shared/store.js";
 import { onSource, sourceOf } from "../canvas/sources.js";
+import { known } from "../canvas/uploads.js";
+import { signal } from "../shared/signals.js";
+import { read, write } from "../shared/store.js";
 import { isShown, onTab } from "../shared/tabs.js";
 import { isEditing, onTask, task } from "../shared/task.js";
+import { isUnion, preprocessor, typesOf } from "./types.js";
 
 export const MOST = 4; // to be added by hand; a request may bring more
 
@@ -42,8 +43,8 @@ const SENT = [
   "resize_mode",
 ];
 
-const listeners = new Set();
-const lackListeners = new Set();
+const changes = signal();
+const lack = signal();
 let last = 0;
 let all = read("units", []).map(made);
 let saving = 0;
@@ -57,19 +58,15 @@ export const units = () => all;
 export const unit = (id) => all.find((one) => one.id === id);
 
 /** Call `listener(id)` after every change of a unit, `listener(null)` when the list changed. */
-export function onUnits(listener) {
-  listeners.add(listener);
-}
+export const onUnits = changes.on;
 
 /** Call `listener(id)` when a unit keeps a picture from being asked for. */
-export function onLack(listener) {
-  lackListeners.add(listener);
-}
+export const onLack = lack.on;
 
 function tell(id) {
   clearTimeout(saving);
   saving = setTimeout(save, 200);
-  for (const listener of listeners) listener(id);
+  changes.tell(id);
 }
 
 function save() {
@@ -113,7 +110,9 @@ const hasPicture = (one) => Boolean(one.picture) || (one.follows && isEditing())
 /** What keeps a unit that is on from acting: words for the artist, "" for nothing. */
 export function lacks(one) {
   if (!hasPicture(one)) {
-    return one.follows ? "This tab begins with no picture. Choose one." : "Choose a picture, or draw one.";
+    return one.follows
+      ? "This tab begins with no picture. Choose one."
+      : "Choose a picture, or draw one.";
   }
   if (!one.controlnet) return "Choose a ControlNet.";
   if (isUnion(one.controlnet) && one.preprocessor === "none" && !one.union_type) {
@@ -134,17 +133,22 @@ export async function ready() {
     const why = lacks(one);
     if (!why) continue;
     change(one.id, { folded: false });
-    for (const listener of lackListeners) listener(one.id);
+    lack.tell(one.id);
     throw new Error(`ControlNet unit ${all.indexOf(one) + 1}: ${why}`);
   }
   if (isShown("controlnet") && acting().length === 0) {
-    const why = all.some((one) => one.on) ? "Choose a picture, or draw one." : "Switch one on, or add one.";
+    const why = all.some((one) => one.on)
+      ? "Choose a picture, or draw one."
+      : "Switch one on, or add one.";
     throw new Error(`No ControlNet unit acts. ${why}`);
   }
 }
 
 /** The units as the request's `controls`. */
-export const requested = () => acting().filter((one) => !lacks(one)).map(asRequest);
+export const requested = () =>
+  acting()
+    .filter((one) => !lacks(one))
+    .map(asRequest);
 
 function asRequest(one) {
   const sent = Object.fromEntries(SENT.map((name) => [name, one[name]]));
@@ -161,7 +165,13 @@ export function take(controls) {
   all = controls.map((sent) => {
     const { image, mask, ...rest } = sent;
     const place = (ref) => (ref ? { image: ref, url: null, width: 0, height: 0 } : null);
-    return made({ ...rest, settings: { ...rest.settings }, picture: place(image), follows: !image, mask: place(mask) });
+    return made({
+      ...rest,
+      settings: { ...rest.settings },
+      picture: place(image),
+      follows: !image,
+      mask: place(mask),
+    });
   });
   tell(null);
   for (const one of all) complete(one);

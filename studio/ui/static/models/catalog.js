@@ -1,14 +1,14 @@
 // The Models tab: everything that lies in the models folders, as a table that searches and sorts.
 
-import { Details } from "./details.js";
-import { Downloads } from "./downloads.js";
 import { icon, make } from "../shared/dom.js";
+import * as known from "../shared/models.js";
 import { Rows } from "../shared/rows.js";
-import { isShown, onTab } from "../shared/tabs.js";
 import { warmNames } from "../shared/status.js";
 import { read, write } from "../shared/store.js";
-import * as known from "../shared/models.js";
+import { isShown, onTab } from "../shared/tabs.js";
 import { KIND_NAMES, kindName, size } from "../shared/words.js";
+import { Details } from "./details.js";
+import { Downloads } from "./downloads.js";
 
 const ROW_PX = 40;
 const COLUMNS = {
@@ -84,7 +84,12 @@ class Catalog {
     this.heads = Object.entries(COLUMNS).map(([name, { title }]) =>
       make(
         "button",
-        { type: "button", role: "columnheader", className: `col-${name}`, onclick: () => this.sortBy(name) },
+        {
+          type: "button",
+          role: "columnheader",
+          className: `col-${name}`,
+          onclick: () => this.sortBy(name),
+        },
         title,
         icon("chevron"),
       ),
@@ -140,7 +145,14 @@ class Catalog {
   }
 
   drawFamilies() {
-    const families = [...new Set(known.models().map((one) => one.family).filter(Boolean))].sort();
+    const families = [
+      ...new Set(
+        known
+          .models()
+          .map((one) => one.family)
+          .filter(Boolean),
+      ),
+    ].sort();
     const chosen = this.family.value;
     this.family.replaceChildren(
       new Option("All families", ""),
@@ -174,7 +186,9 @@ class Catalog {
     const { kind } = this.view;
     if (kind === "broken") return known.broken().map(brokenRow);
     if (kind === "duplicate") {
-      return known.duplicates().flatMap((group) => group.map((one) => known.modelNamed(one.kind, one.name)))
+      return known
+        .duplicates()
+        .flatMap((group) => group.map((one) => known.modelNamed(one.kind, one.name)))
         .filter(Boolean);
     }
     return known.models(kind || undefined);
@@ -192,7 +206,8 @@ class Catalog {
 
   whyEmpty() {
     if (!known.isKnown()) return "Reading the list of models";
-    if (this.search.value || this.family.value) return "Nothing fits. Change the search or the filters.";
+    if (this.search.value || this.family.value)
+      return "Nothing fits. Change the search or the filters.";
     return "No models yet. Download one, or start the studio with --models-dir FOLDER.";
   }
 
@@ -200,11 +215,13 @@ class Catalog {
     if (this.undo) return;
     const bytes = items.reduce((sum, one) => sum + (one.size_bytes ?? 0), 0);
     const count = items.length === 1 ? "1 model" : `${items.length} models`;
-    this.foot.textContent = items.length && this.view.kind !== "broken" ? `${count} · ${size(bytes)}` : "";
+    this.foot.textContent =
+      items.length && this.view.kind !== "broken" ? `${count} · ${size(bytes)}` : "";
   }
 
   row(one, index) {
-    const isChosen = this.chosen !== null && one.kind === this.chosen.kind && one.name === this.chosen.name;
+    const isChosen =
+      this.chosen !== null && one.kind === this.chosen.kind && one.name === this.chosen.name;
     const cells = one.reason ? [cell("name", one.name), cell("reason", one.reason)] : cellsOf(one);
     return make(
       "div",
@@ -237,7 +254,9 @@ class Catalog {
     if (!step || this.rows.items.length === 0) return;
     event.preventDefault();
     const { items } = this.rows;
-    const at = items.findIndex((one) => one.kind === this.chosen?.kind && one.name === this.chosen?.name);
+    const at = items.findIndex(
+      (one) => one.kind === this.chosen?.kind && one.name === this.chosen?.name,
+    );
     this.choose(items[Math.max(0, Math.min(items.length - 1, at + step))]);
   }
 
@@ -287,7 +306,9 @@ const cell = (name, ...inside) =>
 function cellsOf(one) {
   const isWarm = one.kind === "checkpoint" && warmNames().includes(one.name);
   const name = make("span", { className: "model-name", textContent: one.name, title: one.name });
-  const warm = isWarm ? make("span", { className: "warm", title: "In memory", textContent: "warm" }) : null;
+  const warm = isWarm
+    ? make("span", { className: "warm", title: "In memory", textContent: "warm" })
+    : null;
   return [
     cell("name", name, warm),
     cell("kind", kindName(one.kind)),

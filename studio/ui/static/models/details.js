@@ -1,9 +1,9 @@
 // All about one model: facts, notes, and the settings it brings when it is chosen.
 
-import { data } from "../shared/data.js";
-import { icon, iconButton, make } from "../shared/dom.js";
 import { field } from "../settings/form.js";
 import { add, insert } from "../settings/loras.js";
+import { data } from "../shared/data.js";
+import { icon, iconButton, make } from "../shared/dom.js";
 import { change, discard, models } from "../shared/models.js";
 import { showTab } from "../shared/tabs.js";
 import { kindName, size } from "../shared/words.js";
@@ -40,7 +40,8 @@ export class Details {
       make("h2", { textContent: model.name }),
       iconButton("close", "Close the details", () => this.on.close()),
     );
-    if (model.reason) return [head, make("p", { className: "objection", textContent: model.reason }), facts(model)];
+    if (model.reason)
+      return [head, make("p", { className: "objection", textContent: model.reason }), facts(model)];
     this.saved = make("p", { className: "saved", role: "status" });
     return [
       head,
@@ -80,7 +81,12 @@ export class Details {
   }
 
   notes(model) {
-    const area = make("textarea", { id: "model-notes", rows: 3, value: model.notes, maxLength: 10000 });
+    const area = make("textarea", {
+      id: "model-notes",
+      rows: 3,
+      value: model.notes,
+      maxLength: 10000,
+    });
     area.addEventListener("change", () => this.save(model, { notes: area.value }));
     return make(
       "div",
@@ -125,7 +131,11 @@ export class Details {
       menu("scheduler", Object.keys(data.automatic), "Default"),
       number("width"),
       number("height"),
-      menu("vae", models("vae").map((one) => one.name), "Automatic"),
+      menu(
+        "vae",
+        models("vae").map((one) => one.name),
+        "Automatic",
+      ),
       number("clip_skip"),
       this.prediction(model),
     );
@@ -163,7 +173,12 @@ export class Details {
 }
 
 const line = (title, control) =>
-  make("div", { className: "details-line" }, make("label", { for: control.id, textContent: title }), control);
+  make(
+    "div",
+    { className: "details-line" },
+    make("label", { for: control.id, textContent: title }),
+    control,
+  );
 
 function facts(model) {
   const rows = {
@@ -181,7 +196,9 @@ function facts(model) {
   const list = make("dl", { className: "facts-list" });
   for (const [name, value] of Object.entries(rows)) {
     if (value === null || value === undefined || value === "") continue;
-    list.append(make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value })));
+    list.append(
+      make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value })),
+    );
   }
   return list;
 }

@@ -82,7 +82,11 @@ export class Downloads {
     return make(
       "div",
       { className: "download-row", "data-state": one.state },
-      make("span", { className: "download-name", textContent: one.name || one.source, title: one.source }),
+      make("span", {
+        className: "download-name",
+        textContent: one.name || one.source,
+        title: one.source,
+      }),
       make("span", { className: "download-words", textContent: wordsFor(one, share) }),
       cross,
       isOpen ? bar : null,

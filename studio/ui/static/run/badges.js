@@ -1,13 +1,13 @@
 // What acts on the picture beside the prompt and the settings: shown beside Generate, each with a
 // cross that takes it off.
 
-import { acting, change, lacks, onUnits, units } from "../control/units.js";
-import { shows } from "../control/unit.js";
-import { icon, make } from "../shared/dom.js";
-import { field, onChange, value } from "../settings/form.js";
-import { onRounds, roundsWanted, setRounds } from "./loop.js";
 import { clearMask, onSource, sourceOf } from "../canvas/sources.js";
+import { shows } from "../control/unit.js";
+import { acting, change, lacks, onUnits, units } from "../control/units.js";
+import { field, onChange, value } from "../settings/form.js";
+import { icon, make } from "../shared/dom.js";
 import { onTask, task } from "../shared/task.js";
+import { onRounds, roundsWanted, setRounds } from "./loop.js";
 
 const MOST = 3;
 
@@ -39,14 +39,21 @@ function loopBadge(rounds) {
 function maskBadge({ share }) {
   const words = value("invert") ? "Mask, inverted" : "Mask";
   const covered = share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
-  return badge(words, covered, `The mask covers ${covered} of the picture`, () => clearMask("inpaint"));
+  return badge(words, covered, `The mask covers ${covered} of the picture`, () =>
+    clearMask("inpaint"),
+  );
 }
 
 function unitBadge(unit) {
   const name = `Unit ${units().indexOf(unit) + 1}`;
   const why = lacks(unit);
   const remove = () => change(unit.id, { on: false });
-  return badge(name, why ? "incomplete" : `${shows(unit)} ${unit.scale}`, why || `ControlNet ${unit.controlnet}`, remove);
+  return badge(
+    name,
+    why ? "incomplete" : `${shows(unit)} ${unit.scale}`,
+    why || `ControlNet ${unit.controlnet}`,
+    remove,
+  );
 }
 
 function loraBadge(use) {
@@ -70,7 +77,12 @@ function badge(name, value, title, remove) {
     value === "" ? null : make("span", { className: "active-value", textContent: value }),
     make(
       "button",
-      { type: "button", "aria-label": `Take off ${name}`, title: `Take off ${name}`, onclick: remove },
+      {
+        type: "button",
+        "aria-label": `Take off ${name}`,
+        title: `Take off ${name}`,
+        onclick: remove,
+      },
       icon("close"),
     ),
   );

@@ -1,18 +1,17 @@
 // Many pictures through image-to-image or inpainting, each an ordinary job with the settings of
 // the moment it began. A picture that cannot be used is told and left out.
 
-import { make } from "../shared/dom.js";
-import { cancel } from "./follow.js";
-import { asked } from "../settings/form.js";
-import { retrying, send } from "../shared/server.js";
-import { uploaded } from "../canvas/uploads.js";
 import { onFiles, onSource, ready, sourceOf } from "../canvas/sources.js";
-import { onTask, task } from "../shared/task.js";
+import { uploaded } from "../canvas/uploads.js";
+import { asked } from "../settings/form.js";
+import { make } from "../shared/dom.js";
+import { retrying, send } from "../shared/server.js";
+import { isForMany, onTask, task } from "../shared/task.js";
 import { showView } from "../shared/views.js";
+import { cancel } from "./follow.js";
 
 const QUEUE_FULL = 503;
 const RETRY_MS = 3000;
-const KINDS = ["image_to_image", "inpaint"];
 
 /** Where the studio does not answer there is nothing to stop either. */
 const drop = (id) => cancel(id).catch(() => null);
@@ -27,7 +26,7 @@ class Batch {
   constructor(root, session) {
     this.root = root;
     this.session = session;
-    session.ends.push((id, state) => this.ended(id, state));
+    session.ends.on(({ id, state }) => this.ended(id, state));
     this.pictures = [];
     this.masks = [];
     this.run = null; // {kind, total, jobs, ended, faults, isSending, isStopped}
@@ -38,9 +37,9 @@ class Batch {
     for (const input of root.querySelectorAll("input[type=file]")) {
       const { takes } = input.dataset;
       input.addEventListener("change", () => this.take(takes, [...input.files]));
-      root
-        .querySelectorAll(`[data-action=${input.dataset.button}]`)
-        .forEach((button) => button.addEventListener("click", () => input.click()));
+      for (const button of root.querySelectorAll(`[data-action=${input.dataset.button}]`)) {
+        button.addEventListener("click", () => input.click());
+      }
     }
     this.start.addEventListener("click", () => this.begin());
     this.halt.addEventListener("click", () => this.stop());
@@ -52,7 +51,7 @@ class Batch {
   }
 
   dropped(kind, files) {
-    if (!KINDS.includes(kind)) return false;
+    if (!isForMany(kind)) return false;
     this.take("pictures", files);
     const group = this.root.closest(".group");
     if (group.classList.contains("folded")) group.querySelector(".group-head").click();
@@ -109,11 +108,19 @@ class Batch {
     const settings = asked();
     const { kind } = settings.task;
     const pictures = this.pictures;
-    const run = { kind, total: pictures.length, jobs: [], ended: 0, faults: [], isSending: true };
+    const run = {
+      kind,
+      total: pictures.length,
+      jobs: [],
+      ended: 0,
+      faults: [],
+      isSending: true,
+      isStopped: false,
+    };
     this.run = run;
     this.draw();
     showView("result");
-    const painted = kind === "inpaint" && !this.masks.length ? await this.painted(run) : null;
+    const painted = kind === "inpaint" && !this.masks.length ? await this.painted() : null;
     for (const picture of pictures) {
       if (run.isStopped) break;
       try {
@@ -166,7 +173,8 @@ class Batch {
   ended(id, state) {
     const at = this.run?.jobs.indexOf(id) ?? -1;
     if (at < 0) return;
-    if (state.state === "failed") this.run.faults.push(`Picture ${at + 1}: ${state.message ?? "lost"}`);
+    if (state.state === "failed")
+      this.run.faults.push(`Picture ${at + 1}: ${state.message ?? "lost"}`);
     this.run.ended += 1;
     this.draw();
   }

@@ -44,11 +44,15 @@ export class Compare {
     this.remove();
     const waits = () => this.shown === wanted && this.put(make("div", WAITING));
     const waiting = setTimeout(waits, PATIENCE_MS);
-    const isDecoded = await image.decode().then(() => true, () => false);
+    const isDecoded = await image.decode().then(
+      () => true,
+      () => false,
+    );
     clearTimeout(waiting);
     if (this.shown !== wanted) return;
     this.remove();
-    if (isDecoded) this.put(sides ? this.slider(image, sides) : make("div", { className: "over" }, image));
+    if (isDecoded)
+      this.put(sides ? this.slider(image, sides) : make("div", { className: "over" }, image));
     else this.say(`${alt} cannot be loaded (any more).`);
     if (view === "maps" && units > 1) this.offerUnits(units, picture);
   }
@@ -102,7 +106,10 @@ export class Compare {
       this.share = Math.min(1, Math.max(0, share));
       over.style.setProperty("--share", this.share);
       line.setAttribute("aria-valuenow", String(Math.round(100 * this.share)));
-      line.setAttribute("aria-valuetext", `${Math.round(100 * this.share)} % ${before.toLowerCase()}`);
+      line.setAttribute(
+        "aria-valuetext",
+        `${Math.round(100 * this.share)} % ${before.toLowerCase()}`,
+      );
     };
     bindPointer(over, line, move);
     line.addEventListener("keydown", (event) => {

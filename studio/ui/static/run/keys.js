@@ -6,7 +6,7 @@ import { isShown } from "../shared/tabs.js";
 import { showView, view } from "../shared/views.js";
 
 export function bindKeys(session, viewer) {
-  const dialog = document.querySelector("dialog.keys");
+  const dialog = /** @type {HTMLDialogElement} */ (document.querySelector("dialog.keys"));
   document.querySelector("[data-action=keys]").addEventListener("click", () => dialog.showModal());
   dialog.querySelector("[data-action=close]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

@@ -1,37 +1,37 @@
 // Rounds: each result becomes the next picture, with the settings of the first.
 
-import { send } from "../shared/server.js";
-import { accept } from "./send_to.js";
 import { ready } from "../canvas/sources.js";
+import { send } from "../shared/server.js";
+import { signal } from "../shared/signals.js";
 import { read, write } from "../shared/store.js";
-import { task } from "../shared/task.js";
+import { isForMany, task } from "../shared/task.js";
+import { accept } from "./send_to.js";
 
-const KINDS = ["image_to_image", "inpaint"];
 const MOST = 100;
 
-const listeners = new Set();
-let rounds = read("rounds", 1);
+const rounds = signal(read("rounds", 1));
 
 /** How many rounds the next click on Generate makes in the present tab. */
-export const roundsWanted = () => (KINDS.includes(task()) ? rounds : 1);
+export const roundsWanted = () => (isForMany(task()) ? rounds.value : 1);
 
-export function onRounds(listener) {
-  listeners.add(listener);
-}
+/** Call `listener()` when it is another number. */
+export const onRounds = rounds.on;
 
 export function setRounds(wanted) {
-  rounds = Math.min(MOST, Math.max(1, Math.round(wanted) || 1));
-  write("rounds", rounds);
-  for (const listener of listeners) listener();
+  rounds.value = Math.min(MOST, Math.max(1, Math.round(wanted) || 1));
+  write("rounds", rounds.value);
 }
 
 /** The box that says how many. */
 export function loop(element, session) {
   const box = element.querySelector("input");
   const show = () => {
-    box.value = rounds;
+    box.value = rounds.value;
   };
-  box.addEventListener("change", () => setRounds(Number(box.value)));
+  box.addEventListener("change", () => {
+    setRounds(Number(box.value));
+    show();
+  });
   onRounds(show);
   show();
   goOn(session);
@@ -40,12 +40,19 @@ export function loop(element, session) {
 /** After each round of `session` the next, until there are enough. */
 function goOn(session) {
   let going = null; // {kind, settings, result, round, total, job}
-  session.sent.push((job, settings) => {
+  session.sent.on(({ id: job, request: settings }) => {
     const total = roundsWanted();
     if (total === 1) return;
-    going = { kind: settings.task.kind, settings, result: session.results.get(job), round: 1, total, job };
+    going = {
+      kind: settings.task.kind,
+      settings,
+      result: session.results.get(job),
+      round: 1,
+      total,
+      job,
+    };
   });
-  session.ends.push(async (job, state, pictures) => {
+  session.ends.on(async ({ id: job, state, pictures }) => {
     if (going?.job !== job) return;
     const one = going;
     going = null;

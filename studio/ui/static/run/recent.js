@@ -19,9 +19,13 @@ export class Recent {
       this.pictures = read("recent", []);
       this.draw();
     });
-    strip.addEventListener("wheel", (event) => {
-      if (!event.deltaX) strip.scrollLeft += event.deltaY;
-    }, { passive: true });
+    strip.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.deltaX) strip.scrollLeft += event.deltaY;
+      },
+      { passive: true },
+    );
     this.draw();
   }
 
@@ -84,7 +88,10 @@ export class Recent {
     button.className = "tile";
     button.dataset.id = picture.id;
     button.title = picture.request.prompt.slice(0, 300);
-    button.setAttribute("aria-label", `Seed ${picture.seed}: ${picture.request.prompt.slice(0, 200)}`);
+    button.setAttribute(
+      "aria-label",
+      `Seed ${picture.seed}: ${picture.request.prompt.slice(0, 200)}`,
+    );
     image.alt = "";
     image.loading = "lazy";
     image.decoding = "async";

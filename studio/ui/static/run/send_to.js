@@ -1,10 +1,10 @@
 // A result becomes the picture that an editing tab begins with, and the way back.
 
+import { onSource, put, recover, snapshot, sourceOf } from "../canvas/sources.js";
 import * as units from "../control/units.js";
 import { asked, restore } from "../settings/form.js";
-import { onSource, put, recover, snapshot, sourceOf } from "../canvas/sources.js";
 import { shownTab, showTab } from "../shared/tabs.js";
-import { task, TASK_NAMES, showTask } from "../shared/task.js";
+import { labelOf, showTask, task } from "../shared/task.js";
 import { showView, view } from "../shared/views.js";
 
 /** What `source.js` knows a result by. */
@@ -53,7 +53,7 @@ export async function send(picture, size, kind, offer) {
     back();
     return;
   }
-  const words = kind === from.task ? "The result is the source now" : `Sent to ${TASK_NAMES[kind]}`;
+  const words = kind === from.task ? "The result is the source now" : `Sent to ${labelOf(kind)}`;
   withdraw = offer(words, () => {
     recover(kind, earlier);
     back();
@@ -68,7 +68,9 @@ function sendToUnit({ ref, ...place }, from, offer) {
   const earlierView = view();
   showView("source");
   const target =
-    units.units().find((one) => !one.picture && !one.follows) ?? units.add() ?? units.units().at(-1);
+    units.units().find((one) => !one.picture && !one.follows) ??
+    units.add() ??
+    units.units().at(-1);
   const picture = { image: ref, ...place };
   units.change(target.id, { picture, follows: false, drawn: false, on: true, folded: false });
   offer(`Sent to ControlNet unit ${units.units().indexOf(units.unit(target.id)) + 1}`, () => {

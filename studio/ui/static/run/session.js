@@ -1,17 +1,18 @@
 // From the click on Generate to the picture: submits, follows, stops, reports.
 
-import * as jobs from "./jobs.js";
+import { expectedResult, resultOf } from "../canvas/sizes.js";
+import { onSource, ready } from "../canvas/sources.js";
 import { onUnits, ready as unitsReady } from "../control/units.js";
 import { asked } from "../settings/form.js";
 import { address } from "../shared/data.js";
 import { send } from "../shared/server.js";
-import { cancel, describe, follow } from "./follow.js";
-import { expectedResult, resultOf } from "../canvas/sizes.js";
-import { onSource, ready } from "../canvas/sources.js";
-import { engineState } from "../shared/status.js";
-import { isEditing, task as current } from "../shared/task.js";
+import { signal } from "../shared/signals.js";
+import { engineState, lookAtStatus, onStatus } from "../shared/status.js";
+import { task as current, isEditing } from "../shared/task.js";
 import { showView } from "../shared/views.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "../shared/words.js";
+import { cancel, describe, follow } from "./follow.js";
+import * as jobs from "./jobs.js";
 
 /** What the task `kind` begins with, once it is uploaded. Fails with words for people where something
  * lacks, there or in a ControlNet unit. */
@@ -33,8 +34,8 @@ export class Session {
     this.results = new Map();
     this.pending = 0;
     this.last = Promise.resolve();
-    this.sent = []; // called with (job's id, request) after a request was made by hand
-    this.ends = []; // called with (job's id, state, pictures) after every job
+    this.sent = signal(); // tells {id, request} after a request was made by hand
+    this.ends = signal(); // tells {id, state, pictures} after every job
     this.stopWanted = false;
     this.state = null;
     viewer.onBrowse = () => {
@@ -43,7 +44,7 @@ export class Session {
     document.addEventListener("visibilitychange", () => {
       if (!this.following) document.title = "Latent Studio";
     });
-    addEventListener("studio-status", () => {
+    onStatus(() => {
       if (this.following && this.state?.state === "queued") this.waiting();
     });
     onSource((kind) => this.provided(kind));
@@ -70,7 +71,7 @@ export class Session {
       const begins = await complete(settings.task.kind).catch(lacking);
       const request = { ...settings, task: { ...settings.task, ...begins } };
       const id = await this.submit(request);
-      for (const listener of this.sent) listener(id, request);
+      this.sent.tell({ id, request });
     } catch (error) {
       if (error.isLack) this.lacking();
       this.refused(error.message);
@@ -218,7 +219,7 @@ export class Session {
   async ended(id, state) {
     this.viewer.frame.progress(null);
     document.title = document.hidden ? "Done · Latent Studio" : "Latent Studio";
-    const tell = (pictures) => this.ends.forEach((listener) => listener(id, state, pictures));
+    const tell = (pictures) => this.ends.tell({ id, state, pictures });
     if (state.state === "failed") {
       tell([]);
       if (!this.viewer.browsing) this.viewer.frame.wait();
@@ -261,11 +262,11 @@ export class Session {
     this.viewer.frame.progress(null);
     if (!this.viewer.browsing) this.viewer.frame.wait();
     this.show("failed", "The studio was restarted and no longer knows this job.");
-    for (const listener of this.ends) listener(id, { state: "failed" }, []);
+    this.ends.tell({ id, state: { state: "failed" }, pictures: [] });
   }
 
   showBusy() {
-    dispatchEvent(new Event("studio-busy"));
+    lookAtStatus();
     document.body.classList.toggle("busy", this.busy);
     const button = document.getElementById("generate");
     if (!button) return;

@@ -1,17 +1,18 @@
 // The right side of the page: the frame, the status line, the tools and the strip under it.
 
-import { Compare } from "./compare.js";
+import { field } from "../settings/form.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
-import { field } from "../settings/form.js";
-import { Frame } from "./frame.js";
 import { menuOf } from "../shared/menu.js";
-import { Recent } from "./recent.js";
-import { send, takeUp } from "./send_to.js";
+import { results } from "../shared/results.js";
 import { write } from "../shared/store.js";
 import { task } from "../shared/task.js";
 import { allowCompare, allowMaps, onView, showView, view } from "../shared/views.js";
 import { facts, promise } from "../shared/words.js";
+import { Compare } from "./compare.js";
+import { Frame } from "./frame.js";
+import { Recent } from "./recent.js";
+import { send, takeUp } from "./send_to.js";
 
 export class Viewer {
   constructor(root) {
@@ -29,6 +30,8 @@ export class Viewer {
     this.compare = new Compare(this.frame.element, (words) => this.say(words));
     this.picture = null;
     this.browsing = false;
+    /** An earlier picture is looked at. */
+    this.onBrowse = () => {};
     this.offers = (words, undo) => this.offer(words, undo);
     this.bindActions();
     this.bindSending();
@@ -86,7 +89,8 @@ export class Viewer {
   /** `picture` is the one that the tools and the views are about. */
   take(picture) {
     this.picture = picture;
-    const edited = picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
+    const edited =
+      picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
     this.root.classList.toggle("edited", edited);
     allowCompare(edited);
     const steered = Boolean(picture?.request.controls?.length);
@@ -110,7 +114,8 @@ export class Viewer {
   /** [width, height] of a picture; until it has been loaded, those asked for. */
   sizeOf(picture) {
     const { image } = this.frame;
-    if (image?.src === address(picture.url)) picture.size = [image.naturalWidth, image.naturalHeight];
+    if (image?.src === address(picture.url))
+      picture.size = [image.naturalWidth, image.naturalHeight];
     return picture.size ?? [picture.request.width, picture.request.height];
   }
 
@@ -118,7 +123,7 @@ export class Viewer {
   async results(pictures) {
     if (pictures.length === 0) return;
     write("last_seed", pictures[0].seed);
-    dispatchEvent(new Event("studio-result"));
+    results.value = pictures;
     if (this.browsing) {
       this.recent.add(pictures);
       this.recent.showLive(null);
@@ -133,7 +138,7 @@ export class Viewer {
   async browse(picture) {
     this.browsing = true;
     if (view() === "source") showView("result");
-    if (this.onBrowse) this.onBrowse();
+    this.onBrowse();
     this.root.classList.add("browsing");
     await this.display(picture, [picture]);
   }
@@ -219,7 +224,10 @@ export class Viewer {
 
 async function copy(text) {
   if (navigator.clipboard) {
-    return navigator.clipboard.writeText(text).then(() => true, () => false);
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
   }
   // Without https the clipboard is closed to pages, except through a selection.
   const area = document.createElement("textarea");

@@ -1,7 +1,7 @@
 // Before the first picture: one the model really made, and prompts to begin with.
 
-import { checkpointNamed } from "../shared/data.js";
 import { field, onChange, value } from "../settings/form.js";
+import { checkpointNamed } from "../shared/data.js";
 
 export function examples(viewer) {
   const place = viewer.root.querySelector(".welcome");

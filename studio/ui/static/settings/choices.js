@@ -1,10 +1,10 @@
 // The menus of models: which checkpoint draws, which VAE turns latents into pixels.
 
 import { data } from "../shared/data.js";
-import { onChange, register, value } from "./form.js";
 import { look, models, onModels } from "../shared/models.js";
 import { opens } from "../shared/picker.js";
 import { warmNames } from "../shared/status.js";
+import { onChange, register, value } from "./form.js";
 
 const AUTOMATIC = "Automatic";
 

@@ -1,10 +1,12 @@
 // The controls: slider with box, menu, seed, text.
 
 import { checkpointNamed, data } from "../shared/data.js";
-import { field, onChange, register, value } from "./form.js";
 import { Range } from "../shared/range.js";
+import { results } from "../shared/results.js";
+import { whenever } from "../shared/signals.js";
 import { read } from "../shared/store.js";
 import { isEditing, onTask } from "../shared/task.js";
+import { field, onChange, register, value } from "./form.js";
 
 export function slider(element) {
   const box = element.querySelector("input[type=number]");
@@ -132,8 +134,7 @@ export function seed(element) {
     reuse.title = reuse.disabled ? "No picture yet whose seed to reuse" : "Reuse the last seed";
   };
   reuse.addEventListener("click", () => one.set(read("last_seed", one.value)));
-  addEventListener("studio-result", enable);
-  enable();
+  whenever([results], enable);
 }
 
 export function prose(element) {

@@ -1,11 +1,12 @@
 // The values of all fields: their defaults, what the user changed, and that it survives a reload.
 
 import { checkpointNamed, data } from "../shared/data.js";
+import { signal } from "../shared/signals.js";
 import { read, write } from "../shared/store.js";
 import { onTask, task } from "../shared/task.js";
 
 const fields = new Map();
-const listeners = new Set();
+const changes = signal();
 const stored = read("settings", {});
 let saving = 0;
 
@@ -16,9 +17,7 @@ export const anyChanged = () => [...fields.values()].some((one) => one.counts &&
 const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 /** Call `listener(name)` after every change of a value or default. */
-export function onChange(listener) {
-  listeners.add(listener);
-}
+export const onChange = changes.on;
 
 export function resetAll() {
   for (const one of fields.values()) if (one.counts) one.reset();
@@ -147,7 +146,7 @@ function defaults() {
 function announce(one) {
   one.element.classList.toggle("changed", one.isSetting && one.isChanged);
   if (one.name === "checkpoint") takeDefaults();
-  for (const listener of listeners) listener(one.name);
+  changes.tell(one.name);
   clearTimeout(saving);
   saving = setTimeout(save, 200);
 }

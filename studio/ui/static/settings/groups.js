@@ -1,9 +1,10 @@
 // Groups of settings that fold; a folded one shows its values in its header.
 
 import { data } from "../shared/data.js";
-import { anyChanged, field, onChange, resetAll, value } from "./form.js";
+import { targetOf } from "../shared/dom.js";
 import { read, write } from "../shared/store.js";
 import { onTask, task } from "../shared/task.js";
+import { anyChanged, field, onChange, resetAll, value } from "./form.js";
 
 const SAY = {
   width: (v) => sizeWords(v, value("height")),
@@ -37,7 +38,10 @@ const sizeWords = (width, height) =>
   width || height ? `${width ?? "auto"} × ${height ?? "auto"}` : "as the picture";
 
 /** The label of a menu's chosen entry. */
-const chosen = (name) => document.getElementById(name)?.selectedOptions?.[0]?.label.toLowerCase();
+const chosen = (name) => {
+  const menu = /** @type {HTMLSelectElement | null} */ (document.getElementById(name));
+  return menu?.selectedOptions[0]?.label.toLowerCase();
+};
 
 export function group(root) {
   const head = root.querySelector(".group-head");
@@ -85,7 +89,8 @@ export function settingsFoot(element) {
 export function sheetHead(element) {
   element.querySelector("button").addEventListener("click", () => showSheet(false));
   document.addEventListener("pointerdown", (event) => {
-    if (isSheetShown() && !event.target.closest("#settings, .sheet-button, .picker")) showSheet(false);
+    const isInside = targetOf(event).closest("#settings, .sheet-button, .picker");
+    if (isSheetShown() && !isInside) showSheet(false);
   });
 }
 

@@ -1,11 +1,11 @@
 // LoRAs and embeddings: which are added to the checkpoint, how strongly, and their trigger words.
 
-import { familyOf, onFit, unfit } from "./choices.js";
 import { icon, iconButton, make } from "../shared/dom.js";
-import { Range } from "../shared/range.js";
-import { field, register, value } from "./form.js";
 import { isKnown, look, modelNamed, models } from "../shared/models.js";
 import { opens } from "../shared/picker.js";
+import { Range } from "../shared/range.js";
+import { familyOf, onFit, unfit } from "./choices.js";
+import { field, register, value } from "./form.js";
 
 const WEIGHTS = new Range({ minimum: -2, maximum: 2, step: 0.05 }, false);
 const LIMIT = 10;
@@ -57,7 +57,7 @@ function addable(kind, uses) {
     detail: [ref.family, ref.rank && `rank ${ref.rank}`, ref.title].filter(Boolean).join(" · "),
     why: uses.some((use) => use.name === ref.name) ? "added already" : unfit(ref, family),
   }));
-  return options.sort((a, b) => Boolean(a.why) - Boolean(b.why));
+  return options.sort((a, b) => Number(Boolean(a.why)) - Number(Boolean(b.why)));
 }
 
 function draw(list, rows, uses) {
@@ -165,7 +165,13 @@ function weight(label, change) {
     step: WEIGHTS.step,
     "aria-label": `${label} slider`,
   });
-  const box = make("input", { type: "number", min: -LIMIT, max: LIMIT, step: WEIGHTS.step, "aria-label": label });
+  const box = make("input", {
+    type: "number",
+    min: -LIMIT,
+    max: LIMIT,
+    step: WEIGHTS.step,
+    "aria-label": label,
+  });
   const limit = (typed) => Math.min(LIMIT, Math.max(-LIMIT, typed));
   track.addEventListener("input", () => change(WEIGHTS.snap(Number(track.value))));
   track.addEventListener("dblclick", () => change(1));

@@ -2,29 +2,28 @@
 
 import { data } from "./data.js";
 import { ask, send } from "./server.js";
+import { signal } from "./signals.js";
 
 const POLL_MS = 2000;
-const listeners = new Set();
+/** What the server last said; null until it did. */
+const known = signal(null);
 
-let known = null;
 let tag = "";
 let looking = null;
 
 /** All of a kind; of every kind without one. Empty until the first answer. */
 export const models = (kind) => {
-  const all = known?.models ?? [];
+  const all = known.value?.models ?? [];
   return kind ? all.filter((one) => one.kind === kind) : all;
 };
-export const broken = () => known?.broken ?? [];
-export const duplicates = () => known?.duplicates ?? [];
-export const isKnown = () => known !== null;
+export const broken = () => known.value?.broken ?? [];
+export const duplicates = () => known.value?.duplicates ?? [];
+export const isKnown = () => known.value !== null;
 export const modelNamed = (kind, name) =>
   models().find((one) => one.kind === kind && one.name === name);
 
 /** Call `listener()` whenever the list changed. */
-export function onModels(listener) {
-  listeners.add(listener);
-}
+export const onModels = known.on;
 
 /** Ask for the list; the answer is empty and cheap where nothing changed. True if it did. */
 export function look() {
@@ -44,10 +43,9 @@ async function fetched() {
 }
 
 function take(body) {
-  known = body;
-  const checkpoints = models("checkpoint");
+  const checkpoints = body.models.filter((one) => one.kind === "checkpoint");
   if (checkpoints.length) data.checkpoints.splice(0, Infinity, ...checkpoints);
-  for (const listener of listeners) listener();
+  known.value = body;
 }
 
 /** Look again and again while `wanted()`. */

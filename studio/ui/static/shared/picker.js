@@ -104,7 +104,8 @@ class List {
   }
 
   tellActive() {
-    if (this.active >= 0) this.search.setAttribute("aria-activedescendant", `option-${this.active}`);
+    if (this.active >= 0)
+      this.search.setAttribute("aria-activedescendant", `option-${this.active}`);
     else this.search.removeAttribute("aria-activedescendant");
   }
 

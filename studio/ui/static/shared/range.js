@@ -3,7 +3,10 @@
 /** A field's range and the way from values to positions on the track. */
 export class Range {
   constructor({ minimum, maximum, step }, isLogarithmic) {
-    Object.assign(this, { minimum, maximum, step, isLogarithmic });
+    this.minimum = minimum;
+    this.maximum = maximum;
+    this.step = step;
+    this.isLogarithmic = isLogarithmic;
   }
 
   share(value) {

@@ -18,11 +18,17 @@ export class ServerError extends Error {
  * of.json    what is sent as JSON
  * of.signal  an AbortSignal that ends the request with an AbortError
  * The rest of `of` is as fetch takes it.
+ * @param {string} path
+ * @param {RequestInit & {json?: unknown}} [of]
  */
 export async function ask(path, { json, ...of } = {}) {
-  const sent = json === undefined
-    ? {}
-    : { body: JSON.stringify(json), headers: { "Content-Type": "application/json", ...of.headers } };
+  const sent =
+    json === undefined
+      ? {}
+      : {
+          body: JSON.stringify(json),
+          headers: { "Content-Type": "application/json", ...of.headers },
+        };
   let answer;
   try {
     answer = await fetch(address(path), { cache: "no-store", ...of, ...sent });

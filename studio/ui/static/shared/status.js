@@ -2,17 +2,23 @@
 
 import { data } from "./data.js";
 import { health } from "./server.js";
+import { signal, whenever } from "./signals.js";
 import { percent } from "./words.js";
 
 const CALM_MS = 10000;
 const BUSY_MS = 1500;
 
-let latest = data.status;
+const status = signal(data.status);
+let timer = 0;
 
-export const engineState = () => latest?.state;
+export const engineState = () => status.value?.state;
+
+/** Call `listener()` when the server said how it is, or nothing. */
+export const onStatus = status.on;
 
 /** Names of the checkpoints in memory, which draw at once. */
-export const warmNames = () => latest?.warm ?? (latest?.state === "warm" ? [latest.checkpoint] : []);
+export const warmNames = () =>
+  status.value?.warm ?? (engineState() === "warm" ? [status.value.checkpoint] : []);
 
 const WORDS = { starting: "starting", loading: "loading", warm: "ready", failed: "failed" };
 
@@ -23,21 +29,20 @@ export function statusBar(element) {
     device: element.querySelector(".device"),
     queue: element.querySelector(".queue"),
   };
-  let timer = 0;
-  const look = async () => {
-    clearTimeout(timer);
-    if (document.hidden) return;
-    const now = await health();
-    latest = now;
-    show(parts, now);
-    dispatchEvent(new Event("studio-status"));
-    const calm = now && !now.queue && !["starting", "loading"].includes(now.state);
-    timer = setTimeout(look, calm ? CALM_MS : BUSY_MS);
-  };
-  show(parts, data.status);
-  document.addEventListener("visibilitychange", look);
-  addEventListener("studio-busy", look);
-  timer = setTimeout(look, BUSY_MS);
+  whenever([status], () => show(parts, status.value));
+  document.addEventListener("visibilitychange", lookAtStatus);
+  timer = setTimeout(lookAtStatus, BUSY_MS);
+}
+
+/** Ask now, and from then on more often while something happens. */
+export async function lookAtStatus() {
+  clearTimeout(timer);
+  if (document.hidden) return;
+  const now = await health();
+  status.value = now;
+  const calm = now && !now.queue && !["starting", "loading"].includes(now.state);
+  clearTimeout(timer);
+  timer = setTimeout(lookAtStatus, calm ? CALM_MS : BUSY_MS);
 }
 
 function show(parts, now) {

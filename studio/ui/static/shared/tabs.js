@@ -1,16 +1,15 @@
 // The tabs of the top bar. All of them are in the page; the address says which one shows.
 
-const listeners = new Set();
-let current = "";
-let show = () => {};
+import { signal } from "./signals.js";
 
-export const shownTab = () => current;
-export const isShown = (name) => current === name;
+const shown = signal("");
+let show = (/** @type {string} */ _name) => {};
+
+export const shownTab = () => shown.value;
+export const isShown = (name) => shown.value === name;
 
 /** Call `listener(name)` whenever another tab shows. */
-export function onTab(listener) {
-  listeners.add(listener);
-}
+export const onTab = shown.on;
 
 export function showTab(name) {
   if (location.hash !== `#${name}`) location.hash = name;
@@ -22,14 +21,13 @@ export function tabs(element) {
   const names = links.map((link) => link.hash.slice(1));
   show = (asked) => {
     const name = names.includes(asked) ? asked : names[0];
-    if (name === current) return;
-    current = name;
+    if (name === shown.value) return;
     document.body.dataset.tab = name;
     for (const link of links) {
       if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    for (const listener of listeners) listener(name);
+    shown.value = name;
   };
   // At the click: the browser's own event for a new address comes some frames later.
   for (const link of links) link.addEventListener("click", () => show(link.hash.slice(1)));

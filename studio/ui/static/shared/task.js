@@ -1,38 +1,34 @@
 // Which task the page is set to: that of the tab in sight, or of the last one that had a task.
 
+import { data } from "./data.js";
+import { signal } from "./signals.js";
 import { onTab, showTab } from "./tabs.js";
 
-export const TASK_NAMES = {
-  text_to_image: "Text to image",
-  image_to_image: "Image to image",
-  inpaint: "Inpaint",
-  outpaint: "Outpaint",
-};
+const TASKS = data.tasks;
 
 /** The tasks that begin with a picture. */
-export const EDITING = Object.keys(TASK_NAMES).slice(1);
+export const EDITING = Object.keys(TASKS).filter((kind) => TASKS[kind].canvas);
 
 /** Tabs whose task has another one, too. */
 const TASK_OF = { controlnet: "text_to_image" };
 
 const kindOf = (tab) => TASK_OF[tab] ?? tab.replaceAll("-", "_");
-const listeners = new Set();
 const asked = kindOf(location.hash.slice(1));
+const current = signal(asked in TASKS ? asked : "text_to_image");
 
-let current = asked in TASK_NAMES ? asked : "text_to_image";
+export const task = () => current.value;
+export const labelOf = (kind) => TASKS[kind].label;
+export const canvasOf = (kind) => TASKS[kind].canvas;
+export const isEditing = () => EDITING.includes(task());
 
-export const task = () => current;
-export const isEditing = () => EDITING.includes(current);
+/** May the task be run over many pictures and in rounds? */
+export const isForMany = (kind) => TASKS[kind].many;
 export const showTask = (kind) => showTab(kind.replaceAll("_", "-"));
 
 /** Call `listener(kind)` whenever it is another task. */
-export function onTask(listener) {
-  listeners.add(listener);
-}
+export const onTask = current.on;
 
 onTab((tab) => {
   const kind = kindOf(tab);
-  if (!(kind in TASK_NAMES) || kind === current) return;
-  current = kind;
-  for (const listener of listeners) listener(kind);
+  if (kind in TASKS) current.value = kind;
 });

@@ -1,6 +1,7 @@
 // What the place of the picture shows: what a task begins with (source), what became of it
 // (result), or the two together (compare, difference).
 
+import { signal } from "./signals.js";
 import { read, write } from "./store.js";
 import { isShown, onTab } from "./tabs.js";
 import { isEditing, onTask, task } from "./task.js";
@@ -8,7 +9,7 @@ import { isEditing, onTask, task } from "./task.js";
 const KEPT = ["source", "result"];
 
 const views = read("views", {});
-const listeners = new Set();
+const shown = signal();
 let canCompare = false;
 let hasMaps = false;
 
@@ -20,7 +21,8 @@ const hasSource = () => isEditing() || isShown(UNITS);
 export function view() {
   const usual = hasSource() ? "source" : "result";
   const chosen = views[place()] ?? usual;
-  const isThere = { source: hasSource(), maps: hasMaps }[chosen] ?? (chosen === "result" || canCompare);
+  const isThere =
+    { source: hasSource(), maps: hasMaps }[chosen] ?? (chosen === "result" || canCompare);
   return isThere ? chosen : "result";
 }
 
@@ -45,9 +47,7 @@ export function allowMaps(allowed) {
 }
 
 /** Call `listener(view)` whenever another one shows. */
-export function onView(listener) {
-  listeners.add(listener);
-}
+export const onView = shown.on;
 
 export function bindViews(root) {
   const buttons = [...root.querySelectorAll(".views [data-view]")];
@@ -72,5 +72,5 @@ export function bindViews(root) {
 function tell() {
   document.body.dataset.task = task();
   document.body.dataset.view = view();
-  for (const listener of listeners) listener(view());
+  shown.tell(view());
 }

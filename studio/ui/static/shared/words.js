@@ -44,7 +44,8 @@ export function facts({ seed, request }, [width, height]) {
 export function promise(picture) {
   const most = picture?.outside_mask_max_difference;
   if (most === undefined || most === null) return { words: "", isKept: true };
-  const where = picture.request.task.kind === "outpaint" ? "Inside the old picture" : "Outside the mask";
+  const where =
+    picture.request.task.kind === "outpaint" ? "Inside the old picture" : "Outside the mask";
   const words = most === 0 ? "unchanged" : `changed by up to ${most} of 255`;
   return { words: `${where}: ${words}`, isKept: most === 0 };
 }
