@@ -25,11 +25,13 @@ except ModuleNotFoundError:
 
 @dataclass(frozen=True)
 class Served:
-    """A studio that answers at `address`; seconds from its start to that, and to a warm model."""
+    """A studio that answers at `address`; seconds from its start to that, and to a warm model.
+    `pid` is its process."""
 
     address: str
     ready_s: float
     warm_s: float
+    pid: int
 
     def fetch(self, path: str) -> dict:
         return _fetch(self.address, path)
@@ -50,7 +52,7 @@ def studio(data_dir: Path, *models_dirs: Path) -> Iterator[Served]:
         ready_s = time.monotonic() - started_s
         while _fetch(address, "studio/v1/status")["state"] != "warm":  # no event tells of it
             time.sleep(0.05)
-        yield Served(address, ready_s, time.monotonic() - started_s)
+        yield Served(address, ready_s, time.monotonic() - started_s, server.pid)
     finally:
         server.terminate()
         server.wait(30)

@@ -50,6 +50,11 @@ def test_no_id_is_given_twice():
     assert len(ids) == len(set(ids)) > 50
 
 
+def test_what_has_a_label_has_a_role():
+    unnamed = re.findall(r"<(?:div|span)\b(?![^>]*\brole=)[^>]*\baria-label=[^>]*>", serving.body())
+    assert unnamed == []
+
+
 def test_every_part_of_the_page_is_brought_to_life():
     main = (STATIC / "main.js").read_text("utf-8")
     known = set(re.findall(r"^  (\w+),$", main, re.M))

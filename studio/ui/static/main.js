@@ -61,6 +61,7 @@ function start(root) {
   bindViews(viewer.root);
   bindKeys(session, viewer);
   session.begin();
+  performance.mark("studio-ready");
 }
 
 start(document.getElementById("studio"));

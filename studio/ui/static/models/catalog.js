@@ -81,19 +81,11 @@ class Catalog {
 
   drawHead() {
     const head = this.root.querySelector(".table-head");
-    this.heads = Object.entries(COLUMNS).map(([name, { title }]) =>
-      make(
-        "button",
-        {
-          type: "button",
-          role: "columnheader",
-          className: `col-${name}`,
-          onclick: () => this.sortBy(name),
-        },
-        title,
-        icon("chevron"),
-      ),
-    );
+    this.heads = Object.entries(COLUMNS).map(([name, { title }]) => {
+      const sort = () => this.sortBy(name);
+      const button = make("button", { type: "button", onclick: sort }, title, icon("chevron"));
+      return make("div", { role: "columnheader", className: `col-${name}` }, button);
+    });
     head.replaceChildren(...this.heads);
   }
 
@@ -177,7 +169,7 @@ class Catalog {
     }
     this.body.parentElement.dataset.kind = this.view.kind;
     this.rows.set(items);
-    this.body.setAttribute("aria-rowcount", items.length);
+    this.body.setAttribute("aria-rowcount", String(items.length + 1)); // with the head
     this.empty.textContent = items.length ? "" : this.whyEmpty();
     this.tellFoot(items);
   }

@@ -7,7 +7,6 @@ export function menuOf(button, list, choose) {
   const entries = () => [...list.children].filter((entry) => entry.checkVisibility());
   button.setAttribute("aria-haspopup", "menu");
   button.setAttribute("aria-expanded", "false");
-  list.setAttribute("role", "menu");
   for (const entry of list.children) entry.setAttribute("role", "menuitem");
   button.addEventListener("click", () => {
     list.showPopover();

@@ -1,0 +1,42 @@
+"""axe-core finds nothing on any tab, in the light or the dark."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+TABS = ("text-to-image", "image-to-image", "inpaint", "outpaint", "controlnet", "models")
+
+
+@pytest.fixture
+def served(one_studio):
+    return one_studio
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """What `npm install axe-core` puts into node_modules/axe-core/axe.min.js."""
+    path = os.environ.get("STUDIO_AXE")
+    if not path:
+        pytest.skip("STUDIO_AXE does not say where axe.min.js is (npm install axe-core)")
+    return Path(path).read_text("utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_violation_on_any_tab(visit, axe, scheme):
+    page = visit(color_scheme=scheme)
+    page.evaluate(axe)
+    found = []
+    for tab in TABS:
+        page.locator(f".tabs a[href='#{tab}']").click()
+        if tab == "models":
+            page.locator(".model-row").first.click()
+            page.locator(".catalog-bar [data-action=download]").click()
+        report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [
+            f"{tab}: {one['id']} at {[node['target'] for node in one['nodes']]}"
+            for one in report["violations"]
+        ]
+    assert not found, "\n".join(found)
