@@ -11,7 +11,7 @@ from studio.domain import lora_text
 from studio.domain.control import CONTROL_MODES, ControlInput
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
-from studio.domain.request import GenerationRequest, LoraInput
+from studio.domain.request import GenerationRequest, LoraInput, declaration
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.tasks import (
     AREAS,
@@ -52,7 +52,7 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "Denoising strength": _strength(request.task),
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
         **_noise_settings(request),
-        "CFG Rescale": f"{request.guidance_rescale:g}" if request.guidance_rescale else None,
+        **_declared_settings(request),
         "Init image hash": _init_image_hash(request.task),
         "RNG": "CPU",
         **_task_settings(request.task),
@@ -173,6 +173,18 @@ def _outpaint_settings(task: Outpaint) -> dict[str, object]:
     if task.aspect_ratio:
         settings["Outpaint aspect ratio"] = task.aspect_ratio
     return settings | {"Outpaint feather": task.feather}
+
+
+def _declared_settings(request: GenerationRequest) -> dict[str, object]:
+    """The fields whose declaration says how they are called here."""
+    settings = {}
+    for name in type(request).model_fields:
+        declared = declaration(name)
+        label = declared.shown.infotext if declared.shown else ""
+        value = getattr(request, name)
+        if label and (declared.shown.always or value != declared.default):
+            settings[label] = f"{value:g}" if isinstance(value, float) else value
+    return settings
 
 
 _ETA_LABELS = {"DDIM": "Eta DDIM"}

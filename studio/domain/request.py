@@ -27,6 +27,7 @@ from studio.domain.control import MAX_UNITS, ControlInput
 from studio.domain.errors import refused, shorten
 from studio.domain.family import ModelFamily
 from studio.domain.sampling import ModelName, Sampling, Words
+from studio.domain.shown import Shown
 from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
 
 MAX_SEED = 2**53 - 1
@@ -86,9 +87,13 @@ class GenerationRequest(Sampling, Words):
     """
 
     task: Task = Field(default_factory=TextToImage, title="Task")
-    width: Side | None = Field(None, title="Width", description="In pixels, a multiple of 8.")
-    height: Side | None = Field(None, title="Height", description="In pixels, a multiple of 8.")
-    seed: int = Field(
+    width: Annotated[Side | None, Shown("Size")] = Field(
+        None, title="Width", description="In pixels, a multiple of 8."
+    )
+    height: Annotated[Side | None, Shown("Size")] = Field(
+        None, title="Height", description="In pixels, a multiple of 8."
+    )
+    seed: Annotated[int, Shown("Seed and batch")] = Field(
         -1,
         ge=-1,
         le=MAX_SEED,
@@ -96,7 +101,7 @@ class GenerationRequest(Sampling, Words):
         description="The same seed gives the same picture. −1 draws a new one each time.",
         json_schema_extra={"step": 1},
     )
-    batch_size: int = Field(
+    batch_size: Annotated[int, Shown("Seed and batch")] = Field(
         1,
         ge=1,
         le=16,
@@ -112,19 +117,19 @@ class GenerationRequest(Sampling, Words):
         description="Draws the whole batch and keeps this picture of it alone, 0 being the first: "
         "bit by bit as it came out of that batch, as devices round by how many they draw at once.",
     )
-    vae: ModelName | None = Field(
+    vae: Annotated[ModelName | None, Shown("Advanced", "{}", place=-1)] = Field(
         None,
         title="VAE",
         description="What turns latents into pixels. Automatic takes the checkpoint's own.",
     )
-    loras: tuple[LoraInput, ...] = Field(
+    loras: Annotated[tuple[LoraInput, ...], Shown("LoRA")] = Field(
         (),
         title="LoRAs",
         max_length=32,
         description="Small additions to the checkpoint, each with a weight, as in name:0.8. A "
         "backslash before a colon makes it one of the name.",
     )
-    controls: tuple[ControlInput, ...] = Field(
+    controls: Annotated[tuple[ControlInput, ...], Shown("ControlNet units")] = Field(
         (),
         title="ControlNet units",
         max_length=MAX_UNITS,
@@ -206,7 +211,8 @@ class GenerationRequest(Sampling, Words):
 class Declaration:
     """What is declared once about a field, for the page, the command line and the messages.
 
-    `minimum`, `maximum` and `step` are None where the field is no number.
+    `minimum`, `maximum` and `step` are None where the field is no number, `shown` where it stands
+    in no group of settings.
     """
 
     name: str
@@ -216,6 +222,7 @@ class Declaration:
     minimum: float | None
     maximum: float | None
     step: float | None
+    shown: Shown | None = None
 
 
 @cache
@@ -239,6 +246,7 @@ def _declared(model: type[BaseModel], name: str) -> Declaration:
         minimum=number.get("minimum", number.get("exclusiveMinimum")),
         maximum=number.get("maximum"),
         step=number.get("step", schema.get("step")),
+        shown=next((one for one in field.metadata if isinstance(one, Shown)), None),
     )
 
 

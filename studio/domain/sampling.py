@@ -13,6 +13,7 @@ from studio.domain.errors import shorten
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.scheduler_names import resolve
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.shown import Shown
 from studio.domain.tasks import Frozen
 
 NAME_CHARACTERS = 100
@@ -78,25 +79,25 @@ class Words(Frozen):
 class Sampling(Frozen):
     """How noise becomes a picture that follows the words."""
 
-    scheduler: SchedulerName = Field(
+    scheduler: Annotated[SchedulerName, Shown("Sampling", "{}", always=True)] = Field(
         "DPM++ 2M",
         title="Sampler",
         description="The method that turns noise into a picture, step by step.",
     )
-    noise_schedule: NoiseScheduleName = Field(
+    noise_schedule: Annotated[NoiseScheduleName, Shown("Sampling")] = Field(
         "automatic",
         title="Schedule type",
         description="How the noise is spread over the steps. Automatic suits the sampler.",
     )
-    steps: Steps = Field(
+    steps: Annotated[Steps, Shown("Sampling", "{}", always=True)] = Field(
         20, title="Steps", description="More steps take longer and add detail, up to a point."
     )
-    guidance_scale: GuidanceScale = Field(
+    guidance_scale: Annotated[GuidanceScale, Shown("Sampling", "CFG {}", always=True)] = Field(
         7.0,
         title="Guidance scale (CFG)",
         description="How closely the picture follows the prompt. 1 ignores the negative prompt.",
     )
-    guidance_rescale: float = Field(
+    guidance_rescale: Annotated[float, Shown("Advanced", "rescale {}", "CFG Rescale")] = Field(
         0.0,
         ge=0.0,
         le=1.0,
@@ -105,12 +106,12 @@ class Sampling(Frozen):
         description="Tames over-saturated colours at high guidance. 0 is off, 0.7 is usual.",
         json_schema_extra={"step": 0.05},
     )
-    clip_skip: ClipSkip = Field(
+    clip_skip: Annotated[ClipSkip, Shown("Advanced", "clip skip {}", always=True)] = Field(
         1,
         title="Clip skip",
         description="1 reads the text encoder's last layer, 2 the one before. Anime models like 2.",
     )
-    eta: float | None = Field(
+    eta: Annotated[float | None, Shown("Advanced", "eta {}")] = Field(
         None,
         ge=0.0,
         le=1.0,
@@ -120,7 +121,7 @@ class Sampling(Frozen):
         "adaptive, DDIM, TCD. Empty: the sampler's own.",
         json_schema_extra={"step": 0.05},
     )
-    s_churn: float = Field(
+    s_churn: Annotated[float, Shown("Advanced", "churn {}")] = Field(
         0.0,
         ge=0.0,
         le=100.0,
@@ -129,7 +130,7 @@ class Sampling(Frozen):
         description="Noise stirred in on the way; Euler, Heun, HeunPP2 and DPM2 only.",
         json_schema_extra={"step": 1.0},
     )
-    s_tmin: float = Field(
+    s_tmin: Annotated[float, Shown("Advanced")] = Field(
         0.0,
         ge=0.0,
         le=10.0,
@@ -138,7 +139,7 @@ class Sampling(Frozen):
         description="Churn only where the noise level is above this.",
         json_schema_extra={"step": 0.05},
     )
-    s_tmax: float | None = Field(
+    s_tmax: Annotated[float | None, Shown("Advanced")] = Field(
         None,
         ge=0.0,
         le=1000.0,
@@ -147,7 +148,7 @@ class Sampling(Frozen):
         description="Churn only where the noise level is below this. Empty: no limit.",
         json_schema_extra={"step": 0.5},
     )
-    s_noise: float = Field(
+    s_noise: Annotated[float, Shown("Advanced")] = Field(
         1.0,
         ge=0.0,
         le=1.1,

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from studio.domain.errors import shorten
+from studio.domain.shown import Shown
 
 MAX_EXTENSION = 4096
 """Pixels that an outpaint may add on one side."""
@@ -76,7 +77,7 @@ class _FromPicture(Frozen):
     """What all tasks share that begin with a picture."""
 
     image: Source = Field(title="Image", description="The picture to begin with.")
-    strength: float = Field(
+    strength: Annotated[float, Shown("Change", "strength {}", always=True)] = Field(
         0.75,
         ge=0.0,
         le=1.0,
@@ -85,7 +86,7 @@ class _FromPicture(Frozen):
         description="How much may change. 0 keeps the picture, 1 forgets it.",
         json_schema_extra={"step": 0.01},
     )
-    color_correction: bool = Field(
+    color_correction: Annotated[bool, Shown("Change", "colour correction", place=1)] = Field(
         False,
         title="Colour correction",
         description="Give the result the colours of the picture it began with.",
@@ -95,7 +96,7 @@ class _FromPicture(Frozen):
 class _Resized(_FromPicture):
     """What tasks share whose result is width × height."""
 
-    resize_mode: ResizeMode = Field(
+    resize_mode: Annotated[ResizeMode, Shown("Change", "{label}")] = Field(
         "just_resize",
         title="Resize mode",
         description="How a picture of another shape becomes width × height.",
@@ -118,12 +119,12 @@ class Inpaint(_Resized):
         title="Resize the mask",
         description="Stretch a mask of another size over the picture instead of refusing it.",
     )
-    invert: bool = Field(
+    invert: Annotated[bool, Shown("Mask", "inverted", place=1)] = Field(
         False,
         title="Inpaint not masked",
         description="Repaint what the mask leaves out.",
     )
-    mask_blur: int = Field(
+    mask_blur: Annotated[int, Shown("Mask", "blur {}", always=True)] = Field(
         4,
         ge=0,
         le=64,
@@ -131,7 +132,7 @@ class Inpaint(_Resized):
         description="Softens the mask's edge by so many pixels.",
         json_schema_extra={"step": 1},
     )
-    mask_grow: int = Field(
+    mask_grow: Annotated[int, Shown("Mask", "grow {}")] = Field(
         0,
         ge=-64,
         le=64,
@@ -139,18 +140,18 @@ class Inpaint(_Resized):
         description="Widens the mask by so many pixels before the blur; below 0 shrinks it.",
         json_schema_extra={"step": 1},
     )
-    masked_content: MaskedContent = Field(
+    masked_content: Annotated[MaskedContent, Shown("Mask", "{label}", place=-1)] = Field(
         "original",
         title="Masked content",
         description="What lies under the mask to begin with. Latent noise and nothing need a "
         "strength near 1.",
     )
-    area: Area = Field(
+    area: Annotated[Area, Shown("Mask", "{label}", always=True, place=-3)] = Field(
         "whole_picture",
         title="Inpaint area",
         description="Only masked draws the masked part alone, at full resolution.",
     )
-    padding: int = Field(
+    padding: Annotated[int, Shown("Mask", place=-2)] = Field(
         32,
         ge=0,
         le=256,
@@ -158,7 +159,7 @@ class Inpaint(_Resized):
         description="Pixels around the mask that the model sees as well.",
         json_schema_extra={"step": 4},
     )
-    soft: bool = Field(
+    soft: Annotated[bool, Shown("Mask", "soft", place=2)] = Field(
         False,
         title="Soft inpainting",
         description="Gray parts of the mask change less: each is let go at its own step.",
@@ -207,7 +208,7 @@ class Outpaint(_FromPicture):
         max_length=20,
         description="Widen evenly to this shape, as in 16:9, instead of by pixels.",
     )
-    strength: float = Field(
+    strength: Annotated[float, Shown("Change", "strength {}", always=True)] = Field(
         1.0,
         ge=0.0,
         le=1.0,
@@ -216,7 +217,7 @@ class Outpaint(_FromPicture):
         description="How freely the new part is drawn. Lower values keep to the rim's colours.",
         json_schema_extra={"step": 0.01},
     )
-    feather: int = Field(
+    feather: Annotated[int, Shown("Change", "feather {}", always=True)] = Field(
         16,
         ge=0,
         le=64,

@@ -58,6 +58,8 @@ def facts(name: str) -> dict[str, Any]:
     unset_at  the end of the slider that this is like
     defaults  task -> its own default; such a task also has its own value of the field
     helps     task -> what its help says there
+    summary   its words in the header of its folded group, as in `Shown`
+    always    whether these tell its default, too
     """
     field = _declared(name)
     default = list(field.default) if isinstance(field.default, tuple) else field.default
@@ -69,6 +71,8 @@ def facts(name: str) -> dict[str, Any]:
         "helps": {kind: declaration(name, kind).help for kind in kinds(name)},
         "defaults": _own_defaults(name),
         "unset_at": "maximum" if name in _AT_MAXIMUM else "minimum",
+        "summary": field.shown.summary if field.shown else "",
+        "always": bool(field.shown and field.shown.always),
     }
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
+from studio.domain.request import GenerationRequest, declaration
+from studio.domain.shown import Shown
+from studio.domain.tasks import TASKS
 from studio.ui import fields
 from studio.ui.tasks import TABS
 from studio.ui.templates import icon, include, text, word
@@ -11,19 +15,22 @@ from studio.ui.templates import icon, include, text, word
 
 @dataclass(frozen=True)
 class Group:
-    """A group of settings.
+    """A group of settings. A field says at its declaration to which one it belongs.
 
-    fields  their names, in order
     kinds   the tasks that have it, where its fields do not say; () for all
     folded  whether it is folded until somebody unfolds it
     above   a file of `static/` that stands above the fields
     """
 
     title: str
-    fields: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     folded: bool = False
     above: str = ""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Their names, in order."""
+        return tuple(name for name, shown in _shown() if shown.group == self.title)
 
     @property
     def shown_for(self) -> list[str]:
@@ -33,43 +40,39 @@ class Group:
 
 
 GROUPS = (
-    Group("Change", ("strength", "feather", "resize_mode", "color_correction")),
-    Group(
-        "Mask",
-        ("area", "padding", "masked_content", "mask_blur", "mask_grow", "invert", "soft"),
-    ),
+    Group("Change"),
+    Group("Mask"),
     Group(
         "Size",
-        ("width", "height"),
         kinds=tuple(kind for kind, tab in TABS.items() if tab.canvas != "frame"),
         above="settings/sizes.html",
     ),
-    Group("Sampling", ("scheduler", "noise_schedule", "steps", "guidance_scale")),
-    Group("Seed and batch", ("seed", "batch_size")),
+    Group("Sampling"),
+    Group("Seed and batch"),
     Group(
         "Many pictures",
         kinds=tuple(kind for kind, tab in TABS.items() if tab.many),
         folded=True,
         above="run/many.html",
     ),
-    Group("LoRA", ("loras",)),
-    Group("ControlNet units", ("controls",)),
-    Group(
-        "Advanced",
-        (
-            "vae",
-            "guidance_rescale",
-            "clip_skip",
-            "eta",
-            "s_churn",
-            "s_tmin",
-            "s_tmax",
-            "s_noise",
-        ),
-        folded=True,
-    ),
+    Group("LoRA"),
+    Group("ControlNet units"),
+    Group("Advanced", folded=True),
 )
 """In the order of the page."""
+
+
+@cache
+def _shown() -> list[tuple[str, Shown]]:
+    """The fields that stand in a group, of the request and of all tasks: those declared first
+    come first, unless they say another place."""
+    found: dict[str, Shown] = {}
+    for model, kind in ((GenerationRequest, None), *((TASKS[kind], kind) for kind in TASKS)):
+        for name in model.model_fields:
+            shown = declaration(name, kind).shown
+            if shown:
+                found.setdefault(name, shown)
+    return sorted(found.items(), key=lambda item: item[1].place)
 
 
 @word

@@ -10,6 +10,22 @@ from tests.architecture.source import PACKAGE, ROOT
 
 MAP = "## Where things are"
 
+UNNAMED = {
+    "drawing.js",
+    "keys.js",
+    "layer.js",
+    "numbers.js",
+    "options.js",
+    "overlay.js",
+    "paint.js",
+    "pointers.js",
+    "sizes.js",
+    "uploads.js",
+    "view.js",
+    "welcome.js",
+}
+"""Scripts that only those beside them use: the page's map leaves them out."""
+
 
 def entries() -> dict[str, list[str]]:
     """Folder of the map -> the files named in it, as they stand there: `cli.py`, `probe*.py`."""
@@ -60,3 +76,14 @@ def test_every_decision_is_linked_and_every_link_leads_somewhere():
     assert [link for link in linked if not (ROOT / "docs" / link).is_file()] == []
     pages = {f"decisions/{path.name}" for path in (ROOT / "docs" / "decisions").glob("*.md")}
     assert sorted(pages - linked) == []
+
+
+def test_the_map_of_the_page_names_what_is_there():
+    """Every script, and every Python file of the page, and nothing else."""
+    text = (ROOT / "docs" / "page.md").read_text("utf-8")
+    named = set(re.findall(r"(?<![\w/])(\w+\.(?:js|py))\b", text.split("```")[1]))
+    page = PACKAGE / "ui"
+    there = {path.name for path in page.rglob("*.py")} - {"__init__.py"}
+    there |= {path.name for path in page.rglob("*.js")}
+    assert sorted(named - there) == []
+    assert sorted(there - named - UNNAMED) == []

@@ -6,41 +6,32 @@ import { read, write } from "../shared/store.js";
 import { onTask, task } from "../shared/task.js";
 import { anyChanged, field, onChange, resetAll, value } from "./form.js";
 
-const SAY = {
+/** Of fields whose words follow no pattern. */
+const SUMMARIES = {
   width: (v) => sizeWords(v, value("height")),
-  height: () => null,
-  scheduler: (v) => v,
-  steps: (v) => `${v}`,
-  guidance_scale: (v) => `CFG ${v}`,
   seed: (v) => (v < 0 ? "random" : `${v}`),
   batch_size: (v) => (v === 1 ? "1 picture" : `${v} pictures`),
-  guidance_rescale: (v) => (v ? `rescale ${v}` : null),
-  clip_skip: (v) => `clip skip ${v}`,
-  vae: (v) => v,
-  eta: (v) => (v === null ? null : `eta ${v}`),
-  s_churn: (v) => (v ? `churn ${v}` : null),
-  strength: (v) => `strength ${v}`,
-  feather: (v) => `feather ${v}`,
-  resize_mode: (v) => (v === "just_resize" ? null : chosen("resize_mode")),
-  color_correction: (v) => (v ? "colour correction" : null),
-  area: () => chosen("area"),
-  padding: (v) => (value("area") === "only_masked" ? `padding ${v}` : null),
-  masked_content: (v) => (v === "original" ? null : chosen("masked_content")),
-  mask_blur: (v) => `blur ${v}`,
-  mask_grow: (v) => (v ? `grow ${v}` : null),
-  invert: (v) => (v ? "inverted" : null),
-  soft: (v) => (v ? "soft" : null),
+  padding: (v) => (value("area") === "only_masked" ? `padding ${v}` : ""),
   controls: (v) => v.map((unit) => unit.controlnet).join(" · ") || "none",
   loras: (v) => v.map(({ name, weight }) => `${name} ${weight}`).join(" · ") || "none",
 };
+
+/** What the header of a folded group says of a field; "" for nothing. */
+function summaryOf(name) {
+  const now = value(name);
+  if (name in SUMMARIES) return SUMMARIES[name](now);
+  const { summary, always, default: usual } = data.fields[name];
+  if (!always && now === usual) return "";
+  return summary.replace("{label}", () => labelOf(name)).replace("{}", () => now);
+}
 
 const sizeWords = (width, height) =>
   width || height ? `${width ?? "auto"} × ${height ?? "auto"}` : "as the picture";
 
 /** The label of a menu's chosen entry. */
-const chosen = (name) => {
+const labelOf = (name) => {
   const menu = /** @type {HTMLSelectElement | null} */ (document.getElementById(name));
-  return menu?.selectedOptions[0]?.label.toLowerCase();
+  return menu?.selectedOptions[0]?.label.toLowerCase() ?? "";
 };
 
 export function group(root) {
@@ -55,7 +46,7 @@ export function group(root) {
   };
   const sum = () => {
     const shown = fields.filter((name) => field(name)?.isShown);
-    const parts = shown.map((name) => SAY[name]?.(value(name)));
+    const parts = shown.map(summaryOf);
     summary.textContent = parts.filter(Boolean).join(" · ");
   };
   head.addEventListener("click", () => {
