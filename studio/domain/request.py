@@ -234,9 +234,14 @@ def declaration(name: str, kind: str | None = None) -> Declaration:
     return _declared(GenerationRequest if kind is None else TASKS[kind], name)
 
 
+@cache
+def _properties(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()["properties"]
+
+
 def _declared(model: type[BaseModel], name: str) -> Declaration:
     field = model.model_fields[name]
-    schema = model.model_json_schema()["properties"][name]
+    schema = _properties(model)[name]
     number = next((option for option in schema.get("anyOf", ()) if "minimum" in option), schema)
     return Declaration(
         name=name,

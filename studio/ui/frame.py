@@ -22,8 +22,10 @@ _MANIFEST = re.compile(rb'<link rel="manifest"[^>]*>')
 ADOPT = """
 const page = document.getElementById("studio");
 const frame = element.querySelector(".studio-frame");
-if (frame.moveBefore && page.isConnected && frame.isConnected) frame.moveBefore(page, null);
+const focused = document.activeElement;
+if (frame.moveBefore) frame.moveBefore(page, null);
 else frame.append(page);
+focused?.focus({ preventScroll: true });
 """
 """JavaScript of the one component: the page, which is painted before Gradio's scripts have run,
 becomes its content."""
@@ -62,7 +64,8 @@ class PageFrame:
         content = bytes(body)
         if start["status"] == 200 and is_style:
             content = _layered(content)
-            answer["cache-control"] = "public, max-age=3600"
+            for validator in ("etag", "last-modified"):
+                del answer[validator]  # they are those of what we changed
         elif start["status"] == 200 and answer.get("content-type", "").startswith("text/html"):
             content = self._framed(content)
             answer["cache-control"] = "no-store"

@@ -37,6 +37,7 @@ class Files:
             digest.update((STATIC / name).read_bytes())
         self.folder = f"page/{digest.hexdigest()[:12]}"
         """Where they are served. The name changes with them, so they may be cached for ever."""
+        body(), _constants()  # no visitor waits for them
 
     @property
     def route(self) -> Route:

@@ -26,6 +26,25 @@ def test_every_field_of_the_request_has_its_control(visit):
         assert help_text == declaration(name).help
 
 
+def test_nobody_waits_for_gradio_and_its_coming_disturbs_nobody(browser, served):
+    context = browser.new_context()
+    page = context.new_page()
+    held, late = [], []
+    page.route("**/assets/*.js", lambda route: route.continue_() if late else held.append(route))
+    page.goto(served.url, wait_until="commit")
+    page.locator("body.ready").wait_for()
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.press_sequentially("a red ")
+    assert held
+    late.append(True)
+    for route in held:
+        route.continue_()
+    page.locator(".studio-frame #studio").wait_for(state="attached")
+    page.keyboard.type("house")
+    assert prompt.input_value() == "a red house"
+    context.close()
+
+
 def test_ranges_and_defaults_come_from_declaration_and_family(visit, served):
     page = visit()
     family = served.studio.catalog.find(None).family

@@ -82,7 +82,7 @@ class Canvas {
   showMask() {
     if (!this.overlay) return;
     this.overlay.show(this.source.mask);
-    if (this.view.content) this.overlay.follow(this.view.seen, this.view.zoom);
+    if (this.view.content) this.overlay.follow(this.view.visible, this.view.zoom);
     this.show();
   }
 
@@ -144,7 +144,7 @@ class Canvas {
   viewed() {
     this.root.querySelector(".canvas-percent").textContent =
       `${Math.round(100 * this.view.zoom)} %`;
-    this.overlay?.follow(this.view.seen, this.view.zoom);
+    this.overlay?.follow(this.view.visible, this.view.zoom);
     this.paint?.refresh();
     if (this.frame && this.source.picture) this.frame.draw();
   }

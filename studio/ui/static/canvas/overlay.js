@@ -43,8 +43,8 @@ export class Overlay {
     this.frame ||= requestAnimationFrame(() => this.flush());
   }
 
-  /** The view shows `seen` (a box in pixels of the picture), `scale` device pixels for one. */
-  follow(seen, scale) {
+  /** The view shows `visible` (a box in pixels of the picture), `scale` device pixels for one. */
+  follow(visible, scale) {
     if (!this.mask) return;
     const { width, height } = this.mask;
     let step = 1;
@@ -52,12 +52,12 @@ export class Overlay {
     if (width * height > MOST_PIXELS) {
       while (step * 2 * scale <= 1) step *= 2;
       while (area(wanted) / step ** 2 > MOST_PIXELS) {
-        wanted = widened(seen, step, wanted);
+        wanted = widened(visible, step, wanted);
         if (area(wanted) / step ** 2 > MOST_PIXELS) step *= 2;
       }
     }
     const now = this.window;
-    if (now && now.step === step && contains(now, seen, this.mask)) return;
+    if (now && now.step === step && contains(now, visible, this.mask)) return;
     this.window = { ...wanted, step };
     this.place();
   }
@@ -126,20 +126,20 @@ export class Overlay {
 
 const area = ({ left, top, right, bottom }) => (right - left) * (bottom - top);
 
-/** `seen` with a margin, on whole steps, within `bounds`. */
-function widened(seen, step, bounds) {
-  const [across, down] = [seen.right - seen.left, seen.bottom - seen.top];
+/** `visible` with a margin, on whole steps, within `bounds`. */
+function widened(visible, step, bounds) {
+  const [across, down] = [visible.right - visible.left, visible.bottom - visible.top];
   const snap = (at) => Math.floor(at / step) * step;
   return {
-    left: snap(Math.max(0, seen.left - across * MARGIN)),
-    top: snap(Math.max(0, seen.top - down * MARGIN)),
-    right: Math.min(bounds.right, snap(seen.right + across * MARGIN) + step),
-    bottom: Math.min(bounds.bottom, snap(seen.bottom + down * MARGIN) + step),
+    left: snap(Math.max(0, visible.left - across * MARGIN)),
+    top: snap(Math.max(0, visible.top - down * MARGIN)),
+    right: Math.min(bounds.right, snap(visible.right + across * MARGIN) + step),
+    bottom: Math.min(bounds.bottom, snap(visible.bottom + down * MARGIN) + step),
   };
 }
 
-const contains = (part, seen, { width, height }) =>
-  part.left <= Math.max(0, seen.left) &&
-  part.top <= Math.max(0, seen.top) &&
-  part.right >= Math.min(width, seen.right) &&
-  part.bottom >= Math.min(height, seen.bottom);
+const contains = (part, visible, { width, height }) =>
+  part.left <= Math.max(0, visible.left) &&
+  part.top <= Math.max(0, visible.top) &&
+  part.right >= Math.min(width, visible.right) &&
+  part.bottom >= Math.min(height, visible.bottom);

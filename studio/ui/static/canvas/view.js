@@ -130,7 +130,7 @@ export class View {
   }
 
   /** The box of the picture's pixels that is in sight. */
-  get seen() {
+  get visible() {
     const { clientWidth, clientHeight } = this.port;
     return {
       left: Math.floor(-this.x / this.scale),

@@ -37,7 +37,7 @@ class Panel {
     this.button = this.root.querySelector("[data-act=add]");
     this.words = this.root.querySelector(".control-words");
     this.views = new Map();
-    this.told = []; // the value that the units gave the form
+    this.sent = []; // the value that the units gave the form
     this.field = register(
       element,
       (value) => this.given(value),
@@ -61,12 +61,12 @@ class Panel {
 
   /** The form has a new value: from a picture's settings, or from a reset. */
   given(value) {
-    if (this.told && !same(value, this.told)) units.take(value);
+    if (this.sent && !same(value, this.sent)) units.take(value);
   }
 
   changed(id) {
-    this.told = units.requested();
-    if (!same(this.field.value, this.told)) this.field.set(this.told);
+    this.sent = units.requested();
+    if (!same(this.field.value, this.sent)) this.field.set(this.sent);
     if (units.units().length) this.learn();
     if (id === null) this.draw();
     else this.views.get(id)?.show();

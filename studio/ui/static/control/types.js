@@ -63,8 +63,8 @@ const WORDS = [
 
 /** The types of maps that a ControlNet reads: told by itself, or by its name; [] where neither is. */
 export function typesOf(name) {
-  const told = modelNamed("controlnet", name)?.control_types ?? [];
-  if (told.length) return told;
+  const declared = modelNamed("controlnet", name)?.control_types ?? [];
+  if (declared.length) return declared;
   const found = WORDS.find(([, words]) => words.test((name ?? "").toLowerCase()));
   return found ? [found[0]] : [];
 }

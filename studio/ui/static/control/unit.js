@@ -158,13 +158,13 @@ export class UnitView {
   }
 
   async trying(work, words = "") {
-    this.said = words;
+    this.message = words;
     if (words) this.show();
     try {
       await work();
-      this.said = "";
+      this.message = "";
     } catch (error) {
-      this.said = error.message;
+      this.message = error.message;
     }
     if (this.unit) this.show();
   }
@@ -234,7 +234,7 @@ export class UnitView {
     this.showPreprocessor(unit, spec);
     this.showWeights(unit, spec);
     this.showNumbers(unit);
-    this.find(".unit-lack").textContent = this.said || (unit.on ? units.lacks(unit) : "");
+    this.find(".unit-lack").textContent = this.message || (unit.on ? units.lacks(unit) : "");
     this.showMap(unit, spec);
   }
 

@@ -181,8 +181,8 @@ export function take(controls) {
 async function complete({ id, picture, mask }) {
   for (const [name, one] of Object.entries({ picture, mask })) {
     if (!one || one.url) continue;
-    const told = await known({ ref: one.image }).catch(() => null);
-    if (unit(id)?.[name]?.image === one.image) change(id, { [name]: told });
+    const place = await known({ ref: one.image }).catch(() => null);
+    if (unit(id)?.[name]?.image === one.image) change(id, { [name]: place });
   }
 }
 

@@ -142,11 +142,11 @@ export class Details {
   }
 
   prediction(model) {
-    const told = model.prediction_override ? null : PREDICTIONS[model.prediction_type];
+    const detected = model.prediction_override ? null : PREDICTIONS[model.prediction_type];
     const select = make(
       "select",
       { id: "prediction-type" },
-      new Option(told ? `Automatic (${told})` : "Automatic", ""),
+      new Option(detected ? `Automatic (${detected})` : "Automatic", ""),
       ...Object.entries(PREDICTIONS).map(([value, label]) => new Option(label, value)),
     );
     select.value = model.prediction_override ?? "";

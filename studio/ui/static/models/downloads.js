@@ -15,7 +15,7 @@ export class Downloads {
     this.form = root.querySelector("form.download");
     this.list = root.querySelector(".downloads");
     this.toggle = root.querySelector("[data-action=download]");
-    this.said = this.form.querySelector(".objection");
+    this.error = this.form.querySelector(".objection");
     this.hidden = new Set();
     this.finished = null;
     this.toggle.addEventListener("click", () => this.open(this.form.hidden));
@@ -33,7 +33,7 @@ export class Downloads {
 
   async start() {
     const { source, sha256 } = this.form.elements;
-    this.said.textContent = "";
+    this.error.textContent = "";
     try {
       await send("POST", "studio/v1/models/downloads", {
         source: source.value.trim(),
@@ -42,7 +42,7 @@ export class Downloads {
       this.form.reset();
       this.open(false);
     } catch (error) {
-      this.said.textContent = error.message;
+      this.error.textContent = error.message;
     }
     this.look();
   }

@@ -40,9 +40,9 @@ export function restore(request) {
   const known = { ...request.task, ...request };
   for (const name of new Set(order)) {
     const one = fields.get(name);
-    const said = known[name];
-    if (!one || said === undefined || (said === null && one.declared !== null)) continue;
-    one.set(said);
+    const next = known[name];
+    if (!one || next === undefined || (next === null && one.declared !== null)) continue;
+    one.set(next);
   }
 }
 

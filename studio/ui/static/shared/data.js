@@ -1,8 +1,8 @@
 // What the server put into the page's head, and addresses on that server.
 
-const told = (id) => JSON.parse(document.getElementById(id).textContent);
+const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
 
-export const data = { ...told("studio-constants"), ...told("studio-data") };
+export const data = { ...parsed("studio-constants"), ...parsed("studio-data") };
 
 export const address = (path) => new URL(path.replace(/^\//, ""), document.baseURI).href;
 export const asset = (name) => address(`${data.folder}/${name}`);
