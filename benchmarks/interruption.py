@@ -22,10 +22,10 @@ from common import models, pairs
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoise import Ask
 from studio.diffusion.interruption import interrupted_when
-from studio.diffusion.predictors import UNetPredictor
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.families.stable_diffusion.backbone import UNetPredictor
 from studio.residence.manager import ModelManager
 
 

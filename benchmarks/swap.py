@@ -15,9 +15,9 @@ from diffusers import StableDiffusionPipeline
 
 from studio.catalog.catalog import Catalog
 from studio.domain.refs import Selection
+from studio.families.stable_diffusion.export import export_checkpoint
 from studio.residence import device as devices
 from studio.residence.manager import ModelManager
-from studio.weights.export import export_checkpoint
 
 DTYPE = "bfloat16"
 """As the files are: what is measured is the way from disk to modules, not a conversion."""

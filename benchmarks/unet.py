@@ -18,7 +18,7 @@ from diffusers import UNet2DConditionModel
 
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoise import Ask
-from studio.diffusion.predictors import UNetPredictor
+from studio.families.stable_diffusion.backbone import UNetPredictor
 from studio.residence import device as devices
 
 CONFIGS = {

@@ -9,9 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from studio.domain.family import ModelFamily
-from studio.families.stable_diffusion.family import SD1, SD2, SDXL, SDXL_REFINER
-
 _BEGIN = 12_000
 """Characters; some hundred names."""
 
@@ -147,18 +144,3 @@ def kind_of(keys: Keys) -> str:
     "controlnet_lllite", "unet" and "text_encoder", or "unknown". Embeddings are told by their
     shapes and not here."""
     return next((kind for kind, fits in _RULES if fits(keys)), "unknown")
-
-
-def family_by_names(keys: Keys) -> ModelFamily | None:
-    """For files without shapes or without cross attention: told by names that one family has."""
-    if keys.start("conditioner.embedders.1.", "lora_te2_", "text_encoder_2.", "te2."):
-        return SDXL
-    if keys.start("conditioner.embedders.0.model."):
-        return SDXL_REFINER
-    if keys.match(r"lora_unet_[^\n]*_transformer_blocks_[1-9]_|\.transformer_blocks\.[1-9]\."):
-        return SDXL
-    if keys.start("cond_stage_model.model."):
-        return SD2
-    if keys.start("cond_stage_model.transformer.", "lora_te1_"):
-        return SD1 if keys.start("cond_stage_model.") else SDXL
-    return None

@@ -11,9 +11,6 @@ from collections.abc import Mapping
 
 import pydantic_core
 
-from studio.domain.family import ModelFamily
-from studio.families.stable_diffusion.family import SD1, SD2, SDXL, SDXL_REFINER
-
 MAX_TITLE = 200
 MAX_WORD = 100
 MAX_WORDS = 8
@@ -75,27 +72,6 @@ def prediction_type(metadata: Mapping[str, str]) -> str | None:
 def zero_snr(metadata: Mapping[str, str]) -> bool:
     """Whether it was trained with a schedule that ends in pure noise."""
     return metadata.get("ss_zero_terminal_snr") == "True"
-
-
-_BASES = (
-    ("stable-diffusion-xl-v1-refiner", SDXL_REFINER),
-    ("stable-diffusion-xl", SDXL),
-    ("stable-diffusion-v2", SD2),
-    ("stable-diffusion-v1", SD1),
-    ("sdxl", SDXL),
-    ("sd_v2", SD2),
-    ("sd_v1", SD1),
-)
-
-
-def family(metadata: Mapping[str, str]) -> ModelFamily | None:
-    """The family it was made for, as its trainer noted it."""
-    for key in ("modelspec.architecture", "ss_base_model_version"):
-        noted = metadata.get(key, "").lower()
-        for begin, base in _BASES:
-            if noted.startswith(begin):
-                return base
-    return None
 
 
 def clean(text: str, length: int) -> str:

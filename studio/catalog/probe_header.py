@@ -13,17 +13,16 @@ from studio.catalog import metadata as notes
 from studio.catalog.header import Header
 from studio.catalog.keys import (
     Keys,
-    family_by_names,
     kind_of,
 )
-from studio.domain.family import ModelFamily
 from studio.domain.preprocessor_spec import union_types
 from studio.domain.refs import ModelFacts
 from studio.families import recognition
 from studio.families.stable_diffusion.family import PICTUREBOOK, SD1, SD2, SDXL
 from studio.families.stable_diffusion.recognition import (
     FAMILY_OF_TEXT_WIDTH,
-    TASK_OF_CHANNELS,
+    checkpoint,
+    family_of_header,
     family_of_text_width,
 )
 
@@ -48,7 +47,7 @@ def probe_header(name: str, header: Header) -> ModelFacts:
         kind = "embedding"
     facts = ModelFacts(
         kind=kind,
-        family=_family(keys, header),
+        family=family_of_header(keys, header.metadata),
         prediction_type=notes.prediction_type(header.metadata),
         zero_snr=notes.zero_snr(header.metadata),
         dtype=header.dtype,
@@ -74,7 +73,7 @@ def _named(facts: ModelFacts, name: str, header: Header) -> ModelFacts:
 def examined(facts: ModelFacts, name: str, keys: Keys, header: Header | None = None) -> ModelFacts:
     """With what its kind alone tells. `header` None: a pickle, of which only names are known."""
     details = {
-        "checkpoint": _checkpoint,
+        "checkpoint": checkpoint,
         "lora": _lora,
         "controlnet": _controlnet,
         "t2i_adapter": _t2i_adapter,
@@ -88,69 +87,6 @@ def examined(facts: ModelFacts, name: str, keys: Keys, header: Header | None = N
     elif facts.kind == "embedding" and header:
         facts = with_vectors(facts, [info.shape for info in header.tensors.values()])
     return replace(facts, problem=facts.problem and f"{name} {facts.problem}")
-
-
-_CROSS_ATTENTION = r"attn2[._](?:processor[._])?to_k"
-_DOWN = (
-    r"(?:\.lora_down\.weight|\.lora_A\.(?:\w+\.)?weight|[._]lora\.down\.weight|\.hada_w1_b"
-    r"|\.b2\.weight)"
-)
-_TEXT_ATTENTION = r"self_attn[._](?:to_)?(?:q|k)(?:_proj)?"
-
-
-def _family(keys: Keys, header: Header) -> ModelFamily | None:
-    """By the width of the text that its cross attention reads, else by telling names or shapes,
-    else as its trainer noted it."""
-    width = keys.width(rf"{_CROSS_ATTENTION}\.weight") or keys.width(rf"{_CROSS_ATTENTION}{_DOWN}")
-    if width is None:
-        one = keys.width(rf"{_CROSS_ATTENTION}\.lokr_w1(?:_b)?")
-        other = keys.width(rf"{_CROSS_ATTENTION}\.lokr_w2(?:_b)?")
-        width = one * other if one and other else None
-    if width is not None:
-        return family_of_text_width(width)
-    named = family_by_names(keys) or notes.family(header.metadata)
-    if named is None:
-        width = keys.width(rf"{_TEXT_ATTENTION}{_DOWN}")
-        named = family_of_text_width(width) if width in (768, 1024) else None
-    return named
-
-
-_UNET_INPUT = r"model\.diffusion_model\.input_blocks\.0\.0\.weight|unet\.conv_in\.weight"
-_TEXT_ENCODERS = ("cond_stage_model.", "conditioner.", "text_encoder")
-
-
-def _checkpoint(facts: ModelFacts, keys: Keys) -> ModelFacts:
-    if not keys.match(_UNET_INPUT):
-        return replace(
-            facts,
-            family=None,
-            problem="is of a family that the studio cannot run, as SD 3 or Flux.",
-        )
-    channels = keys.width(_UNET_INPUT) or 4
-    if keys.exist("v_pred"):
-        facts = replace(facts, prediction_type="v_prediction")
-    facts = replace(
-        facts,
-        task=TASK_OF_CHANNELS.get(channels, ""),
-        zero_snr=facts.zero_snr or keys.exist("ztsnr"),
-    )
-    return replace(facts, problem=_checkpoint_problem(facts, keys, channels))
-
-
-def _checkpoint_problem(facts: ModelFacts, keys: Keys, channels: int) -> str:
-    if facts.family is None:
-        return "is of a family that is not known here."
-    if not facts.task:
-        return f"is no text-to-image model: its U-Net takes {channels} channels."
-    if keys.have("time_stack", "motion_modules"):
-        return "makes videos, which the studio cannot."
-    if facts.family is SD2 and keys.start("model.diffusion_model.label_emb."):
-        return "is an unCLIP model, which is prompted with pictures. The studio cannot use it yet."
-    if keys.exist("edm_mean"):
-        return "is trained in the EDM way, which the studio cannot sample yet."
-    if not keys.start(*_TEXT_ENCODERS):
-        return "has no text encoder inside. Get the complete checkpoint."
-    return ""
 
 
 _DIALECTS = (

@@ -7,71 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
 from studio.diffusion.conditioning import Conditioning
-from studio.diffusion.denoise import Ask, Guided, Residuals
-from studio.diffusion.image_prompts import ImageAttention
-from studio.diffusion.interruption import interruptible
+from studio.diffusion.denoise import Ask, Guided
 
 Predictor = Callable[[Ask], torch.Tensor]
 """noise_pred (B, C, h, w) float32 for an Ask."""
-
-
-class UNetPredictor:
-    """The bare U-Net, under the prompt alone."""
-
-    def __init__(self, unet: torch.nn.Module) -> None:
-        self._unet = unet
-        self._dtype = unet.dtype  # what it computes in, however small its weights are kept
-        self._attention: ImageAttention | None = None
-
-    def __call__(self, ask: Ask) -> torch.Tensor:
-        conditioning, sample = ask.conditioning, ask.sample
-        if conditioning.extra_channels is not None:
-            sample = torch.cat([sample, conditioning.extra_channels], dim=1)
-        named = {
-            "encoder_hidden_states": conditioning.prompt_embeds.to(self._dtype),
-            "return_dict": False,
-        }
-        if conditioning.pooled_embeds is not None:
-            named["added_cond_kwargs"] = {
-                "text_embeds": conditioning.pooled_embeds.to(self._dtype),
-                "time_ids": conditioning.time_ids.to(self._dtype),
-            }
-        sample = sample.to(self._dtype)
-        if ask.residuals is not None:
-            return self._steered(sample, ask.timestep, ask.residuals, named)
-        return self._called(sample, ask.timestep, named)
-
-    def _steered(
-        self,
-        sample: torch.Tensor,
-        timestep: torch.Tensor,
-        residuals: Residuals,
-        named: dict[str, Any],
-    ) -> torch.Tensor:
-        if residuals.middle is not None:
-            named["down_block_additional_residuals"] = residuals.down
-            named["mid_block_additional_residual"] = residuals.middle
-        if residuals.inner:
-            named["down_intrablock_additional_residuals"] = list(residuals.inner)
-        if not residuals.prompts:
-            return self._called(sample, timestep, named)
-        tokens = [prompt.tokens.to(self._dtype) for prompt in residuals.prompts]
-        named["encoder_hidden_states"] = named["encoder_hidden_states"], tokens
-        if self._attention is None:
-            self._attention = ImageAttention(self._unet)
-        with self._attention.lent(residuals.prompts):
-            return self._called(sample, timestep, named)
-
-    def _called(
-        self, sample: torch.Tensor, timestep: torch.Tensor, named: dict[str, Any]
-    ) -> torch.Tensor:
-        with interruptible(self._unet, sample):
-            return self._unet(sample, timestep, **named)[0].float()
 
 
 Guide = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]

@@ -32,11 +32,6 @@ class Recognition(Protocol):
         """Further ones of `ModelFacts`. Raises `CheckpointError` for what cannot be run."""
         ...
 
-    def of_header(self, keys: Any) -> dict[str, Any] | None:
-        """Those of `ModelFacts` that names and shapes (`catalog.keys.Keys`) tell of a file; None:
-        it is nothing of its kind."""
-        ...
-
 
 def of_folder(index: Mapping[str, Any]) -> Recognition:
     """Who knows it; whoever is asked last says what is wrong with one that nobody knows."""
@@ -44,4 +39,7 @@ def of_folder(index: Mapping[str, Any]) -> Recognition:
 
 
 def of_header(keys: Any) -> dict[str, Any] | None:
+    """Those of `ModelFacts` that names and shapes (`catalog.keys.Keys`) tell of a file of a kind
+    with names of its own. None: it is of Stable Diffusion, if anything; what there is for that is
+    told apart in `catalog.probe_header`."""
     return z_image.of_header(keys)

@@ -15,8 +15,8 @@ import diffusers
 import torch
 
 from studio.catalog.catalog import Catalog
+from studio.families.stable_diffusion import export
 from studio.picturebook.network import canonical_scheduler
-from studio.weights import export
 
 EMBEDDED = Path("assets/models/picturebook")
 

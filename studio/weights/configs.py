@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from studio.domain.errors import CheckpointError
-from studio.domain.family import ModelFamily, PromptEncoder
+from studio.domain.family import ModelFamily
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -23,7 +23,6 @@ METADATA_TOKENIZER = "latent_studio.tokenizer"
 
 NOT_IN_SHAPES = {
     "unet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
-    "transformer": (),
     "controlnet": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "controlnet_union": ("attention_head_dim", "num_attention_heads", "norm_num_groups"),
     "t2i_adapter": (),
@@ -41,12 +40,10 @@ NOT_IN_SHAPES = {
 """Part -> entries of its configuration that no shape shows. Of a text encoder's layers, some are in
 the file for other programs alone."""
 
-CLIP_VOCABULARY = 49408
 SIZE_WIDTH = 256
 _MATRIX_HEAD_WIDTH = 64
 _NORM_GROUPS = 32
 _CONVOLUTION_HEADS = 8
-_CLIP_TOKENS = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}
 _SIZE_NUMBERS = {"original_size": 2, "crop_top_left": 2, "target_size": 2, "aesthetic_score": 1}
 
 
@@ -176,33 +173,6 @@ def vae_config(shapes: Shapes, family: ModelFamily | type[ModelFamily]) -> dict[
     }
 
 
-def text_config(shapes: Shapes, encoder: PromptEncoder, whole: bool) -> dict[str, Any]:
-    """Of a text encoder, its weights under our names ("embeddings.token_embedding.weight") whatever
-    the file calls them. Raises `KeyError` for a missing weight.
-
-    It gets the layers that the family uses. An encoder smaller than the family's own has all its
-    layers but those left out if it is `whole`, and else those that are there.
-    """
-    tokens = shapes["embeddings.token_embedding.weight"]
-    layers = count(shapes, "encoder.layers.{}.layer_norm1.weight")
-    used = encoder.depth - encoder.left_out
-    if layers < used and whole:
-        used = layers - encoder.left_out
-    projection = shapes.get("text_projection.weight", tokens) if encoder.pooled else tokens
-    return {
-        "architectures": ["CLIPTextModelWithProjection" if encoder.pooled else "CLIPTextModel"],
-        "vocab_size": tokens[0],
-        "hidden_size": tokens[1],
-        "projection_dim": projection[0] if encoder.pooled else tokens[1],
-        "intermediate_size": shapes["encoder.layers.0.mlp.fc1.weight"][0],
-        "num_hidden_layers": min(layers, used),
-        "num_attention_heads": max(tokens[1] // encoder.head_width, 1),
-        "max_position_embeddings": shapes["embeddings.position_embedding.weight"][0],
-        "hidden_act": encoder.activation,
-        **_CLIP_TOKENS,
-    }
-
-
 def numbers_behind(prefix: str, names: Iterable[str]) -> set[int]:
     """The numbers that stand first behind `prefix` in `names`; what is no number there is some
     program's own."""
@@ -220,7 +190,8 @@ def with_metadata(part: str, config: dict[str, Any], metadata: Mapping[str, str]
     JSON."""
     try:
         stored = json.loads(metadata.get(METADATA_CONFIGS, "{}")).get(part, {})
-        allowed = NOT_IN_SHAPES["text_encoder" if part.startswith("text_encoder") else part]
+        kind = "text_encoder" if part.startswith("text_encoder") else part
+        allowed = NOT_IN_SHAPES.get(kind, ())
         return config | {key: stored[key] for key in allowed if key in stored}
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise CheckpointError(f"its metadata {METADATA_CONFIGS} are damaged ({error})") from None

@@ -50,14 +50,14 @@ def read(
     ref: ModelRef, family: ModelFamily, parts: Mapping[str, Mapping[str, Tensor]] | None = None
 ) -> tuple[Tensor, ...]:
     """The vectors of `ref`, float32 (vectors, width), one tensor for each text encoder of
-    `family`, in the order of its prompt encoders.
+    `family`, in the order of its text parts.
 
     `parts` are the checkpoint's weights; with them the widths are checked. Raises
     `CheckpointError` for a file that is missing, broken or no embedding, `InvalidRequest` for
     one that was made for another kind of checkpoint.
     """
     vectors = _vectors(ref)
-    encoders = [encoder.part for encoder in family.prompt_encoders]
+    encoders = family.text_parts
     if list(vectors) == [""]:
         # One tensor, of which the file does not say whose it is.
         vectors = {encoders[0]: vectors[""]} if len(encoders) == 1 else {}

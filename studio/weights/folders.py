@@ -1,4 +1,4 @@
-"""Checkpoints in diffusers layout: a folder for each part, its configuration beside its weights."""
+"""Parts in diffusers layout: a folder for each, its configuration beside its weights."""
 
 from __future__ import annotations
 
@@ -10,28 +10,13 @@ import torch
 
 from studio.domain.errors import CheckpointError
 from studio.domain.files import read_file
-from studio.domain.refs import ModelRef
-from studio.weights import modules, tokenizers
+from studio.weights import modules
 from studio.weights.layouts import vae
-from studio.weights.sources import Origin, PartSource, Source
+from studio.weights.sources import Origin, PartSource
 from studio.weights.tensor_files import TensorFile, open_tensors
 
 _MAX_JSON_BYTES = 16 * 2**20
 """The index of a checkpoint with thousands of weights has less than one."""
-
-
-def open_folder(ref: ModelRef, dtype: torch.dtype) -> Source:
-    """All parts of the folder that the family has.
-
-    Raises `CheckpointError`; messages that start with "its" lack the checkpoint's name.
-    """
-    texts = [encoder.part for encoder in ref.family.prompt_encoders]
-    parts = {part: open_part(ref.path / part, part, dtype) for part in (*texts, "vae", "unet")}
-    readers = [
-        tokenizers.from_folder(ref.path / part.replace("text_encoder", "tokenizer"))
-        for part in texts
-    ]
-    return Source(parts, tuple(readers))
 
 
 def open_part(folder: Path, part: str, dtype: torch.dtype) -> PartSource:

@@ -19,7 +19,8 @@ from studio.catalog.hashes import sha256_of
 from studio.catalog.places import add
 from studio.catalog.probe import probe
 from studio.domain.errors import CheckpointError, SaveError
-from studio.weights import folders, image_encoder, tokenizers
+from studio.families.stable_diffusion import tokenizers
+from studio.weights import folders, image_encoder
 from studio.weights.tensor_files import open_tensors
 from tests.catalog import files
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from studio.diffusion import conditioning
-from studio.diffusion.conditioning import TextModels, encode
-from studio.diffusion.tokens import CHUNK_TOKENS, chunks
+from studio.diffusion.conditioning import TextModels
 from studio.domain import embedding_names
 from studio.domain.sampling import Sampling
+from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import PICTUREBOOK, SD2, SDXL
-from studio.weights import tokenizers
+from studio.families.stable_diffusion.text import condition, encode
+from studio.families.stable_diffusion.tokens import CHUNK_TOKENS, chunks
 from tests.models_in_memory import manager, picturebook
 from tests.weights import checkpoints
 
@@ -136,10 +136,8 @@ def test_an_empty_negative_prompt_of_sdxl_is_zeros(negative, zero):
     parts = checkpoints.text_encoders_of(SDXL)
     tokens = [tokenizers.clip(encoder.pad_token) for encoder in SDXL.prompt_encoders]
     encoders = [parts[encoder.part].eval() for encoder in SDXL.prompt_encoders]
-    text = TextModels(SDXL, tokens, encoders)
-    found = conditioning.condition(
-        ("a fox", negative), Sampling(), 2, (1024, 1024), text, torch.device("cpu")
-    )
+    models = TextModels(SDXL, tokens, encoders)
+    found = condition(("a fox", negative), Sampling(), 2, (1024, 1024), models, torch.device("cpu"))
     assert bool(found.negative_prompt_embeds.any()) is not zero
     assert bool(found.negative_pooled_embeds.any()) is not zero
     assert found.time_ids.tolist() == [[1024, 1024, 0, 0, 1024, 1024]] * 2

@@ -17,9 +17,9 @@ from diffusers import (
 
 from studio.catalog.catalog import Catalog
 from studio.domain.refs import ModelFile, ModelRef
+from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import SDXL
 from studio.settings import assets_dir
-from studio.weights import tokenizers
 from tests.engine.control_bench import ControlBench, difference
 from tests.engine.pictures import box_mask, scene
 from tests.models_in_memory import picturebook

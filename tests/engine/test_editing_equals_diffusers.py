@@ -13,9 +13,9 @@ from studio.diffusion import inpainting, latents
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import SD1
 from studio.residence.manager import ModelManager
-from studio.weights import tokenizers
 from tests.diffusion.reference import for_pipeline
 from tests.engine.pictures import Desk, box_mask, scene
 from tests.engine.running import run

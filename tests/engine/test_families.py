@@ -24,9 +24,9 @@ from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.families.stable_diffusion import export, tokenizers
 from studio.families.stable_diffusion.family import SD1, SD2, SDXL, SDXL_REFINER
 from studio.residence.manager import ModelManager
-from studio.weights import export, tokenizers
 from tests.diffusion.reference import for_pipeline
 from tests.engine.running import run
 from tests.models_in_memory import picturebook

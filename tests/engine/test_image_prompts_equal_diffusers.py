@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPImageProcessor
 
 from studio.catalog.catalog import Catalog
+from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import SDXL
-from studio.weights import tokenizers
 from studio.weights.loader import Models
 from tests.engine.control_bench import ControlBench, difference
 from tests.engine.pictures import box_mask, scene

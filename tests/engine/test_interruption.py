@@ -15,10 +15,10 @@ from studio.diffusion import interruption
 from studio.diffusion.conditioning import Conditioning
 from studio.diffusion.denoise import Ask
 from studio.diffusion.interruption import Interrupted, interrupted_when, interruptible
-from studio.diffusion.predictors import UNetPredictor
 from studio.domain import events
 from studio.engine import vae as engine_vae
 from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.families.stable_diffusion.backbone import UNetPredictor
 from studio.residence.manager import ModelManager
 from tests.engine.pictures import Desk, box_mask, scene
 from tests.models_in_memory import catalog, manager, picturebook

@@ -9,8 +9,8 @@ from diffusers.models.controlnets.multicontrolnet_union import MultiControlNetUn
 
 from studio.catalog.catalog import Catalog
 from studio.diffusion import control
+from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import SDXL
-from studio.weights import tokenizers
 from tests.engine.control_bench import ControlBench, difference
 from tests.engine.pictures import box_mask, scene
 from tests.refs import with_facts

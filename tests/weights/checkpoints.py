@@ -17,8 +17,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelRef
+from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import SD1, SD2, SDXL, SDXL_REFINER
-from studio.weights import modules, tokenizers
+from studio.weights import modules
 from tests.refs import ref_to
 
 TOKENS = {"vocab_size": 49408, "bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}

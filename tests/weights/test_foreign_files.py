@@ -12,9 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from studio.catalog.probe import probe
 from studio.domain.errors import CheckpointError
+from studio.families.stable_diffusion import export
 from studio.families.stable_diffusion.family import PICTUREBOOK, SD1, SD2, SDXL, SDXL_REFINER
 from studio.settings import assets_dir
-from studio.weights import export, loader, lora
+from studio.weights import loader, lora
 from studio.weights.modules import build
 from tests.refs import ref_to
 from tests.weights import checkpoints

@@ -11,10 +11,11 @@ from safetensors.torch import load_file, save_file
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.refs import ModelFile, ModelRef, Selection
+from studio.families.stable_diffusion import export
 from studio.families.stable_diffusion.family import SD1, SD2, SDXL
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
-from studio.weights import export, loader
+from studio.weights import loader
 from studio.weights.configs import unet_config, vae_config
 from studio.weights.loader import Weights
 from tests.refs import ref_to

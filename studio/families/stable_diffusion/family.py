@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studio.domain.family import ModelFamily, PromptEncoder
+from studio.domain.family import ModelFamily
 from studio.domain.noise_schedules import ALIGN_YOUR_STEPS
 from studio.domain.schedulers import SamplerOptions
+from studio.families.stable_diffusion.prompt_encoder import PromptEncoder
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,17 @@ class UNetFamily(ModelFamily):
         models: Any,
         device: Any,
     ) -> Any:
-        from studio.diffusion import conditioning
+        from studio.families.stable_diffusion import text
 
-        return conditioning.condition(prompts, sampling, rows, size, models, device)
+        return text.condition(prompts, sampling, rows, size, models, device)
 
     def at_size(self, conditioning: Any, size: tuple[int, int]) -> Any:
-        from studio.diffusion.conditioning import at_size
+        from studio.families.stable_diffusion.text import at_size
 
         return at_size(conditioning, self, size)
 
     def predictor(self, backbone: Any) -> Any:
-        from studio.diffusion.predictors import UNetPredictor
+        from studio.families.stable_diffusion.backbone import UNetPredictor
 
         return UNetPredictor(backbone)
 

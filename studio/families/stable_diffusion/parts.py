@@ -8,19 +8,30 @@ import torch
 
 from studio.domain.errors import CheckpointError
 from studio.domain.refs import ModelRef
-from studio.weights import folders, single_files
+from studio.families.stable_diffusion import tokenizers
+from studio.families.stable_diffusion.single_file import open_single_file
+from studio.weights import folders
 from studio.weights.sources import Source
 
 
 def open_parts(ref: ModelRef, dtype: torch.dtype) -> Source:
     """Of a folder in diffusers layout or a single file. Raises `CheckpointError`; messages that
     start with "its" lack the next step."""
-    if ref.path.is_dir():
-        source = folders.open_folder(ref, dtype)
-    else:
-        source = single_files.open_single_file(ref)
+    source = _folder(ref, dtype) if ref.path.is_dir() else open_single_file(ref)
     _check_task(source.parts["unet"].config, ref.family.latent_channels)
     return source
+
+
+def _folder(ref: ModelRef, dtype: torch.dtype) -> Source:
+    texts = ref.family.text_parts
+    parts = {
+        part: folders.open_part(ref.path / part, part, dtype) for part in (*texts, "vae", "unet")
+    }
+    found = [
+        tokenizers.from_folder(ref.path / part.replace("text_encoder", "tokenizer"))
+        for part in texts
+    ]
+    return Source(parts, tuple(found))
 
 
 _NOT_YET = {4: "to edit a picture by instruction (pix2pix)", 1: "to follow a depth map"}

@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 from transformers import CLIPTokenizer
 
 from studio.domain.errors import CheckpointError
-from studio.domain.family import END_OF_TEXT
 from studio.domain.files import read_file
+from studio.families.stable_diffusion.prompt_encoder import END_OF_TEXT
 
 START_OF_TEXT = "<|startoftext|>"
 _MAX_FILE_BYTES = 64 * 2**20

@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 
 from studio.domain.errors import SaveError
 from studio.domain.refs import ModelRef
+from studio.families.stable_diffusion import text_layout
 from studio.weights import configs, loader
-from studio.weights.layouts import text, unet, vae
+from studio.weights.layouts import unet, vae
 from studio.weights.loader import Weights
 
 _MODELSPEC_PREDICTIONS = {"epsilon": "epsilon", "v_prediction": "v"}
@@ -76,7 +77,7 @@ def _text(weights: Weights, part: str, outer: str, left_out: int) -> dict[str, t
         }
     pieces: dict[str, dict[int, torch.Tensor]] = {}
     for name, tensor in _filled_up(tensors, left_out).items():
-        origin = text.openclip_origin(name)
+        origin = text_layout.openclip_origin(name)
         stored = tensor.t().contiguous() if origin.transposed else tensor
         block = origin.rows[0] if origin.rows else 0
         pieces.setdefault(f"{outer}model.{origin.key}", {})[block] = stored
@@ -107,7 +108,7 @@ def _metadata(weights: Weights) -> dict[str, str]:
         "modelspec.title": weights.ref.facts.title or weights.ref.name,
         "modelspec.prediction_type": predicts,
     }
-    if len(weights.tokenizers[0]) < configs.CLIP_VOCABULARY:
+    if len(weights.tokenizers[0]) < text_layout.CLIP_VOCABULARY:
         metadata[configs.METADATA_TOKENIZER] = weights.tokenizers[0].backend_tokenizer.to_str()
     return metadata
 

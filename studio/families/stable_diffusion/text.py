@@ -1,0 +1,160 @@
+"""Words to what the U-Net is conditioned on.
+
+A prompt of any length is cut into chunks of 75 tokens, each encoded by itself between its own
+start and end marks (77 in all) and laid end to end, as the other studios do. What differs between
+families (which encoders, which of their layers, what is told beside the prompt) is read from
+their description.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from studio.diffusion.conditioning import Conditioning, TextModels
+from studio.domain.family import ModelFamily
+from studio.domain.geometry import Size
+from studio.domain.sampling import Sampling
+from studio.families.stable_diffusion.prompt_encoder import PromptEncoder
+from studio.families.stable_diffusion.tokens import Chunk, chunks
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Texts as embeddings (texts, 77·n, C) and, where the family has them, pooled (texts, P)."""
+
+    embeds: torch.Tensor
+    pooled: torch.Tensor | None
+
+
+def condition(
+    prompts: tuple[str, str],
+    sampling: Sampling,
+    rows: int,
+    size: Size,
+    models: TextModels,
+    device: torch.device,
+) -> Conditioning:
+    """Of `prompts`, the prompt and the negative one, for a batch of `rows` pictures of `size`: the
+    same for all of them."""
+    family, guided = models.family, sampling.guidance_scale > 1
+    encoded = encode(prompts if guided else prompts[:1], models, sampling.clip_skip)
+    embeds, pooled = encoded.embeds.to(device), encoded.pooled
+    if guided and family.zero_negative and not prompts[1].strip():
+        embeds = torch.cat([embeds[:1], torch.zeros_like(embeds[1:])])
+        pooled = None if pooled is None else torch.cat([pooled[:1], torch.zeros_like(pooled[1:])])
+
+    def each(value: float) -> torch.Tensor:
+        return torch.full((rows, 1, 1, 1), value, device=device)
+
+    def all_rows(tensor: torch.Tensor | None, place: int) -> torch.Tensor | None:
+        """Row `place` of `tensor` for the whole batch."""
+        if tensor is None or place >= len(tensor):
+            return None
+        return tensor[place : place + 1].to(device).expand(rows, *tensor.shape[1:])
+
+    conditioning = Conditioning(
+        prompt_embeds=all_rows(embeds, 0),
+        negative_prompt_embeds=all_rows(embeds, 1),
+        guidance_scale=each(sampling.guidance_scale),
+        guidance_rescale=(
+            each(sampling.guidance_rescale) if guided and sampling.guidance_rescale > 0 else None
+        ),
+        pooled_embeds=all_rows(pooled, 0),
+        negative_pooled_embeds=all_rows(pooled, 1),
+    )
+    return at_size(conditioning, family, size)
+
+
+def at_size(conditioning: Conditioning, family: ModelFamily, size: Size) -> Conditioning:
+    """The same for a picture of `size`, as if it were cropped from nothing, in families that are
+    conditioned on sizes."""
+    if not family.size_conditioning:
+        return conditioning
+    embeds = conditioning.prompt_embeds
+    rows = []
+    for score in family.aesthetic_scores:
+        values = {
+            "original_size": size[::-1],
+            "crop_top_left": (0, 0),
+            "target_size": size[::-1],
+            "aesthetic_score": (score,),
+        }
+        numbers = [number for name in family.size_conditioning for number in values[name]]
+        row = torch.tensor(numbers, dtype=torch.float32, device=embeds.device)
+        rows.append(row.expand(len(embeds), -1))
+    guided = conditioning.negative_prompt_embeds is not None
+    return dataclasses.replace(
+        conditioning, time_ids=rows[0], negative_time_ids=rows[1] if guided else None
+    )
+
+
+def encode(texts: Sequence[str], models: TextModels, clip_skip: int = 1) -> Encoded:
+    """Embeddings of `texts` under all encoders, laid side by side.
+
+    `clip_skip` counts layers as artists do: 1 is the last, 2 the one before; never a later one
+    than the family was trained on. Shorter texts are filled up with empty chunks; the pooled
+    embedding is that of the first chunk.
+    """
+    sides, pooled = [], None
+    for place, encoder in enumerate(models.family.prompt_encoders):
+        vectors = {name: each[place] for name, each in models.embeddings.items()}
+        tokenizer = models.tokenizers[place]
+        cut = [chunks(text, tokenizer, vectors) for text in texts]
+        most = max(len(rows) for rows in cut)
+        empty = chunks("", tokenizer)
+        rows = [row for rows in cut for row in rows + empty * (most - len(rows))]
+        embeds, ends = _run(rows, encoder, models.text_encoders[place], clip_skip)
+        sides.append(embeds.reshape(len(texts), -1, embeds.shape[-1]))
+        if encoder.pooled:
+            pooled = ends[::most]
+    return Encoded(sides[0] if len(sides) == 1 else torch.cat(sides, dim=-1), pooled)
+
+
+def _run(
+    rows: Sequence[Chunk], encoder: PromptEncoder, text_encoder: torch.nn.Module, clip_skip: int
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """(rows, 77, C), and the projected end of each row (rows, P) where the encoder has one."""
+    # SD 1.x's CLIPTextModel is flat in transformers 5; its projection sibling is not.
+    core = getattr(text_encoder, "text_model", text_encoder)
+    ids = torch.tensor([row.ids for row in rows], device=next(text_encoder.parameters()).device)
+    layer = max(clip_skip, encoder.layer) - encoder.left_out
+    as_is = layer == 1 and encoder.final_norm
+    with _vectors_in_place(core.embeddings.token_embedding, rows):
+        out = text_encoder(ids, output_hidden_states=not as_is)
+    pooled = out.text_embeds if encoder.pooled else None
+    if as_is:
+        return out.last_hidden_state, pooled
+    taken = out.hidden_states[-min(layer, len(out.hidden_states) - 1)]
+    return core.final_layer_norm(taken) if encoder.final_norm else taken, pooled
+
+
+@contextmanager
+def _vectors_in_place(table: torch.nn.Module, rows: Sequence[Chunk]) -> Iterator[None]:
+    """While this lasts the vectors of `rows` come out of the embedding `table` at their places;
+    the table itself stays as it is, since others use it too."""
+    places = [
+        (row, place, vector)
+        for row, chunk in enumerate(rows)
+        for place, vector in chunk.vectors.items()
+    ]
+    if not places:
+        yield
+        return
+
+    def put(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        output = output.clone()
+        for row, place, vector in places:
+            output[row, place] = vector.to(output)
+        return output
+
+    hook = table.register_forward_hook(put)
+    try:
+        yield
+    finally:
+        hook.remove()
