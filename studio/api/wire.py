@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -53,6 +54,7 @@ class JobBody(BaseModel):
     position   jobs before this one, while it waits
     stage      what is being loaded, and which `fraction` of it, 0 to 1
     step       of `total` U-Net steps that are done; `eta_s` seconds are left
+    passes     drawings after one another, as of hires; `pass_number` is at work, from 1
     elapsed_s  seconds the finished run took; `warnings` are those of its images, each once
     """
 
@@ -66,6 +68,8 @@ class JobBody(BaseModel):
     step: int | None = None
     total: int | None = None
     eta_s: float | None = None
+    pass_number: int | None = None
+    passes: int | None = None
     elapsed_s: float | None = None
     images: list[ImageBody] = []
     warnings: list[str] = []
@@ -137,8 +141,8 @@ def _fields(event: events.Event, public: PublicText) -> dict[str, Any]:
             return {"position": position}
         case events.Loading(stage, fraction):
             return {"stage": stage, "fraction": fraction}
-        case events.Progress(step, total, eta_s):
-            return {"step": step, "total": total, "eta_s": eta_s}
+        case events.Progress():
+            return dataclasses.asdict(event)
         case events.Preview(step, _):
             return {"step": step}
         case events.Finished(pictures, elapsed_s):

@@ -10,7 +10,6 @@ from studio.catalog.tiny_vaes import tiny_vae_for
 from studio.domain import embedding_names
 from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, UnknownModel, about
-from studio.domain.geometry import Size
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
 
@@ -81,28 +80,6 @@ def _companion(catalog: Catalog, checkpoint: ModelRef, part: str) -> ModelRef | 
         f"{family.name}. {family.where[part]}",
         "checkpoint",
     )
-
-
-def settle(
-    catalog: Catalog, request: GenerationRequest, source_size: Size | None = None
-) -> GenerationRequest:
-    """`request` with nothing left open, and with every model under the catalog's name for it.
-
-    `source_size` is that of the picture it begins with, if any. Raises as `select` does.
-    """
-    selection = select(catalog, request)
-    loras = tuple(
-        lora.model_copy(update={"name": use.ref.name})
-        for lora, use in zip(request.loras, selection.loras, strict=True)
-    )
-    vae = selection.vae.name if selection.vae else None
-    controls = tuple(
-        unit.model_copy(update={"controlnet": catalog.find(unit.controlnet, "controlnet").name})
-        for unit in request.controls
-    )
-    checkpoint = selection.checkpoint
-    settled = request.settled(checkpoint.name, checkpoint.family, source_size)
-    return settled.model_copy(update={"vae": vae, "loras": loras, "controls": controls})
 
 
 def _embeddings(

@@ -32,9 +32,10 @@ class ProgressBar:
                 self._draw(f"{position} before this one")
             case events.Loading(stage, fraction):
                 self._draw(f"{_bar(fraction)} loading {stage}")
-            case events.Progress(step, total, eta_s):
+            case events.Progress(step, total, eta_s, pass_number, passes):
                 left = f" · {eta_s:.1f} s left" if eta_s is not None else ""
-                self._draw(f"{_bar(step / total)} step {step}/{total}{left}")
+                which = f" · pass {pass_number} of {passes}" if passes > 1 else ""
+                self._draw(f"{_bar(step / total)} step {step}/{total}{which}{left}")
 
     def show_bytes(
         self, name: str, done_bytes: int, total_bytes: int | None, rate_bytes_s: float

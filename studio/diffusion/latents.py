@@ -62,6 +62,26 @@ def resized(latents: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return functional.interpolate(latents, (height, width), mode="bilinear")
 
 
+_UPSCALERS = {
+    "Latent": "bilinear",
+    "Latent (bicubic)": "bicubic",
+    "Latent (nearest-exact)": "nearest-exact",
+}
+
+
+def upscaled(latents: torch.Tensor, upscaler: str, height: int, width: int) -> torch.Tensor:
+    """Latents (B, C, h, w) as (B, C, height, width), in cells, by one of
+    `stages.LATENT_UPSCALERS`; of another shape the middle."""
+    scale = max(height / latents.shape[2], width / latents.shape[3])
+    cover = (
+        max(height, round(latents.shape[2] * scale)),
+        max(width, round(latents.shape[3] * scale)),
+    )
+    larger = functional.interpolate(latents, cover, mode=_UPSCALERS[upscaler])
+    top, left = (cover[0] - height) // 2, (cover[1] - width) // 2
+    return larger[:, :, top : top + height, left : left + width]
+
+
 def to_pixels(image: Image.Image) -> torch.Tensor:
     """An RGB picture as (1, 3, height, width) float32 in −1…1."""
     levels = torch.from_numpy(np.asarray(image, np.float32)).permute(2, 0, 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from studio.domain.errors import InvalidRequest, bounded, shorten
+from studio.domain.pairs import as_fields
 from studio.domain.preprocessor_spec import UNION_PLACES
 from studio.domain.preprocessors import find
 from studio.domain.tasks import Frozen, Source
@@ -117,18 +117,12 @@ class ControlInput(Frozen):
     def _from_text(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        fields: dict[str, Any] = {}
-        settings: dict[str, str] = {}
-        for pair in re.split(r",(?=\s*\w+\s*=)", bounded(value, _MOST_CHARACTERS)):
-            name, sign, text = pair.partition("=")
-            name = name.strip()
-            if not sign or not name or name in fields or name in settings:
-                raise ValueError(
-                    f"{shorten(pair)} is not understood. Write pairs, each once, as in "
-                    "controlnet=canny,image=a.png,scale=0.8."
-                )
-            is_field = name in cls.model_fields and name != "settings"
-            (fields if is_field else settings)[name] = text.strip()
+        pairs = as_fields(
+            bounded(value, _MOST_CHARACTERS), "controlnet=canny,image=a.png,scale=0.8"
+        )
+        own = cls.model_fields.keys() - {"settings"}
+        settings = {name: text for name, text in pairs.items() if name not in own}
+        fields = {name: text for name, text in pairs.items() if name in own}
         return fields | {"settings": settings} if settings else fields
 
     @field_validator("preprocessor")

@@ -65,11 +65,14 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """`step` of `total` U-Net steps are done; `eta_s` seconds are left (None: not known yet)."""
+    """`step` of `total` U-Net steps are done, in pass `pass_number` (from 1) of `passes`; `eta_s`
+    seconds are left (None: not known yet)."""
 
     step: int
     total: int
     eta_s: float | None
+    pass_number: int = 1
+    passes: int = 1
 
 
 @dataclass(frozen=True)

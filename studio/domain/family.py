@@ -27,6 +27,7 @@ class ModelFamily:
     vae_factor       pixels a latent cell is wide
     latent_scale     what its VAE's latents are multiplied by, to have a spread of about 1,
     latent_shift     after this was taken from them
+    latent_space     families with the same one can go on with each other's latents
     vae_norm_groups  groups that each group norm of its VAE has
     backbone         the part that predicts: "unet" or "transformer", as diffusers calls it
     where            part -> where to get it, for files that come without
@@ -46,6 +47,7 @@ class ModelFamily:
     vae_factor: int = 8
     latent_scale: float = 0.18215
     latent_shift: float = 0.0
+    latent_space: str = "SD"
     vae_norm_groups: int = 32
     backbone: str = "unet"
     where: Mapping[str, str] = field(default_factory=dict, hash=False)

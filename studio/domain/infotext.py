@@ -13,6 +13,7 @@ from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
 from studio.domain.request import GenerationRequest, LoraInput, declaration
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.stages import HiresInput, RefinerInput
 from studio.domain.tasks import (
     AREAS,
     MASKED_CONTENTS,
@@ -49,13 +50,15 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "Model": request.checkpoint,
         "VAE hash": hashes.get(("vae", request.vae)),
         "VAE": request.vae,
-        "Denoising strength": _strength(request.task),
+        "Denoising strength": _strength(request),
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
         **_noise_settings(request),
         **_declared_settings(request),
         "Init image hash": _init_image_hash(request.task),
         "RNG": "CPU",
         **_task_settings(request.task),
+        **_hires(request.hires, hashes),
+        **_refiner(request.refiner, hashes),
         "Lora hashes": _listed({n: h for n, h in hashes.items() if n in _loras(request)}),
         "TI hashes": _listed({n: h for n, h in hashes.items() if n[0] == "embedding"}),
         **{f"ControlNet {n}": _unit(unit, hashes) for n, unit in enumerate(request.controls)},
@@ -123,8 +126,63 @@ _CONTROL_RESIZE_MODES = {
 }
 
 
-def _strength(task: Task) -> str | None:
-    return None if isinstance(task, TextToImage) else f"{task.strength:g}"
+def _strength(request: GenerationRequest) -> str | None:
+    if request.hires:
+        return f"{request.hires.strength:g}"
+    return None if isinstance(request.task, TextToImage) else f"{request.task.strength:g}"
+
+
+def _hires(hires: HiresInput | None, hashes: Hashes) -> dict[str, object]:
+    """As AUTOMATIC1111 and Forge write it; what is as in the first drawing is not in it."""
+    if hires is None:
+        return {}
+    size: dict[str, object] = {"Hires upscale": f"{hires.factor:g}"}
+    if hires.width or hires.height:
+        size = {"Hires resize": f"{hires.width or 0}x{hires.height or 0}"}
+    changes = hires.changes()
+    if "noise_schedule" in changes:
+        changes["noise_schedule"] = NOISE_SCHEDULES[hires.noise_schedule]
+    if "checkpoint" in changes:
+        changes["checkpoint"] = _with_hash(hires.checkpoint, hashes)
+    labelled = {
+        _HIRES_LABELS[name]: f"{value:g}" if isinstance(value, float) else value
+        for name, value in changes.items()
+    }
+    return size | {"Hires upscaler": hires.upscaler} | labelled
+
+
+_HIRES_LABELS = {
+    "steps": "Hires steps",
+    "scheduler": "Hires sampler",
+    "noise_schedule": "Hires schedule type",
+    "checkpoint": "Hires checkpoint",
+    "prompt": "Hires prompt",
+    "negative_prompt": "Hires negative prompt",
+    "guidance_scale": "Hires CFG Scale",
+    "guidance_rescale": "Hires CFG Rescale",
+    "clip_skip": "Hires clip skip",
+    "eta": "Hires eta",
+    "s_churn": "Hires sigma churn",
+    "s_tmin": "Hires sigma tmin",
+    "s_tmax": "Hires sigma tmax",
+    "s_noise": "Hires sigma noise",
+}
+"""Of these AUTOMATIC1111 has the first six, Forge the next."""
+
+
+def _refiner(refiner: RefinerInput | None, hashes: Hashes) -> dict[str, object]:
+    if refiner is None:
+        return {}
+    return {
+        "Refiner": _with_hash(refiner.checkpoint, hashes),
+        "Refiner switch at": f"{refiner.switch_at:g}",
+        "Refiner switch by sampling steps": True,
+    }
+
+
+def _with_hash(checkpoint: str, hashes: Hashes) -> str:
+    digits = hashes.get(("checkpoint", checkpoint))
+    return f"{checkpoint} [{digits}]" if digits else checkpoint
 
 
 def _init_image_hash(task: Task) -> str | None:
@@ -207,10 +265,14 @@ def _noise_settings(request: GenerationRequest) -> dict[str, str]:
     return {label: value for name, (label, value) in settings.items() if name in honoured and value}
 
 
+_SIZES = ("Size", "Hires resize")
+"""What readers take for two numbers, and rightly so."""
+
+
 def _quoted(key: str, value: object) -> str:
     """JSON quotes where a bare value would be read back wrongly."""
     text = str(value)
-    looks_like_size = key != "Size" and re.fullmatch(r"\d+x\d+", text)
+    looks_like_size = key not in _SIZES and re.fullmatch(r"\d+x\d+", text)
     if re.search(r'[,:\n]|^"|"$', text) or looks_like_size:
         return json.dumps(text, ensure_ascii=False)
     return text

@@ -27,7 +27,9 @@ from studio.domain.control import MAX_UNITS, ControlInput
 from studio.domain.errors import refused, shorten
 from studio.domain.family import ModelFamily
 from studio.domain.sampling import ModelName, Sampling, Words
+from studio.domain.schedulers import SCHEDULERS
 from studio.domain.shown import Shown
+from studio.domain.stages import HiresInput, RefinerInput
 from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
 
 MAX_SEED = 2**53 - 1
@@ -138,6 +140,38 @@ class GenerationRequest(Sampling, Words):
         "mask.",
     )
 
+    hires: HiresInput | None = Field(
+        None,
+        title="Hires. fix",
+        description="Draws the picture once more, larger, as in factor=2,strength=0.5. Also: "
+        "upscaler, width, height, steps, scheduler, noise_schedule, guidance_scale, checkpoint, "
+        "prompt, negative_prompt. For text to image.",
+    )
+    refiner: RefinerInput | None = Field(
+        None,
+        title="Refiner",
+        description="Another checkpoint for the last steps, as in checkpoint=NAME,switch_at=0.8.",
+    )
+
+    @field_validator("hires")
+    @classmethod
+    def _follows_a_drawing(
+        cls, value: HiresInput | None, info: ValidationInfo
+    ) -> HiresInput | None:
+        if value is None or "task" not in info.data:
+            return value
+        if not isinstance(info.data["task"], TextToImage):
+            raise ValueError(
+                "goes with text to image alone. Leave it out, or draw a larger picture with image "
+                "to image."
+            )
+        if info.data.keys() >= set(Sampling.model_fields):
+            second = value.sampling(Sampling.model_construct(**info.data))
+            scheduler = SCHEDULERS[second.scheduler]
+            if objection := scheduler.objection(second.noise_schedule, second.steps):
+                raise ValueError(objection)
+        return value
+
     @field_validator("loras", "controls", mode="before")
     @classmethod
     def _are_few(cls, value: Any, info: ValidationInfo) -> Any:
@@ -193,10 +227,13 @@ class GenerationRequest(Sampling, Words):
         """This request with nothing left open: checkpoint, size and seed are fixed.
 
         `source_size` is that of the task's picture, if it has one: the size follows its shape.
+        Raises `InvalidRequest` where a second drawing is too large.
         """
         width, height = geometry.working_size(
             (self.width, self.height), family.native_size, source_size
         )
+        if self.hires:
+            self.hires.size((width, height))
         return self.model_copy(
             update={
                 "checkpoint": checkpoint,
@@ -205,6 +242,13 @@ class GenerationRequest(Sampling, Words):
                 "seed": self.seed if self.seed >= 0 else secrets.randbelow(2**32),
             }
         )
+
+    def second(self) -> GenerationRequest:
+        """What the second drawing (`hires`) comes to, as a request of its own. Settled alone."""
+        width, height = self.hires.size((self.width, self.height))
+        changes = self.hires.changes() | dict(self.hires.sampling(self))
+        size = {"width": width, "height": height}
+        return self.model_copy(update={**changes, **size, "hires": None})
 
 
 @dataclass(frozen=True)
@@ -271,10 +315,19 @@ def _limits(name: str) -> str:
     return f"{kind} {lower} {field.minimum:g}{upper} {field.maximum:.16g}"
 
 
+_PARTS = {"hires": HiresInput, "refiner": RefinerInput}
+"""Fields that are records of their own."""
+
+
 def _declares(name: str) -> tuple[type[BaseModel] | None, str]:
     """The record that the field `name`, as errors call it, is in, and what it is called there."""
     unit, in_unit = re.subn(r"^controls\.\d+\.", "", name)
     own = name.removeprefix("task.")
     candidates = [(ControlInput, unit)] if in_unit else []
+    candidates += [
+        (model, name.removeprefix(f"{of}."))
+        for of, model in _PARTS.items()
+        if name.startswith(f"{of}.")
+    ]
     candidates += [(model, own) for model in (GenerationRequest, *TASKS.values())]
     return next((each for each in candidates if each[1] in each[0].model_fields), (None, ""))

@@ -3,90 +3,106 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 
 import torch
-from PIL import Image
 
-from studio.diffusion import conditioning, control, latents, predictors, preview
+from studio.diffusion import latents, preview
 from studio.diffusion.denoise import Ask, Guided, Step, denoise
 from studio.diffusion.interruption import Interrupted
-from studio.domain.events import Event, Preview
+from studio.domain.control import ControlInput
+from studio.domain.events import Event, Preview, Started
+from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine import editing
+from studio.engine.borrowed import Borrowed
 from studio.engine.clock import Clock
-from studio.engine.controlling import Controls
+from studio.engine.conditioned import Conditioned
 from studio.engine.editing import Editing
 from studio.engine.recipe import Draw
-from studio.engine.run import StableDiffusionRun
-from studio.engine.vae import Vae
+from studio.engine.run import Resources, StableDiffusionRun
+from studio.engine.vae import as_preview
 from studio.imaging.passes import Pass
-from studio.residence.lease import Lease
-from studio.weights.loader import Models
 
 Answer = torch.Tensor | Guided | None
 
 
 class Drawing:
-    """A `draw` of `run`, with the models of `lease`, into the canvases of `edit`."""
+    """A `draw` of `run`, into the pictures of `edit`; `warnings` are those to go with them.
+
+    keeps_latents  what follows begins with latents: they are not decoded
+    """
 
     def __init__(
         self,
         draw: Draw,
         run: StableDiffusionRun,
-        lease: Lease,
         edit: Editing,
-        controls: Controls,
+        resources: Resources,
         *,
+        borrowed: Borrowed,
         clock: Clock,
-        device: torch.device,
+        keeps_latents: bool = False,
     ) -> None:
-        self._draw, self._run, self._lease, self._edit = draw, run, lease, edit
-        self._controls, self._clock, self._device = controls, clock, device
+        self._draw, self._run, self._edit, self._resources = draw, run, edit, resources
+        self._borrowed, self._clock, self._keeps_latents = borrowed, clock, keeps_latents
+        self._device = resources.manager.device
+        self._generators = latents.generators(_seeds(run.request))
+        self._models: Conditioned | None = None
+        self._is_refined = False
+        self.warnings: dict[str, None] = {}
 
-    def passes(self) -> Generator[Event | Ask, Answer, tuple[tuple[str, ...], bool]]:
-        """All of them. Answers with the warnings to go with the pictures, and whether anything was
-        drawn, which it was not if cancelled before the first step."""
-        self._prepare()
-        warnings, drawn = dict.fromkeys(self._lease.models.warnings), False
+    def work(self) -> Generator[Event | Ask, Answer, None]:
+        """All of it, until the run is cancelled: then with what there is."""
+        yield from self._take(self._draw.selection, self._draw.controls)
+        if self._draw.strength == 0 and self._models:
+            self._take_over(self._draw.passes[0], self._edit.latents)
+            return
         for number, pass_ in enumerate(self._draw.passes):
+            if self._run.cancelled:
+                break
             try:
                 last = yield from self._denoise(pass_, is_first=number == 0)
             except Interrupted:  # before its first step
                 last = None
             if last is None:
                 break
-            images, of_vae = self._decoded(pass_, last)
-            warnings |= dict.fromkeys(of_vae)
-            self._edit.paste(pass_, images)
-            drawn = True
-        return tuple(warnings), drawn
+            self._take_over(pass_, last.denoised if self._run.cancelled else last.latents)
+        if self._edit.latents is not None and self._run.cancelled:
+            self._take_over(self._draw.passes[0], self._edit.latents)
 
-    def _prepare(self) -> None:
-        """All that the passes share."""
-        lease, models, request = self._lease, self._lease.models, self._run.request
-        family = models.ref.family
-        if models.image_encoders:
-            lease.bring("image_encoder")
-            canvas = self._edit.canvases[0] if self._edit.canvases else None
-            self._controls.look(models.controlnets, models.image_encoders, canvas)
-        lease.bring(*family.text_parts, "vae")
-        self._vae = Vae(lease)
-        takes_mask = models.backbone.config.in_channels > family.latent_channels
-        self._generators = latents.generators(_seeds(request))
-        self._setting = editing.Setting(
-            request.task, self._draw.strength, self._vae, takes_mask, self._generators
-        )
-        self._conditioning = _condition(self._draw, request.batch_size, models, self._device)
+    def _take(
+        self, selection: Selection, controls: Sequence[ControlInput]
+    ) -> Generator[Event, None, None]:
+        """Have `selection` at hand, unless cancelled meanwhile."""
+        run = self._run
+        run.predictor = self._models = None  # nothing keeps alive what is given back
+        is_loaded = False
+        for event in self._borrowed.take(selection):
+            yield event
+            is_loaded = True
+            if run.cancelled:
+                self._borrowed.end()
+                return
+        if is_loaded or not self._clock.has_begun:
+            self._clock.begin()
+            yield Started()
+        rows, canvas = run.request.batch_size, self._edit.source
+        lease, draw = self._borrowed.lease, self._draw
+        self._models = Conditioned(lease, draw, controls, rows, canvas, self._resources)
+        self.warnings |= dict.fromkeys(lease.models.warnings)
 
     def _denoise(self, pass_: Pass, is_first: bool) -> Generator[Event | Ask, Answer, Step | None]:
         """Answers with the last step that was made; None if cancelled before the first."""
-        run, models = self._run, self._lease.models
+        run = self._run
+        if self._is_refined:
+            self._is_refined = False
+            yield from self._take(self._draw.selection, self._draw.controls)
+            if self._models is None:
+                return None
         loop = self._loop(pass_, is_first)
-        family = models.ref.family
-        self._lease.bring(family.backbone)
-        run.predictor = predictors.ClassifierFreeGuidance(self._steered(pass_), family.guided)
+        run.predictor = self._models.predictor(pass_, self._edit.source)
         show, shown = None, self._edit.shown(pass_)
         last, answer = None, None
         while not run.cancelled:
@@ -96,67 +112,81 @@ class Drawing:
                 self._clock.pass_is_over()
                 return last
             if isinstance(item, Ask):
-                answer = yield item
+                if self._is_time_to_refine(item):
+                    show = None
+                    yield from self._refine(pass_)
+                    if self._models is None:
+                        break
+                answer = yield self._told(item, pass_)
                 continue
             last, answer = item, None
             progress = self._clock.progress(last.index, last.total)
             yield progress
             if run.wants_preview() and progress.step < progress.total:
-                show = show or _previewer(models)
+                show = show or self._models.previewer()
                 small = shown.in_place(show(last.denoised))
                 yield Preview(progress.step, preview.as_jpeg(small, self._edit.profile))
         return last
 
     def _loop(self, pass_: Pass, is_first: bool) -> Generator[Ask | Step, Answer, torch.Tensor]:
         """The denoise loop over `pass_`."""
-        models, sampling = self._lease.models, self._draw.sampling
-        family, generators = models.ref.family, self._generators
+        models, sampling, generators = self._models, self._draw.sampling, self._generators
+        family, ref = models.family, self._draw.selection.checkpoint
         width, height = (side // family.vae_factor for side in pass_.size)
         noise = latents.initial_noise(generators, family.latent_channels, height, width)
         noise = noise.to(self._device)
-        start, extra_channels = editing.begin(self._setting, pass_, self._edit.canvases, noise)
-        sized = family.at_size(self._conditioning, pass_.size)
-        sized = dataclasses.replace(sized, extra_channels=extra_channels)
+        task = self._run.request.task
+        setting = editing.Setting(
+            task, self._draw.strength, models.vae, models.takes_mask, generators
+        )
+        start, extra_channels = editing.begin(setting, pass_, self._edit, noise)
+        conditioning = models.conditioning(pass_.size)
+        conditioning = dataclasses.replace(conditioning, extra_channels=extra_channels)
         seeds = _seeds(self._run.request) if is_first else latents.further_seeds(generators)
-        scheduler = family.scheduler(models.ref, sampling, seeds)
-        return denoise(noise, scheduler, sampling.steps, sized, generators, start)
+        scheduler = family.scheduler(ref, sampling, seeds)
+        return denoise(noise, scheduler, sampling.steps, conditioning, generators, start)
 
-    def _steered(self, pass_: Pass) -> predictors.Predictor:
-        """The backbone, with the request's ControlNets if it has any."""
-        models = self._lease.models
-        backbone = models.ref.family.predictor(models.backbone)
-        if not self._controls.units:
-            return backbone
-        canvas = self._edit.canvases[0] if self._edit.canvases else None
-        units = self._controls.at_work(models.controlnets, pass_, canvas)
-        return control.Controlled(backbone, units)
+    def _is_time_to_refine(self, ask: Ask) -> bool:
+        refiner = self._draw.refiner
+        return refiner is not None and not self._is_refined and ask.begun >= refiner.switch_at
 
-    def _decoded(self, pass_: Pass, last: Step) -> tuple[list[Image.Image], tuple[str, ...]]:
-        """The pictures of a pass after its `last` step, and the warnings to go with them."""
-        if not self._run.cancelled:
+    def _refine(self, pass_: Pass) -> Generator[Event, None, None]:
+        """The refiner takes over."""
+        self._is_refined = True
+        yield from self._take(self._draw.refiner.selection, self._draw.refiner.controls)
+        if self._models is not None:
+            self._run.predictor = self._models.predictor(pass_, self._edit.source)
+
+    def _told(self, ask: Ask, pass_: Pass) -> Ask:
+        """`ask` as the models at hand understand it."""
+        if not self._is_refined:
+            return ask
+        asked = ask.conditioning
+        conditioning = dataclasses.replace(
+            self._models.conditioning(pass_.size),
+            guidance_scale=asked.guidance_scale,
+            extra_channels=asked.extra_channels,
+        )
+        return dataclasses.replace(ask, conditioning=conditioning)
+
+    def _take_over(self, pass_: Pass, clean: torch.Tensor) -> None:
+        """What a pass has drawn, latents (B, C, h, w), becomes that of `edit`."""
+        if self._keeps_latents and not self._run.cancelled:
+            self._edit.latents = clean
+            return
+        images = None
+        if self._models is None:
+            images, warnings = as_preview(clean, self._draw.selection.checkpoint.family)
+        elif not self._run.cancelled:
             with suppress(Interrupted):
-                return self._vae.decode(last.latents)
-        show = _previewer(self._lease.models)
-        return self._vae.decode_soon(last.denoised, show, pass_.size)
-
-
-def _previewer(models: Models) -> preview.Previewer:
-    family = models.ref.family
-    return preview.previewer(
-        (family.preview_factors, family.preview_bias), models.preview_decoder, models.tiny_vae
-    )
+                images, warnings = self._models.vae.decode(clean)
+        if images is None:
+            height, width = (cells * self._models.family.vae_factor for cells in clean.shape[2:])
+            show = self._models.previewer()
+            images, warnings = self._models.vae.decode_soon(clean, show, (width, height))
+        self.warnings |= dict.fromkeys(warnings)
+        self._edit.paste(pass_, images)
 
 
 def _seeds(request: GenerationRequest) -> range:
     return range(request.seed, request.seed + request.batch_size)
-
-
-def _condition(
-    draw: Draw, rows: int, models: Models, device: torch.device
-) -> conditioning.Conditioning:
-    """The same text for every row of the batch."""
-    text = conditioning.TextModels(
-        models.ref.family, models.tokenizers, models.text_encoders, models.embeddings
-    )
-    prompts = draw.prompt, draw.negative_prompt
-    return models.ref.family.condition(prompts, draw.sampling, rows, draw.size, text, device)

@@ -1,5 +1,5 @@
 """The pictures of a run as they come about: what each pass begins with, how it gets into the
-canvas, and that nothing else was touched."""
+canvas, that nothing else was touched, and what they are between two stages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from PIL import Image
 
 from studio.diffusion import inpainting, latents
 from studio.diffusion.denoise import Start
+from studio.domain.geometry import CELL, Size
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Inpaint, Task
 from studio.engine.vae import Vae
 from studio.imaging import difference
 from studio.imaging.passes import Pass
 from studio.imaging.plans import Plan
-from studio.imaging.resizing import resized
+from studio.imaging.resizing import enlarged, resized
 
 _LARGEST_PREVIEW = 1024
 """The longer side of a preview, a batch's grid included."""
@@ -28,14 +29,22 @@ class Editing:
     """`plan` is None where a run begins with no picture.
 
     canvases  one RGB picture for each of the batch, as the passes left it; empty until there is one
+    latents   (B, C, h, w), what a stage left instead, for one that begins with latents; else None
     """
 
     def __init__(self, request: GenerationRequest, plan: Plan | None) -> None:
         self._plan = plan
         self._rows = request.batch_size
         self.canvases: list[Image.Image] = []
+        self.latents: torch.Tensor | None = None
+        self.is_drawn = False
         if plan:
             self.canvases = [plan.before] * self._rows
+
+    @property
+    def source(self) -> Image.Image | None:
+        """What a request that begins with a picture has made of it so far."""
+        return self.canvases[0] if self._plan else None
 
     @property
     def profile(self) -> bytes | None:
@@ -44,11 +53,22 @@ class Editing:
 
     def paste(self, pass_: Pass, drawn: Sequence[Image.Image]) -> None:
         """Put what `pass_` has drawn, RGB of its size, into the canvases."""
+        self.latents, self.is_drawn = None, True
         if self._plan is None:
             self.canvases = list(drawn)
         else:
             pairs = zip(self.canvases, drawn, strict=True)
             self.canvases = [pass_.pasted(canvas, picture) for canvas, picture in pairs]
+
+    def upscale(self, upscaler: str, size: Size) -> None:
+        """Latents or canvases become `size`, (width, height) in pixels, by one of
+        `stages.UPSCALERS`."""
+        if self.latents is not None:
+            self.latents = latents.upscaled(
+                self.latents, upscaler, size[1] // CELL, size[0] // CELL
+            )
+        else:
+            self.canvases = [enlarged(canvas, size, upscaler) for canvas in self.canvases]
 
     def max_difference(self, canvas: Image.Image) -> int | None:
         """The largest change of a channel where the mask is zero; None without a mask."""
@@ -123,17 +143,17 @@ class Setting:
 
 
 def begin(
-    setting: Setting, pass_: Pass, canvases: Sequence[Image.Image], noise: torch.Tensor
+    setting: Setting, pass_: Pass, edit: Editing, noise: torch.Tensor
 ) -> tuple[Start | None, torch.Tensor | None]:
     """What the pass begins with (None: with `noise` alone, (B, C, h, w) on the device), and the
     channels that a U-Net for inpainting takes beside its latents (None for others)."""
-    rows = len(noise)
-    if not canvases:
-        return None, _all_new(setting, pass_, rows) if setting.takes_mask else None
-    clean = _encoded(setting.vae, [pass_.encoded(canvas) for canvas in _distinct(canvases)], noise)
-    if pass_.mask is None:
+    rows, canvases, clean = len(noise), edit.canvases, edit.latents
+    if clean is None and canvases:
+        encoded = [pass_.encoded(canvas) for canvas in _distinct(canvases)]
+        clean = _encoded(setting.vae, encoded, noise)
+    if clean is None or pass_.mask is None:
         extra_channels = _all_new(setting, pass_, rows) if setting.takes_mask else None
-        return Start(clean, setting.strength), extra_channels
+        return None if clean is None else Start(clean, setting.strength), extra_channels
     return _masked(setting, pass_, canvases, clean, noise)
 
 

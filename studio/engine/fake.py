@@ -52,7 +52,9 @@ class FakeEngine:
         return [(run, event) for run in runs for event in self._advance_one(run)]
 
     def _advance_one(self, run: _FakeRun) -> list[events.Event]:
-        total = run.request.steps
+        first, hires = run.request.steps, run.request.hires
+        passes = [first, hires.steps or first] if hires else [first]
+        total = sum(passes)
         if run.cancelled:
             run.done = True
             return [events.Cancelled(self._pictures(run, partial=True) if run.step > 0 else ())]
@@ -68,7 +70,13 @@ class FakeEngine:
                 run.done = True
                 return [events.Failed("EngineError", "The fake engine was told to fail.")]
             happened: list[events.Event] = [
-                events.Progress(run.step, total, self._step_s * (total - run.step))
+                events.Progress(
+                    run.step,
+                    total,
+                    self._step_s * (total - run.step),
+                    1 + (run.step > first),
+                    len(passes),
+                )
             ]
             if run.wants_preview():
                 happened.append(events.Preview(run.step, _jpeg(self._draw(run, run.request.seed))))
@@ -95,7 +103,10 @@ class FakeEngine:
         """A colour that depends on prompt, seed and step alone."""
         key = f"{run.request.prompt}|{seed}|{run.step}".encode()
         colour = tuple(hashlib.sha256(key).digest()[:3])
-        return Image.new("RGB", (run.request.width, run.request.height), colour)
+        size = run.request.width, run.request.height
+        if run.request.hires and run.step > run.request.steps:
+            size = run.request.hires.size(size)
+        return Image.new("RGB", size, colour)
 
 
 def _jpeg(image: Image.Image) -> bytes:

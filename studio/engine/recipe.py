@@ -1,21 +1,39 @@
-"""A settled request as the stages that it is drawn in, one after the other: data, without torch."""
+"""A settled request as the stages that it is drawn in, one after the other: data, without torch.
+
+Each of the four tasks is one `Draw`. A second, larger drawing is `Draw, Upscale, Draw`. A refiner
+goes on within the last one, so that its sampler knows what went before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from studio.domain.control import ControlInput
 from studio.domain.geometry import Box, Size
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.domain.sampling import Sampling
-from studio.domain.tasks import TextToImage
+from studio.domain.stages import LATENT_UPSCALERS
 from studio.imaging.passes import Pass
 from studio.imaging.plans import Plan
 
 Select = Callable[[GenerationRequest], Selection]
 """Says which models a request needs."""
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """Other models that draw the rest of each pass.
+
+    selection, controls  as of a `Draw`
+    switch_at            the share of its U-Net calls after which they take over, above 0, below 1
+    """
+
+    selection: Selection
+    controls: tuple[ControlInput, ...]
+    switch_at: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +46,10 @@ class Draw:
     strength                 share of the steps that is gone through, 0 to 1: so much noise is added
                              to what it begins with; 1 where that is noise alone, 0 adds none
     size                     (width, height) of the picture that is drawn, in pixels
-    begins                   with noise alone, or with what the stage before left, or the request
+    begins                   with noise alone, or with what the stage before left or the request
                              brings: latents, or pixels
     passes                   the runs of the denoise loop, each over a part of the canvas
+    controls                 the ControlNet units
     """
 
     selection: Selection
@@ -41,30 +60,94 @@ class Draw:
     size: Size
     begins: Literal["noise", "latents", "pixels"]
     passes: tuple[Pass, ...]
+    controls: tuple[ControlInput, ...] = ()
+    refiner: Refiner | None = None
+
+    @property
+    def steps(self) -> int:
+        """Those that a pass goes through; some samplers call the U-Net more than once in each."""
+        return max(1, int(self.sampling.steps * self.strength))
 
 
-Stage = Draw
+@dataclass(frozen=True)
+class Upscale:
+    """What was drawn becomes `size`, (width, height) in pixels, by one of `stages.UPSCALERS`; what
+    does not fit its shape is cut off evenly."""
+
+    upscaler: str
+    size: Size
+
+
+Stage = Draw | Upscale
 
 
 def recipe(request: GenerationRequest, select: Select, plan: Plan | None) -> tuple[Stage, ...]:
     """The stages of `request`, which is settled; `plan` is that of its task (`plans.plan`), None
     where it begins with no picture. Raises as `select` does."""
-    size = request.width, request.height
-    task = request.task
-    return (
-        Draw(
-            selection=select(request),
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
-            sampling=request.sampling,
-            strength=1.0 if isinstance(task, TextToImage) else task.strength,
-            size=size,
-            begins="pixels" if plan else "noise",
-            passes=plan.passes if plan else (whole(size),),
-        ),
+    first = _drawing(request, select(request), request.controls)
+    if plan:
+        first = replace(first, strength=request.task.strength, begins="pixels", passes=plan.passes)
+    if request.hires is None:
+        return (_refined(first, request, select),)
+    larger, upscaler = request.second(), request.hires.upscaler
+    second = replace(
+        _drawing(larger, *_following(first.selection, larger, select)),
+        strength=request.hires.strength,
+        begins="latents" if upscaler in LATENT_UPSCALERS else "pixels",
     )
+    return first, Upscale(upscaler, second.size), _refined(second, larger, select)
 
 
 def whole(size: Size) -> Pass:
     """The one pass over a picture of which nothing is kept."""
     return Pass(size, Box(0, 0, *size))
+
+
+def _drawing(
+    request: GenerationRequest, selection: Selection, controls: tuple[ControlInput, ...]
+) -> Draw:
+    size = request.width, request.height
+    return Draw(
+        selection=selection,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        sampling=request.sampling,
+        strength=1.0,
+        size=size,
+        begins="noise",
+        passes=(whole(size),),
+        controls=controls,
+    )
+
+
+def _refined(draw: Draw, request: GenerationRequest, select: Select) -> Draw:
+    """`draw`, the last one of `request`, with its refiner if it has one to speak of."""
+    refiner = request.refiner
+    if refiner is None or refiner.switch_at == 1:
+        return draw
+    asked = request.model_copy(update={"checkpoint": refiner.checkpoint})
+    selection, controls = _following(draw.selection, asked, select)
+    if refiner.switch_at == 0:
+        return replace(draw, selection=selection, controls=controls)
+    return replace(draw, refiner=Refiner(selection, controls, refiner.switch_at))
+
+
+def _following(
+    before: Selection, request: GenerationRequest, select: Select
+) -> tuple[Selection, tuple[ControlInput, ...]]:
+    """The models of `request`, which goes on where those of `before` ended, and its ControlNet
+    units. What was made for the family of `before` does not fit another, as the SDXL refiner: LoRAs
+    and ControlNets are left out then."""
+    selection = select(request.model_copy(update={"loras": (), "controls": ()}))
+    checkpoint, family = selection.checkpoint, before.checkpoint.family
+    if checkpoint.family == family:
+        return select(request), request.controls
+    left = [lora.name for lora in request.loras] + [unit.controlnet for unit in request.controls]
+    if left:
+        names = ", ".join(dict.fromkeys(left))
+        warning = (
+            f"{checkpoint.name} is {checkpoint.family.name} and draws without what was made for "
+            f"{family.name}: {names}."
+        )
+        selection = replace(selection, warnings=(*selection.warnings, warning))
+    return selection, ()

@@ -13,8 +13,9 @@ from PIL import Image
 
 from studio.diffusion import latents
 from studio.diffusion.interruption import Interrupted, interrupted_when
-from studio.diffusion.preview import Previewer
+from studio.diffusion.preview import Previewer, previewer
 from studio.domain import errors
+from studio.domain.family import ModelFamily
 from studio.residence import memory
 from studio.residence.lease import Lease
 
@@ -33,6 +34,16 @@ _AS_PREVIEW = (
     "The run was stopped, and decoding what was there would have taken long: this is its preview, "
     "enlarged to its size."
 )
+
+
+def as_preview(
+    clean: torch.Tensor, family: ModelFamily
+) -> tuple[list[Image.Image], tuple[str, ...]]:
+    """What can be seen of latents (B, C, h, w) without any model, at their size in pixels, and the
+    warnings to go with it."""
+    height, width = (cells * family.vae_factor for cells in clean.shape[2:])
+    show = previewer((family.preview_factors, family.preview_bias))
+    return [image.resize((width, height)) for image in show(clean)], (_AS_PREVIEW,)
 
 
 class Vae:

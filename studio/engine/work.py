@@ -2,62 +2,74 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping, Sequence
 
 from studio.domain import events, infotext
-from studio.domain.refs import Selection
+from studio.domain.refs import ModelRef, Selection
+from studio.engine.borrowed import Borrowed
 from studio.engine.clock import Clock
-from studio.engine.controlling import Controls
 from studio.engine.drawing import Drawing
 from studio.engine.editing import Editing
-from studio.engine.recipe import recipe
+from studio.engine.recipe import Draw, Stage, Upscale, recipe
 from studio.engine.run import Resources, StableDiffusionRun, Work
 from studio.imaging import plans
 
 
 def work(run: StableDiffusionRun, resources: Resources) -> Work:
     """All of it, in the order of its events."""
-    request, manager = run.request, resources.manager
-    plan = plans.plan(request, resources.read)
-    [draw] = recipe(request, resources.select, plan)
-    edit = Editing(request, plan)
-    if draw.strength == 0:
-        yield events.Started()
-        yield events.Finished(_pictures(run, resources, draw.selection, edit), 0.0)
-        return
-    with manager.borrow(draw.selection, run, run.alone) as lease:
-        for stage, fraction in manager.prepare(lease):
-            yield events.Loading(stage, fraction)
+    plan = plans.plan(run.request, resources.read)
+    stages = recipe(run.request, resources.select, plan)
+    edit = Editing(run.request, plan)
+    warnings = dict.fromkeys(text for each in _selections(stages) for text in each.warnings)
+    to_do = [stage for stage in stages if not _changes_nothing(stage)]
+    clock = Clock(to_do)
+    with Borrowed(run, resources.manager) as borrowed:
+        for number, stage in enumerate(to_do):
+            if isinstance(stage, Upscale):
+                edit.upscale(stage.upscaler, stage.size)
+                continue
+            after = [later for later in to_do[number + 1 :] if isinstance(later, Draw)]
+            drawing = Drawing(
+                stage,
+                run,
+                edit,
+                resources,
+                borrowed=borrowed,
+                clock=clock,
+                keeps_latents=bool(after) and after[0].begins == "latents",
+            )
+            yield from drawing.work()
+            clock.stage_is_over()
+            warnings |= drawing.warnings
             if run.cancelled:
-                yield events.Cancelled(())
-        started_s = time.monotonic()
-        yield events.Started()
-        controls = Controls(request.controls, draw.selection, resources.read, resources.map_of)
-        clock = Clock(len(draw.passes))
-        drawing = Drawing(draw, run, lease, edit, controls, clock=clock, device=manager.device)
-        warnings, drawn = yield from drawing.passes()
+                break
+        if not clock.has_begun and not run.cancelled:
+            yield events.Started()
         partial = run.cancelled  # from now on a cancel comes too late
         pictures = ()
-        if drawn:
-            pictures = _pictures(run, resources, draw.selection, edit, warnings, partial)
+        if edit.is_drawn or not partial:
+            pictures = _pictures(run, resources, stages, edit, warnings, partial)
         if partial:
             yield events.Cancelled(pictures)
         else:
-            yield events.Finished(pictures, time.monotonic() - started_s)
+            yield events.Finished(pictures, clock.elapsed_s)
+
+
+def _changes_nothing(stage: Stage) -> bool:
+    return isinstance(stage, Draw) and stage.strength == 0 and stage.begins == "pixels"
 
 
 def _pictures(
     run: StableDiffusionRun,
     resources: Resources,
-    selection: Selection,
+    stages: Sequence[Stage],
     edit: Editing,
-    warnings: tuple[str, ...] = (),
-    partial: bool = False,
+    warnings: Mapping[str, None],
+    partial: bool,
 ) -> tuple[events.Picture, ...]:
     request = run.request
-    refs = (selection.checkpoint, selection.vae, *(use.ref for use in selection.loras))
-    used = [ref for ref in (*refs, *selection.embeddings, *selection.controlnets) if ref]
-    hashes = {(ref.kind, ref.name): resources.short_hash(ref) for ref in used}
+    refs = (ref for selection in _selections(stages) for ref in _named(selection))
+    hashes = {(ref.kind, ref.name): resources.short_hash(ref) for ref in refs}
     known = {key: digits for key, digits in hashes.items() if digits}
     return tuple(
         events.Picture(
@@ -66,10 +78,23 @@ def _pictures(
             request=request,
             infotext=infotext.write(request, request.seed + place, known),
             partial=partial,
-            warnings=(*selection.warnings, *warnings),
+            warnings=tuple(warnings),
             outside_mask_max_difference=edit.max_difference(image),
             profile=edit.profile,
         )
         for place in request.places
         for image in (edit.canvases[place],)
     )
+
+
+def _selections(stages: Sequence[Stage]) -> list[Selection]:
+    draws = [stage for stage in stages if isinstance(stage, Draw)]
+    asked = [each for draw in draws for each in (draw, draw.refiner) if each is not None]
+    return [each.selection for each in asked]
+
+
+def _named(selection: Selection) -> tuple[ModelRef, ...]:
+    """What stands with its hash in the infotext."""
+    vae = (selection.vae,) if selection.vae else ()
+    loras = (use.ref for use in selection.loras)
+    return (selection.checkpoint, *vae, *loras, *selection.embeddings, *selection.controlnets)

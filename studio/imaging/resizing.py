@@ -29,6 +29,14 @@ def resized(image: Image.Image, size: Size, mode: ResizeMode = "just_resize") ->
     return _scaled(image, size)
 
 
+_UPSCALERS = {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
+
+
+def enlarged(image: Image.Image, size: Size, upscaler: str) -> Image.Image:
+    """`image` at `size` by "Lanczos" or "Nearest", cut off evenly where the shape differs."""
+    return image.resize(size, _UPSCALERS[upscaler], box=_largest_crop(image.size, size))
+
+
 def crop(image: Image.Image, box: Box) -> Image.Image:
     """What lies in `box`; where it reaches beyond the image, the image's rim is repeated."""
     inside = clipped(box, image.size)

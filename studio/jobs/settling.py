@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from studio.catalog.catalog import Catalog
-from studio.catalog.select import settle
+from studio.catalog.settle import settle
 from studio.domain.control import ControlInput
 from studio.domain.errors import about
 from studio.domain.request import GenerationRequest

@@ -243,3 +243,42 @@ class TestUnits:
 
     def test_awkward_names_are_quoted(self):
         assert self.unit(controlnet="a: b, c")["Model"] == '"a: b, c"'
+
+
+def test_a_second_drawing_and_a_refiner_are_told_as_automatic1111_does():
+    hires = {
+        "factor": 1.5,
+        "strength": 0.45,
+        "steps": 8,
+        "scheduler": "Euler a",
+        "noise_schedule": "karras",
+        "checkpoint": "other",
+        "prompt": "a cat, big",
+        "negative_prompt": "fog",
+        "guidance_scale": 5,
+        "upscaler": "Latent (bicubic)",
+    }
+    request = GenerationRequest(
+        width=128, height=96, hires=hires, refiner={"checkpoint": "other", "switch_at": 0.7}
+    ).settled("model", PICTUREBOOK)
+    *_, settings = read(infotext.write(request, 5, {("checkpoint", "other"): "0123456789"}))
+    expected = {
+        "Size": "128x96",
+        "Denoising strength": "0.45",
+        "Hires upscale": "1.5",
+        "Hires steps": "8",
+        "Hires upscaler": "Latent (bicubic)",
+        "Hires sampler": "Euler a",
+        "Hires schedule type": "Karras",
+        "Hires checkpoint": "other [0123456789]",
+        "Hires prompt": "a cat, big",
+        "Hires negative prompt": "fog",
+        "Hires CFG Scale": "5",
+        "Refiner": "other [0123456789]",
+        "Refiner switch at": "0.7",
+        "Refiner switch by sampling steps": "True",
+    }
+    assert expected.items() <= settings.items()
+    *_, plain = read(written(hires={"width": 256}))
+    assert plain["Hires resize"] == "256x0", "0 is what follows from the other side"
+    assert {key for key in plain if key.startswith("Hires")} == {"Hires resize", "Hires upscaler"}

@@ -4,12 +4,13 @@ borrows: what a run draws with each differs from what it draws without."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -57,12 +58,14 @@ class TinyModels:
             ),
         )
 
-    def engine(self, **options) -> StableDiffusionEngine:
-        """With a `ModelManager` of its own, made with `options`."""
+    def engine(
+        self, read: Callable[[str], bytes] = lambda name: picture(), **options
+    ) -> StableDiffusionEngine:
+        """With a `ModelManager` of its own, made with `options`; `read` gives the pictures."""
         return StableDiffusionEngine(
             ModelManager("cpu", "float32", **options),
             self.select,
-            read=lambda name: picture(),
+            read=read,
             map_of=lambda unit, image, size, mask: image.resize(size),
         )
 
@@ -74,8 +77,12 @@ def settled(**fields) -> GenerationRequest:
 
 
 def picture() -> bytes:
+    return as_png(scene((SIDE, SIDE), 3))
+
+
+def as_png(image: Image.Image) -> bytes:
     stream = io.BytesIO()
-    scene((SIDE, SIDE), 3).save(stream, "PNG")
+    image.save(stream, "PNG")
     return stream.getvalue()
 
 

@@ -147,6 +147,7 @@ PICTUREBOOK = UNetFamily(
         "a purple balloon over a snowy field at dawn, watercolor",
         "a white cat in the forest at night, moon",
     ),
+    latent_space="picturebook",
     preview_factors=_SD_PREVIEW_FACTORS,
     prompt_encoders=(PromptEncoder(depth=3, head_width=32),),
     head_width=32,
@@ -198,6 +199,7 @@ SDXL = UNetFamily(
     example_prompts=_PHOTO_PROMPTS,
     preview_factors=_SDXL_PREVIEW_FACTORS,
     latent_scale=0.13025,
+    latent_space="SDXL",
     prompt_encoders=(
         PromptEncoder("text_encoder", layer=2, final_norm=False),
         _SDXL_SECOND_ENCODER,
@@ -215,6 +217,7 @@ SDXL_REFINER = UNetFamily(
     example_prompts=_PHOTO_PROMPTS,
     preview_factors=_SDXL_PREVIEW_FACTORS,
     latent_scale=0.13025,
+    latent_space="SDXL",
     prompt_encoders=(_SDXL_SECOND_ENCODER,),
     size_conditioning=("original_size", "crop_top_left", "aesthetic_score"),
     optimal_sigmas=_SDXL_OPTIMAL_SIGMAS,

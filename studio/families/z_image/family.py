@@ -111,6 +111,7 @@ Z_IMAGE = ZImageFamily(
     latent_channels=16,
     latent_scale=0.3611,
     latent_shift=0.1159,
+    latent_space="Flux",
     backbone="transformer",
     where={
         "text_encoder": "Download text_encoders/qwen_3_4b.safetensors from "
