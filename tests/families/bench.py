@@ -35,9 +35,9 @@ FIELDS = {
 class Bench:
     """Draws with what `catalog` has; `options` are those of `ModelManager`."""
 
-    def __init__(self, catalog: Catalog, **options) -> None:
+    def __init__(self, catalog: Catalog, dtype: str = "float32", **options) -> None:
         self.catalog = catalog
-        self.manager = ModelManager("cpu", "float32", **options)
+        self.manager = ModelManager("cpu", dtype, **options)
         self.engine = StableDiffusionEngine(self.manager, partial(select, catalog), read=_png)
 
     def settled(self, **fields) -> GenerationRequest:

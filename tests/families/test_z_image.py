@@ -13,10 +13,14 @@ from safetensors.torch import save_file
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
+from studio.diffusion.conditioning import Conditioning
+from studio.diffusion.denoise import Ask
+from studio.diffusion.interruption import Interrupted, interrupted_when
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.events import Failed, Loading, Preview
 from studio.domain.request import GenerationRequest
 from studio.families.stable_diffusion.family import SD1
+from studio.families.z_image.backbone import TransformerPredictor
 from studio.families.z_image.family import Z_IMAGE
 from studio.residence.manager import ModelManager
 from studio.residence.slot import Slot
@@ -117,6 +121,39 @@ def test_a_streamed_transformer_predicts_the_same():
     given = [torch.randn(16, 1, 8, 8)], torch.tensor([0.3]), [torch.randn(9, 2560)]
     told = [each(*given, return_dict=False)[0][0] for each in (whole, slot.module)]
     assert torch.equal(*told)
+
+
+def test_half_precision_draws_nearly_the_same(catalog, bench):
+    _, small = Bench(catalog, "bfloat16").draw()
+    _, whole = bench.draw()
+    assert 0 < float((small.float() - whole).std()) < 0.3 * float(whole.std())
+
+
+def test_a_call_ends_between_two_blocks():
+    """Once nobody waits for it; and the next call is as it would have been."""
+    transformer = z_images.parts()["transformer"]
+    predict, looks = TransformerPredictor(transformer), []
+    words = Conditioning(
+        torch.randn(1, 9, z_images.TEXT_WIDTH),
+        None,
+        torch.ones(1, 1, 1, 1),
+        None,
+        prompt_lengths=torch.tensor([9]),
+    )
+    ask = Ask(torch.randn(1, 16, 8, 8), torch.tensor([700.0]), words)
+    blocks = len(transformer.layers) + len(transformer.noise_refiner)
+    blocks += len(transformer.context_refiner)
+
+    def gone() -> bool:
+        looks.append(None)
+        return len(looks) > 2
+
+    with torch.inference_mode():
+        expected = predict(ask)
+        with pytest.raises(Interrupted), interrupted_when(gone):
+            predict(ask)
+        assert len(looks) == 3 < blocks
+        assert torch.equal(predict(ask), expected)
 
 
 def test_families_take_turns_in_one_manager(mixed):
