@@ -9,7 +9,8 @@ import torch
 from diffusers import AutoencoderKL
 
 from studio.catalog.catalog import Catalog
-from studio.catalog.select import select, settle
+from studio.catalog.select import select
+from studio.catalog.settle import settle
 from studio.domain.events import Finished
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
