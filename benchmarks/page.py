@@ -91,11 +91,12 @@ def main() -> None:
 
 
 def _measure(folder: Path, repeats: int) -> dict:
-    loras = _thousand_loras(folder / "loras")
-    with served.studio(folder, loras) as studio, served.chromium() as browser:
-        idle_percent = _idle_percent(studio, 10)
+    with served.studio(folder / "plain") as studio, served.chromium() as browser:
+        idle_percent = _idle_percent(studio, 20)
         visits = [_visit(browser, studio.address) for _ in range(repeats)]
         slow = [_visit(browser, studio.address, _SLOW_LINE) for _ in range(repeats)]
+    loras = _thousand_loras(folder / "loras")
+    with served.studio(folder, loras) as studio, served.chromium() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(studio.address)
         page.locator("#generate").wait_for()
