@@ -140,7 +140,7 @@ class GenerationRequest(Sampling, Words):
         "mask.",
     )
 
-    hires: HiresInput | None = Field(
+    hires: Annotated[HiresInput | None, Shown("Hires. fix")] = Field(
         None,
         title="Hires. fix",
         description="Draws the picture once more, larger, as in factor=2,strength=0.5. Also: "
@@ -271,11 +271,15 @@ class Declaration:
 
 @cache
 def declaration(name: str, kind: str | None = None) -> Declaration:
-    """The declaration of a request's field, or of one of the task `kind`.
+    """The declaration of a request's field, or of one of the task `kind`; "hires.factor" is one of
+    a field that is a record of its own.
 
     Raises KeyError for an unknown name or kind.
     """
-    return _declared(GenerationRequest if kind is None else TASKS[kind], name)
+    if kind is not None:
+        return _declared(TASKS[kind], name)
+    part, _, inner = name.partition(".")
+    return _declared(PARTS[part], inner) if inner else _declared(GenerationRequest, name)
 
 
 @cache
@@ -315,7 +319,7 @@ def _limits(name: str) -> str:
     return f"{kind} {lower} {field.minimum:g}{upper} {field.maximum:.16g}"
 
 
-_PARTS = {"hires": HiresInput, "refiner": RefinerInput}
+PARTS = {"hires": HiresInput, "refiner": RefinerInput}
 """Fields that are records of their own."""
 
 
@@ -326,7 +330,7 @@ def _declares(name: str) -> tuple[type[BaseModel] | None, str]:
     candidates = [(ControlInput, unit)] if in_unit else []
     candidates += [
         (model, name.removeprefix(f"{of}."))
-        for of, model in _PARTS.items()
+        for of, model in PARTS.items()
         if name.startswith(f"{of}.")
     ]
     candidates += [(model, own) for model in (GenerationRequest, *TASKS.values())]

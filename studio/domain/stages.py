@@ -35,7 +35,7 @@ Side = Annotated[int, Field(ge=64, le=LARGEST, multiple_of=CELL, json_schema_ext
 
 
 class _Hires(Frozen):
-    factor: float = Field(
+    factor: Annotated[float, Shown("Hires. fix")] = Field(
         2.0,
         ge=1.0,
         le=4.0,
@@ -44,24 +44,26 @@ class _Hires(Frozen):
         description="How much wider and higher than the first picture.",
         json_schema_extra={"step": 0.05},
     )
-    width: Side | None = Field(
+    width: Annotated[Side | None, Shown("Hires. fix")] = Field(
         None,
         title="Resize width to",
         description="In pixels, instead of a factor. With the width alone the height follows.",
     )
-    height: Side | None = Field(
+    height: Annotated[Side | None, Shown("Hires. fix")] = Field(
         None,
         title="Resize height to",
         description="In pixels, instead of a factor. With the height alone the width follows.",
     )
-    upscaler: Annotated[str, Field(max_length=NAME_CHARACTERS)] = Field(
+    upscaler: Annotated[
+        str, Field(max_length=NAME_CHARACTERS), Shown("Hires. fix", "{}", always=True)
+    ] = Field(
         UPSCALERS[0],
         title="Hires upscaler",
         description="Latent enlarges what the model works on and needs a strength above 0.5; "
         "Lanczos and Nearest enlarge the picture.",
         json_schema_extra={"enum": list(UPSCALERS)},
     )
-    strength: float = Field(
+    strength: Annotated[float, Shown("Hires. fix", "strength {}", always=True)] = Field(
         0.7,
         ge=0.0,
         le=1.0,
@@ -145,14 +147,21 @@ def _whole_run(steps: int, strength: float) -> int:
     return whole
 
 
-def _as_before(field: FieldInfo) -> Any:
+_ON_THE_PAGE = {
+    *("prompt", "negative_prompt", "checkpoint"),
+    *("scheduler", "noise_schedule", "steps", "guidance_scale"),
+}
+
+
+def _as_before(name: str, field: FieldInfo) -> Any:
     """A field of the first drawing once more; left out it is as it was there."""
     kind, limits = field.annotation, [one for one in field.metadata if not isinstance(one, Shown)]
     if limits:
         kind = Annotated[kind, *limits]
     what = field.description.partition(" Empty")[0]
+    shown = Shown("Hires. fix") if name in _ON_THE_PAGE else None
     return (
-        kind | None,
+        Annotated[kind | None, shown] if shown else kind | None,
         Field(
             None,
             title=f"Hires {field.title[0].lower()}{field.title[1:]}",
@@ -171,7 +180,7 @@ HiresInput = create_model(
     `steps` are really done, whatever the strength. With `width` and `height` of another shape what
     does not fit is cut off evenly.""",
     **{
-        name: _as_before(field)
+        name: _as_before(name, field)
         for name, field in (Words.model_fields | Sampling.model_fields).items()
     },
 )
@@ -180,13 +189,13 @@ HiresInput = create_model(
 class RefinerInput(Frozen):
     """Another checkpoint that goes on with the same latents."""
 
-    checkpoint: ModelName = Field(
+    checkpoint: Annotated[ModelName, Shown("Refiner", "{}")] = Field(
         min_length=1,
         title="Refiner",
         description="The checkpoint that draws the rest: the SDXL refiner, or any of the same "
         "latents.",
     )
-    switch_at: float = Field(
+    switch_at: Annotated[float, Shown("Refiner", "from {}")] = Field(
         0.8,
         ge=0.0,
         le=1.0,

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.domain.noise_schedules import NOISE_SCHEDULES
-from studio.domain.request import Declaration, GenerationRequest, declaration
+from studio.domain.request import PARTS, Declaration, GenerationRequest, declaration
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.stages import UPSCALERS
 from studio.domain.tasks import AREAS, MASKED_CONTENTS, RESIZE_MODES, TASKS
 from studio.ui.tasks import EDITING
 from studio.ui.templates import help_bubble, icon, icon_button, include, text, word
@@ -22,13 +23,25 @@ MENUS: dict[str, Mapping[str, str]] = {
     "resize_mode": RESIZE_MODES,
     "area": AREAS,
     "masked_content": MASKED_CONTENTS,
+    "hires_upscaler": {name: name for name in UPSCALERS},
+    "hires_scheduler": {"": "Use same sampler", **{name: name for name in SCHEDULERS}},
+    "hires_noise_schedule": {"": "Use same scheduler", **NOISE_SCHEDULES},
 }
 """Field -> what it may be, value -> label."""
 
-LOGARITHMIC = {"width", "height"}
+LOGARITHMIC = {"width", "height", "hires_width", "hires_height"}
 """Their sliders give small values as much room as large ones."""
 
-UNSET = {"width": "auto", "height": "auto", "eta": "Own", "s_tmax": "None"}
+UNSET = {
+    "width": "auto",
+    "height": "auto",
+    "eta": "Own",
+    "s_tmax": "None",
+    "hires_width": "factor",
+    "hires_height": "factor",
+    "hires_steps": "same",
+    "hires_guidance_scale": "same",
+}
 """What the empty box of a field says that may be left open."""
 
 _AT_MAXIMUM = {"s_tmax"}
@@ -38,7 +51,9 @@ _AT_MAXIMUM = {"s_tmax"}
 def kinds(name: str) -> list[str]:
     """The tasks that have a field `name`; none for a field of the request itself, which serves
     all. Raises KeyError for an unknown name."""
-    if name in GenerationRequest.model_fields:
+    if place(name)[0] == "hires":
+        return ["text_to_image"]
+    if name in GenerationRequest.model_fields or place(name)[0]:
         return []
     found = [kind for kind, task in TASKS.items() if name in task.model_fields]
     if not found:
@@ -46,7 +61,21 @@ def kinds(name: str) -> list[str]:
     return found
 
 
+def place(name: str) -> tuple[str, str]:
+    """(the record within the request that the field is of, its name there): hires_factor is
+    factor of hires, and hires, which switches that on, is "". ("", name) for all others."""
+    for part in PARTS:
+        if name == part:
+            return part, ""
+        if name.startswith(f"{part}_"):
+            return part, name.removeprefix(f"{part}_")
+    return "", name
+
+
 def _declared(name: str) -> Declaration:
+    part, inner = place(name)
+    if part:
+        return declaration(f"{part}.{inner}" if inner else part)
     return declaration(name, next(iter(kinds(name)), None))
 
 
@@ -54,6 +83,7 @@ def facts(name: str) -> dict[str, Any]:
     """What the scripts know of a field.
 
     kinds     the tasks that have it; [] for all
+    place     as `place` says
     optional  whether it may be left open (null)
     unset_at  the end of the slider that this is like
     defaults  task -> its own default; such a task also has its own value of the field
@@ -63,12 +93,15 @@ def facts(name: str) -> dict[str, Any]:
     """
     field = _declared(name)
     default = list(field.default) if isinstance(field.default, tuple) else field.default
+    if name in PARTS:
+        default = False
     return {
         "default": default,
+        "place": place(name),
         "bounds": {"minimum": field.minimum, "maximum": field.maximum, "step": field.step},
-        "optional": field.default is None,
+        "optional": default is None,
         "kinds": kinds(name),
-        "helps": {kind: declaration(name, kind).help for kind in kinds(name)},
+        "helps": {kind: declaration(name, kind).help for kind in kinds(name) if not place(name)[0]},
         "defaults": _own_defaults(name),
         "unset_at": "maximum" if name in _AT_MAXIMUM else "minimum",
         "summary": field.shown.summary if field.shown else "",
@@ -95,8 +128,12 @@ def control(name: str) -> str:
         return _field(name, "loras", include("settings/loras.html"))
     if name == "controls":
         return _field(name, "controls", include("control/panel.html"))
-    if name in ("checkpoint", "vae"):
+    if name in ("checkpoint", "vae", "hires_checkpoint", "refiner_checkpoint"):
         return choice(name)
+    if name in ("hires_prompt", "hires_negative_prompt"):
+        return line(name)
+    if name in PARTS:
+        return toggle(name)
     if isinstance(_declared(name).default, bool):
         return toggle(name)
     return slider(name)
@@ -123,6 +160,12 @@ def toggle(name: str) -> str:
     """Yes or no."""
     box = f'<input type="checkbox" role="switch" id="{name}" aria-describedby="{name}-help">'
     return _control(name, "toggle", box, "")
+
+
+def line(name: str) -> str:
+    """Text that may be left open."""
+    box = f'<input type="text" id="{name}" placeholder="same" spellcheck="false" '
+    return _control(name, "line", "", f'{box}aria-describedby="{name}-help">')
 
 
 @word

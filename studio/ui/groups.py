@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from studio.domain.request import GenerationRequest, declaration
+from studio.domain.request import PARTS, GenerationRequest, declaration
 from studio.domain.shown import Shown
 from studio.domain.tasks import TASKS
 from studio.ui import fields
@@ -48,6 +48,8 @@ GROUPS = (
         above="settings/sizes.html",
     ),
     Group("Sampling"),
+    Group("Hires. fix", folded=True),
+    Group("Refiner", folded=True),
     Group("Seed and batch"),
     Group(
         "Many pictures",
@@ -64,14 +66,19 @@ GROUPS = (
 
 @cache
 def _shown() -> list[tuple[str, Shown]]:
-    """The fields that stand in a group, of the request and of all tasks: those declared first
-    come first, unless they say another place."""
+    """The fields that stand in a group, of the request, of all tasks and of the records within
+    the request: those declared first come first, unless they say another place."""
     found: dict[str, Shown] = {}
     for model, kind in ((GenerationRequest, None), *((TASKS[kind], kind) for kind in TASKS)):
         for name in model.model_fields:
             shown = declaration(name, kind).shown
             if shown:
                 found.setdefault(name, shown)
+    for part, record in PARTS.items():
+        for name in record.model_fields:
+            shown = declaration(f"{part}.{name}").shown
+            if shown:
+                found[f"{part}_{name}"] = shown
     return sorted(found.items(), key=lambda item: item[1].place)
 
 

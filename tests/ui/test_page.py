@@ -9,8 +9,8 @@ from tests.ui.using import generate, open_tab, set_number, shown_id, wait_for
 
 _NASTY = '<img src=x onerror="window.hurt=1"><script>window.hurt=2</script>${window.hurt=3}{{hurt}}'
 
-_NOT_ON_THE_PAGE = {"task", "batch_place", "hires", "refiner"}
-"""Its tabs; what only the record of a picture has."""
+_NOT_ON_THE_PAGE = {"task", "batch_place", "refiner"}
+"""Its tabs; what only the record of a picture has; what has a control for each of its fields."""
 
 
 def test_every_field_of_the_request_has_its_control(visit):

@@ -7,6 +7,13 @@ import { warmNames } from "../shared/status.js";
 import { onChange, register, value } from "./form.js";
 
 const AUTOMATIC = "Automatic";
+/** What is said of a model that is left open. */
+const OPEN = {
+  checkpoint: "No checkpoint",
+  vae: AUTOMATIC,
+  hires_checkpoint: "Use same checkpoint",
+  refiner_checkpoint: "None",
+};
 
 const KINDS = {
   checkpoint: {
@@ -14,6 +21,8 @@ const KINDS = {
     empty: "No checkpoint was found. Start the studio with --models-dir FOLDER.",
     placeholder: "Search checkpoints",
   },
+  hires_checkpoint: further("hires_checkpoint"),
+  refiner_checkpoint: further("refiner_checkpoint"),
   vae: {
     options: vaeOptions,
     empty: "No VAE was found.",
@@ -26,7 +35,7 @@ export function choice(element) {
   const words = button.querySelector("span");
   const name = element.dataset.field;
   const one = register(element, (value) => {
-    words.textContent = value ?? (name === "vae" ? AUTOMATIC : "No checkpoint");
+    words.textContent = value ?? OPEN[name];
     words.title = words.textContent;
   });
   opens(button, {
@@ -39,6 +48,16 @@ export function choice(element) {
     onModels(() => one.set(one.value)); // its defaults may have been changed
     button.disabled = data.checkpoints.length === 0;
   }
+}
+
+/** A checkpoint that goes on with what another has drawn. */
+function further(name) {
+  const open = { value: null, label: OPEN[name], detail: "" };
+  return {
+    options: () => [open, ...data.checkpoints.map(checkpointOption)],
+    empty: "No checkpoint was found.",
+    placeholder: "Search checkpoints",
+  };
 }
 
 function checkpointOption(ref) {

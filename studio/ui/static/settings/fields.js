@@ -81,11 +81,11 @@ function bindBox(box, one, accept) {
 export function menu(element) {
   const select = element.querySelector("select");
   const show = (value) => {
-    select.value = value;
+    select.value = value ?? "";
   };
-  const offers = (value) => [...select.options].some((option) => option.value === value);
+  const offers = (value) => [...select.options].some((option) => option.value === (value ?? ""));
   const one = register(element, show, offers);
-  select.addEventListener("change", () => one.set(select.value));
+  select.addEventListener("change", () => one.set(select.value || null));
   if (one.name === "noise_schedule") watchObjections(element, select);
 }
 
@@ -110,6 +110,15 @@ function nameAutomatic(select) {
   const label = [...select.options].find((option) => option.value === means)?.text;
   const automatic = [...select.options].find((option) => option.value === "automatic");
   automatic.text = `Automatic (${label})`;
+}
+
+/** Text that is left open where it is empty. */
+export function line(element) {
+  const box = element.querySelector("input");
+  const one = register(element, (value) => {
+    if (document.activeElement !== box) box.value = value ?? "";
+  });
+  box.addEventListener("input", () => one.set(box.value || null));
 }
 
 export function toggle(element) {

@@ -27,17 +27,37 @@ export function resetAll() {
 export function asked() {
   const request = { task: { kind: task() } };
   for (const { name, facts, value, isShown } of fields.values()) {
+    if (facts.place[0]) continue;
     if (facts.kinds.length === 0) request[name] = value;
     else if (isShown) request.task[name] = value;
   }
+  request.hires = value("hires") && field("hires").isShown ? record("hires") : null;
+  request.refiner = value("refiner_checkpoint") ? record("refiner") : null;
   return request;
+}
+
+/** A record within the request, of the fields that set it. */
+function record(part) {
+  const own = [...fields.values()].filter(({ facts: { place } }) => place[0] === part && place[1]);
+  return Object.fromEntries(own.map((one) => [one.facts.place[1], one.value]));
+}
+
+/** What `request` says of the fields that set its records: of none that it does not mention. */
+function ofRecords({ hires, refiner }) {
+  const flat = {};
+  if (hires !== undefined) flat.hires = hires !== null;
+  if (refiner === null) flat.refiner_checkpoint = null;
+  for (const [part, of] of Object.entries({ hires, refiner })) {
+    for (const [name, next] of Object.entries(of ?? {})) flat[`${part}_${name}`] = next;
+  }
+  return flat;
 }
 
 /** Put a whole request back into the form. What it does not say keeps its value; what it leaves
  * open is left open, where a field can be. */
 export function restore(request) {
   const order = ["checkpoint", ...fields.keys()];
-  const known = { ...request.task, ...request };
+  const known = { ...request.task, ...request, ...ofRecords(request) };
   for (const name of new Set(order)) {
     const one = fields.get(name);
     const next = known[name];

@@ -9,6 +9,11 @@ import { anyChanged, field, onChange, resetAll, value } from "./form.js";
 /** Of fields whose words follow no pattern. */
 const SUMMARIES = {
   width: (v) => sizeWords(v, value("height")),
+  hires: (v) => (v ? `${value("hires_factor")} ×` : "off"),
+  hires_upscaler: (v) => (value("hires") ? v : ""),
+  hires_strength: (v) => (value("hires") ? `strength ${v}` : ""),
+  refiner_checkpoint: (v) => v ?? "none",
+  refiner_switch_at: (v) => (value("refiner_checkpoint") ? `from ${v}` : ""),
   seed: (v) => (v < 0 ? "random" : `${v}`),
   batch_size: (v) => (v === 1 ? "1 picture" : `${v} pictures`),
   padding: (v) => (value("area") === "only_masked" ? `padding ${v}` : ""),

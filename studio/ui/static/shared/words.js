@@ -17,10 +17,11 @@ export function waitingWords(position, engine) {
   return "Next in line";
 }
 
-export function runningWords({ step = 0, total, eta_s: eta }) {
+export function runningWords({ step = 0, total, eta_s: eta, pass_number: pass, passes = 1 }) {
   if (!total) return "Starting";
   const left = eta === undefined || eta === null ? "" : ` · ${duration(eta)} left`;
-  return `Step ${step}/${total}${left}`;
+  const which = passes > 1 ? ` · pass ${pass} of ${passes}` : "";
+  return `Step ${step}/${total}${which}${left}`;
 }
 
 /** "Loading dreamshaper-8 … 62 %": of a stage "dreamshaper-8: unet" the part before the colon. */
