@@ -24,12 +24,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
-import torch
 from common import served
 from PIL import Image
 from playwright.sync_api import Browser, Page
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
 _SLOW_LINE = {
     "offline": False,
@@ -199,9 +199,9 @@ def _maps_ms(page: Page, picture: Path, repeats: int) -> list[float]:
 def _thousand_loras(folder: Path) -> Path:
     layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
     lora = {
-        f"{layer}.alpha": torch.tensor(4.0),
-        f"{layer}.lora_down.weight": torch.zeros(4, 768),
-        f"{layer}.lora_up.weight": torch.zeros(320, 4),
+        f"{layer}.alpha": np.float32([4]),
+        f"{layer}.lora_down.weight": np.zeros((4, 768), np.float32),
+        f"{layer}.lora_up.weight": np.zeros((320, 4), np.float32),
     }
     folder.mkdir()
     for number in range(1000):
