@@ -10,11 +10,6 @@ import pytest
 TABS = ("text-to-image", "image-to-image", "inpaint", "outpaint", "controlnet", "models")
 
 
-@pytest.fixture
-def served(one_studio):
-    return one_studio
-
-
 @pytest.fixture(scope="module")
 def axe() -> str:
     """What `npm install axe-core` puts into node_modules/axe-core/axe.min.js."""
@@ -27,6 +22,7 @@ def axe() -> str:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_violation_on_any_tab(visit, axe, scheme):
     page = visit(color_scheme=scheme)
+    page.locator(".studio-frame #studio").wait_for(state="attached")  # before it has no landmark
     page.evaluate(axe)
     found = []
     for tab in TABS:
