@@ -131,7 +131,7 @@ def control(name: str) -> str:
     if name in ("checkpoint", "vae", "hires_checkpoint", "refiner_checkpoint"):
         return choice(name)
     if name in ("hires_prompt", "hires_negative_prompt"):
-        return line(name)
+        return phrase(name)
     if name in PARTS:
         return toggle(name)
     if isinstance(_declared(name).default, bool):
@@ -162,10 +162,10 @@ def toggle(name: str) -> str:
     return _control(name, "toggle", box, "")
 
 
-def line(name: str) -> str:
+def phrase(name: str) -> str:
     """Text that may be left open."""
     box = f'<input type="text" id="{name}" placeholder="same" spellcheck="false" '
-    return _control(name, "line", "", f'{box}aria-describedby="{name}-help">')
+    return _control(name, "phrase", "", f'{box}aria-describedby="{name}-help">')
 
 
 @word

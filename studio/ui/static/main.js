@@ -13,7 +13,7 @@ import { Session } from "./run/session.js";
 import { Viewer } from "./run/viewer.js";
 import { examples } from "./run/welcome.js";
 import { choice } from "./settings/choices.js";
-import { line, menu, prose, seed, sizes, slider, toggle } from "./settings/fields.js";
+import { menu, phrase, prose, seed, sizes, slider, toggle } from "./settings/fields.js";
 import { group, isSheetShown, settingsFoot, sheetHead, showSheet } from "./settings/groups.js";
 import { loras } from "./settings/loras.js";
 import { picker } from "./shared/picker.js";
@@ -31,10 +31,10 @@ const PARTS = {
   controlStage,
   controls,
   group,
-  line,
   loop,
   loras,
   menu,
+  phrase,
   picker,
   prose,
   seed,

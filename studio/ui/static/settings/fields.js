@@ -113,7 +113,7 @@ function nameAutomatic(select) {
 }
 
 /** Text that is left open where it is empty. */
-export function line(element) {
+export function phrase(element) {
   const box = element.querySelector("input");
   const one = register(element, (value) => {
     if (document.activeElement !== box) box.value = value ?? "";
