@@ -6,13 +6,14 @@ to do; whoever holds a model asks its family, and nothing branches on a name.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
-class ModelFamily:
+class ModelFamily(ABC):
     """What a family is, and what it answers. Its methods import what they need when they are
     called, so that asking a family for its sizes costs no torch.
 
@@ -58,16 +59,17 @@ class ModelFamily:
         """The parts that read the prompt, in the order in which `condition` wants them."""
         return ("text_encoder",)
 
+    @abstractmethod
     def objection(self, sampling: Any) -> tuple[str, str] | None:
         """(why, field) where the sampler or the noise schedule of a `domain.sampling.Sampling`
         does not suit the family."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open(self, ref: Any, dtype: Any) -> Any:
         """The `weights.sources.Source` of a checkpoint or of a text encoder of its own, headers
         alone read. Raises `CheckpointError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def condition(
         self,
         prompts: tuple[str, str],
@@ -80,21 +82,20 @@ class ModelFamily:
         """`diffusion.conditioning.Conditioning` by `prompts`, the prompt and the negative one, for
         a batch of `rows` pictures of `size`, read by `diffusion.conditioning.TextModels`. Raises
         `InvalidRequest`."""
-        raise NotImplementedError
 
     def at_size(self, conditioning: Any, size: tuple[int, int]) -> Any:
         """The same for a picture of `size`, where the family is told of sizes."""
         return conditioning
 
+    @abstractmethod
     def predictor(self, backbone: Any) -> Any:
         """The call of its `backbone`: a `diffusion.predictors.Predictor` of one prompt alone."""
-        raise NotImplementedError
 
     def guided(self, negative: Any, positive: Any, scale: Any) -> Any:
         """Classifier-free guidance of `scale`, 1 being none (arXiv:2207.12598, eq. 6)."""
         return negative + scale * (positive - negative)
 
+    @abstractmethod
     def scheduler(self, ref: Any, sampling: Any, seeds: Sequence[int]) -> Any:
         """A fresh `diffusion.scheduler.Scheduler` by the family's law of time, for the checkpoint
         `ref` and the sampler that `sampling` names. Raises `InvalidRequest`."""
-        raise NotImplementedError

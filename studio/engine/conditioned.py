@@ -1,4 +1,4 @@
-"""The models of a lease, told the words of a drawing: what answers the asks of its passes."""
+"""The models of a lease, conditioned by a drawing's prompts: what answers its passes' asks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Conditioned:
             self._controls.look(nets, encoders, canvas)
         lease.bring(*self.family.text_parts, "vae")
         self.vae = Vae(lease)
-        self._conditioning = self._told(draw, rows, resources.manager.device)
+        self._conditioning = self._condition(draw, rows, resources.manager.device)
 
     @property
     def takes_mask(self) -> bool:
@@ -69,7 +69,7 @@ class Conditioned:
         factors = self.family.preview_factors, self.family.preview_bias
         return preview.previewer(factors, self._models.preview_decoder, self._models.tiny_vae)
 
-    def _told(self, draw: Draw, rows: int, device: torch.device) -> Conditioning:
+    def _condition(self, draw: Draw, rows: int, device: torch.device) -> Conditioning:
         """The same text for every row of the batch."""
         models = self._models
         text = conditioning.TextModels(

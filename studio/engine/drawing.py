@@ -117,7 +117,7 @@ class Drawing:
                     yield from self._refine(pass_)
                     if self._models is None:
                         break
-                answer = yield self._told(item, pass_)
+                answer = yield self._reconditioned(item, pass_)
                 continue
             last, answer = item, None
             progress = self._clock.progress(last.index, last.total)
@@ -157,7 +157,7 @@ class Drawing:
         if self._models is not None:
             self._run.predictor = self._models.predictor(pass_, self._edit.source)
 
-    def _told(self, ask: Ask, pass_: Pass) -> Ask:
+    def _reconditioned(self, ask: Ask, pass_: Pass) -> Ask:
         """`ask` as the models at hand understand it."""
         if not self._is_refined:
             return ask
