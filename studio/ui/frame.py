@@ -22,13 +22,21 @@ _MANIFEST = re.compile(rb'<link rel="manifest"[^>]*>')
 ADOPT = """
 const page = document.getElementById("studio");
 const frame = element.querySelector(".studio-frame");
-const focused = document.activeElement;
-if (frame.moveBefore) frame.moveBefore(page, null);
-else frame.append(page);
-focused?.focus({ preventScroll: true });
+const adopt = () => {
+  if (document.querySelector(":active")) {
+    setTimeout(adopt, 30);
+    return;
+  }
+  const focused = document.activeElement;
+  if (frame.moveBefore) frame.moveBefore(page, null);
+  else frame.append(page);
+  focused?.focus({ preventScroll: true });
+};
+adopt();
 """
 """JavaScript of the one component: the page, which is painted before Gradio's scripts have run,
-becomes its content."""
+becomes its content. Not while something is pressed: a click whose element moves between its two
+halves is none."""
 
 
 class PageFrame:

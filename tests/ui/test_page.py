@@ -26,23 +26,46 @@ def test_every_field_of_the_request_has_its_control(visit):
         assert help_text == declaration(name).help
 
 
-def test_nobody_waits_for_gradio_and_its_coming_disturbs_nobody(browser, served):
+@pytest.fixture
+def early(browser, served):
+    """The page before Gradio's scripts have come, and what lets them come."""
     context = browser.new_context()
     page = context.new_page()
     held, late = [], []
     page.route("**/assets/*.js", lambda route: route.continue_() if late else held.append(route))
     page.goto(served.url, wait_until="commit")
     page.locator("body.ready").wait_for()
+
+    def come():
+        assert held
+        late.append(True)
+        for route in held:
+            route.continue_()
+
+    yield page, come
+    context.close()
+
+
+def test_nobody_waits_for_gradio_and_its_coming_disturbs_nobody(early):
+    page, come = early
     prompt = page.get_by_label("Prompt", exact=True)
     prompt.press_sequentially("a red ")
-    assert held
-    late.append(True)
-    for route in held:
-        route.continue_()
+    come()
     page.locator(".studio-frame #studio").wait_for(state="attached")
     page.keyboard.type("house")
     assert prompt.input_value() == "a red house"
-    context.close()
+
+
+def test_a_click_during_which_gradio_comes_is_one(early):
+    page, come = early
+    page.locator(".tabs a[href='#models']").hover()
+    page.mouse.down()
+    come()
+    page.locator(".studio-frame").wait_for(state="attached")
+    page.wait_for_timeout(100)
+    page.mouse.up()
+    page.locator("body[data-tab=models]").wait_for()
+    page.locator(".studio-frame #studio").wait_for(state="attached")
 
 
 def test_ranges_and_defaults_come_from_declaration_and_family(visit, served):
