@@ -33,13 +33,13 @@ class _FakeRun:
 
 
 class FakeEngine:
-    """`step_s` seconds a step. A prompt that contains `fail_on` makes its run fail half-way; all
-    pictures come with `warnings`."""
+    """`step_s` seconds a step, which may change while it draws. A prompt that contains `fail_on`
+    makes its run fail half-way; all pictures come with `warnings`."""
 
     def __init__(
         self, step_s: float = 0.0, fail_on: str | None = None, warnings: tuple[str, ...] = ()
     ) -> None:
-        self._step_s = step_s
+        self.step_s = step_s
         self._fail_on = fail_on
         self.warnings = warnings
         self.steps_done = 0
@@ -62,7 +62,7 @@ class FakeEngine:
             run.step = 0
             return [events.Started()]
         if run.step < total:
-            time.sleep(self._step_s)
+            time.sleep(self.step_s)
             self.on_step()
             self.steps_done += 1
             run.step += 1
@@ -73,7 +73,7 @@ class FakeEngine:
                 events.Progress(
                     run.step,
                     total,
-                    self._step_s * (total - run.step),
+                    self.step_s * (total - run.step),
                     1 + (run.step > first),
                     len(passes),
                 )

@@ -13,8 +13,11 @@ from studio.app import create_app
 from studio.engine.fake import FakeEngine
 from tests.conftest import Served, servers
 
-STEP_S = 0.1
-"""A step of the fake engine in most tests: slow enough to act while it runs."""
+STEP_S = 0.005
+"""A step of the fake engine where nobody acts while it draws; with `slow`, SLOW_S."""
+SLOW_S = 0.1
+FRAME = ("*/assets/*", "*/theme.css*")
+"""Addresses of what Gradio's frame is made of."""
 
 
 def chromium() -> str | None:
@@ -75,69 +78,91 @@ def served(one_studio: Served) -> Iterator[Served]:
         one_studio.studio.queue.delete(job.id)
 
 
+@pytest.fixture
+def slow(served: Served) -> Iterator[Callable[[], None]]:
+    """The engine draws slowly enough to act meanwhile; once this is called, the rest at once."""
+    engine, quick_s = served.engine, served.engine.step_s
+    engine.step_s = SLOW_S
+    yield lambda: setattr(engine, "step_s", 0.0)
+    engine.step_s = quick_s
+
+
 @pytest.fixture(scope="module")
 def known_visitors(browser) -> Iterator[dict]:
-    """Visitors of a module by the window they have: what the browser fetched from a studio once
-    it need not fetch again."""
-    contexts: dict = {}
-    yield contexts
-    for context in contexts.values():
-        context.close()
+    """Pages of a module's visitors by the window they have, to be used again: the browser need
+    neither start a process for them nor fetch again what it has."""
+    pages: dict = {}
+    yield pages
+    for page in pages.values():
+        page.context.close()
 
 
 @pytest.fixture
 def visit(request, browser, served: Served, known_visitors: dict) -> Iterator[Callable]:
     """Opens the page as a new visitor: `visit(width=390)`; `visit(context=page.context)` opens
-    another tab of the same visitor. No error may reach the browser's console."""
-    contexts, pages, errors = [], [], []
-    shared = "one_studio" in request.fixturenames
+    another tab of the same visitor. No error may reach the browser's console.
 
-    def visitor(width: int, height: int, **options):
-        viewport = {"width": width, "height": height}
-        kind = (width, height, *sorted(options.items()))
-        here = [page.context for page in pages]
-        if shared and known_visitors.get(kind) not in here:
-            if kind not in known_visitors:
-                known_visitors[kind] = browser.new_context(viewport=viewport, **options)
-            return known_visitors[kind]
-        contexts.append(browser.new_context(viewport=viewport, **options))
-        return contexts[-1]
+    Gradio's frame comes with `visit(frame=True)` alone. Its scripts cost more than all else of a
+    visit, and the page is whole before they run; what happens when they do, test_page.py shows."""
+    used, tabs, errors = [], [], []
+    failed = request.session.testsfailed
 
-    def open_page(width: int = 1440, height: int = 900, context=None, **options):
-        new = context is None
-        context = visitor(width, height, **options) if new else context
-        page = context.new_page()
-        pages.append(page)
-        page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        if new and context in known_visitors.values():
+    def note(error) -> None:
+        errors.append(str(error))
+
+    def open_page(width=1440, height=900, context=None, frame=False, **options):
+        kind = (width, height, frame, *sorted(options.items()))
+        if context is not None:
+            page = open_tab(context, frame)
+            tabs.append(page)
+        else:
+            page = known_visitors.pop(kind, None) or open_tab(
+                browser.new_context(viewport={"width": width, "height": height}, **options), frame
+            )
+            used.append((kind, page))
             forget(page, served.url)
+        page.on("pageerror", note)
         page.goto(served.url)
         page.locator("#generate").wait_for()
         page.locator(".welcome button").first.wait_for(state="attached")
+        if frame:
+            page.locator(".studio-frame #studio").wait_for(state="attached")
         return page
 
     yield open_page
-    for page in pages:
+    for page in tabs:
         page.close()
-    for context in contexts:
-        context.close()
+    keep = "one_studio" in request.fixturenames and request.session.testsfailed == failed
+    for kind, page in used:
+        if keep and kind not in known_visitors and not page.is_closed():
+            leave(page)
+            page.remove_listener("pageerror", note)
+            known_visitors[kind] = page
+        else:
+            page.context.close()
     assert errors == []
+
+
+def open_tab(context, frame: bool):
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    if not frame:
+        send = context.new_cdp_session(page).send
+        send("Network.enable")
+        send("Network.setBlockedURLs", {"urls": FRAME})
+    return page
+
+
+def leave(page) -> None:
+    """Undo what a test did to a page beside using it."""
+    page.unroute_all()
+    page.context.set_offline(False)
+    page.context.clear_permissions()
+    page.goto("about:blank")
 
 
 def forget(page, url: str) -> None:
     """Make of a visitor one who was never here: nothing of the studio at `url` is kept."""
-    page.goto(f"{url}/healthz")
-    page.evaluate(
-        """async () => {
-          localStorage.clear();
-          sessionStorage.clear();
-          for (const { name } of await indexedDB.databases()) {
-            await new Promise((done) => {
-              const request = indexedDB.deleteDatabase(name);
-              request.onsuccess = request.onerror = request.onblocked = done;
-            });
-          }
-        }"""
-    )
     page.context.clear_cookies()
+    everything = {"origin": url, "storageTypes": "local_storage,indexeddb"}
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", everything)

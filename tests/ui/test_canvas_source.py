@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.ui.painting import Canvas, assert_same, covered, painted, picture_file
-from tests.ui.using import wait_for
+from tests.ui.using import set_number, wait_for, wait_for_step
 
 SIZE = (300, 200)
 BLANK = np.zeros(SIZE[::-1], np.uint8)
@@ -57,18 +57,21 @@ def wait_for_size(canvas: Canvas, size: tuple[int, int]) -> None:
     )
 
 
-def test_a_mask_survives_tabs_reloads_and_a_running_preview(canvas, stroke, served):
+def test_a_mask_survives_tabs_reloads_and_a_running_preview(canvas, stroke, served, slow):
     page = canvas.page
     page.locator("nav.tabs a[href='#text-to-image']").click()
+    set_number(page, "steps", 150)
     page.get_by_label("Prompt", exact=True).fill("a boat")
     page.locator("#generate").click()
-    wait_for(page, "running")
+    wait_for_step(page)
     page.locator("nav.tabs a[href='#inpaint']").click()
     assert_same(canvas.stored(served), stroke)
     shown = canvas.source()
     reload(canvas)
     assert_same(canvas.stored(served), stroke)
     assert canvas.source() == shown
+    assert served.studio.queue.jobs()[0].state.value == "running"
+    slow()
 
 
 def test_a_reload_at_once_loses_no_stroke(canvas, stroke, served):

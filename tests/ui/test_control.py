@@ -9,17 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.engine.fake import FakeEngine
 from tests.catalog import files
 from tests.ui.painting import Canvas
 from tests.ui.units import PREFIX, Unit, edges_picture, nets
 from tests.ui.using import generate, open_tab, pick, send_to, shown_id, status, view, wait_for
-
-
-@pytest.fixture(scope="module")
-def engine():
-    """Draws at once."""
-    return FakeEngine(step_s=0.005)
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.engine.fake import FakeEngine
 from studio.picturebook.control_palette import PALETTE
 from tests.ui.units import Sheet, Unit, edges_picture, nets
 from tests.ui.using import generate, wait_for
-
-
-@pytest.fixture(scope="module")
-def engine():
-    """Draws at once."""
-    return FakeEngine(step_s=0.005)
 
 
 @pytest.fixture(scope="module")

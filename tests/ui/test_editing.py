@@ -7,7 +7,6 @@ from PIL import Image
 
 from studio.domain.request import declaration
 from studio.domain.tasks import TASKS
-from studio.engine.fake import FakeEngine
 from studio.imaging import reading
 from tests.ui.painting import Canvas
 from tests.ui.using import (
@@ -22,13 +21,6 @@ from tests.ui.using import (
     view,
     wait_for,
 )
-
-
-@pytest.fixture(scope="module")
-def engine():
-    """Draws at once."""
-    return FakeEngine(step_s=0.005)
-
 
 _MADE_BY_THE_CANVAS = {"kind", "image", "mask", "left", "top", "right", "bottom"}
 _NOT_ON_THE_PAGE = {"resize_mask", "aspect_ratio"}

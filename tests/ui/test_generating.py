@@ -31,7 +31,7 @@ _WATCH_PREVIEWS = """
 """
 
 
-def test_prompt_previews_picture(visit, served):
+def test_prompt_previews_picture(visit, served, slow):
     page = visit()
     page.evaluate(_WATCH_PREVIEWS)
     frame = page.locator(".frame").bounding_box()
@@ -39,8 +39,9 @@ def test_prompt_previews_picture(visit, served):
     page.get_by_role("button", name="Stop").wait_for()
     wait_for_step(page)
     assert page.locator(".frame").bounding_box() == frame  # nothing jumps
+    page.wait_for_function("window.seen.size >= 3")
+    slow()
     wait_for(page, "finished")
-    assert page.evaluate("window.seen.size") >= 3
     assert "Finished in" in status(page)
     page.get_by_role("button", name="Generate", exact=True).wait_for()
     [job] = served.studio.queue.jobs()
@@ -91,21 +92,23 @@ def test_a_small_picture_is_shown_large_and_smooth(visit):
     assert image.evaluate("e => getComputedStyle(e).imageRendering") == "auto"
 
 
-def test_reload_in_mid_run_attaches_again(visit, served):
+def test_reload_in_mid_run_attaches_again(visit, served, slow):
     page = visit()
-    set_number(page, "steps", 80)
+    set_number(page, "steps", 150)
     generate(page)
     wait_for_step(page, 3)
     page.reload()
     wait_for_step(page, 4)
     assert served.studio.queue.jobs()[0].state.value == "running"
+    slow()
     wait_for(page, "finished")
     [job] = served.studio.queue.jobs()
     assert shown_id(page) == job.pictures[0].id
 
 
-def test_stop_keeps_the_partial_picture_and_says_so(visit, served):
+def test_stop_keeps_the_partial_picture_and_says_so(visit, served, slow):
     page = visit()
+    set_number(page, "steps", 60)
     generate(page)
     wait_for_step(page, 2)
     page.get_by_role("button", name="Stop").click()
@@ -115,13 +118,15 @@ def test_stop_keeps_the_partial_picture_and_says_so(visit, served):
     assert shown_id(page) == job.pictures[0].id
     assert page.get_by_text("Stopped early").is_visible()
     assert status(page).startswith("Stopped at step")
+    slow()
     generate(page, "the next one")
     wait_for(page, "finished")
     assert not page.get_by_text("Stopped early").is_visible()
 
 
-def test_keys(visit, served):
+def test_keys(visit, served, slow):
     page = visit()
+    set_number(page, "steps", 150)
     page.get_by_label("Prompt", exact=True).fill("one")
     page.keyboard.press("Control+Enter")
     wait_for_step(page)
@@ -129,6 +134,8 @@ def test_keys(visit, served):
     page.keyboard.press("Control+Enter")
     page.wait_for_function("document.querySelector('.status').textContent.includes('1 more')")
     page.keyboard.press("Escape")
+    page.wait_for_function("!document.querySelector('.status').textContent.includes('1 more')")
+    slow()
     wait_for(page, "finished")
     states = [(job.request.prompt, job.state.value) for job in served.studio.queue.jobs()]
     assert states == [("one", "cancelled"), ("two", "finished")]
@@ -139,13 +146,14 @@ def test_keys(visit, served):
     assert not page.get_by_role("dialog", name="Keys").is_visible()
 
 
-def test_two_visitors_see_their_own_results(visit, served):
+def test_two_visitors_see_their_own_results(visit, served, slow):
     ann, ben = visit(), visit()
-    set_number(ann, "steps", 40)
+    set_number(ann, "steps", 150)
     generate(ann, "ann's house")
     wait_for_step(ann)
     generate(ben, "ben's boat")
     ben.get_by_text("1 before you").first.wait_for()
+    slow()
     wait_for(ben, "finished")
     wait_for(ann, "finished")
     of = {job.request.prompt: job.pictures[0].id for job in served.studio.queue.jobs()}
@@ -154,15 +162,17 @@ def test_two_visitors_see_their_own_results(visit, served):
     assert ann.locator(".strip .tile").count() == ben.locator(".strip .tile").count() == 1
 
 
-def test_a_closed_tab_does_not_stop_its_job_and_the_next_one_finds_it(visit, served):
+def test_a_closed_tab_does_not_stop_its_job_and_the_next_one_finds_it(visit, served, slow):
     page = visit()
-    set_number(page, "steps", 60)
+    set_number(page, "steps", 150)
     generate(page)
     wait_for_step(page)
     context = page.context
     page.close()
     [job] = served.studio.queue.jobs()
     again = visit(context=context)
+    wait_for(again, "running")
+    slow()
     wait_for(again, "finished")
     assert shown_id(again) == job.pictures[0].id
 
@@ -210,14 +220,16 @@ def test_batch(visit, served):
     assert page.locator(".strip .tile").count() == 3
 
 
-def test_lost_connection_is_said_and_mended(visit, served):
+def test_lost_connection_is_said_and_mended(visit, served, slow):
     page = visit()
+    set_number(page, "steps", 60)
     generate(page)
     wait_for_step(page)
     page.context.set_offline(True)
     page.wait_for_function(
         "document.querySelector('.status').textContent.includes('Connection lost')"
     )
+    slow()
     page.context.set_offline(False)
     wait_for(page, "finished")
 
@@ -259,10 +271,15 @@ def test_recent_pictures_come_back_with_their_settings(visit, served):
     assert page.locator("#seed").input_value() == str(first.request.seed)
 
 
-def test_the_preview_is_latest_only_for_a_slow_reader(visit, served):
+def test_the_preview_is_latest_only_for_a_slow_reader(visit, served, slow):
     page = visit()
-    page.route("**/preview*", lambda route: (time.sleep(0.4), route.continue_()))
+    set_number(page, "steps", 12)
+    asked = []
+    page.route(
+        "**/preview*", lambda route: (asked.append(route), time.sleep(0.25), route.continue_())
+    )
     generate(page)
     wait_for(page, "finished")
+    assert len(asked) < 12
     [job] = served.studio.queue.jobs()
     assert shown_id(page) == job.pictures[0].id

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 
 import pytest
 
-from studio.app import create_app
+from studio.domain.notes import Notes
 from studio.domain.refs import KINDS
-from studio.engine.fake import FakeEngine
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from tests.catalog import files
 from tests.fetching.model_server import model_server
-from tests.ui.conftest import STEP_S
 from tests.ui.using import generate, pick, set_number, wait_for, wait_for_step
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Two LoRAs, one of which fits, an embedding, a second checkpoint and a broken file."""
-    folder = tmp_path / "own"
+@pytest.fixture(scope="module")
+def models_dir(tmp_path_factory):
+    """Two LoRAs, one of which fits, an embedding, a second checkpoint and a broken file. Whoever
+    changes them puts them back."""
+    folder = tmp_path_factory.mktemp("own")
     files.copy_embedded(folder / "second one")
     words = {"ss_tag_frequency": '{"a": {"paper cutout": 9}}'}
     files.write(folder / "cutout.safetensors", files.lora(192), metadata=words)
@@ -29,11 +29,6 @@ def folder(tmp_path):
     (folder / "broken.safetensors").write_bytes(b"nothing")
     files.settled(folder / "broken.safetensors")
     return folder
-
-
-@pytest.fixture
-def served(serve, folder):
-    return serve(FakeEngine(step_s=STEP_S), app=create_app, models_dir=(folder,))
 
 
 def rows(page) -> list[str]:
@@ -51,9 +46,9 @@ def choose(page, name: str) -> None:
     page.locator(".details h2", has_text=name).wait_for()
 
 
-def test_tabs_leave_the_running_picture_alone(visit):
+def test_tabs_leave_the_running_picture_alone(visit, slow):
     page = visit()
-    set_number(page, "steps", 60)
+    set_number(page, "steps", 150)
     generate(page)
     wait_for_step(page)
     page.get_by_role("link", name="Models").click()
@@ -62,6 +57,8 @@ def test_tabs_leave_the_running_picture_alone(visit):
     page.locator(".frame img").wait_for()
     step = int(page.locator(".frame").get_attribute("data-step"))
     wait_for_step(page, step + 1)
+    slow()
+    wait_for(page, "finished")
 
 
 def test_a_tab_has_its_own_address(visit, served):
@@ -73,39 +70,61 @@ def test_a_tab_has_its_own_address(visit, served):
     assert current.inner_text() == "Models"
 
 
-def test_a_thousand_models_are_searched_sorted_and_filtered(visit, folder, served):
-    for number in range(1000):
+@pytest.fixture
+def many(models_dir, served):
+    """Two hundred more LoRAs; every other one fits."""
+    folder = models_dir / "many"
+    for number in range(200):
         width = 768 if number % 2 else 192
-        files.write(folder / "many" / f"lora-{number:04d}.safetensors", files.lora(width))
+        files.write(folder / f"lora-{number:03d}.safetensors", files.lora(width))
+    served.studio.catalog.refresh()
+    yield
+    shutil.rmtree(folder)
+    served.studio.catalog.refresh()
+
+
+def test_hundreds_of_models_are_searched_sorted_and_filtered(visit, many, served):
     catalog = served.studio.catalog
-    catalog.refresh()
     all_models = sum(len(catalog.refs(kind)) for kind in KINDS)
     fitting = sum(ref.family == PICTUREBOOK for ref in catalog.refs("lora"))
     page = visit()
     open_models(page)
     page.locator(".kinds", has_text=str(all_models)).wait_for()
     assert page.locator(".model-row").count() < 60  # only those in sight are in the page
-    page.get_by_label("Search models").fill("lora-0777")
+    page.get_by_label("Search models").fill("lora-177")
     page.locator(".model-row").nth(1).wait_for(state="detached")
-    assert rows(page) == ["lora-0777"]
+    assert rows(page) == ["lora-177"]
     page.get_by_label("Search models").fill("")
     page.get_by_role("button", name="LoRAs").click()
     page.get_by_role("combobox", name="Family").select_option("picturebook")
     assert f"{fitting} models" in page.locator(".catalog-foot").inner_text()
     page.get_by_role("columnheader", name="Name").click()
-    assert rows(page)[0] == "lora-0998"
+    assert rows(page)[0] == "lora-198"
     page.locator(".table-body").evaluate("e => e.scrollTo(0, e.scrollHeight)")
     page.locator(".model-row", has_text="cutout").wait_for()
 
 
-def test_details_notes_and_settings_that_a_checkpoint_brings(visit, served, folder):
+@pytest.fixture
+def notes_of_its_own(served):
+    """For picturebook, which else has those of its copy; neither has any afterwards."""
     catalog = served.studio.catalog
-    catalog.set_notes(catalog.find("picturebook"), text="its own")  # else those of its copy
+    catalog.set_notes(catalog.find("picturebook"), text="its own")
+    yield
+    for name in ("picturebook", "second one"):
+        catalog.set_notes(catalog.find(name), **dict.fromkeys(Notes.model_fields))
+
+
+def test_details_notes_and_settings_that_a_checkpoint_brings(
+    visit, served, models_dir, notes_of_its_own
+):
+    catalog = served.studio.catalog
     page = visit()
     open_models(page)
     choose(page, "second one")
     details = page.locator(".details")
-    details.get_by_text("0123456789").or_(details.get_by_text(f"{folder.name}/")).first.wait_for()
+    details.get_by_text("0123456789").or_(
+        details.get_by_text(f"{models_dir.name}/")
+    ).first.wait_for()
     details.get_by_label("Notes").fill("for the night")
     details.get_by_label("Steps").fill("31")
     details.get_by_label("Guidance scale (CFG)").fill("9")
@@ -202,16 +221,16 @@ def test_fields_left_open_stay_open(visit, served):
     assert (job.request.eta, job.request.s_noise, job.request.vae) == (None, 1.01, None)
 
 
-def test_new_files_appear_without_a_reload(visit, folder):
+def test_new_files_appear_without_a_reload(visit, models_dir):
     page = visit()
     open_models(page)
-    files.write(folder / "newcomer.safetensors", files.lora(192))
+    files.write(models_dir / "newcomer.safetensors", files.lora(192))
     page.locator(".model-row", has_text="newcomer").wait_for()
-    (folder / "newcomer.safetensors").unlink()
+    (models_dir / "newcomer.safetensors").unlink()
     page.locator(".model-row", has_text="newcomer").wait_for(state="detached")
 
 
-def test_broken_files_say_why_and_deleting_can_be_undone(visit, folder):
+def test_broken_files_say_why_and_deleting_can_be_undone(visit, models_dir):
     page = visit()
     open_models(page)
     page.get_by_role("button", name="Broken").click()
@@ -221,15 +240,15 @@ def test_broken_files_say_why_and_deleting_can_be_undone(visit, folder):
     choose(page, "cutout")
     page.get_by_role("button", name="Delete").click()
     page.locator(".catalog-foot", has_text="cutout was moved to the trash.").wait_for()
-    assert not (folder / "cutout.safetensors").exists()
+    assert not (models_dir / "cutout.safetensors").exists()
     page.get_by_role("button", name="Undo").click()
     page.locator(".model-row", has_text="cutout").wait_for()
-    assert (folder / "cutout.safetensors").exists()
+    assert (models_dir / "cutout.safetensors").exists()
     choose(page, "picturebook")
     assert page.get_by_role("button", name="Delete").is_disabled()
 
 
-def test_a_download_shows_its_progress_and_arrives(visit, monkeypatch, tmp_path):
+def test_a_download_shows_its_progress_and_arrives(visit, served, monkeypatch, tmp_path):
     with model_server() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         hub.slow_s = 0.05
@@ -247,6 +266,9 @@ def test_a_download_shows_its_progress_and_arrives(visit, monkeypatch, tmp_path)
         page.locator(".download-row[data-state=finished]").wait_for()
         page.get_by_role("button", name="Take off the list").click()
         page.locator(".download-row").wait_for(state="detached")
+    [arrived] = served.studio.settings.downloads_dir.rglob("fetched.safetensors")
+    assert arrived.stat().st_size == new.stat().st_size
+    arrived.unlink()
 
 
 @pytest.mark.parametrize("width", [390, 1440])

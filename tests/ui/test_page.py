@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.domain.request import GenerationRequest, declaration
-from tests.ui.using import generate, open_tab, set_number, shown_id, wait_for
+from tests.ui.using import generate, open_tab, set_number, shown_id, wait_for, wait_for_step
 
 _NASTY = '<img src=x onerror="window.hurt=1"><script>window.hurt=2</script>${window.hurt=3}{{hurt}}'
 
@@ -121,7 +121,7 @@ def test_sliders_reset_and_mark_what_changed(visit, served):
 
 
 def test_typing_and_sliding_ask_nothing_of_the_server(visit):
-    page = visit()
+    page = visit(frame=True)
     asked = []
 
     def note(request):
@@ -188,7 +188,7 @@ def test_text_never_becomes_markup(visit, served):
 
 
 def test_phone(visit):
-    page = visit(390, 844, has_touch=True, is_mobile=True)
+    page = visit(390, 844, frame=True, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     button = page.locator("#generate").bounding_box()
     assert button["y"] + button["height"] <= 844
@@ -208,7 +208,7 @@ def test_no_request_to_another_host(visit, served, browser):
     context = browser.new_context()
     hosts = set()
     context.on("request", lambda request: hosts.add(request.url))
-    page = visit(context=context)
+    page = visit(context=context, frame=True)
     generate(page)
     wait_for(page, "finished")
     shown_id(page)
@@ -217,22 +217,24 @@ def test_no_request_to_another_host(visit, served, browser):
     assert outside == []
 
 
-def test_seven_tabs_of_one_visitor(visit):
+def test_seven_tabs_of_one_visitor(visit, slow):
     first = visit()
     tabs = [first] + [visit(context=first.context) for _ in range(6)]
     generate(tabs[-1])
+    wait_for_step(tabs[-1])
+    slow()
     wait_for(tabs[-1], "finished")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("tab", ["text_to_image", "inpaint"])
-def test_text_is_readable(visit, scheme, tab):
-    page = visit(color_scheme=scheme)
-    open_tab(page, tab)
-    ratios = page.evaluate(_CONTRASTS)
-    poor = {words: ratio for words, ratio in ratios.items() if ratio < 4.5}
-    assert len(ratios) > 20
-    assert poor == {}
+def test_text_is_readable(visit, scheme):
+    page = visit(frame=True, color_scheme=scheme)
+    for tab in ("text_to_image", "inpaint"):
+        open_tab(page, tab)
+        ratios = page.evaluate(_CONTRASTS)
+        poor = {words: ratio for words, ratio in ratios.items() if ratio < 4.5}
+        assert len(ratios) > 20
+        assert poor == {}, tab
 
 
 _CONTRASTS = """

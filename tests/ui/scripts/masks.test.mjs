@@ -66,6 +66,19 @@ test("a hundred strokes cover what lies near their lines, and come off one by on
   assert.deepEqual(mask.data, wanted);
 });
 
+test("of more than a hundred edits the last hundred can be undone", () => {
+  const mask = new Mask(300, 20);
+  const states = [];
+  for (let n = 0; n < 103; n += 1) {
+    draw(mask, [[10 + 2.5 * n, 10]]);
+    states.push(mask.data.slice());
+  }
+  for (let n = 0; n < 110; n += 1) mask.undo();
+  assert.deepEqual(mask.data, states[2]);
+  for (let n = 0; n < 110; n += 1) mask.redo();
+  assert.deepEqual(mask.data, states[102]);
+});
+
 test("a place crossed twice by one stroke is no darker", () => {
   const mask = new Mask(80, 40);
   const line = [
