@@ -12,8 +12,9 @@ from studio.diffusion.predictors import Predictor
 from studio.domain.events import Event
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
+from studio.engine.forecast import Forecast
 from studio.engine.maps import MapOf, Read
-from studio.engine.protocol import WantsPreview
+from studio.engine.protocol import Run, WantsPreview
 from studio.engine.recipe import Select
 from studio.residence.manager import ModelManager
 
@@ -30,6 +31,7 @@ class Resources:
     short_hash: Callable[[ModelRef], str | None]
     read: Read
     map_of: MapOf
+    forecast: Forecast
 
 
 class StableDiffusionRun:
@@ -37,6 +39,7 @@ class StableDiffusionRun:
 
     predictor  answers its asks
     alone      it is to hold models only while nobody else does
+    trial      a small picture that tells what it takes, while that is drawn
     retried    it ran out of memory once, and is drawn again with less
     """
 
@@ -45,6 +48,7 @@ class StableDiffusionRun:
         self.wants_preview = wants_preview
         self.done = False
         self.cancelled = False
+        self.trial: Run | None = None
         self.retried = False
         self.alone = False
         self.predictor: Predictor | None = None
@@ -52,3 +56,5 @@ class StableDiffusionRun:
 
     def cancel(self) -> None:
         self.cancelled = True
+        if (trial := self.trial) is not None:
+            trial.cancel()

@@ -22,6 +22,7 @@ from studio.domain import errors, events
 from studio.domain.control import ControlInput
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
+from studio.engine.forecast import Forecast
 from studio.engine.maps import MapOf, Read
 from studio.engine.protocol import WantsPreview, never
 from studio.engine.recipe import Select
@@ -60,7 +61,8 @@ class StableDiffusionEngine:
         map_of: MapOf = _no_maps,
     ) -> None:
         self._manager = manager
-        self._resources = Resources(manager, select, short_hash, read, map_of)
+        forecast = Forecast(self, manager)
+        self._resources = Resources(manager, select, short_hash, read, map_of, forecast)
 
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""
@@ -142,7 +144,8 @@ def _explained(
 
 
 def _too_large(request: GenerationRequest, device: torch.device) -> errors.OutOfMemory:
-    asked = f"{request.batch_size} × {request.width}×{request.height}"
+    largest = request.second() if request.hires else request
+    asked = f"{request.batch_size} × {largest.width}×{largest.height}"
     return errors.OutOfMemory(
         f"{device} has not enough memory for {asked} pixels. "
         "Choose a smaller size or a smaller batch; the studio goes on."

@@ -22,6 +22,7 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
     edit = Editing(run.request, plan)
     warnings = dict.fromkeys(text for each in _selections(stages) for text in each.warnings)
     to_do = [stage for stage in stages if not _changes_nothing(stage)]
+    yield from resources.forecast.check(run, run.request, to_do)
     clock = Clock(to_do)
     with Borrowed(run, resources.manager) as borrowed:
         for number, stage in enumerate(to_do):

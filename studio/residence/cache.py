@@ -36,6 +36,10 @@ class WeightCache:
     def size_bytes(self) -> int:
         return sum(weights.size_bytes for weights in self)
 
+    def size_of(self, keys: Collection[Hashable]) -> int:
+        """Bytes of those of `keys` that are held."""
+        return sum(self._held[key].size_bytes for key in keys if key in self._held)
+
     def get(self, key: Hashable) -> Weights:
         """Raises KeyError if it is not held."""
         self._held.move_to_end(key)

@@ -105,6 +105,20 @@ class ModelManager:
         """Whether anybody but `owner` holds anything."""
         return any(lease.owner is not owner for lease in self._leases)
 
+    def room(self, needed_bytes: int) -> int:
+        """Bytes that a drawing may take beside the models that are lent. Where `needed_bytes` do
+        not fit into what is free, but fit if others are given up that nobody holds, these are; a
+        device other than the host gives them up when it runs out."""
+        if self.device.type != "cpu":
+            kept = () if self._wanted_mode == "auto" else self._lent_slots()
+            return memory.free_device_bytes(self.device) + self._pool.resident_bytes(besides=kept)
+        free_bytes, lent = memory.free_host_bytes(), self._lent_keys()
+        idle = self._cache.size_bytes - self._cache.size_of(lent)
+        if free_bytes < needed_bytes <= free_bytes + idle:
+            self._drop_idle()
+            self._cache.clear(lent)
+        return free_bytes + idle
+
     def be_thriftier(self) -> bool:
         """After running out of device memory: free what nobody holds and use less from now on.
 

@@ -46,9 +46,11 @@ ARROWS = {
     "engine.editing": {"diffusion", "domain", "engine.vae", "imaging"},
     "engine.maps": {"domain", "imaging", "preprocessors.map_cache"},
     "engine.controlling": {"diffusion", "domain", "engine.maps", "imaging", "preprocessors"},
+    "engine.forecast": {"domain", "engine.protocol", "engine.recipe", "residence"},
     "engine.run": {
         "diffusion",
         "domain",
+        "engine.forecast",
         "engine.maps",
         "engine.protocol",
         "engine.recipe",
@@ -90,6 +92,7 @@ ARROWS = {
     "engine.stable_diffusion": {
         "diffusion",
         "domain",
+        "engine.forecast",
         "engine.maps",
         "engine.protocol",
         "engine.recipe",

@@ -285,6 +285,7 @@ def test_attention_with_a_mask_is_left_whole(monkeypatch):
 
 def test_a_large_picture_stops_between_operations(desk):
     """At 512 × 512: at the third look of a step, long before its first block's end."""
+    desk.draw(**FIELDS, width=136)  # what larger pictures take is known from now on
     run = desk.engine.open(desk.settled(**FIELDS, width=512, height=512))
     unet = held().backbone
     steps = []

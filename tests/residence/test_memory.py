@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from studio.domain.errors import OutOfMemory
+from studio.domain.refs import Selection
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence import memory
 from studio.residence.manager import ModelManager
 from studio.residence.slot import Slot
 from tests import models_in_memory
+from tests.engine import tiny_models
 from tests.engine.running import pictures
 from tests.models_in_memory import manager, picturebook
 from tests.residence.leasing import stages
@@ -86,3 +88,17 @@ def test_weights_in_eight_bits_change_the_picture_a_little_and_lastingly(tmp_pat
     assert first[0].tobytes() == again[0].tobytes()
     difference = np.abs(np.asarray(first[0], int) - np.asarray(exact, int))
     assert 0 < difference.mean() < 12
+
+
+def test_models_that_nobody_holds_make_room_for_a_drawing(tmp_path, monkeypatch):
+    models = tiny_models.write(tmp_path)
+    loans = ModelManager("cpu", "float32")
+    one, two = (Selection(models.refs["checkpoint"][name]) for name in ("one", "two"))
+    with loans.lease(one), loans.lease(two):
+        pass
+    idle = loans._cache.size_bytes // 2
+    monkeypatch.setattr(memory, "free_host_bytes", lambda: GIB)
+    with loans.lease(two):
+        assert loans.room(GIB) == GIB + idle and loans.warm == ("one", "two")
+        assert loans.room(GIB + idle + 1) == GIB + idle and len(loans._cache._held) == 2
+        assert loans.room(GIB + idle) == GIB + idle and len(loans._cache._held) == 1
