@@ -1,6 +1,10 @@
 """The tests. Where several processes share them, each computes with one thread."""
 
+import gc
 import os
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Until all tests are collected (see conftest) next to all that is made stays.
+gc.disable()
