@@ -1,6 +1,5 @@
 """The training set: scenes drawn once with all that is learnt from them, in buckets of one size."""
 
-import os
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,6 +13,7 @@ from studio.picturebook.tokenizer import build_tokenizer, token_ids
 from studio.picturebook.world import TRAINED, Scene
 
 SEED = 2024
+MANY = 1000  # scenes that take longer to draw than another process to begin
 CAPTIONS = 6  # how many captions of a scene are kept
 BARE_EVERY = 8  # every such scene of a bucket has no object, so that scenery alone is learnt too
 # Sizes (width, height) at a native size of 128, and how many of every 16 scenes have each.
@@ -74,7 +74,6 @@ def tokenizer():
 
 def _draw_rows(job):
     folder, bucket, size, start, stop = job
-    cv2.setNumThreads(1)
     reader = tokenizer()
     arrays = {name: np.load(_path(folder, name, bucket), mmap_mode="r+")[start:stop]
             for name in _fields(size, 1)}  # fmt: skip
@@ -90,6 +89,19 @@ def _draw_rows(job):
         arrays["ids"][row] = token_ids(reader, texts).numpy()
         arrays["present"][row] = 255 * presence(scene, (size[1] // 8, size[0] // 8))
     return stop - start
+
+
+def spread(work, jobs, scenes, processes=None, chunk=1):
+    """Yield `work(job)` for each of `jobs` in order, which draw `scenes` in all: MANY or more in
+    `processes`, None for one each core and, where it is given, however few they are.
+
+    A process gets `chunk` jobs at once.
+    """
+    if scenes < MANY and processes is None:
+        yield from map(work, jobs)
+        return
+    with get_context("spawn").Pool(processes, cv2.setNumThreads, (1,)) as pool:
+        yield from pool.imap(work, jobs, chunk)
 
 
 def draw_training_set(folder, native, total, processes=None, report=print):
@@ -109,10 +121,9 @@ def draw_training_set(folder, native, total, processes=None, report=print):
             jobs += [(str(folder), bucket, size, k, min(k + 250, count))
                      for k in range(0, count, 250)]  # fmt: skip
         drawn = 0
-        with get_context("spawn").Pool(processes or os.cpu_count()) as pool:
-            for count in pool.imap_unordered(_draw_rows, jobs):
-                drawn += count
-                report(f"drawn {drawn}/{total} scenes")
+        for count in spread(_draw_rows, jobs, total, processes):
+            drawn += count
+            report(f"drawn {drawn}/{total} scenes")
         done.touch()
     return [
         {name: np.load(_path(folder, name, bucket), mmap_mode="c") for name in _fields(size, 1)}

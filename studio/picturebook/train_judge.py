@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import replace
-from multiprocessing import get_context
 
 import numpy as np
 import torch
@@ -58,8 +57,7 @@ def _small(pictures):
 
 def judge_pictures(jobs, vae=None, share=0.0, device="cpu"):
     """uint8 (n, 3, SIDE, SIDE) of these (scene, size); a `share` of them went through `vae`."""
-    with get_context("spawn").Pool() as pool:
-        drawn = pool.map(_drawn, jobs, chunksize=64)
+    drawn = list(data.spread(_drawn, jobs, len(jobs), chunk=64))
     small = torch.empty(len(drawn), 3, SIDE, SIDE, dtype=torch.uint8)
     groups = {}
     for n, picture in enumerate(drawn):

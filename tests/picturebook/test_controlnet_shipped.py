@@ -56,10 +56,10 @@ def test_the_studio_finds_and_reads_it_as_diffusers_does(kind):
 
 @pytest.fixture(scope="module")
 def drawn():
-    """Six unseen scenes, the model's parts, and a function from a kind (None: no control) to the
+    """Four unseen scenes, the model's parts, and a function from a kind (None: no control) to the
     pictures of the scenes that it leads to."""
-    parts, scenes = load_parts(), [data.unseen_scene(k) for k in range(6)]
-    options = argparse.Namespace(batch=6, steps=8, guidance=5.0, device="cpu", scale=1.0)
+    parts, scenes = load_parts(), [data.unseen_scene(k) for k in range(4)]
+    options = argparse.Namespace(batch=4, steps=8, guidance=5.0, device="cpu", scale=1.0)
     made = {}
 
     def pictures(kind):
