@@ -53,3 +53,28 @@ def test_a_refiner_is_chosen_and_hires_is_for_text_to_image(visit, served):
     page.locator(".tabs").get_by_role("link", name="Image to image").click()
     assert page.locator("[data-group='Hires. fix']").is_hidden()
     assert page.locator("[data-group='Refiner']").is_visible()
+
+
+def test_what_counts_only_with_hires_is_grey_without(visit):
+    page = visit()
+    group = page.locator("[data-group='Hires. fix']")
+    group.locator(".group-head").click()
+    controls = group.locator("input, select, button.choice")
+    grey = "all => all.filter((one) => one.disabled && one.title.includes('switch it on'))"
+    switch, others = page.locator("#hires"), controls.count() - 1
+    assert others >= 15
+    for is_on in (False, True, False):
+        switch.set_checked(is_on)
+        assert len(controls.evaluate_all(f"{grey}.map(one => one.id)")) == (0 if is_on else others)
+        assert group.locator(".off").count() == 0 if is_on else group.locator(".off").count() > 9
+        assert switch.is_enabled()
+
+
+def test_when_to_switch_is_grey_without_a_refiner(visit, served):
+    page = visit()
+    page.locator("[data-group='Refiner'] .group-head").click()
+    box = page.locator("#refiner_switch_at")
+    assert box.is_disabled() and "choose one" in box.get_attribute("title")
+    page.locator("#refiner_checkpoint").click()
+    page.get_by_role("option", name=served.studio.default_checkpoint).first.click()
+    assert box.is_enabled() and box.get_attribute("title") == ""

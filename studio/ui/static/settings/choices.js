@@ -4,6 +4,7 @@ import { data } from "../shared/data.js";
 import { look, models, onModels } from "../shared/models.js";
 import { opens } from "../shared/picker.js";
 import { warmNames } from "../shared/status.js";
+import { enableWithItsRecord } from "./fields.js";
 import { onChange, register, value } from "./form.js";
 
 const AUTOMATIC = "Automatic";
@@ -48,6 +49,7 @@ export function choice(element) {
     onModels(() => one.set(one.value)); // its defaults may have been changed
     button.disabled = data.checkpoints.length === 0;
   }
+  enableWithItsRecord(one);
 }
 
 /** A checkpoint that goes on with what another has drawn. */

@@ -35,6 +35,7 @@ export function slider(element) {
   bindBox(box, one, (typed) => range.accept(typed));
   if (SAMPLER_FIELDS.has(one.name)) enableWhereHonoured(one, box, track);
   if (one.name === "padding") enableWhereOnlyMasked(one, box, track);
+  enableWithItsRecord(one);
 }
 
 const SAMPLER_FIELDS = new Set(Object.values(data.honours).flat());
@@ -51,6 +52,20 @@ function enableWhereOnlyMasked(one, box, track) {
   enableWhere(one, [box, track], "area", (area) =>
     area === "only_masked" ? "" : "The whole picture is drawn: choose Only masked as its area.",
   );
+}
+
+/** What switches a record within the request on, and what is said while it is off. */
+const SWITCHES = {
+  hires: ["hires", "Hires. fix is off: switch it on first."],
+  refiner: ["refiner_checkpoint", "There is no refiner: choose one first."],
+};
+
+/** A field of a record counts only while that is part of the request. */
+export function enableWithItsRecord(one) {
+  const [other, why] = SWITCHES[one.facts.place[0]] ?? [];
+  if (!other || other === one.name) return;
+  const controls = one.element.querySelectorAll("input, select, button.choice");
+  enableWhere(one, controls, other, (on) => (on ? "" : why));
 }
 
 /** Grey `controls` out while `objection(value of the field other)` says why. */
@@ -87,6 +102,7 @@ export function menu(element) {
   const one = register(element, show, offers);
   select.addEventListener("change", () => one.set(select.value || null));
   if (one.name === "noise_schedule") watchObjections(element, select);
+  enableWithItsRecord(one);
 }
 
 /** Noise schedules the sampler cannot follow are greyed out; too few steps are objected to. */
@@ -119,6 +135,7 @@ export function phrase(element) {
     if (document.activeElement !== box) box.value = value ?? "";
   });
   box.addEventListener("input", () => one.set(box.value || null));
+  enableWithItsRecord(one);
 }
 
 export function toggle(element) {
