@@ -49,7 +49,7 @@ def sample(
     seeds: Sequence[int] = (1,),
     **options,
 ) -> torch.Tensor:
-    """Latents (len(seeds), 4, 64, 64) that our loop draws from the analytic model."""
+    """Latents (len(seeds), 4, 32, 32) that our loop draws from the analytic model."""
     scheduler = schedulers.build(
         name, noise_schedule, prediction_type, seeds, SamplerOptions(**options)
     )
@@ -61,10 +61,11 @@ def run(
     steps: int,
     seeds: Sequence[int] = (1,),
     on_step: Callable[[Step], None] = lambda step: None,
+    side: int = 32,
 ) -> torch.Tensor:
-    """The same with a scheduler of one's own."""
+    """The same with a scheduler of one's own, the latents `side` cells wide and high."""
     sources = [torch.Generator().manual_seed(seed) for seed in seeds]
-    noise = torch.cat([torch.randn(1, 4, 64, 64, generator=source) for source in sources])
+    noise = torch.cat([torch.randn(1, 4, side, side, generator=source) for source in sources])
     loop = denoise(noise, scheduler, steps, no_words(len(seeds)), sources)
     answer = None
     while True:

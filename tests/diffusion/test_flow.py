@@ -20,7 +20,8 @@ def scheduler(name: str, shift: float = SHIFT):
 def test_noise_becomes_the_data(name, shift):
     """Ever better with more steps. A shift saves them for where there is much noise, and this data
     is half as wide as what models draw."""
-    off = [abs(float(run(scheduler(name, shift), n).std()) - SPREAD) for n in (4, 12, 60)]
+    drawn = [run(scheduler(name, shift), n, side=64) for n in (4, 12, 60)]
+    off = [abs(float(one.std()) - SPREAD) for one in drawn]
     assert 0.3 > off[0] > off[1] > off[2]
     assert off[2] < 0.03
 

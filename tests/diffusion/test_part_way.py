@@ -186,7 +186,7 @@ def test_no_step_waits_for_the_device(name, blend):
     scheduler = schedulers.build(name, "automatic", "epsilon", seeds=[1])
     noise = torch.zeros(1, 4, 16, 16, device="meta")
     start = Start(noise, 0.6, blend(noise, noise, noise[:, :1]))
-    loop = denoise(noise, scheduler, 20, no_words(1), [torch.Generator()], start)
+    loop = denoise(noise, scheduler, 10, no_words(1), [torch.Generator()], start)
     answer = None
     with pytest.raises(StopIteration) as end:
         while True:

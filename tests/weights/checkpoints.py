@@ -6,8 +6,10 @@ walks the modules in the order in which the original programs number them.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -99,7 +101,15 @@ def text_encoders_of(family: ModelFamily) -> dict[str, torch.nn.Module]:
 
 
 def parts_of(family: ModelFamily, channels: int = 4, seed: int = 0) -> dict[str, torch.nn.Module]:
-    """Random modules, with weights large enough that a wrong place shows in the picture."""
+    """Random modules, with weights large enough that a wrong place shows in the picture. They are
+    the caller's own."""
+    parts = copy.deepcopy(_parts_of(family, channels, seed))
+    torch.manual_seed(seed)
+    return parts
+
+
+@cache
+def _parts_of(family: ModelFamily, channels: int, seed: int) -> dict[str, torch.nn.Module]:
     torch.manual_seed(seed)
     parts = text_encoders_of(family) | {"vae": vae_of(family), "unet": unet_of(family, channels)}
     with torch.no_grad():
