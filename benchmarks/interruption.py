@@ -19,9 +19,8 @@ from collections.abc import Callable
 import torch
 from common import models, pairs
 
-from studio.diffusion.conditioning import Conditioning
-from studio.diffusion.denoise import Ask
 from studio.diffusion.interruption import interrupted_when
+from studio.diffusion.rows import Rows
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
@@ -58,29 +57,32 @@ def main() -> None:
         print(f"{name} {value}")
 
 
-def _ask(unet: torch.nn.Module, side: int) -> Ask:
+def _rows(unet: torch.nn.Module, side: int) -> Rows:
     generator = torch.Generator().manual_seed(0)
     sample = torch.randn(2, 4, side // 8, side // 8, generator=generator)
     text = torch.randn(2, 77, unet.config.cross_attention_dim, generator=generator)
-    return Ask(sample, torch.full((2,), 500.0), Conditioning(text, None, torch.ones(2), None))
+    return Rows(sample, torch.full((2,), 500.0), text)
 
 
 def _watched(unet: torch.nn.Module, side: int) -> Callable[[], object]:
-    predict, ask = UNetPredictor(unet), _ask(unet, side)
+    predict, rows = UNetPredictor(unet), _rows(unet, side)
 
     def call() -> object:
         with interrupted_when(lambda: False):
-            return predict(ask)
+            return predict(rows)
 
     return call
 
 
 def _bare(unet: torch.nn.Module, side: int) -> Callable[[], object]:
-    ask, dtype = _ask(unet, side), unet.dtype
-    text = ask.conditioning.prompt_embeds
-    return lambda: unet(
-        ask.sample.to(dtype), ask.timestep, encoder_hidden_states=text.to(dtype), return_dict=False
-    )[0].float()
+    rows, dtype = _rows(unet, side), unet.dtype
+
+    def call() -> object:
+        text = rows.prompt_embeds.to(dtype)
+        sample, timestep = rows.sample.to(dtype), rows.timestep
+        return unet(sample, timestep, encoder_hidden_states=text, return_dict=False)[0].float()
+
+    return call
 
 
 def _counted(work: Callable[[], object]) -> pairs.Timed:
@@ -106,8 +108,8 @@ def _stopped(engine: StableDiffusionEngine, side: int) -> dict[str, float | str]
     step_s = 0.0
     while not run.done:
         start_s = time.monotonic()
-        [(_, event)] = engine.advance([run])
-        name = type(event).__name__
+        for _, event in engine.advance([run]):
+            name = type(event).__name__
         if name == "Progress" and not step_s:
             step_s = time.monotonic() - start_s
             timer = threading.Timer(step_s / 2, cancel)

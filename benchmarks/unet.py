@@ -16,8 +16,7 @@ import torch
 from common import pairs
 from diffusers import UNet2DConditionModel
 
-from studio.diffusion.conditioning import Conditioning
-from studio.diffusion.denoise import Ask
+from studio.diffusion.rows import Rows
 from studio.families.stable_diffusion.backbone import UNetPredictor
 from studio.residence import device as devices
 
@@ -119,21 +118,15 @@ def _ours(unet: UNet2DConditionModel) -> Callable[[], object]:
     """The weights as the studio lays them out, behind its own predictor."""
     unet.to(memory_format=torch.channels_last)
     given = _inputs(unet, torch.float32)
-    scale = torch.ones(2, 1, 1, 1, device=unet.device)
-    conditioning = Conditioning(
+    rows = Rows(
+        given["sample"],
+        torch.full((2,), 500.0, device=unet.device),
         given["prompt_embeds"],
-        None,
-        scale,
-        None,
-        **_added(given.get("pooled"), given.get("time_ids")),
+        given.get("pooled"),
+        given.get("time_ids"),
     )
-    ask = Ask(given["sample"], torch.full((2,), 500.0, device=unet.device), conditioning)
     predict = UNetPredictor(unet)
-    return lambda: predict(ask)
-
-
-def _added(pooled: torch.Tensor | None, time_ids: torch.Tensor | None) -> dict[str, torch.Tensor]:
-    return {} if pooled is None else {"pooled_embeds": pooled, "time_ids": time_ids}
+    return lambda: predict(rows)
 
 
 def _timed(work: Callable[[], object], device: torch.device) -> pairs.Timed:

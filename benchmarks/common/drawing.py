@@ -18,7 +18,7 @@ from studio.catalog.catalog import Catalog
 from studio.domain.events import Finished
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
-from studio.engine.protocol import WantsPreview, never
+from studio.engine.protocol import WantsPreview, ended, never
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence import device as devices
 from studio.residence.manager import ModelManager
@@ -89,10 +89,8 @@ def run(
     engine: StableDiffusionEngine, request: GenerationRequest, wants_preview: WantsPreview = never
 ) -> None:
     """All of a run that must succeed."""
-    under_way = engine.open(request, wants_preview)
-    while not under_way.done:
-        happened = engine.advance([under_way])
-    assert isinstance(happened[-1][1], Finished), happened
+    last = ended(engine, request, wants_preview)
+    assert isinstance(last, Finished), last
 
 
 def report(

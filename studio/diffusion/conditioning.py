@@ -1,4 +1,4 @@
-"""What a backbone is conditioned on, and what reads it out of a prompt."""
+"""What a drawing is steered by, and what reads it out of words."""
 
 from __future__ import annotations
 
@@ -12,33 +12,68 @@ from studio.domain.family import ModelFamily
 
 
 @dataclass(frozen=True)
-class Conditioning:
-    """What steers each row of a batch; rows are independent of each other.
+class Text:
+    """One text as a backbone reads it, the same for all pictures of a batch.
 
-    prompt_embeds           (B, L, C); of CLIP's chunks L is 77·n
-    negative_prompt_embeds  (B, L, C), or None where guidance is off (scale 1)
-    guidance_scale          (B, 1, 1, 1), 1 to 30
-    guidance_rescale        (B, 1, 1, 1), 0 to 1; None if off for all rows
-    pooled_embeds           (B, P), the prompt as one vector; None where the family has none
-    time_ids                (B, k), sizes and scores told beside the prompt; None as above
-    negative_pooled_embeds, negative_time_ids  the same for the negative prompt
-    prompt_lengths, negative_prompt_lengths
-                            (B,) on the host, so many tokens of each row count; None: all do
-    extra_channels          (B, c, h, w), what an inpaint U-Net takes beside the latents: the mask
-                            (1 = repaint) and the latents of what is kept; None for other U-Nets
+    embeds    (1, L, C); of CLIP's chunks L is 77·n. All texts of a drawing have the same L
+    pooled    (1, P), the text as one vector; None where the family has none
+    time_ids  (1, k), sizes and scores told beside it; None as above
+    length    so many of its L tokens count; None: all do
     """
 
-    prompt_embeds: torch.Tensor
-    negative_prompt_embeds: torch.Tensor | None
-    guidance_scale: torch.Tensor
-    guidance_rescale: torch.Tensor | None
-    pooled_embeds: torch.Tensor | None = None
-    negative_pooled_embeds: torch.Tensor | None = None
+    embeds: torch.Tensor
+    pooled: torch.Tensor | None = None
     time_ids: torch.Tensor | None = None
-    negative_time_ids: torch.Tensor | None = None
-    prompt_lengths: torch.Tensor | None = None
-    negative_prompt_lengths: torch.Tensor | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A text, or several one after the other, and how much it counts where.
+
+    texts   each with the share of the run until which it counts, ascending; the last one counts to
+            the end, whatever its share
+    weight  of several prompts under one guidance: what leads away from the negative prompt is the
+            sum of what each leads away by itself, times its weight (arXiv:2206.01714, eq. 11)
+    region  (1, 1, h, w), 0 to 1, in latent cells: what the weight is multiplied by; None: 1
+    """
+
+    texts: tuple[tuple[float, Text], ...]
+    weight: float = 1.0
+    region: torch.Tensor | None = None
+
+    def at(self, begun: float) -> Text:
+        """What counts for a call before which the share `begun` of the run is behind."""
+        return next((text for until, text in self.texts if begun < until), self.texts[-1][1])
+
+    @property
+    def is_plain(self) -> bool:
+        return self.weight == 1 and self.region is None
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What steers a batch.
+
+    prompts           one, or several that are mixed
+    negative          what the prompts lead away from; None: guidance is off, and there is one plain
+                      prompt
+    guidance_scale    how far, 1 to 30
+    guidance_rescale  0 to 1, see `guidance.mix`
+    extra_channels    (B, c, h, w), what an inpaint U-Net takes beside the latents: the mask
+                      (1 = repaint) and the latents of what is kept; None for other U-Nets
+    """
+
+    prompts: tuple[Prompt, ...]
+    negative: Prompt | None = None
+    guidance_scale: float = 1.0
+    guidance_rescale: float = 0.0
     extra_channels: torch.Tensor | None = None
+
+
+def plain(text: Text) -> Prompt:
+    """`text` alone, from the beginning to the end."""
+    return Prompt(((1.0, text),))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""Units that say where things go: what they add to the U-Net's features, as a wrapper around the
-noise predictor. Tasks, samplers and guidance know nothing of it.
+"""Units that say where things go: what they add to the U-Net's features. Tasks, samplers and
+guidance know nothing of it.
 
 ControlNets (arXiv:2302.05543), ControlNet-Union, which is one for several types of map,
 T2I-Adapters (arXiv:2302.08453), and IP-Adapters, whose map is a picture that prompts.
@@ -7,21 +7,19 @@ T2I-Adapters (arXiv:2302.08453), and IP-Adapters, whose map is a picture that pr
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from diffusers import ControlNetUnionModel, T2IAdapter
 from torch.nn import functional
 
 from studio.diffusion import image_prompts
-from studio.diffusion.denoise import Ask, Residuals
+from studio.diffusion.denoise import Ask
 from studio.diffusion.image_prompts import ImagePrompt
 from studio.diffusion.interruption import interruptible
-from studio.diffusion.predictors import Predictor
+from studio.diffusion.rows import Residuals, Rows, joined, one
 from studio.domain.control import ControlMode
 
 SOFTER = 0.825
@@ -52,10 +50,10 @@ class Acting:
         """Only calls that lie wholly between start and end, as in diffusers' pipelines."""
         return self.start <= ask.begun and ask.ended <= self.end
 
-    def rows_left_out(self, ask: Ask) -> int:
-        """So many rows of `ask`, the first ones, get nothing: the negative ones where the map
-        is more important, so that its effect grows with the guidance scale."""
-        return ask.negatives if self.mode == "control" else 0
+    def rows_left_out(self, rows: Rows) -> int:
+        """So many of `rows`, the first ones, get nothing: the negative ones where the map is more
+        important, so that its effect grows with the guidance scale."""
+        return rows.negatives if self.mode == "control" else 0
 
     def in_region(self, residual: torch.Tensor) -> torch.Tensor:
         """Nothing of it where the unit does not act."""
@@ -65,17 +63,9 @@ class Acting:
         return residual * region.to(residual)
 
 
-class Unit(Protocol):
-    """One unit at work."""
-
-    acting: Acting
-
-    def residuals(self, ask: Ask) -> Residuals:
-        """What it adds, for every row of `ask`."""
-        ...
-
-
-def unit(net: torch.nn.Module, map: torch.Tensor, acting: Acting, place: int | None = None) -> Unit:
+def unit(
+    net: torch.nn.Module, map: torch.Tensor, acting: Acting, place: int | None = None
+) -> ControlNetUnit | AdapterUnit:
     """`net`, a module of diffusers' that reads maps, at work. `map` is (1, 3, height,
     width) on its device, 0 to 1 (−1 in a hole to be inpainted). A ControlNet-Union is told the
     `place` of the map's type among those it knows. To it a hole is black, and T2I-Adapters know of
@@ -98,28 +88,55 @@ class ControlNetUnit:
         self.map = map.to(net.dtype)
         is_bgr = net.config.get("controlnet_conditioning_channel_order") == "bgr"
         with interruptible(net, self.map):
-            self._cached_hint = _CachedHint(
-                net.controlnet_cond_embedding(self.map.flip(1) if is_bgr else self.map)
-            )
+            self._hint = net.controlnet_cond_embedding(self.map.flip(1) if is_bgr else self.map)
 
-    def residuals(self, ask: Ask) -> Residuals:
-        left_out = self.acting.rows_left_out(ask)
-        down, middle = self._predict(ask, left_out)
-        residuals = [self.acting.in_region(one) for one in (*down, middle)]
+    @property
+    def kind(self) -> Hashable:
+        """A Union's net scales while it works, others are scaled after it."""
+        return id(self.net), self.place, self.place is not None and self._scale
+
+    @property
+    def _scale(self) -> float:
+        """Of all of its residuals alike."""
+        return self.acting.scale if self.acting.mode == "balanced" else 1.0
+
+    def together(self, units: Sequence[ControlNetUnit], asked: Sequence[Rows]) -> Residuals:
+        left_out = [one.acting.rows_left_out(rows) for one, rows in zip(units, asked, strict=True)]
+        parts = [rows.after(count) for rows, count in zip(asked, left_out, strict=True)]
+        sizes = [len(rows) for rows in parts]
+        levels = [level.split(sizes) for level in self._predict(units, parts, sizes)]
+        added = [
+            unit._acted(predicted, count)
+            for unit, predicted, count in zip(
+                units, zip(*levels, strict=True), left_out, strict=True
+            )
+        ]
+        *down, middle = (one(each) for each in zip(*added, strict=True))
+        return Residuals(tuple(down), middle)
+
+    def _acted(self, residuals: Sequence[torch.Tensor], left_out: int) -> list[torch.Tensor]:
+        """What the net says of the rows that this unit acts on, as it acts; nothing for the
+        `left_out` before them."""
+        if self.place is None and self._scale != 1:
+            residuals = [one * self._scale for one in residuals]
+        residuals = [self.acting.in_region(one) for one in residuals]
         if self.acting.mode != "balanced":
             scale = self.acting.scale
             soft = [scale * SOFTER ** (SOFT_AT_LAST - n) for n in range(len(residuals))]
             residuals = [one * weight for one, weight in zip(residuals, soft, strict=True)]
-        residuals = [_after_zeros(one, left_out) for one in residuals]
-        return Residuals(tuple(residuals[:-1]), residuals[-1])
+        return [_after_zeros(one, left_out) for one in residuals]
 
-    def _predict(self, ask: Ask, left_out: int) -> tuple[Sequence[torch.Tensor], torch.Tensor]:
-        """What the net says of all rows but the first `left_out`."""
-        sample, conditioning, dtype = ask.sample[left_out:], ask.conditioning, self.net.dtype
-        map = self.map.expand(len(sample), -1, -1, -1)
+    def _predict(
+        self, units: Sequence[ControlNetUnit], parts: Sequence[Rows], sizes: Sequence[int]
+    ) -> list[torch.Tensor]:
+        """What the net says of all rows of `parts`, from its first level down to its middle."""
+        rows, dtype = joined(parts), self.net.dtype
+        pairs = list(zip(units, sizes, strict=True))
+        map = one([unit.map.expand(size, -1, -1, -1) for unit, size in pairs])
+        hint = one([unit._hint.expand(size, -1, -1, -1) for unit, size in pairs])
         named = {"controlnet_cond": map}
         if self.place is not None:
-            kinds = torch.zeros(len(sample), self.net.config.num_control_type)
+            kinds = torch.zeros(len(rows), self.net.config.num_control_type)
             kinds[:, self.place] = 1
             named = {
                 "controlnet_cond": [map],
@@ -127,40 +144,41 @@ class ControlNetUnit:
                 "control_type_idx": [self.place],
             }
         added = None
-        if conditioning.pooled_embeds is not None:
+        if rows.pooled_embeds is not None:
             added = {
-                "text_embeds": conditioning.pooled_embeds[left_out:].to(dtype),
-                "time_ids": conditioning.time_ids[left_out:].to(dtype),
+                "text_embeds": rows.pooled_embeds.to(dtype),
+                "time_ids": rows.time_ids.to(dtype),
             }
-        with _with_cached_hint(self.net, self._cached_hint), interruptible(self.net, sample):
-            return self.net(
-                sample.to(dtype),
-                ask.timestep[left_out:],
-                encoder_hidden_states=conditioning.prompt_embeds[left_out:].to(dtype),
-                conditioning_scale=self.acting.scale if self.acting.mode == "balanced" else 1.0,
+        with _with_hint(self.net, hint), interruptible(self.net, rows.sample):
+            down, middle = self.net(
+                rows.sample.to(dtype),
+                rows.timestep,
+                encoder_hidden_states=rows.prompt_embeds.to(dtype),
+                conditioning_scale=self._scale if self.place is not None else 1.0,
                 added_cond_kwargs=added,
                 return_dict=False,
                 **named,
             )
+        return [*down, middle]
 
 
-class _CachedHint(torch.nn.Module):
-    """Stands in for a ControlNet's hint embedding and gives what that made of the map:
-    (1, C, h, w)."""
+class _Hint(torch.nn.Module):
+    """Stands in for a ControlNet's hint embedding and gives what that made of the maps:
+    (R, C, h, w)."""
 
     def __init__(self, features: torch.Tensor) -> None:
         super().__init__()
         self._features = features
 
-    def forward(self, map: torch.Tensor) -> torch.Tensor:
-        return self._features.expand(len(map), -1, -1, -1)
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return self._features
 
 
 @contextmanager
-def _with_cached_hint(net: torch.nn.Module, cached_hint: _CachedHint) -> Iterator[None]:
-    """`net` with `cached_hint` for one call: other units use the same module."""
+def _with_hint(net: torch.nn.Module, features: torch.Tensor) -> Iterator[None]:
+    """`net` with the hint's `features` for one call: other units use the same module."""
     own = net.controlnet_cond_embedding
-    net.controlnet_cond_embedding = cached_hint
+    net.controlnet_cond_embedding = _Hint(features)
     try:
         yield
     finally:
@@ -171,7 +189,7 @@ class AdapterUnit:
     """A T2I-Adapter: its features depend on the map alone and are made but once."""
 
     def __init__(self, net: torch.nn.Module, map: torch.Tensor, acting: Acting) -> None:
-        self.acting = acting
+        self.acting, self.kind = acting, id(net)
         features = net(_for_adapter(net, map).to(net.dtype))
         soft = SOFT_FEATURES[-len(features) :] if acting.mode != "balanced" else [1.0] * 4
         self._features = [
@@ -179,11 +197,15 @@ class AdapterUnit:
             for feature, weight in zip(features, soft, strict=False)
         ]
 
-    def residuals(self, ask: Ask) -> Residuals:
-        left_out = self.acting.rows_left_out(ask)
-        rows = len(ask.sample) - left_out
-        inner = [one.expand(rows, -1, -1, -1) for one in self._features]
-        return Residuals(inner=tuple(_after_zeros(one, left_out) for one in inner))
+    def together(self, units: Sequence[AdapterUnit], asked: Sequence[Rows]) -> Residuals:
+        added = [unit._of(rows) for unit, rows in zip(units, asked, strict=True)]
+        return Residuals(inner=tuple(one(each) for each in zip(*added, strict=True)))
+
+    def _of(self, rows: Rows) -> list[torch.Tensor]:
+        left_out = self.acting.rows_left_out(rows)
+        count = len(rows) - left_out
+        expanded = [one.expand(count, -1, -1, -1) for one in self._features]
+        return [_after_zeros(one, left_out) for one in expanded]
 
 
 def _for_adapter(net: torch.nn.Module, map: torch.Tensor) -> torch.Tensor:
@@ -210,29 +232,17 @@ class ImagePromptUnit:
         self._net = net
         self._nothing, self._picture = image_prompts.tokens(net, features)[:, None, None]
 
-    def residuals(self, ask: Ask) -> Residuals:
-        rows = len(ask.sample)
-        tokens = torch.cat(
-            [
-                self._nothing.expand(ask.negatives, -1, -1, -1),
-                self._picture.expand(rows - ask.negatives, -1, -1, -1),
-            ]
-        )
-        prompt = ImagePrompt(self._net, tokens, self.acting.scale, self.acting.region)
+    @property
+    def kind(self) -> Hashable:
+        """The net acts as strongly and at the same place for all rows."""
+        return id(self._net), self.acting.scale, id(self.acting.region)
+
+    def together(self, units: Sequence[ImagePromptUnit], asked: Sequence[Rows]) -> Residuals:
+        tokens = [unit._of(rows) for unit, rows in zip(units, asked, strict=True)]
+        prompt = ImagePrompt(self._net, one(tokens), self.acting.scale, self.acting.region)
         return Residuals(prompts=(prompt,))
 
-
-class Controlled:
-    """Any number of units, their residuals added up, before the U-Net is asked."""
-
-    def __init__(self, predictor: Predictor, units: Sequence[Unit]) -> None:
-        self._predictor = predictor
-        self._units = tuple(units)
-
-    def __call__(self, ask: Ask) -> torch.Tensor:
-        residuals = None
-        for unit in self._units:
-            if unit.acting.covers(ask):
-                more = unit.residuals(ask)
-                residuals = more if residuals is None else residuals + more
-        return self._predictor(dataclasses.replace(ask, residuals=residuals))
+    def _of(self, rows: Rows) -> torch.Tensor:
+        positives = len(rows) - rows.negatives
+        nothing = self._nothing.expand(rows.negatives, -1, -1, -1)
+        return torch.cat([nothing, self._picture.expand(positives, -1, -1, -1)])

@@ -1,7 +1,7 @@
 """The denoise loop, as a coroutine: it knows schedulers and latents, and no model.
 
 It yields an `Ask` for what it needs predicted and is sent the `noise_pred`; after each step it
-yields a `Step`. Whoever drives it answers the asks of one run or, concatenated, of several.
+yields a `Step`. What becomes of an ask is the affair of whoever drives it.
 Shapes: latents (B, C, h, w) float32, with h and w an eighth of the picture's.
 """
 
@@ -14,49 +14,17 @@ from dataclasses import dataclass
 import torch
 
 from studio.diffusion.conditioning import Conditioning
-from studio.diffusion.image_prompts import ImagePrompt
 from studio.diffusion.scheduler import Level, Scheduler
 
 
 @dataclass(frozen=True)
-class Residuals:
-    """What is added to the U-Net's features, each (B, c, h, w) of that layer: to the skip
-    connections of its way down, in its order, and to its middle (both or neither), and to the ends
-    of the blocks of its way down; and the pictures that it reads beside the text."""
-
-    down: tuple[torch.Tensor, ...] = ()
-    middle: torch.Tensor | None = None
-    inner: tuple[torch.Tensor, ...] = ()
-    prompts: tuple[ImagePrompt, ...] = ()
-
-    def __add__(self, other: Residuals) -> Residuals:
-        middle = self.middle if other.middle is None else other.middle
-        if None not in (self.middle, other.middle):
-            middle = self.middle + other.middle
-        return Residuals(
-            _sums(self.down, other.down),
-            middle,
-            _sums(self.inner, other.inner),
-            self.prompts + other.prompts,
-        )
-
-
-def _sums(one: tuple[torch.Tensor, ...], other: tuple[torch.Tensor, ...]) -> tuple:
-    if not one or not other:
-        return one or other
-    return tuple(a + b for a, b in zip(one, other, strict=True))
-
-
-@dataclass(frozen=True)
 class Ask:
-    """Wanted: the noise prediction for `sample` (B, C, h, w), scaled for the U-Net, at `timestep`
-    (B,) float32 on the device, under `conditioning`. Every row stands for itself.
+    """Wanted: the noise prediction for `sample` (B, C, h, w), scaled for the backbone, at
+    `timestep` (B,) float32 on the device, under `conditioning`.
 
     With `wants_negative` the answer is a `Guided`, else the prediction alone.
 
     begun, ended  the share of the run that is behind before and after this call, 0 to 1
-    negatives     so many rows, the first ones, are under the negative prompt
-    residuals     what is added to the U-Net's features; None: nothing
     """
 
     sample: torch.Tensor
@@ -65,8 +33,6 @@ class Ask:
     wants_negative: bool = False
     begun: float = 0.0
     ended: float = 1.0
-    negatives: int = 0
-    residuals: Residuals | None = None
 
 
 @dataclass(frozen=True)

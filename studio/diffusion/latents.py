@@ -109,6 +109,11 @@ def _picture(vae: torch.nn.Module, latents: torch.Tensor) -> Image.Image:
 
 
 def to_image(pixels: torch.Tensor) -> Image.Image:
-    """(3, height, width) in −1…1 to RGB, rounded to the nearest of 256 levels."""
-    levels = (pixels.float() * 127.5 + 127.5).round_().clamp_(0, 255).to(torch.uint8)
-    return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy())
+    """(3, height, width) in −1…1 to RGB."""
+    return Image.fromarray(levels(pixels).cpu().numpy())
+
+
+def levels(pixels: torch.Tensor) -> torch.Tensor:
+    """(…, 3, height, width) in −1…1 to (…, height, width, 3), rounded to the nearest of 256."""
+    values = (pixels.float() * 127.5 + 127.5).round_().clamp_(0, 255).to(torch.uint8)
+    return values.movedim(-3, -1).contiguous()

@@ -1,4 +1,4 @@
-"""Latents to a small picture, fast enough for every step.
+"""Latents to a small picture, fast enough for every step, and without a step that waits for it.
 
 Where a checkpoint brings a preview decoder trained on its own latents, that one is used; else
 each latent cell becomes one pixel by a linear map, fitted to the VAE of its family.
@@ -14,10 +14,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from studio.diffusion.latents import to_image
+from studio.diffusion.latents import levels
 
-Previewer = Callable[[torch.Tensor], list[Image.Image]]
-"""Denoised latents (B, C, h, w) to B small RGB pictures of the same aspect ratio."""
+Previewer = Callable[[torch.Tensor], torch.Tensor]
+"""Denoised latents (B, C, h, w) to small RGB pictures of the same aspect ratio, (B, height, width,
+3) uint8 on the device."""
 
 
 def previewer(
@@ -32,20 +33,45 @@ def previewer(
     channel, and what is added to their sum.
     """
     if decoder is not None:
-        return lambda latents: [to_image(pixels) for pixels in decoder(latents.float())]
+        return lambda latents: levels(decoder(latents.float()))
     if tiny_vae is not None:
-        return lambda latents: [
-            to_image(tiny_vae.decode(row.to(tiny_vae.dtype), return_dict=False)[0][0])
-            for row in latents.split(1)
-        ]
-    matrix, bias = (torch.tensor(each) for each in linear_map)
+        return lambda latents: torch.cat(
+            [
+                levels(tiny_vae.decode(row.to(tiny_vae.dtype), return_dict=False)[0])
+                for row in latents.split(1)
+            ]
+        )
 
-    def linear(latents: torch.Tensor) -> list[Image.Image]:
-        colours = torch.einsum("bchw,cr->brhw", latents.float().cpu(), matrix)
-        colours = colours + bias[:, None, None]
-        return [to_image(pixels) for pixels in colours]
+    def linear(latents: torch.Tensor) -> torch.Tensor:
+        matrix, bias = (torch.tensor(each, device=latents.device) for each in linear_map)
+        colours = torch.einsum("bchw,cr->brhw", latents.float(), matrix)
+        return levels(colours + bias[:, None, None])
 
     return linear
+
+
+class Frames:
+    """Pictures (B, height, width, 3) uint8 on their way from the device, which nobody waits for."""
+
+    def __init__(self, pictures: torch.Tensor) -> None:
+        self._copied: torch.cuda.Event | None = None
+        if pictures.device.type != "cuda":
+            self._on_host = pictures.cpu()
+            return
+        self._on_host = torch.empty(pictures.shape, dtype=pictures.dtype, pin_memory=True)
+        self._on_host.copy_(pictures, non_blocking=True)
+        self._copied = torch.cuda.Event()
+        self._copied.record()
+
+    @property
+    def are_here(self) -> bool:
+        return self._copied is None or self._copied.query()
+
+    def images(self) -> list[Image.Image]:
+        """Waits for them."""
+        if self._copied is not None:
+            self._copied.synchronize()
+        return [Image.fromarray(picture.numpy()) for picture in self._on_host]
 
 
 def as_jpeg(pictures: Sequence[Image.Image], profile: bytes | None = None) -> bytes:

@@ -70,26 +70,20 @@ class ModelFamily(ABC):
         alone read. Raises `CheckpointError`."""
 
     @abstractmethod
-    def condition(
-        self,
-        prompts: tuple[str, str],
-        sampling: Any,
-        rows: int,
-        size: tuple[int, int],
-        models: Any,
-        device: Any,
+    def texts(
+        self, asked: Sequence[tuple[str, bool]], sampling: Any, models: Any, device: Any
     ) -> Any:
-        """`diffusion.conditioning.Conditioning` by `prompts`, the prompt and the negative one, for
-        a batch of `rows` pictures of `size`, read by `diffusion.conditioning.TextModels`. Raises
-        `InvalidRequest`."""
+        """What `asked`, texts with whether they are negative, say to the backbone: a
+        `diffusion.conditioning.Text` for each, all of one length, read by
+        `diffusion.conditioning.TextModels`. Raises `InvalidRequest`."""
 
-    def at_size(self, conditioning: Any, size: tuple[int, int]) -> Any:
-        """The same for a picture of `size`, where the family is told of sizes."""
-        return conditioning
+    def at_size(self, text: Any, is_negative: bool, size: tuple[int, int]) -> Any:
+        """The same `Text` for a picture of `size`, where the family is told of sizes."""
+        return text
 
     @abstractmethod
     def predictor(self, backbone: Any) -> Any:
-        """The call of its `backbone`: a `diffusion.predictors.Predictor` of one prompt alone."""
+        """The call of its `backbone`: a `diffusion.shared_call.Predictor`."""
 
     def guided(self, negative: Any, positive: Any, scale: Any) -> Any:
         """Classifier-free guidance of `scale`, 1 being none (arXiv:2207.12598, eq. 6)."""

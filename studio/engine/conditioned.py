@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import torch
 from PIL import Image
 
-from studio.diffusion import conditioning, control, predictors, preview
-from studio.diffusion.conditioning import Conditioning
+from studio.diffusion import guidance, preview
+from studio.diffusion.conditioning import Conditioning, Text, TextModels, plain
+from studio.diffusion.denoise import Ask, Guided
+from studio.diffusion.rows import Unit
 from studio.domain.control import ControlInput
 from studio.domain.geometry import Size
 from studio.engine.controlling import Controls
 from studio.engine.recipe import Draw
-from studio.engine.run import Resources
+from studio.engine.run import Predict, Resources
 from studio.engine.vae import Vae
 from studio.imaging.passes import Pass
 from studio.residence.lease import Lease
 
 
 class Conditioned:
-    """`lease` at the disposal of `draw`, for batches of `rows` pictures.
+    """`lease` at the disposal of `draw`.
 
     controls  the ControlNet units, whose nets are among the models
     canvas    RGB, what units without a picture of their own make their maps from; None: there is
@@ -32,7 +34,6 @@ class Conditioned:
         lease: Lease,
         draw: Draw,
         controls: Sequence[ControlInput],
-        rows: int,
         canvas: Image.Image | None,
         resources: Resources,
     ) -> None:
@@ -45,7 +46,9 @@ class Conditioned:
             self._controls.look(nets, encoders, canvas)
         lease.bring(*self.family.text_parts, "vae")
         self.vae = Vae(lease)
-        self._conditioning = self._condition(draw, rows, resources.manager.device)
+        self._predictor = self.family.predictor(self._models.backbone)
+        self._sampling = draw.sampling
+        self._texts = self._read(draw, resources.manager.device)
 
     @property
     def takes_mask(self) -> bool:
@@ -54,26 +57,45 @@ class Conditioned:
 
     def conditioning(self, size: Size) -> Conditioning:
         """What a picture of `size` is steered by."""
-        return self.family.at_size(self._conditioning, size)
+        prompt, *negative = (
+            plain(self.family.at_size(text, bool(place), size))
+            for place, text in enumerate(self._texts)
+        )
+        return Conditioning(
+            (prompt,),
+            negative[0] if negative else None,
+            self._sampling.guidance_scale,
+            self._sampling.guidance_rescale if negative else 0.0,
+        )
 
-    def predictor(self, pass_: Pass, canvas: Image.Image | None) -> predictors.Predictor:
-        """The backbone with its ControlNets, guided, for `pass_` over `canvas` (as above)."""
+    def units(self, pass_: Pass, canvas: Image.Image | None) -> list[Unit]:
+        """The ControlNet units for `pass_` over `canvas` (as above)."""
         self._lease.bring(self.family.backbone)
-        predictor = self.family.predictor(self._models.backbone)
-        if self._controls.units:
-            units = self._controls.at_work(self._models.controlnets, pass_, canvas)
-            predictor = control.Controlled(predictor, units)
-        return predictors.ClassifierFreeGuidance(predictor, self.family.guided)
+        if not self._controls.units:
+            return []
+        return self._controls.at_work(self._models.controlnets, pass_, canvas)
+
+    def predict(
+        self, ask: Ask, units: Sequence[Unit]
+    ) -> Generator[Predict, torch.Tensor | None, torch.Tensor | Guided | None]:
+        """The answer to `ask`, with the help of `units`; None where nobody waits for it any
+        more."""
+        acting = [unit for unit in units if unit.acting.covers(ask)]
+        rows = guidance.rows(ask, acting)
+        predicted = yield Predict(self._models.backbone, self._predictor, rows)
+        return None if predicted is None else guidance.mix(ask, predicted, self.family.guided)
 
     def previewer(self) -> preview.Previewer:
         factors = self.family.preview_factors, self.family.preview_bias
         return preview.previewer(factors, self._models.preview_decoder, self._models.tiny_vae)
 
-    def _condition(self, draw: Draw, rows: int, device: torch.device) -> Conditioning:
-        """The same text for every row of the batch."""
+    def _read(self, draw: Draw, device: torch.device) -> list[Text]:
+        """The prompt, and the negative one where guidance is on."""
         models = self._models
-        text = conditioning.TextModels(
+        text_models = TextModels(
             self.family, models.tokenizers, models.text_encoders, models.embeddings
         )
-        prompts = draw.prompt, draw.negative_prompt
-        return self.family.condition(prompts, draw.sampling, rows, draw.size, text, device)
+        asked = [(draw.prompt, False)]
+        if draw.sampling.guidance_scale > 1:
+            asked.append((draw.negative_prompt, True))
+        return self.family.texts(asked, draw.sampling, text_models, device)

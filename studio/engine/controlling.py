@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from studio.diffusion import control, image_prompts
+from studio.diffusion.rows import Unit
 from studio.domain.control import ControlInput
 from studio.domain.errors import about
 from studio.domain.geometry import CELL
@@ -39,7 +40,7 @@ class Controls:
 
     def at_work(
         self, nets: Sequence[torch.nn.Module], pass_: Pass, canvas: Image.Image | None
-    ) -> list[control.Unit]:
+    ) -> list[Unit]:
         """The units for one pass over `canvas` (RGB; None: there is no picture yet). `nets` are
         those of the selection, in its order."""
         pairs = zip(self.selection.controlnets, nets, strict=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Sequence
 from contextlib import suppress
+from typing import Any
 
 import torch
 
-from studio.diffusion import latents, preview
+from studio.diffusion import latents
 from studio.diffusion.denoise import Ask, Guided, Step, denoise
 from studio.diffusion.interruption import Interrupted
+from studio.diffusion.rows import Unit
 from studio.domain.control import ControlInput
-from studio.domain.events import Event, Preview, Started
+from studio.domain.events import Started
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine import editing
@@ -20,12 +22,14 @@ from studio.engine.borrowed import Borrowed
 from studio.engine.clock import Clock
 from studio.engine.conditioned import Conditioned
 from studio.engine.editing import Editing
+from studio.engine.previewing import Previewing
 from studio.engine.recipe import Draw
-from studio.engine.run import Resources, StableDiffusionRun
-from studio.engine.vae import as_preview
+from studio.engine.run import Apart, Resources, StableDiffusionRun, Told, Work
+from studio.engine.run import Ask as Asked
+from studio.engine.vae import Decoded, as_preview
 from studio.imaging.passes import Pass
 
-Answer = torch.Tensor | Guided | None
+Loop = Generator[Ask | Step, torch.Tensor | Guided | None, torch.Tensor]
 
 
 class Drawing:
@@ -50,14 +54,15 @@ class Drawing:
         self._device = resources.manager.device
         self._generators = latents.generators(_seeds(run.request))
         self._models: Conditioned | None = None
+        self._units: Sequence[Unit] = ()
         self._is_refined = False
         self.warnings: dict[str, None] = {}
 
-    def work(self) -> Generator[Event | Ask, Answer, None]:
+    def work(self) -> Work:
         """All of it, until the run is cancelled: then with what there is."""
         yield from self._take(self._draw.selection, self._draw.controls)
         if self._draw.strength == 0 and self._models:
-            self._take_over(self._draw.passes[0], self._edit.latents)
+            yield from self._take_over(self._draw.passes[0], self._edit.latents)
             return
         for number, pass_ in enumerate(self._draw.passes):
             if self._run.cancelled:
@@ -68,16 +73,15 @@ class Drawing:
                 last = None
             if last is None:
                 break
-            self._take_over(pass_, last.denoised if self._run.cancelled else last.latents)
+            clean = last.denoised if self._run.cancelled else last.latents
+            yield from self._take_over(pass_, clean)
         if self._edit.latents is not None and self._run.cancelled:
-            self._take_over(self._draw.passes[0], self._edit.latents)
+            yield from self._take_over(self._draw.passes[0], self._edit.latents)
 
-    def _take(
-        self, selection: Selection, controls: Sequence[ControlInput]
-    ) -> Generator[Event, None, None]:
+    def _take(self, selection: Selection, controls: Sequence[ControlInput]) -> Work:
         """Have `selection` at hand, unless cancelled meanwhile."""
         run = self._run
-        run.predictor = self._models = None  # nothing keeps alive what is given back
+        self._models, self._units = None, ()  # nothing keeps alive what is given back
         is_loaded = False
         for event in self._borrowed.take(selection):
             yield event
@@ -88,22 +92,24 @@ class Drawing:
         if is_loaded or not self._clock.has_begun:
             self._clock.begin()
             yield Started()
-        rows, canvas = run.request.batch_size, self._edit.source
-        lease, draw = self._borrowed.lease, self._draw
-        self._models = Conditioned(lease, draw, controls, rows, canvas, self._resources)
+        lease, draw, canvas = self._borrowed.lease, self._draw, self._edit.source
+        with suppress(Interrupted):
+            self._models = yield Apart(
+                lambda: Conditioned(lease, draw, controls, canvas, self._resources)
+            )
         self.warnings |= dict.fromkeys(lease.models.warnings)
 
-    def _denoise(self, pass_: Pass, is_first: bool) -> Generator[Event | Ask, Answer, Step | None]:
+    def _denoise(self, pass_: Pass, is_first: bool) -> Generator[Told | Asked, Any, Step | None]:
         """Answers with the last step that was made; None if cancelled before the first."""
         run = self._run
         if self._is_refined:
             self._is_refined = False
             yield from self._take(self._draw.selection, self._draw.controls)
-            if self._models is None:
-                return None
-        loop = self._loop(pass_, is_first)
-        run.predictor = self._models.predictor(pass_, self._edit.source)
-        show, shown = None, self._edit.shown(pass_)
+        if self._models is None:
+            return None
+        loop = yield Apart(lambda: self._loop(pass_, is_first))
+        self._units = yield Apart(lambda: self._models.units(pass_, self._edit.source))
+        previews = self._previews(pass_)
         last, answer = None, None
         while not run.cancelled:
             try:
@@ -111,24 +117,25 @@ class Drawing:
             except StopIteration:
                 self._clock.pass_is_over()
                 return last
-            if isinstance(item, Ask):
-                if self._is_time_to_refine(item):
-                    show = None
-                    yield from self._refine(pass_)
-                    if self._models is None:
-                        break
-                answer = yield self._reconditioned(item, pass_)
+            if isinstance(item, Step):
+                last, answer = item, None
+                progress = self._clock.progress(last.index, last.total)
+                yield progress, *previews.after(progress, last.denoised)
                 continue
-            last, answer = item, None
-            progress = self._clock.progress(last.index, last.total)
-            yield progress
-            if run.wants_preview() and progress.step < progress.total:
-                show = show or self._models.previewer()
-                small = shown.in_place(show(last.denoised))
-                yield Preview(progress.step, preview.as_jpeg(small, self._edit.profile))
+            if self._is_time_to_refine(item):
+                yield from self._refine(pass_)
+                if self._models is None:
+                    break
+                previews = self._previews(pass_)
+            asked = self._reconditioned(item, pass_)
+            answer = yield from self._models.predict(asked, self._units)
         return last
 
-    def _loop(self, pass_: Pass, is_first: bool) -> Generator[Ask | Step, Answer, torch.Tensor]:
+    def _previews(self, pass_: Pass) -> Previewing:
+        show, shown = self._models.previewer(), self._edit.shown(pass_)
+        return Previewing(self._run.wants_preview, show, shown, self._edit.profile)
+
+    def _loop(self, pass_: Pass, is_first: bool) -> Loop:
         """The denoise loop over `pass_`."""
         models, sampling, generators = self._models, self._draw.sampling, self._generators
         family, ref = models.family, self._draw.selection.checkpoint
@@ -150,12 +157,14 @@ class Drawing:
         refiner = self._draw.refiner
         return refiner is not None and not self._is_refined and ask.begun >= refiner.switch_at
 
-    def _refine(self, pass_: Pass) -> Generator[Event, None, None]:
+    def _refine(self, pass_: Pass) -> Work:
         """The refiner takes over."""
         self._is_refined = True
         yield from self._take(self._draw.refiner.selection, self._draw.refiner.controls)
-        if self._models is not None:
-            self._run.predictor = self._models.predictor(pass_, self._edit.source)
+        if self._models is None:
+            return
+        with suppress(Interrupted):
+            self._units = yield Apart(lambda: self._models.units(pass_, self._edit.source))
 
     def _reconditioned(self, ask: Ask, pass_: Pass) -> Ask:
         """`ask` as the models at hand understand it."""
@@ -169,23 +178,33 @@ class Drawing:
         )
         return dataclasses.replace(ask, conditioning=conditioning)
 
-    def _take_over(self, pass_: Pass, clean: torch.Tensor) -> None:
+    def _take_over(self, pass_: Pass, clean: torch.Tensor) -> Work:
         """What a pass has drawn, latents (B, C, h, w), becomes that of `edit`."""
         if self._keeps_latents and not self._run.cancelled:
             self._edit.latents = clean
             return
-        images = None
         if self._models is None:
             images, warnings = as_preview(clean, self._draw.selection.checkpoint.family)
-        elif not self._run.cancelled:
-            with suppress(Interrupted):
-                images, warnings = self._models.vae.decode(clean)
-        if images is None:
-            height, width = (cells * self._models.family.vae_factor for cells in clean.shape[2:])
-            show = self._models.previewer()
-            images, warnings = self._models.vae.decode_soon(clean, show, (width, height))
+        else:
+            images, warnings = yield from self._decoded(clean)
         self.warnings |= dict.fromkeys(warnings)
         self._edit.paste(pass_, images)
+
+    def _decoded(self, clean: torch.Tensor) -> Generator[Apart, Any, Decoded]:
+        """One picture after the other, which takes the most memory of a run; of a run that was
+        cancelled all at once, and soon."""
+        vae, pictures, warnings = self._models.vae, [], {}
+        with suppress(Interrupted):
+            for row in clean.split(1):
+                if self._run.cancelled:
+                    raise Interrupted
+                decoded, more = yield Apart(lambda row=row: vae.decode(row))
+                pictures += decoded
+                warnings |= dict.fromkeys(more)
+            return pictures, tuple(warnings)
+        show, cells = self._models.previewer(), clean.shape[2:]
+        height, width = (count * self._models.family.vae_factor for count in cells)
+        return (yield Apart(lambda: vae.decode_soon(clean, show, (width, height))))
 
 
 def _seeds(request: GenerationRequest) -> range:

@@ -129,12 +129,13 @@ class Forecast:
         meter, step, is_at_work = Meter(self._manager.device), 0, False
         while not run.done:
             with meter.counting() if is_at_work else nullcontext():
-                [(_, event)] = self._engine.advance([run])
-            is_at_work = is_at_work or isinstance(event, events.Started)
-            if isinstance(event, events.Loading):
-                yield event
-            elif isinstance(event, events.Progress):
-                step = meter.take()
+                happened = self._engine.advance([run])
+            for _, event in happened:
+                is_at_work = is_at_work or isinstance(event, events.Started)
+                if isinstance(event, events.Loading):
+                    yield event
+                elif isinstance(event, events.Progress):
+                    step = meter.take()
         owner.trial = None
         return (step, meter.take()) if isinstance(event, events.Finished) else None
 

@@ -1,9 +1,10 @@
 """The seam between jobs and the method: what an engine can do, and all that others may know of it.
 
 An engine is driven by one thread. `open` is cheap and loads nothing; each `advance` does one
-unit of work for every run it is given (load, encode, one denoise step, decode) and returns at once
-with what happened. So several runs may share a U-Net call later without any change here. A cancel,
-which alone may come from another thread, takes effect within such a unit.
+unit of work for every run it is given (read a part of a file, encode, one denoise step, decode a
+picture) and returns at once with what happened, which may be nothing yet. The steps of runs that
+are alike enough are made by one call. A cancel, which alone may come from another thread, takes
+effect within such a unit; where the unit is shared the others go on.
 
 Several runs may be under way, advanced together or in turn, in any order: each draws what it would
 draw alone. One that needs what others hold returns `Loading` with the stage "waiting for …", and
@@ -49,5 +50,14 @@ class Engine(Protocol):
         ...
 
     def advance(self, runs: Sequence[Run]) -> list[tuple[Run, Event]]:
-        """One unit of work for each run. Never raises for what a run does wrong: it fails."""
+        """One unit of work for each run, and all that came of it. Never raises for what a run does
+        wrong: it fails."""
         ...
+
+
+def ended(engine: Engine, request: GenerationRequest, wants_preview: WantsPreview = never) -> Event:
+    """The last event of `request`, drawn while nothing else is."""
+    run = engine.open(request, wants_preview)
+    while not run.done:
+        happened = engine.advance([run])
+    return happened[-1][1]

@@ -1,14 +1,13 @@
-"""One request under way, and what the engine gives to all of them."""
+"""One request under way, what it asks for, and what the engine gives to all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-
-from studio.diffusion.denoise import Ask, Guided
-from studio.diffusion.predictors import Predictor
+from studio.diffusion.rows import Rows
+from studio.diffusion.shared_call import Predictor
 from studio.domain.events import Event
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
@@ -18,8 +17,34 @@ from studio.engine.protocol import Run, WantsPreview
 from studio.engine.recipe import Select
 from studio.residence.manager import ModelManager
 
-Work = Generator[Event | Ask, torch.Tensor | Guided | None, None]
-"""The life of a run: events for the world, and asks, which are sent their answers."""
+
+@dataclass(frozen=True, eq=False)
+class Predict:
+    """Asked for: the noise_pred (R, C, h, w) of `rows`, by `backbone` (which `predictor` calls) and
+    what acts beside it. Other runs may be answered by the same call. The answer is None where the
+    run was cancelled meanwhile."""
+
+    backbone: object
+    predictor: Predictor
+    rows: Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Apart:
+    """Asked for: what `do()` gives, work for this run alone: to read a prompt, to make a map, to
+    encode or to decode a picture. What it raises is raised where it was asked for."""
+
+    do: Callable[[], Any]
+
+
+Ask = Predict | Apart
+
+Told = Event | tuple[Event, ...]
+"""What happened, for the world."""
+
+Work = Generator[Told | Ask, Any, None]
+"""The life of a run: what it tells, and what it asks for, each a unit of work, to be sent the
+answer."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +62,10 @@ class Resources:
 class StableDiffusionRun:
     """See `engine.protocol.Run`.
 
-    predictor  answers its asks
-    alone      it is to hold models only while nobody else does
-    trial      a small picture that tells what it takes, while that is drawn
-    retried    it ran out of memory once, and is drawn again with less
+    ask      what it waits for; None: nothing, it can go on
+    alone    it is to hold models only while nobody else does
+    trial    a small picture that tells what it takes, while that is drawn
+    retried  it ran out of memory once, and is drawn again with less
     """
 
     def __init__(self, request: GenerationRequest, wants_preview: WantsPreview) -> None:
@@ -51,7 +76,7 @@ class StableDiffusionRun:
         self.trial: Run | None = None
         self.retried = False
         self.alone = False
-        self.predictor: Predictor | None = None
+        self.ask: Ask | None = None
         self.work: Work | None = None
 
     def cancel(self) -> None:

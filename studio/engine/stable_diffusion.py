@@ -2,35 +2,37 @@
 
 A run is a generator (`work.py`) that holds its lease while it lives: however it ends, the lease
 ends with it. While others hold what it needs, it says so at each `advance`, so that they can go on.
-It yields events for the world and asks for the engine; the engine answers the asks, so that those
-of several runs may later be answered by one U-Net call. What it draws is a recipe (`recipe.py`) of
-stages, each made of passes: one, but for an outpaint that is too large for one.
+It yields events for the world and asks for the driver (`driver.py`), which answers those of several
+runs by one call where it can. What it draws is a recipe (`recipe.py`) of stages, each made of
+passes: one, but for an outpaint that is too large for one.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from typing import Any
 
 import torch
 from PIL import Image
 
-from studio.diffusion.denoise import Ask, Guided
 from studio.diffusion.interruption import Interrupted, interrupted_when
 from studio.domain import errors, events
 from studio.domain.control import ControlInput
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
+from studio.engine.driver import Driver
 from studio.engine.forecast import Forecast
 from studio.engine.maps import MapOf, Read
 from studio.engine.protocol import WantsPreview, never
 from studio.engine.recipe import Select
-from studio.engine.run import Resources, StableDiffusionRun
+from studio.engine.run import Apart, Ask, Predict, Resources, StableDiffusionRun, Told
 from studio.engine.work import work
 from studio.residence.manager import ModelManager
 
 log = logging.getLogger(__name__)
+
+Happened = tuple[StableDiffusionRun, events.Event]
 
 
 def _no_pictures(reference: str) -> bytes:
@@ -63,6 +65,7 @@ class StableDiffusionEngine:
         self._manager = manager
         forecast = Forecast(self, manager)
         self._resources = Resources(manager, select, short_hash, read, map_of, forecast)
+        self._driver = Driver(manager.device)
 
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""
@@ -77,28 +80,37 @@ class StableDiffusionEngine:
         run.work = work(run, self._resources)
         return run
 
-    def advance(
-        self, runs: Sequence[StableDiffusionRun]
-    ) -> list[tuple[StableDiffusionRun, events.Event]]:
+    def advance(self, runs: Sequence[StableDiffusionRun]) -> list[Happened]:
         happened = []
-        for run in runs:
-            with torch.inference_mode(), interrupted_when(lambda run=run: run.cancelled):
-                event = self._next_event(run)
-            run.done = isinstance(event, events.FINAL)
-            if run.done:
-                run.work.close()
-            happened.append((run, event))
+        with torch.inference_mode():
+            for run in runs:
+                if run.ask is None and not run.done:
+                    happened += self._go_on(run)
+            asking = [run for run in runs if run.ask is not None and not run.done]
+            for run, answer in self._driver.answers(asking):
+                run.ask = None
+                happened += self._go_on(run, answer)
         return happened
 
-    def _next_event(self, run: StableDiffusionRun) -> events.Event:
+    def _go_on(self, run: StableDiffusionRun, answer: Any = None) -> list[Happened]:
+        """What happens until `run` asks for something, or has told of it."""
+        told = self._told(run, answer)
+        run.done = any(isinstance(event, events.FINAL) for event in told)
+        if run.done:
+            run.work.close()
+        return [(run, event) for event in told]
+
+    def _told(self, run: StableDiffusionRun, answer: Any) -> tuple[events.Event, ...]:
         ran_out = False
         try:
-            item = next(run.work)
-            while isinstance(item, Ask):
-                item = run.work.send(_answer(run, item))
-            return item
+            with interrupted_when(lambda: run.cancelled):
+                item = _sent(run, answer)
+            if isinstance(item, (Predict, Apart)):
+                run.ask = item
+                return ()
+            return item if isinstance(item, tuple) else (item,)
         except Interrupted:
-            return events.Cancelled(())
+            return (events.Cancelled(()),)
         except errors.StudioError as error:
             failed = error
         except Exception as error:
@@ -106,9 +118,9 @@ class StableDiffusionEngine:
             failed = _explained(error, run.request, self._manager.device)
         if ran_out and self._may_try_again(run):
             run.work = work(run, self._resources)
-            return self._next_event(run)
+            return self._told(run, None)
         self._manager.free()
-        return events.Failed.of(failed)
+        return (events.Failed.of(failed),)
 
     def _may_try_again(self, run: StableDiffusionRun) -> bool:
         """After `run` ran out of memory: once while nobody else holds any, once thriftily."""
@@ -123,12 +135,11 @@ class StableDiffusionEngine:
         return True
 
 
-def _answer(run: StableDiffusionRun, ask: Ask) -> torch.Tensor | Guided | None:
-    """None where nobody waits for it any more. A call that runs share is interrupted once all of
-    them are cancelled; those that are get None in any case."""
-    with suppress(Interrupted):
-        return run.predictor(ask)
-    return None
+def _sent(run: StableDiffusionRun, answer: Any) -> Told | Ask:
+    """What `run` yields next, after `answer`, which may be what an ask of it has raised."""
+    if isinstance(answer, Exception):
+        return run.work.throw(answer)
+    return run.work.send(answer)
 
 
 def _explained(

@@ -13,7 +13,7 @@ from PIL import Image
 
 from studio.diffusion import latents
 from studio.diffusion.interruption import Interrupted, interrupted_when
-from studio.diffusion.preview import Previewer, previewer
+from studio.diffusion.preview import Frames, Previewer, previewer
 from studio.domain import errors
 from studio.domain.family import ModelFamily
 from studio.residence import memory
@@ -36,14 +36,16 @@ _AS_PREVIEW = (
 )
 
 
-def as_preview(
-    clean: torch.Tensor, family: ModelFamily
-) -> tuple[list[Image.Image], tuple[str, ...]]:
+Decoded = tuple[list[Image.Image], tuple[str, ...]]
+"""Pictures, and the warnings to go with them."""
+
+
+def as_preview(clean: torch.Tensor, family: ModelFamily) -> Decoded:
     """What can be seen of latents (B, C, h, w) without any model, at their size in pixels, and the
     warnings to go with it."""
     height, width = (cells * family.vae_factor for cells in clean.shape[2:])
     show = previewer((family.preview_factors, family.preview_bias))
-    return [image.resize((width, height)) for image in show(clean)], (_AS_PREVIEW,)
+    return [image.resize((width, height)) for image in Frames(show(clean)).images()], (_AS_PREVIEW,)
 
 
 class Vae:
@@ -53,7 +55,7 @@ class Vae:
         self._lease = lease
         self._module = lease.models.vae
 
-    def decode(self, clean: torch.Tensor) -> tuple[list[Image.Image], tuple[str, ...]]:
+    def decode(self, clean: torch.Tensor) -> Decoded:
         """The pictures of latents (B, C, h, w), and the warnings to go with them.
         Raises EngineError where there is no picture in them."""
         if not torch.isfinite(clean).all():
@@ -64,9 +66,7 @@ class Vae:
         images, again = self._exactly_if_need_be(latents.decode, clean)
         return images, (_OVERFLOWED,) if again else ()
 
-    def decode_soon(
-        self, clean: torch.Tensor, show: Previewer, size: tuple[int, int]
-    ) -> tuple[list[Image.Image], tuple[str, ...]]:
+    def decode_soon(self, clean: torch.Tensor, show: Previewer, size: tuple[int, int]) -> Decoded:
         """As `decode`, for a run that was stopped: nobody wants to wait for it any more. What takes
         more than two seconds is `show`n instead, at `size` in pixels."""
         until_s = time.monotonic() + _SOON_S
@@ -74,7 +74,7 @@ class Vae:
             with interrupted_when(lambda: time.monotonic() > until_s):
                 return self.decode(clean)
         except Interrupted:
-            return [image.resize(size) for image in show(clean)], (_AS_PREVIEW,)
+            return [image.resize(size) for image in Frames(show(clean)).images()], (_AS_PREVIEW,)
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Latents (B, C, h, w) float32 of pictures (B, 3, height, width) in −1…1. Raises

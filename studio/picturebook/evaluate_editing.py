@@ -22,6 +22,7 @@ from studio.domain.events import Finished
 from studio.domain.geometry import CELL
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Inpaint, Outpaint
+from studio.engine.protocol import ended
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.imaging.plans import source_size
 from studio.picturebook.evaluate import full_prompt
@@ -53,9 +54,7 @@ class Workbench:
         """The one picture of a request, as `events.Picture`."""
         request = GenerationRequest(**self._fixed, **fields)
         size = source_size(request.task, self._size(request.task.image))
-        run = self._engine.open(self._settle(request, source_size=size))
-        while not run.done:
-            [(_, event)] = self._engine.advance([run])
+        event = ended(self._engine, self._settle(request, source_size=size))
         if not isinstance(event, Finished):
             raise RuntimeError(event)
         return event.pictures[0]

@@ -7,8 +7,9 @@ import torch
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
-from studio.domain.events import FINAL, Finished
+from studio.domain.events import Finished
 from studio.domain.request import GenerationRequest
+from studio.engine.protocol import ended
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.picturebook.training import MODEL_DIR
 from studio.residence.manager import ModelManager
@@ -38,10 +39,7 @@ def larger_pictures(prompts, steps, native, device):
 
 
 def _drawn(engine, request):
-    run = engine.open(request)
-    while True:
-        [(_, event)] = engine.advance([run])
-        if isinstance(event, FINAL):
-            if not isinstance(event, Finished):
-                raise RuntimeError(event)
-            return event.pictures[0].image
+    event = ended(engine, request)
+    if not isinstance(event, Finished):
+        raise RuntimeError(event)
+    return event.pictures[0].image

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from studio.diffusion import schedulers
-from studio.diffusion.conditioning import Conditioning
+from studio.diffusion.conditioning import Conditioning, Text, plain
 from studio.diffusion.denoise import Ask, Guided, Step, denoise
 from studio.diffusion.laws import Flow
 from studio.diffusion.scheduler import Scheduler
@@ -20,7 +20,7 @@ SPREAD = 0.5
 
 def no_words(rows: int) -> Conditioning:
     """The analytic model does not read."""
-    return Conditioning(torch.zeros(rows, 77, 1), None, torch.ones(rows, 1, 1, 1), None)
+    return Conditioning((plain(Text(torch.zeros(1, 77, 1))),))
 
 
 def predict(scheduler: Scheduler, ask: Ask) -> torch.Tensor:

@@ -10,7 +10,7 @@ from studio.domain import embedding_names
 from studio.domain.sampling import Sampling
 from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import PICTUREBOOK, SD2, SDXL
-from studio.families.stable_diffusion.text import condition, encode
+from studio.families.stable_diffusion.text import at_size, encode, texts
 from studio.families.stable_diffusion.tokens import CHUNK_TOKENS, chunks
 from tests.models_in_memory import manager, picturebook
 from tests.weights import checkpoints
@@ -137,8 +137,9 @@ def test_an_empty_negative_prompt_of_sdxl_is_zeros(negative, zero):
     tokens = [tokenizers.clip(encoder.pad_token) for encoder in SDXL.prompt_encoders]
     encoders = [parts[encoder.part].eval() for encoder in SDXL.prompt_encoders]
     models = TextModels(SDXL, tokens, encoders)
-    found = condition(("a fox", negative), Sampling(), 2, (1024, 1024), models, torch.device("cpu"))
-    assert bool(found.negative_prompt_embeds.any()) is not zero
-    assert bool(found.negative_pooled_embeds.any()) is not zero
-    assert found.time_ids.tolist() == [[1024, 1024, 0, 0, 1024, 1024]] * 2
-    assert found.pooled_embeds.shape[0] == 2
+    asked = [("a fox", False), (negative, True)]
+    _, found = texts(asked, Sampling(), models, torch.device("cpu"))
+    assert bool(found.embeds.any()) is not zero
+    assert bool(found.pooled.any()) is not zero
+    sized = at_size(found, True, SDXL, (1024, 768))
+    assert sized.time_ids.tolist() == [[768, 1024, 0, 0, 768, 1024]]

@@ -29,6 +29,13 @@ def run(
     return happened
 
 
+def step(engine, under_way) -> Event:
+    """The last event of the next advance of a run of which something comes."""
+    while not (happened := engine.advance([under_way])):
+        pass
+    return happened[-1][1]
+
+
 def pictures(engine, **fields) -> list:
     """The images of a request that must succeed."""
     last = run(engine, settled(**fields))[-1]

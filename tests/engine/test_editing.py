@@ -13,6 +13,7 @@ from studio.domain import events
 from studio.imaging.difference import max_outside
 from studio.imaging.plans import plan
 from tests.engine.pictures import Desk, box_mask, scene
+from tests.engine.running import step
 from tests.imaging import icc
 from tests.models_in_memory import manager, picturebook
 
@@ -259,7 +260,7 @@ def test_a_picture_that_is_gone_fails_the_run_and_says_so(desk):
     gone = desk.engine.open(desk.settled(**PROMPT, task=INPAINT))
     mask = desk.files.pop("mask")
     try:
-        [(_, event)] = desk.engine.advance([gone])
+        event = step(desk.engine, gone)
     finally:
         desk.files["mask"] = mask
     assert isinstance(event, events.Failed)

@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from studio.diffusion import conditioning, latents, schedulers
+from studio.diffusion import conditioning, guidance, latents, schedulers
 from studio.diffusion.denoise import Ask, Start, denoise
 from studio.domain import events
 from studio.domain.errors import InvalidRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.families.stable_diffusion.family import SD1
 from tests.engine import tiny_models
-from tests.engine.running import run
+from tests.engine.running import run, step
 from tests.engine.test_leases import out_of_memory
 from tests.engine.tiny_models import SIDE, TinyModels, settled
 
@@ -62,9 +62,9 @@ def by_hand(models: TinyModels, engine: StableDiffusionEngine, upscaler: str, si
         predict = SD1.predictor(lent.backbone)
 
         def drawing(of: tuple[int, int], steps: int, start: Start | None) -> torch.Tensor:
-            told = SD1.condition(
-                ("a red house on a meadow", ""), request.sampling, 1, of, text, torch.device("cpu")
-            )
+            asked = [("a red house on a meadow", False)]
+            [read] = SD1.texts(asked, request.sampling, text, torch.device("cpu"))
+            told = conditioning.Conditioning((conditioning.plain(read),))
             source = [torch.Generator().manual_seed(7)]
             noise = torch.randn(1, 4, of[1] // 8, of[0] // 8, generator=source[0])
             scheduler = schedulers.build("Euler", "automatic", "epsilon", [7])
@@ -74,7 +74,7 @@ def by_hand(models: TinyModels, engine: StableDiffusionEngine, upscaler: str, si
                     item = loop.send(answer)
                 except StopIteration as end:
                     return end.value
-                answer = predict(item) if isinstance(item, Ask) else None
+                answer = predict(guidance.rows(item)) if isinstance(item, Ask) else None
 
         first = drawing((SIDE, SIDE), 2, None)
         larger = functional.interpolate(first, (size[1] // 8, size[0] // 8), mode=MODES[upscaler])
@@ -197,7 +197,7 @@ def test_out_of_memory_in_the_second_drawing_is_tried_again_alone(models, draw):
         while left := [one for one in runs if not one.done]:
             for one in left:
                 at_work[:] = [one] if isinstance(last.get(one), events.Progress) else []
-                [(_, last[one])] = engine.advance([one])
+                last[one] = step(engine, one)
     assert last[runs[0]].pictures[0].image.tobytes() == draw(seed=3).tobytes()
     found = last[runs[1]].pictures[0].image
     assert found.tobytes() == draw(hires={"strength": 0.5}).tobytes()

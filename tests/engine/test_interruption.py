@@ -12,15 +12,15 @@ from torch.nn import functional
 
 from studio.catalog.select import select
 from studio.diffusion import interruption
-from studio.diffusion.conditioning import Conditioning
-from studio.diffusion.denoise import Ask
 from studio.diffusion.interruption import Interrupted, interrupted_when, interruptible
+from studio.diffusion.rows import Rows
 from studio.domain import events
 from studio.engine import vae as engine_vae
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.families.stable_diffusion.backbone import UNetPredictor
 from studio.residence.manager import ModelManager
 from tests.engine.pictures import Desk, box_mask, scene
+from tests.engine.running import step
 from tests.models_in_memory import catalog, manager, picturebook
 
 SIZE = (128, 128)
@@ -75,7 +75,7 @@ def stopped(desk, blocks, module, at: int, **fields):
     run = desk.engine.open(desk.settled(**FIELDS, **fields))
     ended = blocks(module, lambda number: run.cancel() if number == at else None)
     while not run.done:
-        [(_, event)] = desk.engine.advance([run])
+        event = step(desk.engine, run)
     return ended, event
 
 
@@ -168,11 +168,11 @@ def test_layers_in_eight_bits_are_as_before_after_an_interrupted_call(blocks):
     assert drawn(desk) == before
 
 
-def asking(unet) -> Ask:
+def asking(unet) -> Rows:
     generator = torch.Generator().manual_seed(1)
     sample = torch.randn(1, 4, 16, 16, generator=generator)
     words = torch.randn(1, 77, unet.config.cross_attention_dim, generator=generator)
-    return Ask(sample, torch.full((1,), 500.0), Conditioning(words, None, torch.ones(1), None))
+    return Rows(sample, torch.full((1,), 500.0), words)
 
 
 def test_a_shared_call_ends_when_all_who_wait_for_it_are_gone(blocks):
@@ -295,7 +295,7 @@ def test_a_large_picture_stops_between_operations(desk):
     block = unet.down_blocks[0].resnets[0].norm1.register_forward_hook(lambda *_: ended.append(1))
     try:
         while not run.done:
-            [(_, event)] = desk.engine.advance([run])
+            event = step(desk.engine, run)
     finally:
         for each in (hook, first, block):
             each.remove()

@@ -20,7 +20,7 @@ from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence import memory
 from tests import models_in_memory
 from tests.engine import tiny_models
-from tests.engine.running import run, settled
+from tests.engine.running import run, settled, step
 from tests.engine.tiny_models import TinyModels
 
 Turn = Callable[[list[StableDiffusionRun]], Sequence[StableDiffusionRun]]
@@ -33,13 +33,16 @@ UNIT = {"image": "any", "scale": 0.9}
 def together(
     engine: StableDiffusionEngine, requests: Sequence[GenerationRequest], turn: Turn = list
 ) -> tuple[list[events.Event], set[str]]:
-    """How each of `requests` ended, and what was waited for. It must come to an end."""
+    """How each of `requests` ended, and what was waited for, all of them under way but none in the
+    same call as another. It must come to an end."""
     runs, last, waited = [engine.open(request) for request in requests], {}, set()
     for _ in range(4000):
         left = [one for one in runs if not one.done]
         if not left:
             return [last[one] for one in runs], waited
-        for one, event in engine.advance(turn(left)):
+        for one, event in itertools.chain.from_iterable(
+            engine.advance([one]) for one in turn(left)
+        ):
             last[one] = event
             if isinstance(event, events.Loading) and event.stage.startswith("waiting for "):
                 waited.add(event.stage)
@@ -192,7 +195,7 @@ def test_out_of_memory_harms_no_other(models, alone, times):
         while left := [one for one in runs if not one.done]:
             for one in left:
                 at_work[:] = [one]
-                [(_, last[one])] = engine.advance([one])
+                last[one] = step(engine, one)
                 if one is runs[1] and not one.done and one.alone:
                     waits = isinstance(last[one], events.Loading)
                     assert waits == (not all(other.done for other in (runs[0], runs[2])))
@@ -215,7 +218,7 @@ def test_every_end_gives_back(models):
 
     def begun() -> StableDiffusionRun:
         one = engine.open(request)
-        while not isinstance(engine.advance([one])[0][1], events.Progress):
+        while not isinstance(step(engine, one), events.Progress):
             pass
         assert lent(engine)
         return one
@@ -226,12 +229,12 @@ def test_every_end_gives_back(models):
     assert not lent(engine), "finished"
     cancelled = begun()
     cancelled.cancel()
-    assert isinstance(engine.advance([cancelled])[0][1], events.Cancelled)
+    assert isinstance(step(engine, cancelled), events.Cancelled)
     assert not lent(engine), "cancelled"
     failing = begun()
     with out_of_memory(failing, 99) as at_work:
         at_work[:] = [failing]
-        assert isinstance(engine.advance([failing])[0][1], events.Failed)
+        assert isinstance(step(engine, failing), events.Failed)
     assert not lent(engine), "failed"
     closed = begun()
     closed.work.close()
@@ -245,16 +248,16 @@ def test_every_end_gives_back(models):
 def test_a_run_that_waits_can_be_cancelled_and_holds_nothing(models, alone):
     engine = models.engine(host_bytes=0)
     holder = engine.open(tiny_models.settled(**PLAIN))
-    while not isinstance(engine.advance([holder])[0][1], events.Progress):
+    while not isinstance(step(engine, holder), events.Progress):
         pass
     waiting = engine.open(tiny_models.settled(checkpoint="two"))
     for _ in range(3):
-        [(_, event)] = engine.advance([waiting])
+        event = step(engine, waiting)
         assert event == events.Loading("waiting for one to be given back", 0.0)
     waiting.cancel()
     assert engine.advance([waiting]) == [(waiting, events.Cancelled(()))]
     while not holder.done:
-        [(_, event)] = engine.advance([holder])
+        event = step(engine, holder)
     assert drawn(event) == alone(holder.request)
     assert not lent(engine)
 
@@ -263,11 +266,11 @@ def test_loading_is_for_one_at_a_time(models):
     """What is free is measured before, and taken after: two at once might take it twice."""
     engine = models.engine()
     first, second = (engine.open(tiny_models.settled(checkpoint=name)) for name in ("one", "two"))
-    [(_, event)] = engine.advance([first])
+    event = step(engine, first)
     assert event.stage.startswith("one: ")
-    [(_, event)] = engine.advance([second])
+    event = step(engine, second)
     assert event == events.Loading("waiting for one to be loaded", 0.0)
     first.cancel()
     engine.advance([first])
-    [(_, event)] = engine.advance([second])
+    event = step(engine, second)
     assert event.stage.startswith("two: ")

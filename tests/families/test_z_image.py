@@ -13,9 +13,8 @@ from safetensors.torch import save_file
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
-from studio.diffusion.conditioning import Conditioning
-from studio.diffusion.denoise import Ask
 from studio.diffusion.interruption import Interrupted, interrupted_when
+from studio.diffusion.rows import Rows
 from studio.domain.errors import CheckpointError, InvalidRequest
 from studio.domain.events import Failed, Loading, Preview
 from studio.domain.request import GenerationRequest
@@ -133,14 +132,8 @@ def test_a_call_ends_between_two_blocks():
     """Once nobody waits for it; and the next call is as it would have been."""
     transformer = z_images.parts()["transformer"]
     predict, looks = TransformerPredictor(transformer), []
-    words = Conditioning(
-        torch.randn(1, 9, z_images.TEXT_WIDTH),
-        None,
-        torch.ones(1, 1, 1, 1),
-        None,
-        prompt_lengths=torch.tensor([9]),
-    )
-    ask = Ask(torch.randn(1, 16, 8, 8), torch.tensor([700.0]), words)
+    words = torch.randn(1, 9, z_images.TEXT_WIDTH)
+    ask = Rows(torch.randn(1, 16, 8, 8), torch.tensor([700.0]), words, prompt_lengths=(9,))
     blocks = len(transformer.layers) + len(transformer.noise_refiner)
     blocks += len(transformer.context_refiner)
 

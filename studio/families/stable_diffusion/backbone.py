@@ -6,36 +6,36 @@ from typing import Any
 
 import torch
 
-from studio.diffusion.denoise import Ask, Residuals
 from studio.diffusion.image_prompts import ImageAttention
 from studio.diffusion.interruption import interruptible
+from studio.diffusion.rows import Residuals, Rows
 
 
 class UNetPredictor:
-    """The bare U-Net, under the prompt alone."""
+    """The U-Net, as a `diffusion.shared_call.Predictor`."""
 
     def __init__(self, unet: torch.nn.Module) -> None:
         self._unet = unet
         self._dtype = unet.dtype  # what it computes in, however small its weights are kept
         self._attention: ImageAttention | None = None
 
-    def __call__(self, ask: Ask) -> torch.Tensor:
-        conditioning, sample = ask.conditioning, ask.sample
-        if conditioning.extra_channels is not None:
-            sample = torch.cat([sample, conditioning.extra_channels], dim=1)
+    def __call__(self, rows: Rows, residuals: Residuals | None = None) -> torch.Tensor:
+        sample = rows.sample
+        if rows.extra_channels is not None:
+            sample = torch.cat([sample, rows.extra_channels], dim=1)
         named = {
-            "encoder_hidden_states": conditioning.prompt_embeds.to(self._dtype),
+            "encoder_hidden_states": rows.prompt_embeds.to(self._dtype),
             "return_dict": False,
         }
-        if conditioning.pooled_embeds is not None:
+        if rows.pooled_embeds is not None:
             named["added_cond_kwargs"] = {
-                "text_embeds": conditioning.pooled_embeds.to(self._dtype),
-                "time_ids": conditioning.time_ids.to(self._dtype),
+                "text_embeds": rows.pooled_embeds.to(self._dtype),
+                "time_ids": rows.time_ids.to(self._dtype),
             }
         sample = sample.to(self._dtype)
-        if ask.residuals is not None:
-            return self._steered(sample, ask.timestep, ask.residuals, named)
-        return self._called(sample, ask.timestep, named)
+        if residuals is not None:
+            return self._steered(sample, rows.timestep, residuals, named)
+        return self._called(sample, rows.timestep, named)
 
     def _steered(
         self,

@@ -49,23 +49,17 @@ class UNetFamily(ModelFamily):
 
         return parts.open_parts(ref, dtype)
 
-    def condition(
-        self,
-        prompts: tuple[str, str],
-        sampling: Any,
-        rows: int,
-        size: tuple[int, int],
-        models: Any,
-        device: Any,
+    def texts(
+        self, asked: Sequence[tuple[str, bool]], sampling: Any, models: Any, device: Any
     ) -> Any:
         from studio.families.stable_diffusion import text
 
-        return text.condition(prompts, sampling, rows, size, models, device)
+        return text.texts(asked, sampling, models, device)
 
-    def at_size(self, conditioning: Any, size: tuple[int, int]) -> Any:
+    def at_size(self, text: Any, is_negative: bool, size: tuple[int, int]) -> Any:
         from studio.families.stable_diffusion.text import at_size
 
-        return at_size(conditioning, self, size)
+        return at_size(text, is_negative, self, size)
 
     def predictor(self, backbone: Any) -> Any:
         from studio.families.stable_diffusion.backbone import UNetPredictor

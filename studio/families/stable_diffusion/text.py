@@ -1,4 +1,4 @@
-"""Words to what the U-Net is conditioned on.
+"""Words to what the U-Net reads.
 
 A prompt of any length is cut into chunks of 75 tokens, each encoded by itself between its own
 start and end marks (77 in all) and laid end to end, as the other studios do. What differs between
@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from studio.diffusion.conditioning import Conditioning, TextModels
+from studio.diffusion.conditioning import Text, TextModels
 from studio.domain.family import ModelFamily
 from studio.domain.geometry import Size
 from studio.domain.sampling import Sampling
@@ -32,66 +32,41 @@ class Encoded:
     pooled: torch.Tensor | None
 
 
-def condition(
-    prompts: tuple[str, str],
+def texts(
+    asked: Sequence[tuple[str, bool]],
     sampling: Sampling,
-    rows: int,
-    size: Size,
     models: TextModels,
     device: torch.device,
-) -> Conditioning:
-    """Of `prompts`, the prompt and the negative one, for a batch of `rows` pictures of `size`: the
-    same for all of them."""
-    family, guided = models.family, sampling.guidance_scale > 1
-    encoded = encode(prompts if guided else prompts[:1], models, sampling.clip_skip)
+) -> list[Text]:
+    """Of `asked`, each with whether it is negative: encoded together, so of one length."""
+    encoded = encode([words for words, _ in asked], models, sampling.clip_skip)
     embeds, pooled = encoded.embeds.to(device), encoded.pooled
-    if guided and family.zero_negative and not prompts[1].strip():
-        embeds = torch.cat([embeds[:1], torch.zeros_like(embeds[1:])])
-        pooled = None if pooled is None else torch.cat([pooled[:1], torch.zeros_like(pooled[1:])])
 
-    def each(value: float) -> torch.Tensor:
-        return torch.full((rows, 1, 1, 1), value, device=device)
+    def text(place: int, words: str, is_negative: bool) -> Text:
+        own = embeds[place : place + 1]
+        vector = None if pooled is None else pooled[place : place + 1].to(device)
+        if is_negative and models.family.zero_negative and not words.strip():
+            own = torch.zeros_like(own)
+            vector = None if vector is None else torch.zeros_like(vector)
+        return Text(own, vector)
 
-    def all_rows(tensor: torch.Tensor | None, place: int) -> torch.Tensor | None:
-        """Row `place` of `tensor` for the whole batch."""
-        if tensor is None or place >= len(tensor):
-            return None
-        return tensor[place : place + 1].to(device).expand(rows, *tensor.shape[1:])
-
-    conditioning = Conditioning(
-        prompt_embeds=all_rows(embeds, 0),
-        negative_prompt_embeds=all_rows(embeds, 1),
-        guidance_scale=each(sampling.guidance_scale),
-        guidance_rescale=(
-            each(sampling.guidance_rescale) if guided and sampling.guidance_rescale > 0 else None
-        ),
-        pooled_embeds=all_rows(pooled, 0),
-        negative_pooled_embeds=all_rows(pooled, 1),
-    )
-    return at_size(conditioning, family, size)
+    return [text(place, *one) for place, one in enumerate(asked)]
 
 
-def at_size(conditioning: Conditioning, family: ModelFamily, size: Size) -> Conditioning:
+def at_size(text: Text, is_negative: bool, family: ModelFamily, size: Size) -> Text:
     """The same for a picture of `size`, as if it were cropped from nothing, in families that are
     conditioned on sizes."""
     if not family.size_conditioning:
-        return conditioning
-    embeds = conditioning.prompt_embeds
-    rows = []
-    for score in family.aesthetic_scores:
-        values = {
-            "original_size": size[::-1],
-            "crop_top_left": (0, 0),
-            "target_size": size[::-1],
-            "aesthetic_score": (score,),
-        }
-        numbers = [number for name in family.size_conditioning for number in values[name]]
-        row = torch.tensor(numbers, dtype=torch.float32, device=embeds.device)
-        rows.append(row.expand(len(embeds), -1))
-    guided = conditioning.negative_prompt_embeds is not None
-    return dataclasses.replace(
-        conditioning, time_ids=rows[0], negative_time_ids=rows[1] if guided else None
-    )
+        return text
+    values = {
+        "original_size": size[::-1],
+        "crop_top_left": (0, 0),
+        "target_size": size[::-1],
+        "aesthetic_score": (family.aesthetic_scores[is_negative],),
+    }
+    numbers = [number for name in family.size_conditioning for number in values[name]]
+    time_ids = torch.tensor([numbers], dtype=torch.float32, device=text.embeds.device)
+    return dataclasses.replace(text, time_ids=time_ids)
 
 
 def encode(texts: Sequence[str], models: TextModels, clip_skip: int = 1) -> Encoded:

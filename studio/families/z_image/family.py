@@ -39,18 +39,12 @@ class ZImageFamily(ModelFamily):
 
         return parts.open_parts(ref, dtype)
 
-    def condition(
-        self,
-        prompts: tuple[str, str],
-        sampling: Any,
-        rows: int,
-        size: tuple[int, int],
-        models: Any,
-        device: Any,
+    def texts(
+        self, asked: Sequence[tuple[str, bool]], sampling: Any, models: Any, device: Any
     ) -> Any:
         from studio.families.z_image import text
 
-        return text.condition(prompts, sampling, rows, models, device)
+        return text.texts(asked, models, device)
 
     def predictor(self, backbone: Any) -> Any:
         from studio.families.z_image.backbone import TransformerPredictor

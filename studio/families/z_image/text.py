@@ -5,13 +5,14 @@ Brackets and weights are read as they stand."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
 
-from studio.diffusion.conditioning import Conditioning, TextModels
+from studio.diffusion.conditioning import Text, TextModels
 from studio.domain.errors import CheckpointError, InvalidRequest
-from studio.domain.sampling import Sampling
 
 _MESSAGE = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 _PADDING = "<|endoftext|>"
@@ -32,37 +33,23 @@ def tokenizer_from_text(tokenizer_json: str) -> Tokenizer:
     return tokenizer
 
 
-def condition(
-    prompts: tuple[str, str],
-    sampling: Sampling,
-    rows: int,
-    models: TextModels,
-    device: torch.device,
-) -> Conditioning:
-    """Of `prompts`, the prompt and the negative one, the same for every row of a batch. Raises
+def texts(
+    asked: Sequence[tuple[str, bool]], models: TextModels, device: torch.device
+) -> list[Text]:
+    """Of `asked`, each with whether it is negative, filled up to one length. Raises
     `InvalidRequest` for one that is too long."""
-    guided = sampling.guidance_scale > 1
-    named = list(zip(prompts, ("prompt", "negative_prompt"), strict=True))[: 2 if guided else 1]
-    texts = [_encoded(text, field, models).to(device) for text, field in named]
-    longest = max(len(text) for text in texts)
-
-    def all_rows(text: torch.Tensor) -> torch.Tensor:
-        return functional.pad(text, (0, 0, 0, longest - len(text))).expand(rows, -1, -1)
-
-    def each(value: float) -> torch.Tensor:
-        return torch.full((rows, 1, 1, 1), value, device=device)
-
-    lengths = [torch.full((rows,), len(text)) for text in texts]
-    return Conditioning(
-        prompt_embeds=all_rows(texts[0]),
-        negative_prompt_embeds=all_rows(texts[1]) if guided else None,
-        guidance_scale=each(sampling.guidance_scale),
-        guidance_rescale=(
-            each(sampling.guidance_rescale) if guided and sampling.guidance_rescale > 0 else None
-        ),
-        prompt_lengths=lengths[0],
-        negative_prompt_lengths=lengths[1] if guided else None,
-    )
+    encoded = [
+        _encoded(words, "negative_prompt" if is_negative else "prompt", models).to(device)
+        for words, is_negative in asked
+    ]
+    longest = max(len(tokens) for tokens in encoded)
+    return [
+        Text(
+            functional.pad(tokens, (0, 0, 0, longest - len(tokens)))[None],
+            length=len(tokens),
+        )
+        for tokens in encoded
+    ]
 
 
 def _encoded(text: str, field: str, models: TextModels) -> torch.Tensor:

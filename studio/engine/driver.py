@@ -1,0 +1,105 @@
+"""Answers what runs ask for: one call of a backbone for all that can share it.
+
+Rows share a call where the backbone, the size of the latents, the length of the texts and the
+ControlNets are the same (`Rows.kind`), up to as many as have fitted into memory so far.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from studio.diffusion import shared_call
+from studio.diffusion.interruption import Interrupted, interrupted_when
+from studio.domain.errors import is_out_of_memory
+from studio.engine.run import Apart, Predict, StableDiffusionRun
+from studio.residence import memory
+
+log = logging.getLogger(__name__)
+
+Answers = Iterator[tuple[StableDiffusionRun, Any]]
+"""Runs with what they are sent, or with the exception that it was."""
+
+
+class Driver:
+    """For one `device`. It remembers how many rows were too many."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._most_rows: dict[Hashable, int] = {}
+
+    def answers(self, runs: Sequence[StableDiffusionRun]) -> Answers:
+        """What `runs`, each of which asks for something, are sent: one unit of work for each."""
+        groups: dict[Hashable, list[StableDiffusionRun]] = {}
+        for run in runs:
+            if isinstance(run.ask, Apart):
+                yield run, _done(run)
+            elif run.cancelled:
+                yield run, None
+            else:
+                key = id(run.ask.backbone), run.ask.rows.kind
+                groups.setdefault(key, []).append(run)
+        for group in groups.values():
+            yield from self._predicted(group)
+
+    def _predicted(self, group: Sequence[StableDiffusionRun]) -> Answers:
+        rest = list(group)
+        while rest:
+            together = self._as_many_as_fit(rest)
+            try:
+                predictions = _call(together)
+            except Exception as error:
+                if len(together) == 1:
+                    yield rest.pop(0), error
+                elif is_out_of_memory(error):
+                    self._halve(together)
+                else:  # whose fault it is shows when each is called by itself
+                    log.warning("a shared call failed (%s): one after the other", error)
+                    for run in together:
+                        yield from self._predicted([run])
+                    del rest[: len(together)]
+                continue
+            for run, predicted in zip(together, predictions, strict=True):
+                yield run, None if run.cancelled else predicted
+            del rest[: len(together)]
+
+    def _as_many_as_fit(self, runs: Sequence[StableDiffusionRun]) -> list[StableDiffusionRun]:
+        """The first of `runs`, at least one."""
+        most, total, fitting = self._most_rows.get(_size(runs[0].ask)), 0, []
+        for run in runs:
+            total += len(run.ask.rows)
+            if fitting and most is not None and total > most:
+                break
+            fitting.append(run)
+        return fitting
+
+    def _halve(self, runs: Sequence[StableDiffusionRun]) -> None:
+        rows = sum(len(run.ask.rows) for run in runs)
+        self._most_rows[_size(runs[0].ask)] = rows // 2
+        log.warning("%d rows are too many for %s: half of them at once", rows, self._device)
+        memory.give_back(self._device)
+
+
+def _size(ask: Predict) -> Hashable:
+    return ask.rows.sample.shape[1:], ask.rows.prompt_embeds.shape[1:], len(ask.rows.units)
+
+
+def _call(runs: Sequence[StableDiffusionRun]) -> Sequence[torch.Tensor | None]:
+    """Interrupted once nobody waits for any of it; None for all of them then."""
+    asks = [run.ask for run in runs]
+    try:
+        with interrupted_when(lambda: all(run.cancelled for run in runs)):
+            return shared_call.predict(asks[0].predictor, [ask.rows for ask in asks])
+    except Interrupted:
+        return [None] * len(runs)
+
+
+def _done(run: StableDiffusionRun) -> Any:
+    try:
+        with interrupted_when(lambda: run.cancelled):
+            return run.ask.do()
+    except Exception as error:
+        return error
