@@ -10,6 +10,7 @@ drawing back into the picture, and checking that nothing else has changed. The s
 
 from __future__ import annotations
 
+import argparse
 import io
 from functools import partial
 
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 def _pairs(
-    selection: Selection, manager: ModelManager, steps: int
+    selection: Selection, manager: ModelManager, flags: argparse.Namespace
 ) -> dict[str, tuple[drawing.Work, drawing.Work]]:
     """Row -> what is compared: ours and the baseline."""
     native = selection.checkpoint.family.native_size
@@ -57,7 +58,7 @@ def _pairs(
         return GenerationRequest(
             prompt="a red house on a meadow at sunset",
             negative_prompt="rain",
-            steps=steps,
+            steps=flags.steps,
             guidance_scale=7.0,
             seed=1,
             task={"image": "image", "strength": STRENGTH, **task},

@@ -9,6 +9,7 @@ Every ratio is the median over repeats of ours / baseline, the two timed in turn
 
 from __future__ import annotations
 
+import argparse
 from functools import partial
 
 import torch
@@ -31,15 +32,21 @@ ROWS = {
 
 
 def main() -> None:
-    drawing.compare(__doc__, ROWS, _pairs)
+    drawing.compare(__doc__, ROWS, _pairs, has_sides=True)
 
 
 def _pairs(
-    selection: Selection, manager: ModelManager, steps: int
+    selection: Selection, manager: ModelManager, flags: argparse.Namespace
 ) -> dict[str, tuple[drawing.Work, drawing.Work]]:
     """Row -> what is compared: ours and the baseline."""
     request = GenerationRequest(
-        prompt=PROMPT, negative_prompt="rain", steps=steps, guidance_scale=7.0, seed=1
+        prompt=PROMPT,
+        negative_prompt="rain",
+        steps=flags.steps,
+        guidance_scale=7.0,
+        seed=1,
+        width=flags.side,
+        height=flags.side,
     ).settled(selection.checkpoint.name, selection.checkpoint.family)
     engine = StableDiffusionEngine(manager, lambda request: selection)
     ours = partial(drawing.run, engine, request)

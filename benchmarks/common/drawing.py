@@ -28,24 +28,29 @@ Work = Callable[[], None]
 
 
 def compare(
-    doc: str, rows: Mapping[str, str], make: Callable[..., dict[str, tuple[Work, Work]]]
+    doc: str,
+    rows: Mapping[str, str],
+    make: Callable[..., dict[str, tuple[Work, Work]]],
+    has_sides: bool = False,
 ) -> None:
-    """A whole benchmark: flags, models and report. `make(selection, manager, steps)` gives, by the
+    """A whole benchmark: flags, models and report. `make(selection, manager, flags)` gives, by the
     names of `rows`, what is compared: ours and the baseline."""
-    flags = options(doc, rows)
+    flags = options(doc, rows, has_sides)
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         selection = Selection(checkpoint(flags.model, Path(folder)))
         manager = ModelManager(flags.device, flags.dtype)
-        report(flags, manager, rows, make(selection, manager, flags.steps))
+        report(flags, manager, rows, make(selection, manager, flags))
 
 
-def options(doc: str, rows: Mapping[str, str]) -> argparse.Namespace:
+def options(doc: str, rows: Mapping[str, str], has_sides: bool = False) -> argparse.Namespace:
     """The flags of a benchmark whose `rows` are name -> what is compared."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--model", choices=("picturebook", "sd15"), default="picturebook")
     parser.add_argument("--steps", type=int, help="default: 20, or 3 for sd15 on a CPU")
     parser.add_argument("--repeats", type=int, help="default: 9, or 3 for sd15 on a CPU")
+    if has_sides:
+        parser.add_argument("--side", type=int, help="of a picture, px; default: the model's own")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--warmup", type=int, default=1, help="runs before the counted ones")
