@@ -233,6 +233,7 @@ class Studio:
             self.catalog.short_hash,
             self.sources.read,
             lambda *unit: self.preprocessors.of_unit(*unit),
+            None if settings.together == "auto" else settings.together,
         )
         self._manager = manager
         if self._warm_up and self.default_checkpoint:

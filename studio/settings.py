@@ -22,6 +22,7 @@ from studio.domain.errors import InvalidRequest, explain
 APP_NAME = "latent-studio"
 ENVIRONMENT_PREFIX = "STUDIO_"
 
+Together = Literal["auto"] | Annotated[int, Field(ge=1, le=16)]
 Login = Annotated[str, Field(pattern=r"^[^:\n]+:[^\n]+$")]
 
 
@@ -78,6 +79,11 @@ class Settings(BaseModel):
         description="What stays on the device: device = all of a model, offload = the part at "
         "work, sequential = the layer at work, fp8 = all, the U-Net in eight bits. auto suits the "
         "free memory.",
+    )
+    together: Together = Field(
+        "auto",
+        description="How many jobs may share their steps: 1 to 16, or auto, as many as it pays "
+        "for.",
     )
     model_memory: float | None = Field(
         None,

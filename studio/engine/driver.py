@@ -7,6 +7,7 @@ ControlNets are the same (`Rows.kind`), up to as many as have fitted into memory
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
@@ -20,16 +21,33 @@ from studio.residence import memory
 
 log = logging.getLogger(__name__)
 
+_MARGIN = 1.5
+"""What is free must be so many times what a call takes: a VAE's turn comes, too."""
+
 Answers = Iterator[tuple[StableDiffusionRun, Any]]
 """Runs with what they are sent, or with the exception that it was."""
 
 
 class Driver:
-    """For one `device`. It remembers how many rows were too many."""
+    """For one `device`. It remembers how many rows were too many, and on a GPU what one takes."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._most_rows: dict[Hashable, int] = {}
+        self._row_bytes: dict[Hashable, float] = {}
+        self._last = weakref.WeakKeyDictionary[StableDiffusionRun, tuple[Hashable, int]]()
+
+    def has_room(self, rows: int, runs: Sequence[StableDiffusionRun]) -> bool:
+        """Whether a call for `runs` can have so many `rows` more, as far as calls have been
+        measured: not where there was none yet."""
+        last = [self._last.get(run) for run in runs]
+        if None in last:
+            return False
+        size, total = last[0][0], rows + sum(count for _, count in last)
+        if size not in self._row_bytes or total > self._most_rows.get(size, total):
+            return False
+        needed = _MARGIN * total * self._row_bytes[size]
+        return needed <= memory.free_device_bytes(self._device)
 
     def answers(self, runs: Sequence[StableDiffusionRun]) -> Answers:
         """What `runs`, each of which asks for something, are sent: one unit of work for each."""
@@ -40,6 +58,7 @@ class Driver:
             elif run.cancelled:
                 yield run, None
             else:
+                self._last[run] = _size(run.ask), len(run.ask.rows)
                 key = id(run.ask.backbone), run.ask.rows.kind
                 groups.setdefault(key, []).append(run)
         for group in groups.values():
@@ -50,7 +69,7 @@ class Driver:
         while rest:
             together = self._as_many_as_fit(rest)
             try:
-                predictions = _call(together)
+                predictions = self._measured(together)
             except Exception as error:
                 if len(together) == 1:
                     yield rest.pop(0), error
@@ -65,6 +84,18 @@ class Driver:
             for run, predicted in zip(together, predictions, strict=True):
                 yield run, None if run.cancelled else predicted
             del rest[: len(together)]
+
+    def _measured(self, runs: Sequence[StableDiffusionRun]) -> Sequence[torch.Tensor | None]:
+        if self._device.type != "cuda":
+            return _call(runs)
+        before = torch.cuda.memory_allocated(self._device)
+        torch.cuda.reset_peak_memory_stats(self._device)
+        predictions = _call(runs)
+        taken = torch.cuda.max_memory_allocated(self._device) - before
+        rows = sum(len(run.ask.rows) for run in runs)
+        size = _size(runs[0].ask)
+        self._row_bytes[size] = max(taken / rows, self._row_bytes.get(size, 0.0))
+        return predictions
 
     def _as_many_as_fit(self, runs: Sequence[StableDiffusionRun]) -> list[StableDiffusionRun]:
         """The first of `runs`, at least one."""

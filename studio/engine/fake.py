@@ -19,7 +19,7 @@ from studio.domain.request import GenerationRequest
 from studio.engine.protocol import WantsPreview, never
 
 
-@dataclass
+@dataclass(eq=False)
 class _FakeRun:
     request: GenerationRequest
     wants_preview: WantsPreview
@@ -34,12 +34,18 @@ class _FakeRun:
 
 class FakeEngine:
     """`step_s` seconds a step, which may change while it draws. A prompt that contains `fail_on`
-    makes its run fail half-way; all pictures come with `warnings`."""
+    makes its run fail half-way; all pictures come with `warnings`. So many runs of one size as
+    `together` says share their steps."""
 
     def __init__(
-        self, step_s: float = 0.0, fail_on: str | None = None, warnings: tuple[str, ...] = ()
+        self,
+        step_s: float = 0.0,
+        fail_on: str | None = None,
+        warnings: tuple[str, ...] = (),
+        together: int = 1,
     ) -> None:
         self.step_s = step_s
+        self._together = together
         self._fail_on = fail_on
         self.warnings = warnings
         self.steps_done = 0
@@ -47,6 +53,10 @@ class FakeEngine:
 
     def open(self, request: GenerationRequest, wants_preview: WantsPreview = never) -> _FakeRun:
         return _FakeRun(request, wants_preview)
+
+    def joins(self, request: GenerationRequest, runs: Sequence[_FakeRun]) -> bool:
+        sizes = {(one.width, one.height) for one in (request, *(run.request for run in runs))}
+        return len(runs) < self._together and len(sizes) == 1
 
     def advance(self, runs: Sequence[_FakeRun]) -> list[tuple[_FakeRun, events.Event]]:
         return [(run, event) for run in runs for event in self._advance_one(run)]

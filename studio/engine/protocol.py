@@ -49,6 +49,11 @@ class Engine(Protocol):
         """Begin `request`, which must be settled."""
         ...
 
+    def joins(self, request: GenerationRequest, runs: Sequence[Run]) -> bool:
+        """Would it pay to open `request` beside `runs`, which are under way, rather than after
+        them? Asked before each advance while a job waits, so it must be quick."""
+        ...
+
     def advance(self, runs: Sequence[Run]) -> list[tuple[Run, Event]]:
         """One unit of work for each run, and all that came of it. Never raises for what a run does
         wrong: it fails."""

@@ -9,7 +9,7 @@ from typing import Any
 from studio.diffusion.rows import Rows
 from studio.diffusion.shared_call import Predictor
 from studio.domain.events import Event
-from studio.domain.refs import ModelRef
+from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.forecast import Forecast
 from studio.engine.maps import MapOf, Read
@@ -62,10 +62,11 @@ class Resources:
 class StableDiffusionRun:
     """See `engine.protocol.Run`.
 
-    ask      what it waits for; None: nothing, it can go on
-    alone    it is to hold models only while nobody else does
-    trial    a small picture that tells what it takes, while that is drawn
-    retried  it ran out of memory once, and is drawn again with less
+    ask        what it waits for; None: nothing, it can go on
+    selection  of its first drawing; None: it has not begun
+    alone      it is to hold models only while nobody else does
+    trial      a small picture that tells what it takes, while that is drawn
+    retried    it ran out of memory once, and is drawn again with less
     """
 
     def __init__(self, request: GenerationRequest, wants_preview: WantsPreview) -> None:
@@ -77,6 +78,7 @@ class StableDiffusionRun:
         self.retried = False
         self.alone = False
         self.ask: Ask | None = None
+        self.selection: Selection | None = None
         self.work: Work | None = None
 
     def cancel(self) -> None:

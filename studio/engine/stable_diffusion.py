@@ -23,6 +23,7 @@ from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.engine.driver import Driver
 from studio.engine.forecast import Forecast
+from studio.engine.joining import Joining
 from studio.engine.maps import MapOf, Read
 from studio.engine.protocol import WantsPreview, never
 from studio.engine.recipe import Select
@@ -52,6 +53,7 @@ class StableDiffusionEngine:
     read        gives the bytes of a task's picture by its reference; raises InvalidRequest or
                 NotFound where it cannot
     map_of      makes the map of a ControlNet unit
+    together    how many runs may share their calls; None: as many as pay
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class StableDiffusionEngine:
         short_hash: Callable[[ModelRef], str | None] = lambda ref: None,
         read: Read = _no_pictures,
         map_of: MapOf = _no_maps,
+        together: int | None = None,
     ) -> None:
         self._manager = manager
         forecast = Forecast(self, manager)
         self._resources = Resources(manager, select, short_hash, read, map_of, forecast)
         self._driver = Driver(manager.device)
+        self._joining = Joining(manager.device, self._driver, select, together)
 
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""
@@ -79,6 +83,9 @@ class StableDiffusionEngine:
         run = StableDiffusionRun(request, wants_preview)
         run.work = work(run, self._resources)
         return run
+
+    def joins(self, request: GenerationRequest, runs: Sequence[StableDiffusionRun]) -> bool:
+        return self._joining.admits(request, runs)
 
     def advance(self, runs: Sequence[StableDiffusionRun]) -> list[Happened]:
         happened = []

@@ -19,6 +19,7 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
     """All of it, in the order of its events."""
     plan = plans.plan(run.request, resources.read)
     stages = recipe(run.request, resources.select, plan)
+    run.selection = stages[0].selection
     edit = Editing(run.request, plan)
     warnings = dict.fromkeys(text for each in _selections(stages) for text in each.warnings)
     to_do = [stage for stage in stages if not _changes_nothing(stage)]

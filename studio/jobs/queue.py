@@ -1,4 +1,7 @@
-"""First come, first served: one worker thread owns the device, everyone else sends requests."""
+"""First come, first served: one worker thread owns the device, everyone else sends requests.
+
+The next job joins those under way where the engine says that it pays; else it waits for their end,
+and all behind it too, so that nobody is overtaken again and again."""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ import logging
 import secrets
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from studio.domain.errors import NotFound, QueueFull, StudioError
 from studio.domain.events import Cancelled, Event, Failed, Finished, Loading, Picture, Queued
 from studio.domain.request import GenerationRequest
-from studio.engine.protocol import Engine
+from studio.engine.protocol import Engine, Run
 from studio.jobs.job import Job
 
 log = logging.getLogger(__name__)
@@ -45,7 +48,7 @@ class JobQueue:
         self._keep = keep
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._waiting: deque[Job] = deque()
-        self._running: Job | None = None
+        self._running: list[Job] = []
         self._changed = threading.Condition()
         self._starting, self._stopping = True, False
         self._worker = threading.Thread(target=self._work, name="device", daemon=True)
@@ -84,7 +87,7 @@ class JobQueue:
     def waiting(self) -> int:
         """How many jobs wait or run."""
         with self._changed:
-            return len(self._waiting) + (self._running is not None)
+            return len(self._waiting) + len(self._running)
 
     def cancel(self, id: str) -> Job:
         """Stop a job: at once while it waits, within a step while it runs."""
@@ -110,8 +113,8 @@ class JobQueue:
         """
         with self._changed:
             self._stopping = True
-            if self._running:
-                self._running.cancel()
+            for job in self._running:
+                job.cancel()
             while self._waiting:
                 job = self._waiting.popleft()
                 job.cancel()
@@ -127,34 +130,72 @@ class JobQueue:
         except Exception:  # tried again with the next job, which then says why
             log.exception("the engine could not be started")
         self._starting = False
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._stopping)
-                if self._stopping:
-                    return
-                job = self._running = self._waiting.popleft()
-                self._tell_positions()
+        under_way: dict[Run, Job] = {}
+        while self._is_wanted(under_way):
             try:
                 engine = engine or self._build_engine()
-                self._run(engine, job)
-            except StudioError as error:
-                job.publish(Failed.of(error))
-            except Exception as error:  # the last guard: whatever it was, the queue goes on
-                log.exception("job %s ended unexpectedly", job.id)
-                job.publish(Failed("EngineError", f"The job ended unexpectedly: {error!r}"))
-            finally:
-                with self._changed:
-                    self._running = None
+            except Exception as error:
+                self._end(self._taken(), _failed(error))
+                continue
+            while self._may_begin(engine, under_way):
+                job = self._taken()
+                if job is not None:
+                    run = engine.open(job.request, job.wants_preview)
+                    under_way[run] = job
+                    job.ends_with(run.cancel)
+            self._advance(engine, under_way)
 
-    def _run(self, engine: Engine, job: Job) -> None:
-        run = engine.open(job.request, job.wants_preview)
-        job.ends_with(run.cancel)
+    def _is_wanted(self, under_way: Mapping[Run, Job]) -> bool:
+        """Waits until there is something to do. False: nothing any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or under_way or self._stopping)
+            return bool(under_way) or not self._stopping
+
+    def _may_begin(self, engine: Engine, under_way: Mapping[Run, Job]) -> bool:
+        """Whether the next job may begin beside those under way."""
+        with self._changed:
+            head = self._waiting[0] if self._waiting else None
+        return head is not None and (not under_way or engine.joins(head.request, [*under_way]))
+
+    def _taken(self) -> Job | None:
+        """The next job, which runs from now on; None: it was cancelled meanwhile."""
+        with self._changed:
+            if not self._waiting:
+                return None
+            job = self._waiting.popleft()
+            self._running.append(job)
+            self._tell_positions()
+            return job
+
+    def _advance(self, engine: Engine, under_way: dict[Run, Job]) -> None:
+        """One step of all that is under way. What has ended is no longer."""
         try:
-            while not run.done:
-                for _, event in engine.advance([run]):
-                    job.publish(self._kept(event))
-        finally:
-            job.ends_with(None)  # a job outlives its run, which holds models
+            happened = engine.advance([*under_way])
+        except Exception as error:  # the last guard: whatever it was, the queue goes on
+            for job in under_way.values():
+                self._end(job, _failed(error))
+            under_way.clear()
+            return
+        for run, event in happened:
+            job = under_way[run]
+            try:
+                job.publish(self._kept(event))
+            except Exception as error:
+                run.cancel()
+                job.publish(_failed(error))
+        for run in [run for run in under_way if run.done]:
+            self._end(under_way.pop(run))
+
+    def _end(self, job: Job | None, event: Event | None = None) -> None:
+        """`job` runs no more; it is told `event` as its last, unless it was told."""
+        if job is None:
+            return
+        if event is not None:
+            job.publish(event)
+        job.ends_with(None)  # a job outlives its run, which holds models
+        with self._changed:
+            self._running.remove(job)
+            self._tell_positions()
 
     def _kept(self, event: Event) -> Event:
         """Results are stored before anybody hears of them."""
@@ -166,7 +207,7 @@ class JobQueue:
 
     def _tell_positions(self) -> None:
         for place, job in enumerate(self._waiting):
-            position = place + (self._running is not None)
+            position = place + len(self._running)
             if job.events.newest(Queued) != Queued(position):
                 job.publish(Queued(position))
         if self._starting and self._waiting and not self._waiting[0].events.newest(Loading):
@@ -185,6 +226,13 @@ class JobQueue:
                 return
             pixels -= _pixels(job)
             del self._jobs[job.id]
+
+
+def _failed(error: Exception) -> Failed:
+    if isinstance(error, StudioError):
+        return Failed.of(error)
+    log.error("a job ended unexpectedly", exc_info=error)
+    return Failed("EngineError", f"The job ended unexpectedly: {error!r}")
 
 
 def _pixels(job: Job) -> int:

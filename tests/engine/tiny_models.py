@@ -59,7 +59,10 @@ class TinyModels:
         )
 
     def engine(
-        self, read: Callable[[str], bytes] = lambda name: picture(), **options
+        self,
+        read: Callable[[str], bytes] = lambda name: picture(),
+        together: int | None = None,
+        **options,
     ) -> StableDiffusionEngine:
         """With a `ModelManager` of its own, made with `options`; `read` gives the pictures."""
         return StableDiffusionEngine(
@@ -67,6 +70,7 @@ class TinyModels:
             self.select,
             read=read,
             map_of=lambda unit, image, size, mask: image.resize(size),
+            together=together,
         )
 
 
