@@ -13,7 +13,7 @@ from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence import memory
 from studio.residence.metering import Meter
 from tests import models_in_memory
-from tests.engine.running import run, settled
+from tests.engine.running import run, settled, step
 
 FIELDS = {"prompt": "a red house", "seed": 1, "steps": 1}
 
@@ -94,7 +94,7 @@ def test_what_small_pictures_tell_holds_for_large_ones(engine):
     )
     while not one.done:
         with meter.counting():
-            [(_, event)] = engine.advance([one])
+            event = step(engine, one)
         if isinstance(event, (events.Progress, events.Finished)):
             peaks.append(meter.take())
     told = appetite(engine)
@@ -117,7 +117,7 @@ def test_a_cancel_ends_the_small_pictures_within_a_step():
     ]
     try:
         while not one.done:
-            [(_, event)] = engine.advance([one])
+            event = step(engine, one)
     finally:
         for hook in hooks:
             hook.remove()

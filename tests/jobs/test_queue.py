@@ -243,3 +243,77 @@ def test_previews_only_while_somebody_watches(build):
     kinds = [type(event).__name__ for _, event in watched.events.follow()]
     assert "Preview" in kinds
     assert "Preview" not in [type(event).__name__ for _, event in unwatched.events.since()]
+
+
+def order_of_steps(engine: FakeEngine, seeds: set[int]) -> list[int]:
+    """Fills up with the seed of each step as it is made."""
+    made: list[int] = []
+    advance_one = engine._advance_one
+
+    def advanced(run):
+        if run.request.seed in seeds and run.step >= 0:
+            made.append(run.request.seed)
+        return advance_one(run)
+
+    engine._advance_one = advanced
+    return made
+
+
+def test_a_job_that_comes_later_joins_at_the_next_step(build):
+    engine = FakeEngine(0.02, together=2)
+    made = order_of_steps(engine, {1, 2})
+    queue = build(engine)
+    first = queue.submit(request(seed=1, steps=30))
+    while len(made) < 5:
+        time.sleep(0.005)
+    second = queue.submit(request(seed=2, steps=5))
+    assert isinstance(final(second), Finished)
+    assert first.state is JobState.RUNNING
+    assert isinstance(final(first), Finished)
+    joined = made.index(2)
+    assert made[joined : joined + 8] in ([2, 1] * 4, [1, 2] * 4)
+
+
+def test_only_the_first_in_the_line_may_join(build):
+    """The large one cannot, and the small one behind it does not overtake it."""
+    ended = []
+    queue = build(
+        FakeEngine(0.02, together=2), keep=lambda picture: ended.append(picture.seed) or picture
+    )
+    first = queue.submit(request(seed=1, steps=20))
+    while first.state is not JobState.RUNNING:
+        time.sleep(0.005)
+    large = queue.submit(request(seed=2, steps=8, width=128))
+    small = queue.submit(request(seed=3))
+    assert small.events.newest(Queued) == Queued(2)
+    assert all(isinstance(final(job), Finished) for job in (first, large, small))
+    assert ended == [1, 2, 3]
+
+
+def test_of_those_that_run_together_one_is_cancelled_and_one_fails(build):
+    engine = FakeEngine(0.02, fail_on="dragon", together=3)
+    queue = build(engine)
+    kept = queue.submit(request(seed=1, steps=40))
+    gone = queue.submit(request(seed=2, steps=40))
+    bad = queue.submit(request(seed=3, steps=4, prompt="dragon"))
+    assert isinstance(final(bad), Failed)
+    assert queue.waiting == 2
+    queue.cancel(gone.id)
+    assert isinstance(final(gone), Cancelled)
+    assert kept.state is JobState.RUNNING
+    assert isinstance(final(kept), Finished)
+    alone = final(build().submit(request(seed=1, steps=40)))
+    assert final(kept).pictures[0].image.tobytes() == alone.pictures[0].image.tobytes()
+
+
+def test_a_full_disk_for_one_is_none_for_the_other(build):
+    def keep(picture):
+        if picture.seed == 2:
+            raise OSError("no space left")
+        return picture
+
+    queue = build(FakeEngine(0.01, together=2), keep=keep)
+    jobs = [queue.submit(request(seed=seed, steps=6)) for seed in (1, 2)]
+    good, bad = (final(job) for job in jobs)
+    assert isinstance(good, Finished)
+    assert isinstance(bad, Failed) and "no space left" in bad.message
