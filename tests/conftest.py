@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 import threading
@@ -59,6 +60,14 @@ class Served:
         raise AssertionError(f"job is {job['state']}, not {states}")
 
 
+class _Server(uvicorn.Server):
+    """Ends soon when it is told to."""
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            await asyncio.sleep(0.01)
+
+
 @contextmanager
 def servers(data_dir: Path) -> Iterator[Callable[..., Served]]:
     """Starts servers that keep their data in `data_dir`, and ends them."""
@@ -77,11 +86,12 @@ def servers(data_dir: Path) -> Iterator[Callable[..., Served]]:
             build_engine=None if real_engine else lambda: engine,
         )
         listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(web_config(app(studio), studio.settings.trusted_proxy, limits))
+        server = _Server(web_config(app(studio), studio.settings.trusted_proxy, limits))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        http = httpx.Client(base_url=url, trust_env=False, timeout=30)
+        # To verify nothing saves each client reading this machine's certificates.
+        http = httpx.Client(base_url=url, trust_env=False, verify=False, timeout=30)
 
         def close() -> None:
             http.close()
@@ -116,3 +126,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         served = start()
         yield served
         assert served.studio.queue.jobs() == []
+
+
+@pytest.fixture
+def swept(shared: Served) -> Iterator[Served]:
+    """The same for a test that makes jobs: afterwards they are deleted."""
+    yield shared
+    for job in shared.studio.queue.jobs():
+        shared.studio.queue.delete(job.id)

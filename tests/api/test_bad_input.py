@@ -79,8 +79,8 @@ ODD_PROMPTS = [
 ]
 
 
-def test_odd_but_harmless_prompts_draw(serve):
-    served = serve()
+def test_odd_but_harmless_prompts_draw(swept):
+    served = swept
     for prompt in ODD_PROMPTS:
         job = served.wait_until(served.submit(prompt=prompt, **SMALL), "finished")
         assert job["request"]["prompt"] == prompt
@@ -101,8 +101,8 @@ def test_unknown_jobs_are_not_found(shared):
         assert answer.json()["error"] == "NotFound" and answer.json()["message"]
 
 
-def test_wrong_parameters_are_named(serve):
-    served = serve()
+def test_wrong_parameters_are_named(swept):
+    served = swept
     id = served.submit(**SMALL)
     for path, headers in (
         (f"/studio/v1/jobs/{id}/preview?after=soon", {}),
@@ -115,8 +115,8 @@ def test_wrong_parameters_are_named(serve):
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
-def test_a_body_of_100_mb_is_refused_without_holding_it(serve, declared):
-    served = serve()
+def test_a_body_of_100_mb_is_refused_without_holding_it(swept, declared):
+    served = swept
 
     def chunks():
         for _ in range(100):
@@ -140,17 +140,15 @@ def test_a_body_of_100_mb_is_refused_without_holding_it(serve, declared):
         ("/studio/v1/models/downloads", b'"' + b" " * 2**20 + b'"'),
     ],
 )
-def test_bodies_of_very_many_things_are_not_taken_apart(serve, path, body):
-    served = serve()
-    answer = served.http.post(path, content=body, headers={"Content-Type": "application/json"})
+def test_bodies_of_very_many_things_are_not_taken_apart(shared, path, body):
+    answer = shared.http.post(path, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
     assert answer.json()["error"] == "TooLarge" and "Send less" in answer.json()["message"]
 
 
-def test_a_large_picture_in_a_request_is_no_many_things(serve):
-    served = serve()
+def test_a_large_picture_in_a_request_is_no_many_things(shared):
     task = {"kind": "image_to_image", "image": "data:image/png;base64," + "A" * 40_000_000}
-    answer = served.http.post("/studio/v1/jobs", json={"task": task})
+    answer = shared.http.post("/studio/v1/jobs", json={"task": task})
     assert answer.status_code == 422 and "not a picture" in answer.json()["message"]
 
 

@@ -6,12 +6,13 @@ import json
 import logging
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from studio.api.connections import ConnectionLimits
 from studio.app import create_app
-from tests.conftest import Served
+from tests.conftest import Served, servers
 
 POST = b"POST /studio/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 QUICK = ConnectionLimits(headers_s=0.3, body_s=0.3, body_bytes=100, per_address=3)
@@ -34,16 +35,23 @@ def answer(connection: socket.socket) -> tuple[int, dict]:
     return int(head.split()[1]), json.loads(body)
 
 
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory) -> Iterator[Served]:
+    """A studio that soon loses its patience."""
+    with servers(tmp_path_factory.mktemp("quick")) as start:
+        yield start(limits=QUICK)
+
+
 @pytest.mark.parametrize("begin", [b"", b"GET / HT", POST], ids=["nothing", "a word", "headers"])
-def test_half_requests_are_closed(serve, begin):
-    with connect(serve(limits=QUICK)) as half:
+def test_half_requests_are_closed(quick, begin):
+    with connect(quick) as half:
         half.sendall(begin)
         status, body = answer(half)
     assert status == 408 and body["error"] == "TooSlow"
 
 
-def test_headers_that_trickle_in_are_closed(serve):
-    with connect(serve(limits=QUICK)) as slow:
+def test_headers_that_trickle_in_are_closed(quick):
+    with connect(quick) as slow:
         slow.sendall(POST)
         slow.settimeout(0.02)
         got = b""
@@ -57,16 +65,16 @@ def test_headers_that_trickle_in_are_closed(serve):
 
 
 @pytest.mark.parametrize("body", [b"", b'{"prompt": "'], ids=["none of it", "some of it"])
-def test_a_silent_body_is_closed(serve, body):
-    with connect(serve(limits=QUICK)) as silent:
+def test_a_silent_body_is_closed(quick, body):
+    with connect(quick) as silent:
         silent.sendall(POST + b"Content-Length: 1000\r\n\r\n" + body)
         status, said = answer(silent)
     assert status == 408 and "body" in said["message"]
 
 
-def test_a_slow_body_that_keeps_coming_is_taken(serve):
+def test_a_slow_body_that_keeps_coming_is_taken(quick):
     body = json.dumps({"width": 64, "height": 64, "steps": 1, "prompt": "x" * 3000}).encode()
-    with connect(serve(limits=QUICK)) as slow:
+    with connect(quick) as slow:
         slow.sendall(POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
         for at in range(0, len(body), 300):
             slow.sendall(body[at : at + 300])
@@ -75,9 +83,8 @@ def test_a_slow_body_that_keeps_coming_is_taken(serve):
     assert status == 200 and said["id"]
 
 
-def test_a_second_request_has_its_own_time(serve):
-    served = serve(limits=QUICK)
-    with connect(served) as kept:
+def test_a_second_request_has_its_own_time(quick):
+    with connect(quick) as kept:
         kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert kept.recv(65536).startswith(b"HTTP/1.1 200")
         kept.sendall(b"GET /healthz HTTP/1.1\r\n")
@@ -85,8 +92,8 @@ def test_a_second_request_has_its_own_time(serve):
 
 
 @pytest.mark.parametrize("bytes_announced", ["100000000", "1" + "0" * 20, "9" * 5000])
-def test_a_body_that_is_announced_too_large_is_refused_at_once(serve, bytes_announced):
-    with connect(serve()) as caller:
+def test_a_body_that_is_announced_too_large_is_refused_at_once(shared, bytes_announced):
+    with connect(shared) as caller:
         caller.sendall(POST + f"Content-Length: {bytes_announced}\r\n\r\n".encode())
         head = caller.recv(65536)  # nothing of the body was sent
     assert head.startswith(b"HTTP/1.1 413") or (
@@ -123,29 +130,26 @@ def test_a_trusted_proxy_holds_those_of_all_its_callers(serve):
         connection.close()
 
 
-def test_other_protocols_get_one_plain_answer(serve, caplog):
-    served = serve()
+def test_other_protocols_get_one_plain_answer(shared, caplog):
     for words in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"SSH-2.0-x\r\n\r\n"):
-        with connect(served) as caller:
+        with connect(shared) as caller:
             caller.sendall(words)
             assert answer(caller)[0] == 400
-    with connect(served) as caller:  # nonsense where the next piece of a body should be
+    with connect(shared) as caller:  # nonsense where the next piece of a body should be
         caller.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nnonsense\r\n")
         assert answer(caller)[0] == 400
     assert not [record for record in caplog.records if record.exc_info]
 
 
-@pytest.mark.parametrize(
-    "path", ["/studio/v1/jobs", "/studio/v1/uploads", "/studio/v1/models/downloads", "/page-less"]
-)
-def test_a_caller_who_leaves_costs_one_line(serve, caplog, path):
+def test_a_caller_who_leaves_costs_one_line(serve, caplog):
     caplog.set_level(logging.INFO)
     served = serve(app=create_app)
-    for _ in range(3):
-        with connect(served) as leaving:
-            leaving.sendall(POST.replace(b"/studio/v1/jobs", path.encode()))
-            leaving.sendall(b'Content-Length: 1000\r\n\r\n{"prompt"')
-            time.sleep(0.05)
+    for path in ("studio/v1/jobs", "studio/v1/uploads", "studio/v1/models/downloads", "page-less"):
+        for _ in range(3):
+            with connect(served) as leaving:
+                leaving.sendall(POST.replace(b"studio/v1/jobs", path.encode()))
+                leaving.sendall(b'Content-Length: 1000\r\n\r\n{"prompt"')
+                time.sleep(0.05)
     assert served.http.get("/healthz").status_code == 200
     of_requests = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [record.getMessage() for record in of_requests] == []

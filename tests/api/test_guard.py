@@ -9,6 +9,7 @@ import pytest
 
 from studio.api import login
 from studio.app import create_app
+from tests.conftest import servers
 
 PATHS = (
     "/docs",
@@ -20,6 +21,20 @@ PATHS = (
     "/studio/v1/images/2026-01-01_00001-1",
     "/anything/else",
 )
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """A studio with a name of its own."""
+    with servers(tmp_path_factory.mktemp("named")) as start:
+        yield start(allow_host=("pictures.example",))
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory):
+    """A studio with logins, at which nobody guesses."""
+    with servers(tmp_path_factory.mktemp("locked")) as start:
+        yield start(auth=("ann:secret", "bo:p:w ü"))
 
 
 @pytest.mark.parametrize(
@@ -36,9 +51,8 @@ PATHS = (
         "pictures.example",
     ],
 )
-def test_own_names_are_served(serve, host):
-    served = serve(allow_host=("pictures.example",))
-    assert served.http.get("/healthz", headers={"Host": host}).status_code == 200
+def test_own_names_are_served(named, host):
+    assert named.http.get("/healthz", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -59,14 +73,13 @@ def test_own_names_are_served(serve, host):
         "localhost#evil",
     ],
 )
-def test_foreign_names_are_refused(serve, host):
-    answer = serve().http.get("/healthz", headers={"Host": host})
+def test_foreign_names_are_refused(shared, host):
+    answer = shared.http.get("/healthz", headers={"Host": host})
     assert answer.status_code == 400
 
 
-def test_other_sites_pages_are_refused(serve):
-    served = serve()
-    own = served.url
+def test_other_sites_pages_are_refused(swept):
+    served, own = swept, swept.url
     for origin in ("http://evil.example", "null", f"{own}.evil.example", "http://localhost:1"):
         for method, path in (("POST", "/studio/v1/jobs"), ("GET", "/studio/v1/jobs")):
             answer = served.http.request(method, path, json={}, headers={"Origin": origin})
@@ -140,27 +153,25 @@ def test_one_name_is_not_guessed_at_from_many_addresses(serve, monkeypatch):
     assert ask(253, password="secret") == 200  # and who was in stays in
 
 
-def test_pages_behind_a_named_proxy_are_our_own(serve):
-    served = serve(allow_host=("pictures.example",))
+def test_pages_behind_a_named_proxy_are_our_own(named):
     for host in ("127.0.0.1:7860", "pictures.example"):
         headers = {"Host": host, "Origin": "https://Pictures.example:8443"}
-        assert served.http.get("/studio/v1/jobs", headers=headers).status_code == 200
+        assert named.http.get("/studio/v1/jobs", headers=headers).status_code == 200
         headers["Origin"] = "https://other.example"
-        assert served.http.get("/studio/v1/jobs", headers=headers).status_code == 403
+        assert named.http.get("/studio/v1/jobs", headers=headers).status_code == 403
 
 
-def test_every_answer_carries_the_security_headers(serve):
-    served = serve(auth=("ann:secret",))
+def test_every_answer_carries_the_security_headers(locked):
     for path in ("/healthz", "/docs"):
-        headers = served.http.get(path).headers
+        headers = locked.http.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
         assert "frame-ancestors 'self'" in headers["content-security-policy"]
         assert "connect-src 'self'" in headers["content-security-policy"]
 
 
-def test_a_login_guards_everything_but_health(serve):
-    served = serve(auth=("ann:secret", "bo:p:w ü"))
+def test_a_login_guards_everything_but_health(locked):
+    served = locked
     assert served.http.get("/healthz").json() == {"status": "ok"}  # and nothing of models
     for path in PATHS:
         answer = served.http.get(path)
@@ -174,9 +185,8 @@ def test_a_login_guards_everything_but_health(serve):
 @pytest.mark.parametrize(
     "header", ["Basic", "Basic !!!", "Basic YW5u", "Bearer YW5uOnNlY3JldA==", "Basic /w=="]
 )
-def test_a_broken_login_is_no_login(serve, header):
-    served = serve(auth=("ann:secret",))
-    assert served.http.get("/docs", headers={"Authorization": header}).status_code == 401
+def test_a_broken_login_is_no_login(locked, header):
+    assert locked.http.get("/docs", headers={"Authorization": header}).status_code == 401
 
 
 def test_guessing_is_slow_and_ends(serve, monkeypatch):

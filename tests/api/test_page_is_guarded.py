@@ -9,14 +9,16 @@ import gradio.routes
 import pytest
 
 from studio.app import create_app
+from tests.conftest import servers
 
 PAGE_PATHS = ("/", "/config", "/gradio_api/info", "/gradio_api/upload", "/gradio_api/queue/join")
 
 
-@pytest.fixture
-def locked(serve):
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory):
     """A page that needs a login."""
-    return serve(app=create_app, auth=("ann:secret",))
+    with servers(tmp_path_factory.mktemp("locked")) as start:
+        yield start(app=create_app, auth=("ann:secret",))
 
 
 def test_a_login_covers_the_page_and_its_routes(locked):
@@ -56,13 +58,13 @@ def test_no_route_hands_out_files_or_takes_large_bodies(locked, tmp_path):
     assert not locked.studio.settings.temporary_dir.exists()
 
 
-def test_of_gradio_only_what_the_page_asks_for_is_there(serve):
-    served = serve(app=create_app)
-    page = served.http.get("/").text
+def test_of_gradio_only_what_the_page_asks_for_is_there(locked):
+    login = ("ann", "secret")
+    page = locked.http.get("/", auth=login).text
     assets = set(re.findall(r'(?:src|href)="\.?(/?assets/[^"]+)"', page))
     assert assets
     for path in ("theme.css", "robots.txt", *assets):
-        assert served.http.get(path).status_code == 200, path
+        assert locked.http.get(path, auth=login).status_code == 200, path
     # Out of its source, so that the new routes of a new version are looked at as well.
     found = re.findall(r'@(app|router)\.(\w+)\(\s*f?"(/[^"]*)"', inspect.getsource(gradio.routes))
     assert len(found) > 50
@@ -70,7 +72,7 @@ def test_of_gradio_only_what_the_page_asks_for_is_there(serve):
         path = re.sub(r"\{[^}]*\}", "x", path)
         path = path if owner == "app" else f"/gradio_api{path}"
         if path not in ("/", "/theme.css", "/robots.txt", "/static/x", "/assets/x"):
-            answer = served.http.request(method.upper(), path)
+            answer = locked.http.request(method.upper(), path, auth=login)
             assert answer.status_code == 404, (method, path)
 
 

@@ -30,8 +30,8 @@ def opened(answer):
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-def test_what_a_browser_can_show_comes_back_as_it_went(serve, format):
-    served = serve()
+def test_what_a_browser_can_show_comes_back_as_it_went(shared, format):
+    served = shared
     data = encoded(noise(), format)
     body = served.http.post(UPLOADS, content=data).raise_for_status().json()
     assert body == {
@@ -50,8 +50,8 @@ def test_what_a_browser_can_show_comes_back_as_it_went(serve, format):
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_what_a_browser_would_show_otherwise_is_converted(serve):
-    served = serve()
+def test_what_a_browser_would_show_otherwise_is_converted(shared):
+    served = shared
     exif = Image.Exif()
     exif[0x0112] = 6
     transparent = noise().convert("RGBA")
@@ -75,8 +75,8 @@ def test_what_a_browser_would_show_otherwise_is_converted(serve):
     assert seen.getextrema() == ((255, 255),) * 3  # flattened on white
 
 
-def test_a_mask_is_seen_as_inpainting_reads_it(serve):
-    served = serve()
+def test_a_mask_is_seen_as_inpainting_reads_it(shared):
+    served = shared
     mask = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
     mask.paste((0, 0, 0, 255), (0, 0, 4, 8))
     url = served.http.post(UPLOADS, content=encoded(mask)).json()["url"]
@@ -92,8 +92,8 @@ def test_what_is_no_picture_is_refused_with_words(shared, data):
     assert answer.json()["error"] == "InvalidRequest" and answer.json()["message"]
 
 
-def test_too_many_bytes_or_pixels_are_refused(serve):
-    served = serve()
+def test_too_many_bytes_or_pixels_are_refused(shared):
+    served = shared
     bomb = encoded(Image.new("1", (9000, 9000)))
     answer = served.http.post(UPLOADS, content=bomb)
     assert answer.status_code == 422 and "64" in answer.json()["message"]
