@@ -141,7 +141,7 @@ def test_a_region_keeps_it_to_its_part(bench):
 def xl(tmp_path_factory):
     """On a small SDXL model of three levels."""
     folder = tmp_path_factory.mktemp("xl")
-    parts = checkpoints.parts_of(SDXL)
+    parts = checkpoints.own_parts_of(SDXL)
     kinds = ["{}Block2D", "CrossAttn{}Block2D", "CrossAttn{}Block2D"]
     config = dict(parts["unet"].config) | {
         "block_out_channels": [64, 64, 128],

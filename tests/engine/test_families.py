@@ -3,8 +3,8 @@ it with the same weights. The models are small and random, so a wrong place of a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ LONG = ", ".join(["a street in the rain"] * 20)
 @cache
 def parts_of(family: ModelFamily, channels: int = 4) -> dict[str, torch.nn.Module]:
     """The VAE's encoder is made certain of itself: diffusers takes samples of it, we the mean."""
-    parts = checkpoints.parts_of(family, channels)
+    parts = checkpoints.own_parts_of(family, channels)
     quant = parts["vae"].quant_conv
     quant.weight[4:] = 0
     quant.bias[4:] = -40
@@ -124,14 +124,21 @@ each_case = pytest.mark.parametrize(
 )
 
 
-def written(family: ModelFamily, channels: int, folder: Path) -> ModelRef:
-    path = folder / "single.safetensors"
-    return checkpoints.write_single(parts_of(family, channels), family, path)
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Callable[..., ModelRef]:
+    """A checkpoint of `(family, channels)` in the original layout, written once."""
+
+    @cache
+    def write(family: ModelFamily, channels: int = 4) -> ModelRef:
+        path = tmp_path_factory.mktemp("written") / "single.safetensors"
+        return checkpoints.write_single(parts_of(family, channels), family, path)
+
+    return write
 
 
 @each_case
-def test_the_original_layout_draws_the_same_bytes_as_a_folder(family, channels, tmp_path):
-    single = written(family, channels, tmp_path)
+def test_the_original_layout_draws_the_same_bytes_as_a_folder(family, channels, written, tmp_path):
+    single = written(family, channels)
     folder = checkpoints.write_folder(parts_of(family, channels), family, tmp_path / "folder")
     pictures = [draw(ref)[0] for ref in (single, folder)]
     assert pictures[0].tobytes() == pictures[1].tobytes()
@@ -140,37 +147,37 @@ def test_the_original_layout_draws_the_same_bytes_as_a_folder(family, channels, 
 
 @each_case
 @pytest.mark.parametrize("negative", ["", "blurry"])
-def test_every_family_equals_diffusers(family, channels, negative, tmp_path):
+def test_every_family_equals_diffusers(family, channels, negative, written):
     fields = {"negative_prompt": negative, "scheduler": "DPM++ 2M"}
-    ours = draw(written(family, channels, tmp_path), **fields)[0]
+    ours = draw(written(family, channels), **fields)[0]
     theirs = reference(family, channels, **fields)[0]
     assert difference(ours, theirs) <= TOLERANCE
 
 
 @pytest.mark.parametrize("family", [SDXL, SDXL_REFINER], ids=lambda family: family.name)
-def test_a_batch_and_no_guidance(family, tmp_path):
-    ref, manager = written(family, 4, tmp_path), ModelManager("cpu", "float32")
+def test_a_batch_and_no_guidance(family, written):
+    ref, manager = written(family), ModelManager("cpu", "float32")
     batch = draw(ref, manager, batch_size=2)
     assert difference(batch[1], draw(ref, manager, seed=8)[0]) <= TOLERANCE
     plain = {"guidance_scale": 1.0, "scheduler": "DPM++ 2M"}
     assert difference(draw(ref, manager, **plain)[0], reference(family, **plain)[0]) <= TOLERANCE
 
 
-def test_clip_skip_never_takes_a_later_layer_than_the_family_was_trained_on(tmp_path):
+def test_clip_skip_never_takes_a_later_layer_than_the_family_was_trained_on(written):
     """SDXL is trained on the layer before the last, which artists call 2."""
-    ref, manager = written(SDXL, 4, tmp_path), ModelManager("cpu", "float32")
+    ref, manager = written(SDXL), ModelManager("cpu", "float32")
     one, two, three = (draw(ref, manager, clip_skip=skip)[0].tobytes() for skip in (1, 2, 3))
     assert one == two != three
 
 
-def test_long_prompts_reach_both_encoders(tmp_path):
-    ref, manager = written(SDXL, 4, tmp_path), ModelManager("cpu", "float32")
+def test_long_prompts_reach_both_encoders(written):
+    ref, manager = written(SDXL), ModelManager("cpu", "float32")
     long, longer = (draw(ref, manager, prompt=LONG + end)[0] for end in ("", ", a cat"))
     assert long.tobytes() != longer.tobytes()
 
 
-def test_prediction_type_and_zero_snr_of_the_checkpoint_are_honoured(tmp_path):
-    ref, manager = written(SD1, 4, tmp_path), ModelManager("cpu", "float32")
+def test_prediction_type_and_zero_snr_of_the_checkpoint_are_honoured(written):
+    ref, manager = written(SD1), ModelManager("cpu", "float32")
     kinds = ({}, {"prediction_type": "v_prediction"}, {"prediction_type": "v_prediction",
              "zero_snr": True})  # fmt: skip
     pictures = [draw(with_facts(ref, **kind), manager)[0].tobytes() for kind in kinds]

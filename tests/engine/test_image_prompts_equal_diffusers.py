@@ -128,7 +128,7 @@ def test_two_and_a_region(bench):
 
 
 def test_sdxl(tmp_path):
-    parts = checkpoints.parts_of(SDXL)
+    parts = checkpoints.own_parts_of(SDXL)
     checkpoint = checkpoints.write_single(parts, SDXL, tmp_path / "xl.safetensors")
     bench = bench_on(checkpoint, parts["unet"], tmp_path)
     build = pipeline(bench, ["plus"], [0.8])

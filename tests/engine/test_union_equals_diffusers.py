@@ -26,7 +26,7 @@ SIZE = (96, 64)
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     folder = tmp_path_factory.mktemp("union")
-    parts = checkpoints.parts_of(SDXL)
+    parts = checkpoints.own_parts_of(SDXL)
     checkpoint = checkpoints.write_single(parts, SDXL, folder / "xl.safetensors")
     torch.manual_seed(5)
     for name in ("one", "two"):

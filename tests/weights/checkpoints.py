@@ -101,11 +101,16 @@ def text_encoders_of(family: ModelFamily) -> dict[str, torch.nn.Module]:
 
 
 def parts_of(family: ModelFamily, channels: int = 4, seed: int = 0) -> dict[str, torch.nn.Module]:
-    """Random modules, with weights large enough that a wrong place shows in the picture. They are
-    the caller's own."""
-    parts = copy.deepcopy(_parts_of(family, channels, seed))
+    """Random modules, with weights large enough that a wrong place shows in the picture. Made once
+    for all tests: who changes them takes `own_parts_of`."""
+    parts = _parts_of(family, channels, seed)
     torch.manual_seed(seed)
-    return parts
+    return dict(parts)
+
+
+def own_parts_of(family: ModelFamily, channels: int = 4) -> dict[str, torch.nn.Module]:
+    """The same as modules of the caller's own."""
+    return copy.deepcopy(parts_of(family, channels))
 
 
 @cache

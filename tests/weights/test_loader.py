@@ -104,7 +104,7 @@ def test_inpaint_unets_take_nine_channels(channels, tmp_path):
 @pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("wanted", [torch.float32, torch.float16, torch.bfloat16])
 def test_every_number_format_is_converted_as_torch_does(stored, wanted, tmp_path):
-    parts = checkpoints.parts_of(SD1)
+    parts = checkpoints.own_parts_of(SD1)
     for module in parts.values():
         module.to(stored)
     ref = checkpoints.write_single(parts, SD1, tmp_path / "a.safetensors")
