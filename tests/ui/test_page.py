@@ -220,6 +220,7 @@ def test_no_request_to_another_host(visit, served, browser):
 def test_seven_tabs_of_one_visitor(visit, slow):
     first = visit()
     tabs = [first] + [visit(context=first.context) for _ in range(6)]
+    set_number(tabs[-1], "steps", 60)
     generate(tabs[-1])
     wait_for_step(tabs[-1])
     slow()
