@@ -22,7 +22,6 @@ from studio.domain.errors import InvalidRequest, explain
 APP_NAME = "latent-studio"
 ENVIRONMENT_PREFIX = "STUDIO_"
 
-Together = Literal["auto"] | Annotated[int, Field(ge=1, le=16)]
 Login = Annotated[str, Field(pattern=r"^[^:\n]+:[^\n]+$")]
 
 
@@ -80,10 +79,10 @@ class Settings(BaseModel):
         "work, sequential = the layer at work, fp8 = all, the U-Net in eight bits. auto suits the "
         "free memory.",
     )
-    together: Together = Field(
+    together: str = Field(
         "auto",
-        description="How many jobs may share their steps: 1 to 16, or auto, as many as it pays "
-        "for.",
+        description="How many jobs may share their steps: auto, as many as it pays for, or 1 to "
+        "16.",
     )
     model_memory: float | None = Field(
         None,
@@ -95,6 +94,13 @@ class Settings(BaseModel):
         None, description="The model that draws where a request names none."
     )
     no_browser: bool = Field(False, description="Do not open the page in a browser.")
+
+    @field_validator("together", mode="before")
+    @classmethod
+    def _is_a_number_or_auto(cls, value: Any) -> Any:
+        if str(value) not in ("auto", *map(str, range(1, 17))):
+            raise ValueError("it is auto or a whole number from 1 to 16.")
+        return str(value)
 
     @field_validator("data_dir", "auth_file", "models_dir")
     @classmethod
@@ -133,6 +139,11 @@ class Settings(BaseModel):
     def bind_host(self) -> str:
         """The address to listen on."""
         return "0.0.0.0" if self.listen else self.host
+
+    @property
+    def most_together(self) -> int | None:
+        """None: as many as it pays for."""
+        return None if self.together == "auto" else int(self.together)
 
     @property
     def outputs_dir(self) -> Path:

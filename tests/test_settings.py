@@ -77,3 +77,14 @@ def test_a_broken_login_file_is_explained(tmp_path, text, says):
 
 def test_the_embedded_model_is_found():
     assert list((assets_dir() / "models").glob("*/model_index.json"))
+
+
+@pytest.mark.parametrize("value, most", [("auto", None), ("1", 1), (16, 16)])
+def test_how_many_jobs_share_their_steps(tmp_path, value, most):
+    assert read(tmp_path, {"together": value}).most_together == most
+
+
+@pytest.mark.parametrize("value", ["0", "17", "many", 2.5])
+def test_too_many_jobs_at_once_are_refused(tmp_path, value):
+    with pytest.raises(InvalidSettings, match="auto or a whole number from 1 to 16"):
+        read(tmp_path, {"together": value})

@@ -13,6 +13,7 @@ from studio.domain.request import GenerationRequest
 from studio.engine.driver import Driver
 from studio.engine.recipe import Select
 from studio.engine.run import StableDiffusionRun
+from studio.residence.manager import ModelManager
 
 MOST = 16
 """So many at once, whatever the device."""
@@ -23,13 +24,14 @@ takes less time than many calls, above it is the same: `studio bench together`."
 
 
 class Joining:
-    """For one `device`, whose `driver` knows what fits. `together` jobs at once are allowed; None:
-    as many as it pays for."""
+    """For the device and dtype of `manager`; `driver` knows what fits. `together` jobs at once are
+    allowed; None: as many as it pays for, where pictures stay what they are alone."""
 
     def __init__(
-        self, device: torch.device, driver: Driver, select: Select, together: int | None
+        self, manager: ModelManager, driver: Driver, select: Select, together: int | None
     ) -> None:
-        self._device, self._driver = device, driver
+        self._device, self._driver = manager.device, driver
+        self._is_exact = manager.dtype != torch.bfloat16  # which differs by 5 of 255 here and there
         self._select, self._together = select, together
         self._asked: tuple[GenerationRequest, Selection | None] | None = None
 
@@ -39,6 +41,8 @@ class Joining:
             return False
         if self._together is not None:
             return True
+        if not self._is_exact:
+            return False
         if self._device.type == "cuda":
             return self._driver.has_room(_rows(request), runs)
         cells = [_rows(one) * one.width * one.height for one in _requests(request, runs)]

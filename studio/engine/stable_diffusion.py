@@ -69,7 +69,7 @@ class StableDiffusionEngine:
         forecast = Forecast(self, manager)
         self._resources = Resources(manager, select, short_hash, read, map_of, forecast)
         self._driver = Driver(manager.device)
-        self._joining = Joining(manager.device, self._driver, select, together)
+        self._joining = Joining(manager, self._driver, select, together)
 
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""

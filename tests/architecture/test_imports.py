@@ -58,7 +58,7 @@ ARROWS = {
     },
     "engine.borrowed": {"domain", "engine.run", "residence"},
     "engine.driver": {"diffusion", "domain", "engine.run", "residence"},
-    "engine.joining": {"domain", "engine.driver", "engine.recipe", "engine.run"},
+    "engine.joining": {"domain", "engine.driver", "engine.recipe", "engine.run", "residence"},
     "engine.previewing": {"diffusion", "domain", "engine.editing", "engine.protocol"},
     "engine.conditioned": {
         "diffusion",

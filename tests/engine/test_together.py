@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -210,7 +209,7 @@ def test_what_fails_one_fails_none_of_the_others(engine, alone):
 
 
 def test_which_jobs_are_worth_it(models):
-    engine = models.engine(together=None)
+    engine = models.engine()
     running = engine.open(tiny_models.settled())
     assert not engine.joins(tiny_models.settled(), [running]), "it has not begun"
     while not running.selection:
@@ -223,9 +222,14 @@ def test_which_jobs_are_worth_it(models):
     while not large.selection:
         engine.advance([large])
     assert not engine.joins(large.request, [large]), "on a CPU it would only make both wait"
+    half = models.engine(dtype="bfloat16")
+    running = half.open(tiny_models.settled())
+    while not running.selection:
+        half.advance([running])
+    assert not half.joins(running.request, [running]), "single pixels would be others"
     two = models.engine(together=2)
     runs = [two.open(large.request) for _ in range(2)]
-    two.advance(runs)
+    while not all(run.selection for run in runs):
+        two.advance(runs)
     assert two.joins(large.request, runs[:1])
     assert not two.joins(large.request, runs)
-    gc.collect()

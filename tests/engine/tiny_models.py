@@ -62,11 +62,12 @@ class TinyModels:
         self,
         read: Callable[[str], bytes] = lambda name: picture(),
         together: int | None = None,
+        dtype: str = "float32",
         **options,
     ) -> StableDiffusionEngine:
         """With a `ModelManager` of its own, made with `options`; `read` gives the pictures."""
         return StableDiffusionEngine(
-            ModelManager("cpu", "float32", **options),
+            ModelManager("cpu", dtype, **options),
             self.select,
             read=read,
             map_of=lambda unit, image, size, mask: image.resize(size),
