@@ -6,8 +6,9 @@ Makes a folder as artists have it (checkpoints of SD 1.5 and SDXL, many LoRAs, e
 ControlNets, some broken files) with headers of true size and names; the weights are holes. "Cold"
 looks into every file, "indexed" is the next start. The files themselves are in the page cache in
 both. The baseline is the same walk with the safetensors library opening every file and listing its
-tensors' shapes, timed in turn in the same process. "cpu" is the processor's time, which says more
-than the clock's on a machine that is busy with other things.
+tensors' shapes, timed in turn in the same process. "inspect" is `models inspect` of the largest
+file, without its imports, beside the library listing that one. "cpu" is the processor's time, which
+says more than the clock's on a machine that is busy with other things.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from studio.catalog.catalog import Catalog
+from studio.catalog.inspect import inspect
 from studio.domain.refs import KINDS
 
 Tensors = dict[str, tuple[int, ...]]
 Times = tuple[float, float]
 """Seconds by the clock, and of the processor."""
 
-GOALS_S = {"cold": 2.0, "indexed": 0.2}
-"""For a thousand files."""
+GOALS_S = {"cold": 2.0, "indexed": 0.2, "inspect": 0.1}
+"""The first two for a thousand files."""
 
 _SHARES = {
     "Lora/xl-{}": 0.35, "Lora/sd-{}": 0.30, "embeddings/{}": 0.13, "Stable-diffusion/sd-{}": 0.07,
@@ -78,12 +80,16 @@ def _measure(folder: Path, repeats: int) -> tuple[dict[str, list[Times]], dict[s
     """Row -> times of each repeat, and how many models of each kind were found."""
     models, index = folder / "models", folder / "data" / "models-index.json"
     times: dict[str, list[Times]] = {"cold": [], "indexed": [], "safetensors library": []}
+    times |= {"inspect": [], "inspect: the library": []}
+    largest = max(models.rglob("*.safetensors"), key=lambda path: path.stat().st_size)
     for _ in range(repeats):
         index.unlink(missing_ok=True)
         seconds, catalog = _timed(lambda: Catalog([models], folder / "data"))
         times["cold"].append(seconds)
         times["indexed"].append(_timed(lambda: Catalog([models], folder / "data"))[0])
         times["safetensors library"].append(_timed(lambda: _with_library(models))[0])
+        times["inspect"].append(_timed(lambda: inspect(largest, None, False))[0])
+        times["inspect: the library"].append(_timed(lambda: _tensors_in(largest))[0])
     kinds = {kind: len(catalog.refs(kind)) for kind in KINDS}
     return times, kinds | {"broken": len(catalog.broken)}
 
@@ -95,14 +101,15 @@ def _timed(work: Callable[[], object]) -> tuple[Times, object]:
 
 
 def _with_library(folder: Path) -> int:
-    tensors = 0
-    for path in folder.rglob("*.safetensors"):
-        try:
-            with safe_open(path, framework="numpy") as file:
-                tensors += sum(len(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-        except SafetensorError:
-            continue
-    return tensors
+    return sum(map(_tensors_in, folder.rglob("*.safetensors")))
+
+
+def _tensors_in(path: Path) -> int:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return sum(len(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except SafetensorError:
+        return 0
 
 
 def _fill(folder: Path, count: int) -> int:
