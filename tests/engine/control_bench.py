@@ -19,7 +19,7 @@ from studio.residence.manager import ModelManager
 from tests.diffusion.reference import for_pipeline
 from tests.engine.running import run
 
-FIELDS = {"prompt": "a green tree by the sea", "seed": 7, "steps": 6, "guidance_scale": 5.0}
+FIELDS = {"prompt": "a green tree by the sea", "seed": 7, "steps": 4, "guidance_scale": 5.0}
 
 
 class ControlBench:

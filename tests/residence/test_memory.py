@@ -19,7 +19,7 @@ from tests.models_in_memory import manager, picturebook
 from tests.residence.leasing import stages
 
 GIB = memory.GIB
-FIELDS = {"prompt": "a red house on a meadow", "seed": 3, "steps": 8}
+FIELDS = {"prompt": "a red house on a meadow", "seed": 3, "steps": 5}
 SDXL = {"unet": 5 * GIB, "text_encoder": GIB // 4, "text_encoder_2": GIB, "vae": GIB // 8}
 
 
