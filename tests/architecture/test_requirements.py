@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -60,11 +61,13 @@ def looked_for(paths: list[Path]) -> set[str]:
     }
 
 
+brought_by = cache(metadata.packages_distributions)
+
+
 def distributions(modules: set[str]) -> dict[str, set[str]]:
     """Module -> the installed distributions that bring its top."""
-    brought_by = metadata.packages_distributions()
     return {
-        module: set(map(canonicalize_name, brought_by.get(module.partition(".")[0], ())))
+        module: set(map(canonicalize_name, brought_by().get(module.partition(".")[0], ())))
         for module in modules
     }
 
