@@ -169,7 +169,7 @@ def test_a_drawing_from_words_was_nothing_before(served):
 
 def test_pictures_of_submitted_jobs_stay(served, upload):
     folder = served.studio.settings.inputs_dir
-    before = {path.name for path in (folder / "unused").iterdir()}
+    before = {path.name for path in folder.glob("unused/*")}
     used, unused = upload(noise(seed=1)), upload(noise(seed=2))
     finished(served, {"kind": "image_to_image", "image": used})
     assert (folder / used[6:]).is_file()
