@@ -24,9 +24,12 @@ from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
 from studio.gallery.sources import Sources
 from studio.jobs.job import Job
+from studio.jobs.keeping import Keeping
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
 from studio.settings import Settings, assets_dir
+from studio.store.jobs import JobLedger
+from studio.store.ledger import Ledger, LedgerError
 
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
     from fastapi import FastAPI
@@ -86,7 +89,12 @@ class Studio:
             lambda *unit: self.preprocessors.check(*unit),
             self.settings.checkpoint,
         )
-        self.queue = JobQueue(self._engine, settling.settled, self.gallery.keep)
+        self._ledger = self._opened_ledger() if load_later else Ledger(None)
+        self.queue = JobQueue(
+            self._engine,
+            settling.settled,
+            Keeping(self.gallery.keep, self.gallery.picture, JobLedger(self._ledger)),
+        )
 
     def __enter__(self) -> Studio:
         return self
@@ -107,7 +115,10 @@ class Studio:
         if self._weight_downloads:
             self._weight_downloads.close()
         self.catalog.close()
-        return self.queue.close(timeout_s)
+        has_ended = self.queue.close(timeout_s)
+        if has_ended:
+            self._ledger.close()
+        return has_ended
 
     def submit(self, request: GenerationRequest) -> Job:
         """Queue `request`, whose pictures may be files of this machine.
@@ -203,6 +214,16 @@ class Studio:
             "warm": list(self._manager.warm) if self._manager else [],
             "message": self._failure if state == "failed" else None,
         }
+
+    def _opened_ledger(self) -> Ledger:
+        """What is remembered in the data folder, which nobody else writes to; where it cannot be
+        used the studio draws on, and remembers nothing."""
+        self.gallery.clear()
+        try:
+            return Ledger(self.settings.ledger_path)
+        except LedgerError as error:
+            log.error("%s Until then nothing outlasts a restart.", error)
+            return Ledger(None)
 
     def _engine(self) -> Engine:
         """For the queue, in its worker thread; tried again with the next job if it raises."""

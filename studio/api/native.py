@@ -121,14 +121,18 @@ def _add_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> N
         openapi_extra=_REQUEST_BODY,
         responses=refusals(404, 422, 507),
     )
-    async def submit(http: Request) -> CreatedBody:
-        """Queue a request."""
+    async def submit(
+        http: Request,
+        key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None,
+    ) -> CreatedBody:
+        """Queue a request. It is kept through any end of the studio once this was answered. The
+        same `Idempotency-Key` again gives the same job, whatever the body."""
         body = await http.body()
         if not body:
             raise InvalidRequest(missing_body(GenerationRequest))
         # A body of many MB takes a while to parse: not in the thread that serves everybody.
         request = await run_in_threadpool(GenerationRequest.parse, body)
-        job = await run_in_threadpool(queue.submit, request)
+        job = await run_in_threadpool(queue.submit, request, key)
         return CreatedBody(id=job.id)
 
     @router.get(f"{PREFIX}/jobs", tags=["jobs"])

@@ -16,6 +16,8 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -63,8 +65,10 @@ class Gallery:
         """How many pictures were kept since the start."""
         return self._kept
 
-    def keep(self, picture: Picture) -> Picture:
+    def keep(self, picture: Picture, claim: Callable[[str], None] = lambda id: None) -> Picture:
         """Store `picture` and return it with its `id` and `path`; never raises for the disk.
+        `claim` is told the id before the file is there: if the process ends in between, either
+        the claim stands for no file or the file has its claim.
 
         If it cannot be written it is kept in memory (the newest 64), with `path` None and a
         warning more for the artist.
@@ -73,7 +77,7 @@ class Gallery:
         with self._lock:
             self._kept += 1
         try:
-            id, path = self._write(png, picture.seed)
+            id, path = self._write(png, picture.seed, claim)
         except OSError as error:
             warning = _warning(self._outputs, error)
             log.warning("%s", warning)
@@ -92,10 +96,35 @@ class Gallery:
         except OSError:
             raise _not_found(id) from None
 
+    def picture(self, id: str) -> Picture:
+        """It as it was kept; its pixels are read when they are asked for. Raises `NotFound`, also
+        where its file does not tell what made it."""
+        image, request, path = self._opened(id), self.request(id), self.path(id)
+        difference = image.info.get("outside_mask_max_difference")
+        return Picture(
+            image=image,
+            seed=int(id.rpartition("-")[2]) if path else request.seed,
+            request=request,
+            infotext=image.info.get("parameters", ""),
+            partial="studio-partial" in image.info,
+            id=id,
+            path=path,
+            warnings=tuple(json.loads(image.info.get("studio-warnings", "[]"))),
+            outside_mask_max_difference=None if difference is None else int(difference),
+            profile=image.info.get("icc_profile"),
+        )
+
+    def clear(self) -> None:
+        """Delete what a studio that was ended left half-written. Only for whoever has the folder
+        for himself."""
+        for partial in self._outputs.glob(".*.part" if self._flat else "*/.*.part"):
+            if _PARTIAL.fullmatch(partial.name):
+                with suppress(OSError):
+                    partial.unlink()
+
     def request(self, id: str) -> GenerationRequest:
         """What made the picture. Raises `NotFound`, also where its file does not tell."""
-        with Image.open(io.BytesIO(self.png(id)), formats=["PNG"]) as image:
-            text = image.info.get("studio")
+        text = self._opened(id).info.get("studio")
         try:
             return GenerationRequest.parse(text or "")
         except InvalidRequest as error:
@@ -111,6 +140,12 @@ class Gallery:
             raise _not_found(id)
         return path
 
+    def _opened(self, id: str) -> Image.Image:
+        try:
+            return Image.open(io.BytesIO(self.png(id)), formats=["PNG"])
+        except (OSError, SyntaxError, ValueError) as error:
+            raise NotFound(f"The file of picture {id} cannot be read: {error}.") from None
+
     def _path(self, id: str) -> Path:
         """Where `id` must lie. An id is three numbers at most, so it cannot lead elsewhere."""
         match = _ID.fullmatch(id)
@@ -120,21 +155,24 @@ class Gallery:
         folder = self._outputs if self._flat else self._outputs / day
         return folder / f"{number}-{seed}.png"
 
-    def _write(self, png: bytes, seed: int) -> tuple[str, Path]:
+    def _write(self, png: bytes, seed: int, claim: Callable[[str], None]) -> tuple[str, Path]:
         day = date.today().isoformat()
         folder = self._outputs if self._flat else self._outputs / day
         folder.mkdir(parents=True, exist_ok=True)
         number, partial, file = _claim_number(folder)
+        name = f"{number:05}-{seed}"
+        id, path = (name if self._flat else f"{day}_{name}"), folder / f"{name}.png"
         try:
             with os.fdopen(file, "wb") as stream:
                 stream.write(png)
-            path = folder / f"{number:05}-{seed}.png"
+                stream.flush()
+                os.fsync(stream.fileno())  # or a loss of power would leave a claim on half a file
+            claim(id)
             os.replace(partial, path)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-        name = f"{number:05}-{seed}"
-        return (name if self._flat else f"{day}_{name}"), path
+        return id, path
 
     def _remember(self, png: bytes) -> str:
         id = f"unsaved-{secrets.token_urlsafe(12)}"

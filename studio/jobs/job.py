@@ -50,12 +50,12 @@ class Job:
     shows them.
     """
 
-    def __init__(self, id: str, request: GenerationRequest) -> None:
+    def __init__(self, id: str, request: GenerationRequest, created_s: float | None = None) -> None:
         self.id = id
         self.request = request
         self.events = EventStream()
         self.state = JobState.QUEUED
-        self.created_s = time.time()
+        self.created_s = time.time() if created_s is None else created_s
         self._cancel = threading.Event()
         self._end: Callable[[], None] | None = None
         self._watched_s = float("-inf")
@@ -67,6 +67,11 @@ class Job:
         end = self._end
         if end is not None:
             end()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Its end was asked for."""
+        return self._cancel.is_set()
 
     def ends_with(self, end: Callable[[], None] | None) -> None:
         """For the queue: call `end` as soon as the end is asked for, which may be now already;

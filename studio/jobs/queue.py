@@ -5,18 +5,18 @@ and all behind it too, so that nobody is overtaken again and again."""
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import secrets
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 
-from studio.domain.errors import NotFound, QueueFull, StudioError
-from studio.domain.events import Cancelled, Event, Failed, Finished, Loading, Picture, Queued
+from studio.domain.errors import QueueFull, StudioError
+from studio.domain.events import Cancelled, Event, Failed, Loading, Queued
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine, Run
 from studio.jobs.job import Job
+from studio.jobs.keeping import Keeping
 
 log = logging.getLogger(__name__)
 
@@ -33,42 +33,56 @@ class JobQueue:
 
     build_engine  called once, in the worker thread: importing and loading may take seconds, and
             jobs may be submitted meanwhile
-    settle  completes a request (checkpoint, size, seed), or raises `InvalidRequest`
-    keep    stores a finished picture and returns it with its id; must not raise for a full disk
+    settle   completes a request (checkpoint, size, seed), or raises `InvalidRequest`
+    keeping  what outlasts the process
     """
 
     def __init__(
         self,
         build_engine: Callable[[], Engine],
         settle: Callable[[GenerationRequest], GenerationRequest],
-        keep: Callable[[Picture], Picture],
+        keeping: Keeping,
     ) -> None:
         self._build_engine = build_engine
         self._settle = settle
-        self._keep = keep
+        self._keeping = keeping
+        self._submitting = threading.Lock()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._changed = threading.Condition()
         self._starting, self._stopping = True, False
+        for job in keeping.take_up():
+            self._jobs[job.id] = job
+            self._waiting.append(job)
+        self._tell_positions()
         self._worker = threading.Thread(target=self._work, name="device", daemon=True)
         self._worker.start()
 
-    def submit(self, request: GenerationRequest) -> Job:
-        """Queue `request`. Raises `InvalidRequest`, or `QueueFull` with 200 jobs before it."""
-        job = Job(secrets.token_urlsafe(16), self._settle(request))
-        with self._changed:
-            if self._stopping:
-                raise QueueFull("The studio is closing and takes no more jobs. Start it again.")
-            if len(self._waiting) >= MAX_WAITING:
-                raise QueueFull(
-                    f"{len(self._waiting)} jobs are waiting already. Try again when some are done."
-                )
-            self._jobs[job.id] = job
-            self._waiting.append(job)
-            self._tell_positions()
-            self._forget_oldest()
-            self._changed.notify_all()
+    def submit(self, request: GenerationRequest, key: str | None = None) -> Job:
+        """Queue `request`; with the `key` of an earlier one that job comes back. Raises
+        `InvalidRequest`, or `QueueFull` with 200 jobs before it."""
+        settled = self._settle(request)
+        with self._submitting:
+            known = key and self._keeping.id_with(key)
+            if known:
+                return self.get(known)
+            job = Job(secrets.token_urlsafe(16), settled)
+            with self._changed:
+                if self._stopping:
+                    raise QueueFull("The studio is closing and takes no more jobs. Start it again.")
+                if len(self._waiting) >= MAX_WAITING:
+                    raise QueueFull(
+                        f"{len(self._waiting)} jobs are waiting already. Try again when some are "
+                        "done."
+                    )
+            self._keeping.add(job, key)
+            with self._changed:
+                self._jobs[job.id] = job
+                self._waiting.append(job)
+                self._tell_positions()
+                self._forget_oldest()
+                self._changed.notify_all()
         return job
 
     def get(self, id: str) -> Job:
@@ -76,7 +90,7 @@ class JobQueue:
         with self._changed:
             if id in self._jobs:
                 return self._jobs[id]
-        raise NotFound(f"There is no job {id!r}. It was deleted, or the studio was restarted.")
+        return self._keeping.find(id)
 
     def jobs(self) -> list[Job]:
         """All remembered jobs, oldest first."""
@@ -96,7 +110,7 @@ class JobQueue:
         with self._changed:
             if job in self._waiting:
                 self._waiting.remove(job)
-                job.publish(Cancelled(()))
+                self._tell(job, Cancelled(()))
                 self._tell_positions()
         return job
 
@@ -105,14 +119,17 @@ class JobQueue:
         self.cancel(id)
         with self._changed:
             self._jobs.pop(id, None)
+        self._keeping.forget(id)
 
     def close(self, timeout_s: float = 10) -> bool:
-        """Cancel everything and end the worker. False if it has not ended after `timeout_s`.
+        """Stop everything and end the worker; what the ledger keeps waits for the next start. False
+        if it has not ended after `timeout_s`.
 
         A load that has begun cannot be stopped; the worker is a daemon and ends with the process.
         """
         with self._changed:
             self._stopping = True
+            self._keeping.interrupt(self._running)
             for job in self._running:
                 job.cancel()
             while self._waiting:
@@ -139,7 +156,7 @@ class JobQueue:
                 continue
             while self._may_begin(engine, under_way):
                 job = self._taken()
-                if job is not None:
+                if job is not None and not self._is_done_already(job):
                     run = engine.open(job.request, job.wants_preview)
                     under_way[run] = job
                     job.ends_with(run.cancel)
@@ -165,7 +182,8 @@ class JobQueue:
             job = self._waiting.popleft()
             self._running.append(job)
             self._tell_positions()
-            return job
+        self._keeping.begun(job)
+        return job
 
     def _advance(self, engine: Engine, under_way: dict[Run, Job]) -> None:
         """One step of all that is under way. What has ended is no longer."""
@@ -179,10 +197,10 @@ class JobQueue:
         for run, event in happened:
             job = under_way[run]
             try:
-                job.publish(self._kept(event))
+                self._tell(job, self._keeping.with_pictures_kept(job, event))
             except Exception as error:
                 run.cancel()
-                job.publish(_failed(error))
+                self._tell(job, _failed(error))
         for run in [run for run in under_way if run.done]:
             self._end(under_way.pop(run))
 
@@ -191,19 +209,22 @@ class JobQueue:
         if job is None:
             return
         if event is not None:
-            job.publish(event)
+            self._tell(job, event)
         job.ends_with(None)  # a job outlives its run, which holds models
         with self._changed:
             self._running.remove(job)
             self._tell_positions()
 
-    def _kept(self, event: Event) -> Event:
-        """Results are stored before anybody hears of them."""
-        if isinstance(event, (Finished, Cancelled)):
-            return dataclasses.replace(
-                event, pictures=tuple(self._keep(picture) for picture in event.pictures)
-            )
-        return event
+    def _tell(self, job: Job, event: Event) -> None:
+        self._keeping.ended(job, event)
+        job.publish(event)
+
+    def _is_done_already(self, job: Job) -> bool:
+        """Before the process ended once; told now."""
+        end = self._keeping.end_before(job)
+        if end is not None:
+            self._end(job, end)
+        return end is not None
 
     def _tell_positions(self) -> None:
         for place, job in enumerate(self._waiting):

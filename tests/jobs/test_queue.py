@@ -16,7 +16,12 @@ from studio.engine.fake import FakeEngine
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.jobs import queue as module
 from studio.jobs.job import JobState
+from studio.jobs.keeping import Keeping
 from studio.jobs.queue import JobQueue
+
+
+def not_kept(id):
+    raise NotFound(id)
 
 
 @pytest.fixture
@@ -25,12 +30,13 @@ def build():
     queues = []
 
     def make(engine=None, build_engine=None, keep=lambda picture: picture):
+        """`keep` stores a picture, of which no claim is kept."""
         engine = engine or FakeEngine()
         queues.append(
             JobQueue(
                 build_engine or (lambda: engine),
                 settle=lambda request: request.settled("fake", PICTUREBOOK),
-                keep=keep,
+                keeping=Keeping(lambda picture, claim: keep(picture), not_kept),
             )
         )
         return queues[-1]

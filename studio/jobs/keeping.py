@@ -1,0 +1,134 @@
+"""What jobs leave behind, as jobs, pictures and ends: kept before anybody hears of it.
+
+After any end of the process what was submitted is there again, in order, what was under way starts
+again, and what a job has stored it does not store again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+from studio.domain.errors import InvalidRequest, NotFound
+from studio.domain.events import FINAL, Cancelled, Event, Failed, Finished, Picture
+from studio.domain.request import GenerationRequest
+from studio.jobs.job import Job
+from studio.store.jobs import JobLedger, JobRow
+from studio.store.ledger import Ledger
+
+Keep = Callable[[Picture, Callable[[str], None]], Picture]
+"""Stores a picture and returns it with its id, of which it tells its second argument before the
+picture is there; must not raise for a full disk."""
+
+
+class Keeping:
+    """
+    keep    as above
+    read    gives the stored picture of an id; raises `NotFound`
+    ledger  remembers the jobs; by default as long as the process lasts
+    """
+
+    def __init__(
+        self, keep: Keep, read: Callable[[str], Picture], ledger: JobLedger | None = None
+    ) -> None:
+        self._keep, self._read = keep, read
+        self._ledger = ledger or JobLedger(Ledger(None))
+        self._interrupted: set[Job] = set()
+        self._taken_up: set[str] = set()
+
+    def add(self, job: Job, key: str | None) -> None:
+        """`job` is the last in the line; `key` is the one that it came with."""
+        self._ledger.add(job.id, job.request.model_dump_json(), job.created_s, key)
+
+    def id_with(self, key: str) -> str | None:
+        """That of the job which came with `key`."""
+        return self._ledger.with_key(key)
+
+    def begun(self, job: Job) -> None:
+        self._ledger.begun(job.id)
+
+    def forget(self, id: str) -> None:
+        """A job; its pictures stay."""
+        self._ledger.forget(id)
+
+    def interrupt(self, running: Sequence[Job]) -> None:
+        """The process is about to end: those of `running` whose end nobody asked for are to be
+        drawn again when there is another, which needs a ledger that outlasts it."""
+        if self._ledger.is_durable:
+            self._interrupted |= {job for job in running if not job.is_cancelled}
+
+    def ended(self, job: Job, event: Event) -> None:
+        """`event` is the last of `job`. Not for one that is to be drawn again."""
+        if isinstance(event, FINAL) and not job.events.closed:
+            if job in self._interrupted:
+                self._ledger.waits_again(job.id)
+            else:
+                self._ledger.ended(job.id, event)
+
+    def with_pictures_kept(self, job: Job, event: Event) -> Event:
+        """`event` with its pictures stored: those that are there already stay as they are, and of
+        a job that is to be drawn again there are none."""
+        if not isinstance(event, (Finished, Cancelled)):
+            return event
+        if job in self._interrupted:
+            return Cancelled(())
+        there, pictures = self._stored(job), []
+        for number, picture in enumerate(event.pictures):
+            claim = partial(self._ledger.stores, job.id, number)
+            pictures.append(there.get(number) or self._keep(picture, claim))
+        return dataclasses.replace(event, pictures=tuple(pictures))
+
+    def end_before(self, job: Job) -> Finished | None:
+        """Where all pictures of `job` were stored, but the process ended before it said so."""
+        stored = self._stored(job)
+        if len(stored) < len(job.request.places):
+            return None
+        return Finished(tuple(stored[number] for number in sorted(stored)), 0.0)
+
+    def take_up(self) -> list[Job]:
+        """What waited, or was under way, when the process before this one ended, in order."""
+        jobs = []
+        for row in self._ledger.to_do():
+            try:
+                jobs.append(_job(row))
+            except NotFound as error:
+                self._ledger.ended(row.id, Failed.of(error))
+        self._taken_up = {job.id for job in jobs}
+        return jobs
+
+    def find(self, id: str) -> Job:
+        """A job that has ended and is no longer in memory. Raises `NotFound`."""
+        row = self._ledger.find(id)
+        if row is None or row.state in ("queued", "running"):
+            raise NotFound(f"There is no job {id!r}. It was deleted, or never was.")
+        job, pictures = _job(row), self._pictures(row)
+        found = tuple(pictures[number] for number in sorted(pictures))
+        if row.state == "finished":
+            job.publish(Finished(found, row.elapsed_s or 0.0))
+        else:
+            job.publish(row.failed or Cancelled(found))
+        return job
+
+    def _stored(self, job: Job) -> dict[int, Picture]:
+        """What of `job` a process before this one has stored: place in the batch -> picture."""
+        row = self._ledger.find(job.id) if job.id in self._taken_up else None
+        return self._pictures(row) if row else {}
+
+    def _pictures(self, row: JobRow) -> dict[int, Picture]:
+        pictures = {}
+        for number, id in row.pictures.items():
+            with suppress(NotFound):
+                pictures[number] = self._read(id)
+        return pictures
+
+
+def _job(row: JobRow) -> Job:
+    try:
+        return Job(row.id, GenerationRequest.parse(row.request), row.created_s)
+    except InvalidRequest as error:
+        raise NotFound(
+            f"Job {row.id} is of another version of the studio. This one does not understand its "
+            f"settings: {error}"
+        ) from None

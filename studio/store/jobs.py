@@ -1,0 +1,123 @@
+"""Jobs that outlive the process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from studio.domain.errors import SaveError
+from studio.domain.events import Cancelled, Failed, Finished
+from studio.store.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job as it is kept. `pictures`: place in the batch -> id."""
+
+    id: str
+    state: str
+    request: str
+    created_s: float
+    elapsed_s: float | None
+    failed: Failed | None
+    pictures: dict[int, str]
+
+
+class JobLedger:
+    """The jobs in `ledger`. Where the disk takes no more the studio draws on: what could not be
+    kept is logged, and lasts as long as the process."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether it is there after the process."""
+        return self._ledger.is_durable
+
+    def add(self, id: str, request: str, created_s: float, key: str | None) -> None:
+        """The last in the line."""
+        with self._trying() as execute:
+            execute(
+                "INSERT INTO jobs (id, place, state, request, created_s, key) SELECT ?, "
+                "coalesce(max(place), 0) + 1, 'queued', ?, ?, ? FROM jobs",
+                (id, request, created_s, key),
+            )
+
+    def begun(self, id: str) -> None:
+        with self._trying() as execute:
+            execute("UPDATE jobs SET state = 'running' WHERE id = ?", (id,))
+
+    def waits_again(self, id: str) -> None:
+        """It is to be drawn from its beginning."""
+        with self._trying() as execute:
+            execute("UPDATE jobs SET state = 'queued' WHERE id = ?", (id,))
+
+    def stores(self, id: str, number: int, picture: str) -> None:
+        """`picture` is about to be stored, as that of place `number` in the batch of a job."""
+        with self._trying() as execute:
+            execute("DELETE FROM pictures WHERE job = ? AND number = ?", (id, number))
+            execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", (picture, id, number))
+
+    def ended(self, id: str, event: Finished | Failed | Cancelled) -> None:
+        values: tuple[object, ...] = ("cancelled", None, None, None, None)
+        if isinstance(event, Finished):
+            values = ("finished", event.elapsed_s, None, None, None)
+        elif isinstance(event, Failed):
+            values = ("failed", None, event.error, event.message, event.field)
+        with self._trying() as execute:
+            execute(
+                "UPDATE jobs SET state = ?, elapsed_s = ?, error = ?, message = ?, field = ? "
+                "WHERE id = ?",
+                (*values, id),
+            )
+
+    def forget(self, id: str) -> None:
+        """The job; its pictures stay."""
+        with self._trying() as execute:
+            execute("DELETE FROM jobs WHERE id = ?", (id,))
+
+    def to_do(self) -> list[JobRow]:
+        """What waits or was under way, in order."""
+        found = self._ledger.rows(
+            "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY place"
+        )
+        return [self._row(row) for row in found]
+
+    def find(self, id: str) -> JobRow | None:
+        found = self._ledger.rows("SELECT * FROM jobs WHERE id = ?", (id,))
+        return self._row(found[0]) if found else None
+
+    def with_key(self, key: str) -> str | None:
+        """The id of the job that came with `key`."""
+        found = self._ledger.rows("SELECT id FROM jobs WHERE key = ?", (key,))
+        return found[0]["id"] if found else None
+
+    def _row(self, row) -> JobRow:
+        pictures = self._ledger.rows(
+            "SELECT number, id FROM pictures WHERE job = ? ORDER BY number", (row["id"],)
+        )
+        failed = None
+        if row["error"] is not None:
+            failed = Failed(row["error"], row["message"], row["field"])
+        return JobRow(
+            row["id"],
+            row["state"],
+            row["request"],
+            row["created_s"],
+            row["elapsed_s"],
+            failed,
+            {each["number"]: each["id"] for each in pictures},
+        )
+
+    @contextmanager
+    def _trying(self) -> Iterator[Callable]:
+        try:
+            with self._ledger.writing() as connection:
+                yield connection.execute
+        except SaveError as error:
+            log.warning("%s", error)

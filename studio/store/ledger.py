@@ -1,0 +1,110 @@
+"""What the studio remembers beside its files: an SQLite database, `studio.db` in the data folder.
+
+It has one writer at a time and keeps what was committed through a kill and a loss of power. The PNG
+files stay the truth about pictures.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from studio.domain.errors import SaveError, StudioError
+from studio.domain.files import as_text
+from studio.store.migrations import MIGRATIONS
+
+log = logging.getLogger(__name__)
+
+
+class LedgerError(StudioError):
+    """The database cannot be used as it is."""
+
+
+class Ledger:
+    """The database at `path`, made where there is none; None: in memory, for as long as it is held.
+    Safe from many threads. Raises `LedgerError` where it is damaged, newer than this studio, or
+    cannot be opened: nothing of it is changed then."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
+            )
+            self._connection.row_factory = sqlite3.Row
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerError(
+                f"{as_text(path)} cannot be used: {error}. Free some disk space or make the folder "
+                "writable; if it is damaged, move it away and the studio begins a new one."
+            ) from None
+
+    @property
+    def is_durable(self) -> bool:
+        return self._path is not None
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """What a query finds."""
+        with self._lock:
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """All that is done to the connection within it is on disk after it, or nothing of it.
+        Raises `SaveError` where the disk does not take it."""
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                except BaseException:
+                    self._connection.rollback()
+                    raise
+                self._connection.commit()
+            except sqlite3.OperationalError as error:
+                raise SaveError(
+                    f"{as_text(self._path)} cannot be written: {error}. Free some disk space, or "
+                    "make the folder writable."
+                ) from None
+
+    def close(self) -> None:
+        """Nothing may be asked of it afterwards."""
+        with self._lock:
+            self._connection.close()
+
+    def _migrate(self) -> None:
+        connection = self._connection
+        connection.execute("PRAGMA foreign_keys = ON")
+        [version] = connection.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise LedgerError(
+                f"{as_text(self._path)} was written by a newer studio (version {version}; this one "
+                f"knows {len(MIGRATIONS)}). Use that studio, or another data folder."
+            )
+        [health] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if health != "ok":
+            raise sqlite3.DatabaseError(health)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        if 0 < version < len(MIGRATIONS):
+            self._back_up(version)
+        for number in range(version + 1, len(MIGRATIONS) + 1):
+            connection.executescript(
+                f"BEGIN; {MIGRATIONS[number - 1]}; PRAGMA user_version = {number}; COMMIT;"
+            )
+
+    def _back_up(self, version: int) -> None:
+        """As it was before a migration, beside it."""
+        copy = self._path.with_name(f"{self._path.name}.{version}.bak")
+        with sqlite3.connect(copy) as target:
+            self._connection.backup(target)
+        target.close()
+        log.info("%s is brought up to date; as it was it stays as %s", self._path.name, copy.name)

@@ -1,0 +1,32 @@
+"""What the ledger looks like, as the steps by which it came to look so."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE jobs (
+        id TEXT PRIMARY KEY,
+        place INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        request TEXT NOT NULL,
+        created_s REAL NOT NULL,
+        elapsed_s REAL,
+        error TEXT,
+        message TEXT,
+        field TEXT,
+        key TEXT UNIQUE
+    ) STRICT;
+    CREATE INDEX jobs_to_do ON jobs (place) WHERE state IN ('queued', 'running');
+    CREATE TABLE pictures (
+        id TEXT PRIMARY KEY,
+        job TEXT REFERENCES jobs (id) ON DELETE SET NULL,
+        number INTEGER NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX pictures_of_a_job ON pictures (job, number);
+    """,
+)
+"""The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
+
+jobs      `place`: their order; `request`: settled, JSON; `state`: see `jobs.job.JobState`; `error`,
+          `message`, `field`: as of `events.Failed`; `key`: the Idempotency-Key it came with
+pictures  what a job has stored, or was about to: without its file it was not. `number`: its place
+          in the batch
+"""
