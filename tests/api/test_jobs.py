@@ -250,3 +250,20 @@ def test_models_health_metrics_and_docs(serve):
     assert "http://" not in docs and "https://" not in docs  # loads nothing from elsewhere
     schema = served.http.get("/openapi.json").json()
     assert "steps" in schema["components"]["schemas"]["GenerationRequest"]["properties"]
+
+
+def test_the_same_key_gives_the_same_job(swept):
+    def submit(key: str, **fields) -> str:
+        answer = swept.http.post(
+            "/studio/v1/jobs", json=SMALL | fields, headers={"Idempotency-Key": key}
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()["id"]
+
+    first = submit("mine", seed=1)
+    assert submit("mine", seed=1) == first
+    assert submit("yours", seed=1) != first
+    long = {"Idempotency-Key": "x" * 201}
+    refused = swept.http.post("/studio/v1/jobs", json=SMALL, headers=long)
+    assert refused.status_code == 422
+    assert "Idempotency-Key" in refused.json()["message"]

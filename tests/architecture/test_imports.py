@@ -124,7 +124,8 @@ ARROWS = {
         "preprocessors",
         "weights.tensor_files",
     },
-    "jobs": {"domain", "engine.protocol", "jobs"},
+    "store": {"domain", "store"},
+    "jobs": {"domain", "engine.protocol", "jobs", "store"},
     "jobs.settling": {"catalog", "domain", "gallery", "imaging"},
     "gallery": {"domain", "gallery", "imaging"},
     "api": {
@@ -152,6 +153,7 @@ ARROWS = {
         "preprocessors",
         "residence",
         "settings",
+        "store",
         "ui",
         "version",
     },
