@@ -74,7 +74,7 @@ class StableDiffusionEngine:
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""
         selection = self._resources.select(GenerationRequest(checkpoint=checkpoint))
-        with torch.inference_mode(), self._manager.lease(selection):
+        with self._manager.lease(selection):
             pass
 
     def open(

@@ -96,9 +96,13 @@ class ModelManager:
         have to wait, since whoever holds what it needs would never go on."""
         owner = _Caller()
         with self.borrow(selection, owner) as lease:
-            for _ in self.prepare(lease):
-                if lease.waits_for:
-                    raise RuntimeError(f"{selection.checkpoint.name} waits for {lease.waits_for}")
+            with (
+                torch.inference_mode()
+            ):  # as whoever else prepares: tensors of both kinds don't mix
+                for _ in self.prepare(lease):
+                    if lease.waits_for:
+                        name = selection.checkpoint.name
+                        raise RuntimeError(f"{name} waits for {lease.waits_for}")
             yield lease.models
 
     def is_lent_to_others(self, owner: object) -> bool:

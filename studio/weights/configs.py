@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
@@ -183,6 +184,17 @@ def numbers_behind(prefix: str, names: Iterable[str]) -> set[int]:
 def count(names: Container[str], pattern: str) -> int:
     """How many names there are with 0, 1, … in place of the braces."""
     return next(k for k in itertools.count() if pattern.format(k) not in names)
+
+
+def depth(names: Iterable[str], prefix: str) -> int:
+    """How many layers there are, named `prefix` and a number from 0. One of which less than half
+    is there is none, but one that lacks a weight is one, so that this will be told."""
+    numbers = (
+        name.removeprefix(prefix).split(".", 1)[0] for name in names if name.startswith(prefix)
+    )
+    weights = Counter(int(number) for number in numbers if number.isdecimal())
+    most = max(weights.values(), default=0)
+    return 1 + max((k for k, held in weights.items() if 2 * held >= most), default=-1)
 
 
 def with_metadata(part: str, config: dict[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Bench:
     """picturebook, drawn with by hand."""
 
     def __init__(self) -> None:
-        with torch.inference_mode(), manager("float32").lease(picturebook()) as models:
+        with manager("float32").lease(picturebook()) as models:
             self._models = models
         self._predictor = PICTUREBOOK.predictor(models.backbone)
         self.size = PICTUREBOOK.native_size

@@ -85,7 +85,6 @@ def calls(module: nn.Module) -> Iterator[list[int]]:
         hook.remove()
 
 
-@torch.inference_mode()
 def unet_of(engine: StableDiffusionEngine) -> nn.Module:
     with engine._manager.lease(engine._resources.select(tiny_models.settled())) as models:
         return models.backbone
@@ -143,7 +142,7 @@ def test_control_nets_are_called_once_for_all(engine, alone):
     strong, weak = EDGES, {"controls": [UNIT | {"controlnet": "edges", "scale": 0.4}]}
     requests = [tiny_models.settled(**fields) for fields in (strong, weak)]
     selection = engine._resources.select(requests[0])
-    with torch.inference_mode(), engine._manager.lease(selection) as lent:
+    with engine._manager.lease(selection) as lent:
         net = lent.controlnets[0]
     with calls(net) as rows:
         ended = together(engine, requests)

@@ -138,7 +138,8 @@ def test_a_missing_weight_is_told_in_words(tmp_path):
     """Whichever it is: no reader leaves with an error of Python's own."""
     parts = checkpoints.parts_of(SD1)
     whole = renamed(checkpoints.original(parts, SD1), str)
-    for name in list(whole)[::7]:
+    first = [name for name in whole if ".layers.0." in name and "layer_norm1" in name]
+    for name in dict.fromkeys([*first, *list(whole)[::11]]):
         if name.endswith("position_ids"):
             continue
         save_file({n: t for n, t in whole.items() if n != name}, tmp_path / "a.safetensors")

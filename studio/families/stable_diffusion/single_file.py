@@ -112,7 +112,7 @@ def _clip_origins(file: TensorFile, keys: Keys, prefix: str) -> dict[str, Origin
 def _openclip_origins(keys: Keys) -> dict[str, Origin]:
     """Our name -> place, of all the layers that there are."""
     origins = {}
-    for name in text_layout.names_of(configs.count(keys, "transformer.resblocks.{}.ln_1.weight")):
+    for name in text_layout.names_of(configs.depth(keys, "transformer.resblocks.")):
         origin = text_layout.openclip_origin(name)
         if origin.transposed and origin.key not in keys:
             origin = Origin(f"{origin.key}.weight")  # written by programs that use a module for it

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from studio.families.stable_diffusion.prompt_encoder import PromptEncoder
-from studio.weights.configs import Shapes, count
+from studio.weights.configs import Shapes, depth
 from studio.weights.sources import Origin
 
 CLIP_VOCABULARY = 49408
@@ -63,7 +63,7 @@ def text_config(shapes: Shapes, encoder: PromptEncoder, whole: bool) -> dict[str
     layers but those left out if it is `whole`, and else those that are there.
     """
     tokens = shapes["embeddings.token_embedding.weight"]
-    layers = count(shapes, "encoder.layers.{}.layer_norm1.weight")
+    layers = depth(shapes, "encoder.layers.")
     used = encoder.depth - encoder.left_out
     if layers < used and whole:
         used = layers - encoder.left_out

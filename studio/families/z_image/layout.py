@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.weights.configs import Shapes, count
+from studio.weights.configs import Shapes, depth
 from studio.weights.sources import Origin
 
 _RENAMED = (
@@ -47,8 +47,8 @@ def transformer_config(shapes: Shapes) -> dict[str, Any]:
     return {
         "in_channels": patch // _PATCH**2,
         "dim": width,
-        "n_layers": count(shapes, "layers.{}.attention_norm1.weight"),
-        "n_refiner_layers": count(shapes, "noise_refiner.{}.attention_norm1.weight"),
+        "n_layers": depth(shapes, "layers."),
+        "n_refiner_layers": depth(shapes, "noise_refiner."),
         "n_heads": heads,
         "n_kv_heads": heads,
         "cap_feat_dim": shapes["cap_embedder.1.weight"][1],
@@ -66,7 +66,7 @@ def text_config(shapes: Shapes) -> dict[str, Any]:
         "vocab_size": tokens,
         "hidden_size": width,
         "intermediate_size": shapes["layers.0.mlp.gate_proj.weight"][0],
-        "num_hidden_layers": count(shapes, "layers.{}.input_layernorm.weight"),
+        "num_hidden_layers": depth(shapes, "layers."),
         "num_attention_heads": shapes["layers.0.self_attn.q_proj.weight"][0] // head,
         "num_key_value_heads": shapes["layers.0.self_attn.k_proj.weight"][0] // head,
         "head_dim": head,
