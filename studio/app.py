@@ -194,8 +194,8 @@ class Studio:
 
     def status(self) -> dict[str, Any]:
         """For people who watch: `checkpoint`, `state` (starting, loading, warm, failed), the
-        `fraction` loaded, `device`, `dtype`, `queue` (jobs that wait or run), `warm` (the
-        checkpoints in memory), `message` (why it failed, else None).
+        `fraction` loaded, `device`, `dtype`, `queue` (jobs that wait or run), `paused` (no more are
+        begun), `warm` (the checkpoints in memory), `message` (why it failed, else None).
         """
         checkpoint, state, fraction = self.default_checkpoint, self._state, 0.0
         device, dtype = self.settings.device, self.settings.dtype
@@ -211,6 +211,7 @@ class Studio:
             "device": device,
             "dtype": dtype,
             "queue": self.queue.waiting,
+            "paused": self.queue.paused,
             "warm": list(self._manager.warm) if self._manager else [],
             "message": self._failure if state == "failed" else None,
         }

@@ -19,6 +19,8 @@ from studio.api.wire import (
     PREFIX,
     CreatedBody,
     JobBody,
+    JobChange,
+    QueueBody,
     event_body,
     job_body,
     state_header,
@@ -27,7 +29,7 @@ from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Preview
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
-from studio.jobs.job import Job
+from studio.jobs.job import Job, JobState
 from studio.jobs.queue import JobQueue
 
 POLL_S = 5.0
@@ -69,6 +71,7 @@ def build_router(
     """All routes. `status()` is `Studio.status`; messages are made `public`."""
     router = APIRouter(responses=EVERYWHERE)
     _add_job_routes(router, queue, public)
+    _add_queue_routes(router, queue)
     _add_stream_routes(router, queue, public)
     _add_image_routes(router, gallery)
 
@@ -135,10 +138,12 @@ def _add_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> N
         job = await run_in_threadpool(queue.submit, request, key)
         return CreatedBody(id=job.id)
 
-    @router.get(f"{PREFIX}/jobs", tags=["jobs"])
-    def list_jobs() -> list[JobBody]:
-        """The jobs that are remembered, oldest first."""
-        return [job_body(job, public) for job in queue.jobs()]
+    @router.get(f"{PREFIX}/jobs", tags=["jobs"], responses=refusals(422))
+    def list_jobs(state: JobState | None = None) -> list[JobBody]:
+        """The jobs that are remembered, oldest first, those that wait in their order after all
+        others; with `state` only those in it."""
+        jobs = queue.jobs()
+        return [job_body(job, public) for job in jobs if state in (None, job.state)]
 
     @router.get(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], responses=refusals(404, 422))
     def get_job(id: str) -> JobBody:
@@ -150,6 +155,16 @@ def _add_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> N
         """Stop a job, in the middle of a step too. Harmless when it has ended."""
         return job_body(queue.cancel(id), public)
 
+    @router.patch(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], responses=refusals(404, 422))
+    def move(id: str, change: JobChange) -> JobBody:
+        """Let a job that waits wait at another place."""
+        return job_body(queue.move(id, change.position), public)
+
+    @router.post(f"{PREFIX}/jobs/{{id}}/again", tags=["jobs"], responses=refusals(404, 422, 507))
+    def again(id: str) -> CreatedBody:
+        """Queue the very same request once more, seed included."""
+        return CreatedBody(id=queue.again(id).id)
+
     @router.delete(
         f"{PREFIX}/jobs/{{id}}", tags=["jobs"], status_code=204, responses=refusals(404, 422)
     )
@@ -157,6 +172,20 @@ def _add_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> N
         """Stop a job and forget it; its pictures stay."""
         queue.delete(id)
         return Response(status_code=204)
+
+
+def _add_queue_routes(router: APIRouter, queue: JobQueue) -> None:
+    @router.post(f"{PREFIX}/queue/pause", tags=["jobs"])
+    def pause() -> QueueBody:
+        """Begin no more jobs; what is under way goes on. Ends with the studio."""
+        queue.pause()
+        return QueueBody(paused=True, waiting=queue.waiting)
+
+    @router.post(f"{PREFIX}/queue/resume", tags=["jobs"])
+    def resume() -> QueueBody:
+        """Begin jobs again."""
+        queue.resume()
+        return QueueBody(paused=False, waiting=queue.waiting)
 
 
 def _add_stream_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> None:

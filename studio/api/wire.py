@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from studio.api.places import PublicText
 from studio.domain import events
@@ -29,6 +29,22 @@ class CreatedBody(BaseModel):
     """The id of the job that was queued."""
 
     id: str
+
+
+class JobChange(BaseModel):
+    """What of a job that waits is to be otherwise: its `position` among those that wait, 0 being
+    the next."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    position: int = Field(ge=0)
+
+
+class QueueBody(BaseModel):
+    """Whether no more jobs are begun, and how many wait or run."""
+
+    paused: bool
+    waiting: int
 
 
 class ImageBody(BaseModel):

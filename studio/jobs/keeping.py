@@ -46,6 +46,10 @@ class Keeping:
         """That of the job which came with `key`."""
         return self._ledger.with_key(key)
 
+    def reorder(self, waiting: Sequence[Job]) -> None:
+        """They wait, in this order."""
+        self._ledger.reorder([job.id for job in waiting])
+
     def begun(self, job: Job) -> None:
         self._ledger.begun(job.id)
 

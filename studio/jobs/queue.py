@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 
-from studio.domain.errors import QueueFull, StudioError
+from studio.domain.errors import InvalidRequest, QueueFull, StudioError
 from studio.domain.events import Cancelled, Event, Failed, Loading, Queued
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine, Run
@@ -51,7 +51,7 @@ class JobQueue:
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._changed = threading.Condition()
-        self._starting, self._stopping = True, False
+        self._starting, self._stopping, self._paused = True, False, False
         for job in keeping.take_up():
             self._jobs[job.id] = job
             self._waiting.append(job)
@@ -93,9 +93,46 @@ class JobQueue:
         return self._keeping.find(id)
 
     def jobs(self) -> list[Job]:
-        """All remembered jobs, oldest first."""
+        """All remembered jobs, oldest first; those that wait in their order, after all others."""
         with self._changed:
-            return list(self._jobs.values())
+            waiting = list(self._waiting)
+            return [job for job in self._jobs.values() if job not in waiting] + waiting
+
+    def move(self, id: str, position: int) -> Job:
+        """Let a job wait at `position` among those that wait, 0 being the next; one beyond the end
+        is the last. Raises `NotFound`, and `InvalidRequest` where it does not wait."""
+        job = self.get(id)
+        with self._changed:
+            if job not in self._waiting:
+                raise InvalidRequest(
+                    f"Job {id} does not wait: it is {job.state.value}. Only jobs that wait can be "
+                    "moved.",
+                    "position",
+                )
+            self._waiting.remove(job)
+            self._waiting.insert(position, job)
+            self._keeping.reorder(list(self._waiting))
+            self._tell_positions()
+        return job
+
+    def again(self, id: str) -> Job:
+        """One more job with the very settings of that one, seed included. Raises `NotFound`, and
+        as `submit` does."""
+        return self.submit(self.get(id).request)
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    def pause(self) -> None:
+        """Begin no more jobs until `resume`; what is under way goes on."""
+        with self._changed:
+            self._paused = True
+
+    def resume(self) -> None:
+        with self._changed:
+            self._paused = False
+            self._changed.notify_all()
 
     @property
     def waiting(self) -> int:
@@ -165,13 +202,15 @@ class JobQueue:
     def _is_wanted(self, under_way: Mapping[Run, Job]) -> bool:
         """Waits until there is something to do. False: nothing any more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or under_way or self._stopping)
+            self._changed.wait_for(
+                lambda: (self._waiting and not self._paused) or under_way or self._stopping
+            )
             return bool(under_way) or not self._stopping
 
     def _may_begin(self, engine: Engine, under_way: Mapping[Run, Job]) -> bool:
         """Whether the next job may begin beside those under way."""
         with self._changed:
-            head = self._waiting[0] if self._waiting else None
+            head = self._waiting[0] if self._waiting and not self._paused else None
         return head is not None and (not under_way or engine.joins(head.request, [*under_way]))
 
     def _taken(self) -> Job | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,6 +48,15 @@ class JobLedger:
                 (id, request, created_s, key),
             )
 
+    def reorder(self, ids: Sequence[str]) -> None:
+        """These wait, in this order."""
+        with self._trying() as execute:
+            marks = ", ".join("?" * len(ids))
+            found = execute(f"SELECT place FROM jobs WHERE id IN ({marks}) ORDER BY place", ids)
+            places = [row["place"] for row in found]
+            for place, id in zip(places, ids, strict=False):
+                execute("UPDATE jobs SET place = ? WHERE id = ?", (place, id))
+
     def begun(self, id: str) -> None:
         with self._trying() as execute:
             execute("UPDATE jobs SET state = 'running' WHERE id = ?", (id,))
@@ -61,7 +70,10 @@ class JobLedger:
         """`picture` is about to be stored, as that of place `number` in the batch of a job."""
         with self._trying() as execute:
             execute("DELETE FROM pictures WHERE job = ? AND number = ?", (id, number))
-            execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?)", (picture, id, number))
+            execute(  # not for a job that was deleted while it ran
+                "INSERT OR REPLACE INTO pictures SELECT ?, id, ? FROM jobs WHERE id = ?",
+                (picture, number, id),
+            )
 
     def ended(self, id: str, event: Finished | Failed | Cancelled) -> None:
         values: tuple[object, ...] = ("cancelled", None, None, None, None)

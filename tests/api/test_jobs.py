@@ -267,3 +267,33 @@ def test_the_same_key_gives_the_same_job(swept):
     refused = swept.http.post("/studio/v1/jobs", json=SMALL, headers=long)
     assert refused.status_code == 422
     assert "Idempotency-Key" in refused.json()["message"]
+
+
+def test_the_queue_is_paused_put_in_order_and_resumed(swept):
+    http = swept.http
+
+    def waiting() -> list[str]:
+        return [job["id"] for job in http.get("/studio/v1/jobs?state=queued").json()]
+
+    assert http.post("/studio/v1/queue/pause").json() == {"paused": True, "waiting": 0}
+    assert http.get("/studio/v1/status").json()["paused"]
+    first, second, third = (swept.submit(**SMALL, seed=seed) for seed in (1, 2, 3))
+    assert waiting() == [first, second, third]
+    moved = http.patch(f"/studio/v1/jobs/{third}", json={"position": 0})
+    assert (moved.status_code, moved.json()["position"]) == (200, 0)
+    assert waiting() == [third, first, second]
+    for change, field in (
+        ({"position": -1}, "position"),
+        ({"place": 1}, "place"),
+        ({}, "position"),
+    ):
+        refused = http.patch(f"/studio/v1/jobs/{third}", json=change)
+        assert refused.status_code == 422 and field in refused.json()["message"]
+    assert http.patch("/studio/v1/jobs/nobody", json={"position": 0}).status_code == 404
+    assert http.get("/studio/v1/jobs?state=asleep").status_code == 422
+    assert not http.post("/studio/v1/queue/resume").json()["paused"]
+    seed = swept.wait_until(second, "finished")["request"]["seed"]
+    assert http.patch(f"/studio/v1/jobs/{second}", json={"position": 0}).status_code == 422
+    again = http.post(f"/studio/v1/jobs/{second}/again").json()["id"]
+    assert swept.wait_until(again, "finished")["request"]["seed"] == seed
+    assert http.post("/studio/v1/jobs/nobody/again").status_code == 404

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from studio.domain.errors import NotFound
-from studio.domain.events import Cancelled, Finished
+from studio.domain.events import Cancelled, Finished, Progress, Queued
 from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
 from studio.families.stable_diffusion.family import PICTUREBOOK
@@ -200,3 +200,32 @@ def test_killed_at_any_moment_nothing_is_lost_doubled_broken_or_left(tmp_path, k
     expected = [100 + 2 * n + k for n in range(COUNT) for k in range(1 + n % 2)]
     assert seeds_of(tmp_path) == dict.fromkeys(expected, 1)
     assert not list((tmp_path / "outputs").glob("*/.*.part"))
+
+
+def test_the_order_that_was_given_to_jobs_that_wait_outlasts_a_restart(tmp_path):
+    queue = opened(tmp_path, FakeEngine(0.02))
+    queue.pause()
+    first, second, third = (queue.submit(request(seed=seed)) for seed in (1, 2, 3))
+    queue.move(third.id, 0)
+    queue.move(first.id, 99)
+    assert [job.events.newest(Queued).position for job in (third, second, first)] == [0, 1, 2]
+    queue.close()
+    again = opened(tmp_path)
+    waited = [third.id, second.id, first.id]
+    jobs = {job.id: job for job in again.jobs()}
+    assert [final(jobs[id]).pictures[0].seed for id in waited] == [3, 2, 1]
+    numbers = [int(final(jobs[id]).pictures[0].path.stem.split("-")[0]) for id in waited]
+    assert numbers == sorted(numbers)
+    again.close()
+
+
+def test_a_job_that_is_deleted_while_it_runs_leaves_its_picture(tmp_path):
+    queue = opened(tmp_path, FakeEngine(0.02))
+    job = queue.submit(request(seed=4, steps=150))
+    while not job.events.newest(Progress):
+        time.sleep(0.005)
+    queue.delete(job.id)
+    event = final(job)
+    assert isinstance(event, Cancelled) and event.pictures[0].partial
+    assert seeds_of(tmp_path) == {4: 1}
+    queue.close()

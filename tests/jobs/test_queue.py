@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from studio.domain.errors import CheckpointError, NotFound, QueueFull
+from studio.domain.errors import CheckpointError, InvalidRequest, NotFound, QueueFull
 from studio.domain.events import Cancelled, Failed, Finished, Queued
 from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
@@ -323,3 +323,27 @@ def test_a_full_disk_for_one_is_none_for_the_other(build):
     good, bad = (final(job) for job in jobs)
     assert isinstance(good, Finished)
     assert isinstance(bad, Failed) and "no space left" in bad.message
+
+
+def test_paused_nothing_begins_and_what_runs_goes_on(build):
+    queue = build(FakeEngine(0.02))
+    running = queue.submit(request(seed=1, steps=20))
+    while running.state is not JobState.RUNNING:
+        time.sleep(0.005)
+    queue.pause()
+    waiting = queue.submit(request(seed=2))
+    assert isinstance(final(running), Finished)
+    time.sleep(0.1)
+    assert (waiting.state, queue.paused) == (JobState.QUEUED, True)
+    queue.resume()
+    assert isinstance(final(waiting), Finished)
+
+
+def test_a_job_again_is_the_same_picture(build):
+    queue = build(FakeEngine(fail_on="dragon"))
+    first = queue.submit(request(seed=-1))
+    once, more = final(first), final(queue.again(first.id))
+    assert once.pictures[0].image.tobytes() == more.pictures[0].image.tobytes()
+    assert once.pictures[0].seed == more.pictures[0].seed
+    with pytest.raises(InvalidRequest, match="does not wait: it is finished"):
+        queue.move(first.id, 0)
