@@ -7,6 +7,7 @@ ControlNets are the same (`Rows.kind`), up to as many as have fitted into memory
 from __future__ import annotations
 
 import logging
+import traceback
 import weakref
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
@@ -68,22 +69,24 @@ class Driver:
         rest = list(group)
         while rest:
             together = self._as_many_as_fit(rest)
+            failed = None
             try:
                 predictions = self._measured(together)
             except Exception as error:
-                if len(together) == 1:
-                    yield rest.pop(0), error
-                elif is_out_of_memory(error):
-                    self._halve(together)
-                else:  # whose fault it is shows when each is called by itself
-                    log.warning("a shared call failed (%s): one after the other", error)
-                    for run in together:
-                        yield from self._predicted([run])
-                    del rest[: len(together)]
+                failed = _emptied(error)
+            if failed and len(together) > 1 and is_out_of_memory(failed):
+                self._halve(together)
                 continue
-            for run, predicted in zip(together, predictions, strict=True):
-                yield run, None if run.cancelled else predicted
             del rest[: len(together)]
+            if failed is None:
+                for run, predicted in zip(together, predictions, strict=True):
+                    yield run, None if run.cancelled else predicted
+            elif len(together) == 1:
+                yield together[0], failed
+            else:  # whose fault it is shows when each is called by itself
+                log.warning("a shared call failed (%s): one after the other", failed)
+                for run in together:
+                    yield from self._predicted([run])
 
     def _measured(self, runs: Sequence[StableDiffusionRun]) -> Sequence[torch.Tensor | None]:
         if self._device.type != "cuda":
@@ -133,4 +136,10 @@ def _done(run: StableDiffusionRun) -> Any:
         with interrupted_when(lambda: run.cancelled):
             return run.ask.do()
     except Exception as error:
-        return error
+        return _emptied(error)
+
+
+def _emptied(error: Exception) -> Exception:
+    """Without what the frames that it left still hold: the memory that there was not enough of."""
+    traceback.clear_frames(error.__traceback__)
+    return error
