@@ -255,7 +255,7 @@ class Studio:
             self.catalog.short_hash,
             self.sources.read,
             lambda *unit: self.preprocessors.of_unit(*unit),
-            settings.most_together,
+            together=settings.most_together,
         )
         self._manager = manager
         if self._warm_up and self.default_checkpoint:

@@ -63,6 +63,7 @@ class StableDiffusionEngine:
         short_hash: Callable[[ModelRef], str | None] = lambda ref: None,
         read: Read = _no_pictures,
         map_of: MapOf = _no_maps,
+        *,
         together: int | None = None,
     ) -> None:
         self._manager = manager

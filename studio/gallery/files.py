@@ -100,7 +100,7 @@ class Gallery:
         """It as it was kept; its pixels are read when they are asked for. Raises `NotFound`, also
         where its file does not tell what made it."""
         image, request, path = self._opened(id), self.request(id), self.path(id)
-        difference = image.info.get("outside_mask_max_difference")
+        difference, warnings = _told(image)
         return Picture(
             image=image,
             seed=int(id.rpartition("-")[2]) if path else request.seed,
@@ -109,8 +109,8 @@ class Gallery:
             partial="studio-partial" in image.info,
             id=id,
             path=path,
-            warnings=tuple(json.loads(image.info.get("studio-warnings", "[]"))),
-            outside_mask_max_difference=None if difference is None else int(difference),
+            warnings=warnings,
+            outside_mask_max_difference=difference,
             profile=image.info.get("icc_profile"),
         )
 
@@ -181,6 +181,16 @@ class Gallery:
             while len(self._unsaved) > KEPT_IN_MEMORY:
                 self._unsaved.popitem(last=False)
         return id
+
+
+def _told(image: Image.Image) -> tuple[int | None, tuple[str, ...]]:
+    """What `encode` wrote about the mask, and the warnings; nothing where somebody else did."""
+    try:
+        difference = image.info.get("outside_mask_max_difference")
+        warnings = json.loads(image.info.get("studio-warnings", "[]"))
+        return None if difference is None else int(difference), tuple(map(str, warnings))
+    except (ValueError, TypeError):
+        return None, ()
 
 
 def encode(picture: Picture) -> bytes:

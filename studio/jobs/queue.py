@@ -193,10 +193,13 @@ class JobQueue:
                 continue
             while self._may_begin(engine, under_way):
                 job = self._taken()
-                if job is not None and not self._is_done_already(job):
-                    run = engine.open(job.request, job.wants_preview)
-                    under_way[run] = job
-                    job.ends_with(run.cancel)
+                try:
+                    if job is not None and not self._is_done_already(job):
+                        run = engine.open(job.request, job.wants_preview)
+                        under_way[run] = job
+                        job.ends_with(run.cancel)
+                except Exception as error:  # whatever it was, the queue goes on
+                    self._end(job, _failed(error))
             self._advance(engine, under_way)
 
     def _is_wanted(self, under_way: Mapping[Run, Job]) -> bool:

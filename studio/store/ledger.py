@@ -52,9 +52,12 @@ class Ledger:
         return self._path is not None
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """What a query finds."""
-        with self._lock:
-            return self._connection.execute(sql, values).fetchall()
+        """What a query finds. Raises `LedgerError` where the database was damaged meanwhile."""
+        try:
+            with self._lock:
+                return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerError(f"{as_text(self._path)} cannot be read: {error}.") from None
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -69,7 +72,7 @@ class Ledger:
                     self._connection.rollback()
                     raise
                 self._connection.commit()
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 raise SaveError(
                     f"{as_text(self._path)} cannot be written: {error}. Free some disk space, or "
                     "make the folder writable."

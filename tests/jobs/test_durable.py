@@ -13,6 +13,7 @@ from functools import partial
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from studio.domain.errors import NotFound
 from studio.domain.events import Cancelled, Finished, Progress, Queued
@@ -229,3 +230,27 @@ def test_a_job_that_is_deleted_while_it_runs_leaves_its_picture(tmp_path):
     assert isinstance(event, Cancelled) and event.pictures[0].partial
     assert seeds_of(tmp_path) == {4: 1}
     queue.close()
+
+
+@pytest.mark.parametrize("damage", ["not a picture", "settings of nobody", "chunks of others"])
+def test_a_stored_picture_that_was_damaged_stops_no_queue(tmp_path, damage):
+    queue = opened(tmp_path)
+    job = queue.submit(request(seed=1))
+    path = final(job).pictures[0].path
+    queue.close()
+    ledger = Ledger(tmp_path / "studio.db")
+    with ledger.writing() as connection:
+        connection.execute("UPDATE jobs SET state = 'running'")
+    ledger.close()
+    texts = PngInfo()
+    if damage == "chunks of others":
+        texts.add_text("studio", job.request.model_dump_json())
+        texts.add_text("studio-warnings", "{")
+        texts.add_text("outside_mask_max_difference", "none")
+    Image.new("RGB", (64, 64)).save(path, pnginfo=texts)
+    if damage == "not a picture":
+        path.write_bytes(b"what is this?")
+    again = opened(tmp_path)
+    assert isinstance(final(again.get(job.id)), Finished)
+    assert isinstance(final(again.submit(request(seed=2))), Finished)
+    again.close()
