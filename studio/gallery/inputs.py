@@ -108,7 +108,8 @@ class Inputs:
     def _path(self, id: str) -> Path:
         """Where `id` lies. An id is 32 hex digits, so it cannot lead elsewhere."""
         if _ID.fullmatch(id):
-            for folder in (self._used, self._unused):
+            # Once more: it may have been moved from one to the other between the two looks.
+            for folder in (self._used, self._unused, self._used):
                 if (folder / id).is_file():
                     return folder / id
         raise _not_found(id)

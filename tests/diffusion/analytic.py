@@ -4,7 +4,7 @@ A sampler that works brings pure noise to a spread of 0.5; one that leaves noise
 one that explodes goes far above.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import torch
 
@@ -66,17 +66,24 @@ def run(
     """The same with a scheduler of one's own, the latents `side` cells wide and high."""
     sources = [torch.Generator().manual_seed(seed) for seed in seeds]
     noise = torch.cat([torch.randn(1, 4, side, side, generator=source) for source in sources])
-    loop = denoise(noise, scheduler, steps, no_words(len(seeds)), sources)
-    answer = None
+
+    def answer(ask: Ask) -> torch.Tensor | Guided:
+        predicted = predict(scheduler, ask)
+        return Guided(predicted, predicted) if ask.wants_negative else predicted
+
+    return driven(denoise(noise, scheduler, steps, no_words(len(seeds)), sources), answer, on_step)
+
+
+def driven(
+    loop: Generator[Ask | Step, torch.Tensor | Guided | None, torch.Tensor],
+    answer: Callable[[Ask], torch.Tensor | Guided],
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> torch.Tensor:
+    """What `loop` returns, its asks answered by `answer`."""
+    sent = None
     while True:
         try:
-            item = loop.send(answer)
+            item = loop.send(sent)
         except StopIteration as end:
             return end.value
-        if isinstance(item, Step):
-            on_step(item)
-            answer = None
-        else:
-            answer = predict(scheduler, item)
-            if item.wants_negative:
-                answer = Guided(answer, answer)
+        sent = answer(item) if isinstance(item, Ask) else on_step(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -9,10 +10,11 @@ import torch
 
 from studio.diffusion import guidance, latents, schedulers, shared_call
 from studio.diffusion.conditioning import Conditioning, Prompt, Text, TextModels, plain
-from studio.diffusion.denoise import Ask, Step, denoise
+from studio.diffusion.denoise import Ask, denoise
 from studio.domain.sampling import Sampling
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook.judge import Judge
+from tests.diffusion.analytic import driven
 from tests.models_in_memory import manager, picturebook
 
 
@@ -110,19 +112,13 @@ class Bench:
         height, width = (side // 8 for side in self.size)
         noise = latents.initial_noise(generators, 4, height, width)
         scheduler = schedulers.build("DPM++ 2M", "automatic", "epsilon", [seed])
-        loop = denoise(noise, scheduler, steps, conditioning(0), generators)
-        answer = None
-        while True:
-            try:
-                item = loop.send(answer)
-            except StopIteration as end:
-                return end.value
-            if isinstance(item, Step):
-                answer = None
-                continue
-            ask = Ask(item.sample, item.timestep, conditioning(item.begun), False, item.begun)
+
+        def answer(asked: Ask) -> torch.Tensor:
+            ask = dataclasses.replace(asked, conditioning=conditioning(asked.begun))
             [predicted] = shared_call.predict(self._predictor, [guidance.rows(ask)])
-            answer = guidance.mix(ask, predicted, PICTUREBOOK.guided)
+            return guidance.mix(ask, predicted, PICTUREBOOK.guided)
+
+        return driven(denoise(noise, scheduler, steps, conditioning(0), generators), answer)
 
     @torch.inference_mode()
     def pixels(self, clean: torch.Tensor) -> torch.Tensor:
