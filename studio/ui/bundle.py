@@ -24,6 +24,7 @@ STYLES = (
     "shared/base.css",
     "shared/layout.css",
     "settings/fields.css",
+    "run/generate.css",
     "run/viewer.css",
     "canvas/canvas.css",
     "canvas/port.css",

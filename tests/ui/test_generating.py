@@ -37,13 +37,15 @@ def test_prompt_previews_picture(visit, served, slow):
     page.evaluate(_WATCH_PREVIEWS)
     frame = page.locator(".frame").bounding_box()
     generate(page, "a red house on a meadow")
-    page.get_by_role("button", name="Stop").wait_for()
+    page.locator("#stop:enabled").wait_for()
+    assert page.locator("#generate").inner_text() == "Generate\nqueues one more"
     wait_for_step(page)
     assert page.locator(".frame").bounding_box() == frame  # nothing jumps
     page.wait_for_function("window.seen.size >= 3")
     slow()
     wait_for(page, "finished")
     assert "Finished in" in status(page)
+    page.locator("#stop:disabled").wait_for()
     page.get_by_role("button", name="Generate", exact=True).wait_for()
     [job] = served.studio.queue.jobs()
     assert job.request.prompt == "a red house on a meadow"
@@ -145,6 +147,29 @@ def test_keys(visit, served, slow):
     assert page.get_by_role("dialog", name="Keys").is_visible()
     page.keyboard.press("Escape")
     assert not page.get_by_role("dialog", name="Keys").is_visible()
+
+
+@pytest.mark.parametrize("has_touch", [False, True])
+def test_generate_queues_one_more_while_a_picture_is_drawn(visit, served, slow, has_touch):
+    page = visit(390, 844, has_touch=True, is_mobile=True) if has_touch else visit()
+    button = page.locator("#generate")
+    place = page.locator("#stop").bounding_box()
+    set_number(page, "steps", 150) if not has_touch else None
+    page.get_by_label("Prompt", exact=True).fill("one")
+    button.dblclick() if not has_touch else button.tap()
+    wait_for_step(page)
+    assert page.locator("#stop").bounding_box() == place  # a late click must not hit Generate
+    for words in ("two", "three"):
+        page.get_by_label("Prompt", exact=True).fill(words)
+        button.tap() if has_touch else button.click()
+    page.wait_for_function("document.querySelector('.status').textContent.includes('2 more')")
+    page.locator("#stop").tap() if has_touch else page.locator("#stop").click()
+    page.wait_for_function("document.querySelector('.status').textContent.includes('1 more')")
+    slow()
+    wait_for(page, "finished")
+    page.locator("#stop:disabled").wait_for()
+    states = [(job.request.prompt, job.state.value) for job in served.studio.queue.jobs()]
+    assert states == [("one", "cancelled"), ("two", "finished"), ("three", "finished")]
 
 
 def test_two_visitors_see_their_own_results(visit, served, slow):

@@ -37,6 +37,7 @@ export class Session {
     this.sent = signal(); // tells {id, request} after a request was made by hand
     this.ends = signal(); // tells {id, state, pictures} after every job
     this.stopWanted = false;
+    this.beganIdle = false;
     this.state = null;
     viewer.onBrowse = () => {
       if (this.following) viewer.recent.showLive(() => this.backToJob());
@@ -123,10 +124,12 @@ export class Session {
     if (!this.busy) this.viewer.state(this.viewer.picture ? "finished" : "empty");
   }
 
-  /** The button; `clicks` is the event's count: the second of a double click is no Stop. */
+  /** Generate was pressed; `clicks` is the event's count. Whoever double clicks wants one picture,
+   * whoever goes on clicking one more each time. */
   press(clicks) {
-    if (!this.busy) this.generate();
-    else if (clicks < 2) this.stop();
+    if (clicks === 2 && this.beganIdle) return;
+    this.beganIdle = !this.busy;
+    this.generate();
   }
 
   /** Stop the running picture at once. */
@@ -268,10 +271,10 @@ export class Session {
   showBusy() {
     lookAtStatus();
     document.body.classList.toggle("busy", this.busy);
-    const button = document.getElementById("generate");
-    if (!button) return;
-    button.title = this.busy ? "Esc" : "Ctrl+Enter";
-    button.setAttribute("aria-label", this.busy ? "Stop" : "Generate");
+    const stop = /** @type {HTMLButtonElement} */ (document.getElementById("stop"));
+    if (!this.busy && stop === document.activeElement) document.getElementById("generate").focus();
+    stop.disabled = !this.busy;
+    stop.title = this.busy ? "Esc" : "Nothing runs";
   }
 }
 
