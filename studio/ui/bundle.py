@@ -34,6 +34,7 @@ STYLES = (
     "control/control.css",
     "control/editor.css",
     "models/models.css",
+    "library/library.css",
 )
 """In the order in which they count."""
 

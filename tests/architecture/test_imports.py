@@ -212,7 +212,8 @@ SCRIPT_ARROWS = {
     "canvas": {"canvas", "settings", "shared"},
     "control": {"canvas", "control", "settings", "shared"},
     "run": {"canvas", "control", "run", "settings", "shared"},
-    "": {"canvas", "control", "models", "run", "settings", "shared"},
+    "library": {"canvas", "control", "library", "run", "settings", "shared"},
+    "": {"canvas", "control", "library", "models", "run", "settings", "shared"},
 }
 """Folder of the page's scripts -> the folders it may import; "" is main.js, which joins them."""
 

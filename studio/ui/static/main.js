@@ -4,6 +4,7 @@
 import { canvas } from "./canvas/canvas.js";
 import { controlEditor } from "./control/editor.js";
 import { controlStage, controls } from "./control/panel.js";
+import { library } from "./library/library.js";
 import { catalog } from "./models/catalog.js";
 import { badges } from "./run/badges.js";
 import { batch } from "./run/batch.js";
@@ -31,6 +32,7 @@ const PARTS = {
   controlStage,
   controls,
   group,
+  library,
   loop,
   loras,
   menu,

@@ -12,7 +12,7 @@ export function bindKeys(session, viewer) {
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.addEventListener("keydown", (event) => {
     if (dialog.open || event.isComposing || isPickerOpen()) return;
-    if (isShown("models")) {
+    if (isShown("models") || isShown("library")) {
       if (event.key === "?" && !isTyping(event)) dialog.showModal();
       return;
     }

@@ -1,0 +1,88 @@
+// The pictures that the studio keeps, its library, as the whole page knows them.
+
+import { address } from "./data.js";
+import { ask, get, send } from "./server.js";
+import { signal } from "./signals.js";
+
+const PLACE = "studio/v1/images";
+const AT_ONCE = 4;
+
+/** Tells {ids, what, fields} after each change made here. `what` is one of changed, trashed,
+ * restored, deleted, imported; `fields` are those changed, with their values. */
+export const changed = signal();
+
+/** Tells [ids] after new pictures. */
+export const came = signal();
+
+const placeOf = (id) => `${PLACE}/${encodeURIComponent(id)}`;
+
+/**
+ * One page of the pictures that `filters` let through, newest first: {images, next, total}.
+ * Filters: search, starred, board, trashed, checkpoint, lora, task, since, until, mine, seed,
+ * limit, before (the `next` of the page above). Those that are empty do not count.
+ */
+export function page(filters = {}, of = {}) {
+  const asked = new URLSearchParams();
+  for (const [name, value] of Object.entries(filters)) {
+    if (value === true) asked.set(name, "1");
+    else if (value) asked.set(name, String(value));
+  }
+  return ask(`${PLACE}?${asked}`, of).then((answer) => answer.json());
+}
+
+/** All about one: as in a page, and its request, infotext, models. */
+export const details = (id) => get(`${placeOf(id)}/details`);
+
+/** {name, count} of each board. */
+export const boards = () => get(`${PLACE}/boards`).then((answer) => answer.boards);
+
+/** Set `starred`, `boards` (names) or `note` of one picture or of several. */
+export const change = (ids, fields) =>
+  each(ids, "changed", (id) => send("PATCH", placeOf(id), fields), fields);
+
+/** Set fields of several, of each its own: [[id, fields]]. */
+export async function changeEach(changes) {
+  for (const [id, fields] of changes) await change(id, fields);
+}
+
+/** Into the trash, from where `restore` brings them back. */
+export const trash = (ids) => each(ids, "trashed", (id) => send("DELETE", placeOf(id)));
+
+export const restore = (ids) =>
+  each(ids, "restored", (id) => send("POST", `${placeOf(id)}/restore`));
+
+/** Out of the trash, for good. */
+export const remove = (ids) =>
+  each(ids, "deleted", (id) => send("DELETE", `${placeOf(id)}?forever=1`));
+
+/** Do `work(id)` for all of `ids`, a few at a time; what was done is told even where some failed. */
+async function each(ids, what, work, fields = {}) {
+  const left = [ids].flat();
+  const done = [];
+  const turn = async () => {
+    while (left.length) {
+      const id = left.shift();
+      await work(id);
+      done.push(id);
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, turn));
+  if (done.length) changed.tell({ ids: done, what, fields });
+  const failed = ends.find((end) => end.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+/** A picture file joins the library: {id, read}. Of several call `tellImported` at the end. */
+export async function importFile(file) {
+  const answer = await ask(`${PLACE}/import`, { method: "POST", body: file });
+  return answer.json();
+}
+
+export const tellImported = (ids) => changed.tell({ ids, what: "imported", fields: {} });
+
+/** Where a zip of `ids` is. */
+export const archiveOf = (ids) =>
+  address(`${PLACE}/archive?ids=${ids.map(encodeURIComponent).join()}`);
+
+/** Where the file of one is, for saving it. */
+export const fileOf = (one) => address(`${one.url}?download=1`);
