@@ -17,6 +17,7 @@ import argparse
 import json
 import math
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -78,15 +79,15 @@ def _options() -> argparse.Namespace:
 
 def _measure(folder: Path, repeats: int) -> tuple[dict[str, list[Times]], dict[str, int]]:
     """Row -> times of each repeat, and how many models of each kind were found."""
-    models, index = folder / "models", folder / "data" / "models-index.json"
+    models, data = folder / "models", folder / "data"
     times: dict[str, list[Times]] = {"cold": [], "indexed": [], "safetensors library": []}
     times |= {"inspect": [], "inspect: the library": []}
     largest = max(models.rglob("*.safetensors"), key=lambda path: path.stat().st_size)
     for _ in range(repeats):
-        index.unlink(missing_ok=True)
-        seconds, catalog = _timed(lambda: Catalog([models], folder / "data"))
+        shutil.rmtree(data, ignore_errors=True)
+        seconds, catalog = _timed(lambda: Catalog([models], data))
         times["cold"].append(seconds)
-        times["indexed"].append(_timed(lambda: Catalog([models], folder / "data"))[0])
+        times["indexed"].append(_timed(lambda: Catalog([models], data))[0])
         times["safetensors library"].append(_timed(lambda: _with_library(models))[0])
         times["inspect"].append(_timed(lambda: inspect(largest, None, False))[0])
         times["inspect: the library"].append(_timed(lambda: _tensors_in(largest))[0])

@@ -29,7 +29,7 @@ from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
 from studio.settings import Settings, assets_dir
 from studio.store.jobs import JobLedger
-from studio.store.ledger import Ledger, LedgerError
+from studio.store.ledger import Ledger
 
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
     from fastapi import FastAPI
@@ -66,7 +66,8 @@ class Studio:
         self.settings = settings or Settings.read()
         prepare_environment(self.settings)
         folders = (assets_dir() / "models", *self.settings.models_dir)
-        self.catalog = Catalog(folders, self.settings.data_dir)
+        self._ledger = Ledger.opened(self.settings.data_dir)
+        self.catalog = Catalog(folders, self.settings.data_dir, self._ledger)
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
         self._downloads: Downloads | None = None
@@ -89,11 +90,13 @@ class Studio:
             lambda *unit: self.preprocessors.check(*unit),
             self.settings.checkpoint,
         )
-        self._ledger = self._opened_ledger() if load_later else Ledger(None)
+        if load_later:
+            self.gallery.clear()
+        jobs = JobLedger(self._ledger if load_later else Ledger(None))
         self.queue = JobQueue(
             self._engine,
             settling.settled,
-            Keeping(self.gallery.keep, self.gallery.picture, JobLedger(self._ledger)),
+            Keeping(self.gallery.keep, self.gallery.picture, jobs),
         )
 
     def __enter__(self) -> Studio:
@@ -215,16 +218,6 @@ class Studio:
             "warm": list(self._manager.warm) if self._manager else [],
             "message": self._failure if state == "failed" else None,
         }
-
-    def _opened_ledger(self) -> Ledger:
-        """What is remembered in the data folder, which nobody else writes to; where it cannot be
-        used the studio draws on, and remembers nothing."""
-        self.gallery.clear()
-        try:
-            return Ledger(self.settings.ledger_path)
-        except LedgerError as error:
-            log.error("%s Until then nothing outlasts a restart.", error)
-            return Ledger(None)
 
     def _engine(self) -> Engine:
         """For the queue, in its worker thread; tried again with the next job if it raises."""

@@ -150,11 +150,6 @@ class Settings(BaseModel):
         return self.data_dir / "outputs"
 
     @property
-    def ledger_path(self) -> Path:
-        """What the studio remembers beside its files."""
-        return self.data_dir / "studio.db"
-
-    @property
     def inputs_dir(self) -> Path:
         """Pictures and masks that requests begin with."""
         return self.data_dir / "inputs"

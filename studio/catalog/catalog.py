@@ -1,8 +1,7 @@
 """What models there are: found by looking at folders, recognised by their contents, no torch.
 
 Whatever cannot be used is kept with the reason, so that nobody has to wonder. What was found out
-is remembered in the data folder: models-index.json (what files are), models-hashes.json (their
-sha256), models.json (the artist's notes).
+is remembered: what files are, their sha256, the artist's notes.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.catalog import earlier
 from studio.catalog.hashes import Hashes, HashWorker, sha256_of
 from studio.catalog.index import Index
 from studio.catalog.names import Names, display_name, unused
@@ -29,6 +29,8 @@ from studio.catalog.watch import INTERVAL_S, Watcher, has_changed
 from studio.domain.errors import CheckpointError, InvalidRequest, NotFound
 from studio.domain.notes import Notes
 from studio.domain.refs import KINDS, ModelFacts, ModelFile, ModelRef
+from studio.store.ledger import Ledger
+from studio.store.models import ModelMemory
 
 SETTLE_S = 3.0
 """A file that cannot be understood and changed less than this ago may still be being written."""
@@ -50,18 +52,23 @@ class Catalog:
     """The models below some folders, in any tree. Safe in several threads.
 
     folders   where to look; the first is the embedded one
-    data_dir  remembers what was found, and its `models` folder is looked into too; None: nothing
-              is remembered
+    data_dir  its `models` folder is looked into too
+    ledger    remembers what was found; by default that in `data_dir`, if there is one
     """
 
-    def __init__(self, folders: Sequence[Path], data_dir: Path | None = None) -> None:
+    def __init__(
+        self, folders: Sequence[Path], data_dir: Path | None = None, ledger: Ledger | None = None
+    ) -> None:
         roots = [*folders, *([data_dir / "models"] if data_dir else [])]
         self._roots = tuple(Path(os.path.abspath(root)) for root in roots)
         self._embedded = self._roots[0] if folders else None
-        self.trash = Trash(data_dir)
-        self._index = Index(data_dir and data_dir / "models-index.json")
-        self._hashes = Hashes(data_dir and data_dir / "models-hashes.json")
-        self._notes = NoteBook(data_dir and data_dir / "models.json")
+        memory = ModelMemory(ledger or Ledger.opened(data_dir))
+        if data_dir:
+            earlier.take_over(memory, data_dir)
+        self.trash = Trash(memory, data_dir)
+        self._index = Index(memory)
+        self._hashes = Hashes(memory)
+        self._notes = NoteBook(memory)
         self._lock = threading.RLock()
         self._scan, self._scanned_ns = Scan(), 0
         self._probed: list[tuple[ModelFile, ModelFacts]] = []
@@ -149,7 +156,6 @@ class Catalog:
                 cause = error.strerror or error
                 raise CheckpointError(f"{ref.name} cannot be read: {cause}.") from None
             self._hashes.put(ref.file, digest)
-            self._hashes.save()
             self._hash_computed(ref)
         return digest
 

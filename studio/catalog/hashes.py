@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import sys
 import threading
@@ -16,49 +17,36 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from studio.catalog.probe_folder import WITH_WEIGHTS
-from studio.catalog.store import read_json, try_write_json
+from studio.domain.errors import SaveError
 from studio.domain.files import open_file
-from studio.domain.locks import alone_with
 from studio.domain.refs import ModelFile, ModelRef
+from studio.store.models import ModelMemory
 
-VERSION = 1
+log = logging.getLogger(__name__)
+
 _CHUNK_BYTES = 2**20
 _NICENESS = 15
-_SAVE_EVERY = 20
-"""Hashes computed between two writes of the file."""
 
 
 class Hashes:
-    """What is known. Safe in several threads. `file` None: nothing beyond the process."""
+    """What is known. Safe in several threads."""
 
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        self._entries = self._read()
+    def __init__(self, memory: ModelMemory) -> None:
+        self._memory = memory
+        self._entries = memory.hashes()
 
     def get(self, file: ModelFile) -> str | None:
         """The sha256 in hexadecimal digits, if it is known for the file as it is now."""
-        entry = self._entries.get(str(file.path))
-        is_same = entry and entry[:2] == [file.size_bytes, file.modified_ns]
-        return entry[2] if is_same else None
+        size_bytes, modified_ns, digest = self._entries.get(str(file.path), (None, None, None))
+        return digest if (size_bytes, modified_ns) == (file.size_bytes, file.modified_ns) else None
 
     def put(self, file: ModelFile, digest: str) -> None:
-        with self._lock:
-            self._entries[str(file.path)] = [file.size_bytes, file.modified_ns, digest]
-
-    def save(self) -> None:
-        """Write the file, with what other processes have written meanwhile."""
-        if self._file:
-            with self._lock, alone_with(self._file):
-                self._entries = self._read() | self._entries
-                entries = {
-                    path: entry for path, entry in self._entries.items() if os.path.exists(path)
-                }
-                try_write_json(self._file, VERSION, {"files": entries})
-
-    def _read(self) -> dict[str, list]:
-        entries = read_json(self._file, VERSION).get("files") if self._file else None
-        return entries if isinstance(entries, dict) else {}
+        """Kept if the disk takes it."""
+        self._entries[str(file.path)] = (file.size_bytes, file.modified_ns, digest)
+        try:
+            self._memory.learn_sha256(file, digest)
+        except SaveError as error:
+            log.warning("%s", error)
 
 
 def sha256_of(path: Path, stopped: Callable[[], bool] = lambda: False) -> str | None:
@@ -118,14 +106,8 @@ class HashWorker:
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not self._stop.is_set():
-            computed = 0
             while ref := self._next():
                 self._compute(ref)
-                computed += 1
-                if computed % _SAVE_EVERY == 0:
-                    self._hashes.save()
-            if computed:
-                self._hashes.save()
             self._wake.wait()
             self._wake.clear()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from dataclasses import fields
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from studio.catalog.probe import probe
-from studio.catalog.store import read_json, try_write_json
+from studio.domain.errors import SaveError
 from studio.domain.refs import ModelFacts, ModelFile
 from studio.families import FAMILIES
+from studio.store.models import ModelMemory
+
+log = logging.getLogger(__name__)
 
 VERSION = 4
 """To be raised whenever a probe would tell more of the same file, or something else."""
@@ -21,40 +25,44 @@ _DEFAULTS = {field.name: field.default for field in fields(ModelFacts)}
 
 
 class Index:
-    """Probes files, and each but once. `file` None: remembers nothing beyond the process."""
+    """Probes files, and each but once."""
 
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
-        self._entries: dict[str, list[Any]] = {}
-        self._changed = False
-        if file:
-            entries = read_json(file, VERSION).get("files")
-            self._entries = entries if isinstance(entries, dict) else {}
+    def __init__(self, memory: ModelMemory) -> None:
+        self._memory = memory
+        self._entries = memory.facts(VERSION)
+        self._new: set[str] = set()
 
     def probe(self, file: ModelFile) -> ModelFacts:
         """What it is. Raises `CheckpointError`, which is not remembered: it may be over soon."""
         key = str(file.path)
-        try:
-            size, modified_ns, values = self._entries[key]
-            if (size, modified_ns) == (file.size_bytes, file.modified_ns):
+        size_bytes, modified_ns, values = self._entries.get(key, (None, None, {}))
+        if (size_bytes, modified_ns) == (file.size_bytes, file.modified_ns):
+            try:
                 return _from_json(values)
-        except (KeyError, TypeError, ValueError):
-            pass
-        self._changed |= self._entries.pop(key, None) is not None
+            except (KeyError, TypeError, ValueError):
+                pass  # the database was changed by hand
         facts = probe(file.path)
-        self._entries[key] = [file.size_bytes, file.modified_ns, _to_json(facts)]
-        self._changed = True
+        self._entries[key] = (file.size_bytes, file.modified_ns, _to_json(facts))
+        self._new.add(key)
         return facts
 
     def save(self, files: Iterable[ModelFile], roots: Iterable[Path]) -> None:
-        """Write what was learnt, without files below `roots` that are gone."""
+        """Keep what was learnt, and forget files below `roots` that are gone. A disk that takes no
+        more is logged and not fatal."""
         there = {str(each.path) for each in files}
         roots = tuple(f"{root}{os.sep}" for root in roots)
         gone = [key for key in self._entries if key not in there and key.startswith(roots)]
         for key in gone:
             del self._entries[key]
-        if self._file and (gone or self._changed):
-            self._changed = not try_write_json(self._file, VERSION, {"files": self._entries})
+        new = {key: self._entries[key] for key in self._new if key in self._entries}
+        try:
+            if gone:
+                self._memory.forget_files(gone)
+            if new:
+                self._memory.learn_facts(VERSION, new)
+            self._new.clear()
+        except SaveError as error:
+            log.warning("%s", error)
 
 
 def _to_json(facts: ModelFacts) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from studio.catalog.scan import measure
 from studio.domain.errors import CheckpointError
 from studio.domain.files import as_text
 from studio.domain.refs import ModelFile
+from studio.store.ledger import Ledger
+from studio.store.models import ModelMemory
 
 
 def inspect(path: Path, data_dir: Path | None, with_hash: bool) -> dict[str, Any]:
     """As JSON. `sha256` is None unless it is known already or wanted. Raises `CheckpointError`."""
     facts = probe(path)
     file = ModelFile(path, *(measure(path) if path.is_dir() else _measured(path)))
-    hashes = Hashes(data_dir and data_dir / "models-hashes.json")
+    hashes = Hashes(ModelMemory(Ledger.opened(data_dir)))
     digest = hashes.get(file)
     if digest is None and with_hash:
         try:
@@ -26,7 +28,6 @@ def inspect(path: Path, data_dir: Path | None, with_hash: bool) -> dict[str, Any
             cause = error.strerror or error
             raise CheckpointError(f"{path.name} cannot be read: {cause}.") from None
         hashes.put(file, digest)
-        hashes.save()
     described = vars(facts) | {
         "family": facts.family and facts.family.name,
         "trigger_words": list(facts.trigger_words),

@@ -1,94 +1,67 @@
-"""The artist's notes for models, kept in the data folder."""
+"""The artist's notes for models."""
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from studio.catalog.store import read_json, write_json
 from studio.domain.errors import SaveError, refused
-from studio.domain.locks import alone_with
 from studio.domain.notes import NO_NOTES, Notes
 from studio.domain.refs import ModelRef
+from studio.store.models import ModelMemory, NotesRow
 
-VERSION = 1
+log = logging.getLogger(__name__)
 
 
 class NoteBook:
     """All notes. Kept under the file's path, and found again by its sha256 once it was renamed.
-    Safe in several threads. `file` None: nothing beyond the process."""
+    Safe in several threads."""
 
-    def __init__(self, file: Path | None) -> None:
-        self._file = file
+    def __init__(self, memory: ModelMemory) -> None:
+        self._memory = memory
         self._lock = threading.Lock()
-        self._records: dict[str, dict[str, Any]] = self._read()
+        self._rows = memory.notes()
 
     def get(self, path: Path, sha256: str | None) -> Notes:
         """Those of the file at `path`, else of the one that had this content."""
-        record = self._records.get(str(path)) or self._by_hash(sha256)
-        try:
-            return _usable(record["notes"]) if record else NO_NOTES
-        except (ValidationError, KeyError, TypeError):
-            return NO_NOTES  # the file was changed by hand
+        row = self._rows.get(str(path)) or self._by_hash(sha256)
+        return _usable(row.notes) if row else NO_NOTES
 
     def set(self, ref: ModelRef, sha256: str | None, changes: dict[str, Any]) -> Notes:
         """Change some fields; None takes one back. Raises `InvalidRequest` for values that cannot
-        be, `SaveError` if they cannot be written (the old ones stay)."""
-        with self._changing():
-            before = self.get(ref.path, sha256)
-            values = before.model_dump() | changes
+        be, `SaveError` if they cannot be kept (the old ones stay)."""
+        with self._lock:
+            self._rows = self._memory.notes()  # another process may have noted something
+            values = self.get(ref.path, sha256).model_dump() | changes
             try:
                 notes = Notes.model_validate({k: v for k, v in values.items() if v is not None})
             except ValidationError as error:
                 raise refused(error) from None
-            records = dict(self._records)
-            records[str(ref.path)] = {
-                "sha256": sha256,
-                "notes": notes.model_dump(exclude_defaults=True),
-            }
-            self._write(records)
+            self._keep(ref.path, NotesRow(sha256, notes.model_dump(exclude_defaults=True)))
         return notes
 
     def learn(self, path: Path, sha256: str) -> None:
         """The hash of a file is known now: its notes will follow it to another name."""
-        with self._changing():
-            record = self._records.get(str(path))
-            if record and record.get("sha256") != sha256:
-                self._write(self._records | {str(path): record | {"sha256": sha256}})
+        with self._lock:
+            row = self._rows.get(str(path))
+            if row and row.sha256 != sha256:
+                try:
+                    self._keep(path, NotesRow(sha256, row.notes))
+                except SaveError as error:
+                    log.warning("%s", error)
 
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Nobody else writes meanwhile, no other process either, whose changes are read first."""
-        with self._lock, alone_with(self._file):
-            if self._file and self._file.is_file():
-                self._records = self._read()
-            yield
+    def _keep(self, path: Path, row: NotesRow) -> None:
+        self._memory.note(str(path), row)
+        self._rows = self._rows | {str(path): row}
 
-    def _read(self) -> dict[str, dict[str, Any]]:
-        models = read_json(self._file, VERSION).get("models") if self._file else None
-        return models if isinstance(models, dict) else {}
-
-    def _by_hash(self, sha256: str | None) -> dict[str, Any] | None:
+    def _by_hash(self, sha256: str | None) -> NotesRow | None:
         if sha256 is None:
             return None
-        fitting = (each for each in self._records.values() if each.get("sha256") == sha256)
-        return next(fitting, None)
-
-    def _write(self, records: dict[str, dict[str, Any]]) -> None:
-        if self._file:
-            try:
-                write_json(self._file, VERSION, {"models": records})
-            except OSError as error:
-                raise SaveError(
-                    f"The notes cannot be written to {self._file}: {error.strerror or error}. "
-                    "Free some space, or choose another --data-dir."
-                ) from None
-        self._records = records
+        return next((row for row in self._rows.values() if row.sha256 == sha256), None)
 
 
 def _usable(values: dict[str, Any]) -> Notes:

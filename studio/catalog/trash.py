@@ -1,7 +1,7 @@
 """Deleted models: moved, not erased, and brought back under the id they were given.
 
 They lie in `<data-dir>/trash`, or in a hidden `.trash` beside where they were if that is another
-disk (a checkpoint is not copied to be deleted). `<data-dir>/trash.json` says which is what.
+disk (a checkpoint is not copied to be deleted).
 """
 
 from __future__ import annotations
@@ -14,55 +14,54 @@ import shutil
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
-from studio.catalog.store import read_json, write_json
 from studio.domain.errors import InvalidRequest, NotFound, SaveError
-from studio.domain.locks import alone_with
+from studio.store.models import DeletedRow, ModelMemory
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
 KEPT_DAYS = 30
 
 
 class Trash:
-    """Safe in several threads. `data_dir` None: beside the file, remembered by this object only."""
+    """Safe in several threads. `data_dir` None: all of it lies beside where it was."""
 
-    def __init__(self, data_dir: Path | None) -> None:
+    def __init__(self, memory: ModelMemory, data_dir: Path | None) -> None:
+        self._memory = memory
         self._folder = data_dir and data_dir / "trash"
-        self._file = data_dir and data_dir / "trash.json"
         self._lock = threading.Lock()
-        self._kept: dict[str, Any] = {}
 
     def put(self, path: Path) -> str:
         """Move a file or folder here; returns its id. A link is moved, what it leads to stays.
 
-        Raises `SaveError` if it cannot be moved.
+        Raises `SaveError` if it cannot be moved, or where it could not be found again.
         """
         path = Path(os.path.abspath(path))
         id = secrets.token_hex(8)
-        with self._lock, alone_with(self._file):
+        with self._lock:
             there = self._moved(path, id)
-            records = self._read()
-            records[id] = {"from": str(path), "to": str(there), "deleted_s": time.time()}
-            self._write(records)
+            try:
+                self._memory.delete(id, DeletedRow(path, there, time.time()))
+            except SaveError:
+                os.rename(there, path)
+                shutil.rmtree(there.parent, ignore_errors=True)
+                raise
         return id
 
     def path(self, id: str) -> Path:
         """Where it lies now. Raises `NotFound`."""
-        return Path(self._record(id)["to"])
+        return self._row(id).lies_at
 
     def ids(self) -> dict[str, Path]:
         """Everything that can be brought back: id -> where it was."""
-        return {id: Path(record["from"]) for id, record in self._read().items()}
+        return {id: row.was_at for id, row in self._memory.deleted().items()}
 
     def restore(self, id: str) -> Path:
         """Move it back to where it was, and return that. Raises `NotFound`, `InvalidRequest` if
         there is something else by now, `SaveError` if it cannot be moved."""
-        with self._lock, alone_with(self._file):
-            record = self._record(id)
-            there, path = Path(record["to"]), Path(record["from"])
+        with self._lock:
+            row = self._row(id)
+            there, path = row.lies_at, row.was_at
             if os.path.lexists(path):
                 raise InvalidRequest(f"{path} exists again. Rename it first.")
             try:
@@ -78,16 +77,15 @@ class Trash:
 
     def erase_old(self, days: float = KEPT_DAYS) -> None:
         """Erase for good what was deleted longer ago than this; never raises for the disk."""
-        with self._lock, alone_with(self._file):
-            for id, record in self._read().items():
-                if time.time() - record["deleted_s"] > days * 86_400:
-                    there = Path(record["to"])
-                    log.info("Erased %s, deleted %d days ago.", record["from"], days)
+        with self._lock:
+            for id, row in self._memory.deleted().items():
+                if time.time() - row.deleted_s > days * 86_400:
+                    log.info("Erased %s, deleted %d days ago.", row.was_at, days)
                     try:
-                        _erase(there)
-                        self._forget(id, there)
+                        _erase(row.lies_at)
+                        self._forget(id, row.lies_at)
                     except (OSError, SaveError) as error:
-                        log.warning("%s cannot be erased: %s", there, error)
+                        log.warning("%s cannot be erased: %s", row.lies_at, error)
 
     def _moved(self, path: Path, id: str) -> Path:
         """Each in a folder of its own, so that names never clash."""
@@ -109,31 +107,15 @@ class Trash:
                     ) from None
         raise AssertionError("the last place moves it or raises")
 
-    def _record(self, id: str) -> dict[str, Any]:
-        record = self._read().get(id)
-        if record is None:
+    def _row(self, id: str) -> DeletedRow:
+        row = self._memory.deleted().get(id)
+        if row is None:
             raise _unknown(id)
-        return record
+        return row
 
     def _forget(self, id: str, there: Path) -> None:
         shutil.rmtree(there.parent, ignore_errors=True)
-        self._write({other: record for other, record in self._read().items() if other != id})
-
-    def _read(self) -> dict[str, Any]:
-        """Anew each time: another process may have deleted something."""
-        if self._file is None:
-            return dict(self._kept)
-        deleted = read_json(self._file, VERSION).get("deleted")
-        return deleted if isinstance(deleted, dict) else {}
-
-    def _write(self, records: dict[str, Any]) -> None:
-        self._kept = records
-        if self._file is not None:
-            try:
-                write_json(self._file, VERSION, {"deleted": records})
-            except OSError as error:
-                cause = error.strerror or error
-                raise SaveError(f"{self._file} cannot be written: {cause}.") from None
+        self._memory.undelete(id)
 
 
 def _erase(path: Path) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -81,18 +80,3 @@ class FileLock:
             os.close(handle)
             raise
         self._handle = handle
-
-
-@contextmanager
-def alone_with(file: Path | None) -> Iterator[None]:
-    """Nobody else changes `file` (None: there is none) meanwhile who asks likewise. Where no lock
-    can be had, as on a disk that cannot be written, it goes on without."""
-    lock = FileLock(file.with_name(f".{file.name}.lock")) if file else None
-    if lock:
-        with suppress(OSError):
-            lock.__enter__()
-    try:
-        yield
-    finally:
-        if lock:
-            lock.release()

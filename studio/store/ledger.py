@@ -21,6 +21,14 @@ from studio.store.migrations import MIGRATIONS
 log = logging.getLogger(__name__)
 
 
+FILE_NAME = "studio.db"
+"""In the data folder."""
+
+_CHECKED_BYTES = 32 * 2**20
+"""Up to this size it is read through at each start, which takes a tenth of a second. Damage in a
+larger one shows where it is read."""
+
+
 class LedgerError(StudioError):
     """The database cannot be used as it is."""
 
@@ -32,6 +40,8 @@ class Ledger:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self.why_not_durable = ""
+        """Where it should outlast the process and cannot, the reason for people."""
         self._lock = threading.RLock()
         try:
             if path is not None:
@@ -46,6 +56,17 @@ class Ledger:
                 f"{as_text(path)} cannot be used: {error}. Free some disk space or make the folder "
                 "writable; if it is damaged, move it away and the studio begins a new one."
             ) from None
+
+    @classmethod
+    def opened(cls, data_dir: Path | None) -> Ledger:
+        """That of a data folder; where it cannot be used one in memory, with a line in the log."""
+        try:
+            return cls(data_dir and data_dir / FILE_NAME)
+        except LedgerError as error:
+            log.error("%s Until then nothing outlasts a restart.", error)
+            in_memory = cls(None)
+            in_memory.why_not_durable = str(error)
+            return in_memory
 
     @property
     def is_durable(self) -> bool:
@@ -92,9 +113,10 @@ class Ledger:
                 f"{as_text(self._path)} was written by a newer studio (version {version}; this one "
                 f"knows {len(MIGRATIONS)}). Use that studio, or another data folder."
             )
-        [health] = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if health != "ok":
-            raise sqlite3.DatabaseError(health)
+        if self._path is not None and self._path.stat().st_size <= _CHECKED_BYTES:
+            [health] = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if health != "ok":
+                raise sqlite3.DatabaseError(health)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if 0 < version < len(MIGRATIONS):

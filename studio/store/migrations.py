@@ -22,11 +22,35 @@ MIGRATIONS = (
     ) STRICT;
     CREATE UNIQUE INDEX pictures_of_a_job ON pictures (job, number);
     """,
+    """
+    CREATE TABLE model_files (
+        path BLOB PRIMARY KEY,
+        size_bytes INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL,
+        facts TEXT,
+        facts_version INTEGER,
+        sha256 TEXT
+    ) STRICT;
+    CREATE TABLE model_notes (
+        path BLOB PRIMARY KEY,
+        sha256 TEXT,
+        notes TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE deleted_models (
+        id TEXT PRIMARY KEY,
+        was_at BLOB NOT NULL,
+        lies_at BLOB NOT NULL,
+        deleted_s REAL NOT NULL
+    ) STRICT;
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
-jobs      `place`: their order; `request`: settled, JSON; `state`: see `jobs.job.JobState`; `error`,
-          `message`, `field`: as of `events.Failed`; `key`: the Idempotency-Key it came with
-pictures  what a job has stored, or was about to: without its file it was not. `number`: its place
-          in the batch
+jobs            `place`: their order; `request`: settled, JSON; `state`: see `jobs.job.JobState`;
+                `error`, `message`, `field`: as of `events.Failed`; `key`: the Idempotency-Key
+pictures        what a job has stored, or was about to: without its file it was not; `number`: its
+                place in the batch
+model_files     `facts`: JSON, what a probe of `facts_version` told of it at that size and time
+model_notes     JSON, what an artist noted; they follow a renamed file by its sha256
+deleted_models  what lies in a trash, and where it was
 """

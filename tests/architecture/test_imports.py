@@ -26,7 +26,7 @@ ARROWS = {
     "catalog.unpickling": {"catalog.header"},
     "catalog.pickle_header": {"catalog.header", "catalog.unpickling", "domain"},
     "catalog.quantized": {"catalog.header", "domain"},
-    "catalog": {"catalog", "domain", "families"},
+    "catalog": {"catalog", "domain", "families", "store"},
     "families": {"diffusion", "domain", "families", "weights"},
     "fetching": {"domain", "fetching"},
     "weights": {

@@ -12,38 +12,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.catalog import index
 from studio.catalog.catalog import SETTLE_S, Catalog
-from studio.domain.errors import InvalidRequest, NotFound, UnknownCheckpoint, UnknownModel
+from studio.domain.errors import (
+    UnknownCheckpoint,
+    UnknownModel,
+)
 from studio.domain.refs import KINDS
 from studio.families.stable_diffusion.family import PICTUREBOOK, SD1, SD2, SDXL
 from tests.catalog import files
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """A models folder with one good checkpoint deep inside."""
-    files.copy_embedded(tmp_path / "models" / "Stable-diffusion" / "mine" / "dreams")
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def data_dir(tmp_path):
-    return tmp_path / "data"
-
-
-def with_embedded(*folders, data_dir=None):
-    return Catalog([files.EMBEDDED, *folders], data_dir)
+from tests.catalog.looking import names, with_embedded
 
 
 def change(folder, part: str, **values):
     path = folder / "Stable-diffusion" / "mine" / "dreams" / part
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
     files.settled(path)
-
-
-def names(catalog, kind="checkpoint"):
-    return [ref.name for ref in catalog.refs(kind)]
 
 
 def test_the_embedded_model_comes_first(folder):
@@ -378,116 +361,3 @@ def test_a_folder_may_vanish_and_come_back(folder):
 def test_the_data_folder_s_models_belong_to_it(data_dir):
     files.write(data_dir / "models" / "a.safetensors", files.lora())
     assert names(with_embedded(data_dir=data_dir), "lora") == ["a"]
-
-
-def test_the_index_spares_the_second_look(folder, data_dir, monkeypatch):
-    metadata = {"modelspec.title": "T", "modelspec.trigger_phrase": "a, b"}
-    files.write(folder / "x.safetensors", files.lora(), metadata=metadata)
-    files.write(folder / "y.safetensors", {"image_proj.weight": (1,)})
-    first = Catalog([folder], data_dir)
-
-    def refuse(path):
-        raise AssertionError(f"{path} was opened again")
-
-    monkeypatch.setattr(index, "probe", refuse)
-    second = Catalog([folder], data_dir)
-    assert second.refs() == first.refs() and second.refs("lora") == first.refs("lora")
-    assert second.broken == first.broken and "IP-Adapter" in str(second.broken)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", '{"version":1,"files":[]}', '{"version":1,"files":{"a":1}}']
-)
-def test_a_damaged_index_is_made_anew(folder, data_dir, text):
-    Catalog([folder], data_dir)
-    for name in ("models-index.json", "models-hashes.json", "models.json"):
-        (data_dir / name).write_text(text)
-    assert names(Catalog([folder], data_dir)) == ["dreams"]
-    json.loads((data_dir / "models-index.json").read_text())["files"]
-
-
-def test_an_index_with_wrong_entries_is_corrected(folder, data_dir):
-    path = files.write(folder / "x.safetensors", files.lora())
-    Catalog([folder], data_dir)
-    file = data_dir / "models-index.json"
-    for wrong in ([1], "x", [path.stat().st_size, path.stat().st_mtime_ns, {"family": "?"}]):
-        content = json.loads(file.read_text())
-        content["files"][str(path)] = wrong
-        file.write_text(json.dumps(content))
-        assert names(Catalog([folder], data_dir), "lora") == ["x"]
-
-
-def test_a_data_folder_that_cannot_be_written_is_not_fatal(folder, tmp_path):
-    (tmp_path / "file").write_text("no folder")
-    assert names(Catalog([folder], tmp_path / "file")) == ["dreams"]
-
-
-def test_the_cache_names_no_file_below_a_folder_that_is_gone(folder, data_dir):
-    path = files.write(folder / "x.safetensors", files.lora())
-    Catalog([folder], data_dir)
-    Catalog([], data_dir)
-    file = data_dir / "models-index.json"
-    assert str(path) in file.read_text(), "another start may look there again"
-    path.unlink()
-    Catalog([folder], data_dir)
-    assert str(path) not in file.read_text()
-
-
-def test_deleted_models_can_be_restored(folder, data_dir):
-    path = files.write(folder / "x.safetensors", files.lora())
-    catalog = with_embedded(folder, data_dir=data_dir)
-    for kind, name in (("lora", "x"), ("checkpoint", "dreams")):
-        ref = catalog.find(name, kind)
-        trashed = catalog.delete(ref)
-        assert trashed.exists() and trashed.is_relative_to(data_dir / "trash")
-        assert name not in names(catalog, kind) and not ref.path.exists()
-        with pytest.raises(NotFound):
-            catalog.delete(ref)
-        assert catalog.restore(trashed) == ref.path
-        assert catalog.find(name, kind).path == ref.path
-        with pytest.raises(NotFound):
-            catalog.restore(trashed)
-    trashed = catalog.delete(catalog.find("x", "lora"))
-    files.write(path, files.lora())
-    with pytest.raises(InvalidRequest, match="exists again"):
-        catalog.restore(trashed)
-
-
-def test_the_embedded_model_is_not_deleted(folder):
-    catalog = with_embedded(folder)
-    with pytest.raises(InvalidRequest, match="comes with the studio"):
-        catalog.delete(catalog.find("picturebook"))
-
-
-def test_what_was_deleted_long_ago_is_erased(folder, data_dir):
-    files.write(folder / "x.safetensors", files.lora())
-    catalog = with_embedded(folder, data_dir=data_dir)
-    trashed = catalog.delete(catalog.find("x", "lora"))
-    catalog.trash.erase_old(days=1)
-    assert trashed.exists()
-    catalog.trash.erase_old(days=0)
-    assert not trashed.parent.exists() and catalog.trash.ids() == {}
-
-
-def test_notes_of_two_studios_on_one_data_folder_are_all_kept(folder, data_dir):
-    for name in "abcde":
-        files.write(folder / f"{name}.safetensors", files.lora())
-    one, two = Catalog([folder], data_dir), Catalog([folder], data_dir)
-    for name, catalog in zip("abcde", (one, two, one, two, one), strict=True):
-        catalog.set_notes(catalog.find(name, "lora"), text=f"of {name}")
-    again = Catalog([folder], data_dir)
-    assert [again.find(name, "lora").notes.text for name in "abcde"] == [
-        f"of {name}" for name in "abcde"
-    ]
-
-
-def test_a_note_that_cannot_be_any_more_takes_no_other_with_it(folder, data_dir):
-    catalog = Catalog([folder], data_dir)
-    catalog.set_notes(catalog.find("dreams"), text="mine", steps=30)
-    file = data_dir / "models.json"
-    record = json.loads(file.read_text())
-    [entry] = record["models"].values()
-    entry["notes"] |= {"scheduler": "one that is gone", "width": 65}
-    file.write_text(json.dumps(record))
-    notes = Catalog([folder], data_dir).find("dreams").notes
-    assert (notes.text, notes.steps, notes.scheduler, notes.width) == ("mine", 30, None, None)

@@ -222,7 +222,7 @@ def test_notes_that_cannot_be_written_stay_as_they_were(folder, tmp_path):
     (tmp_path / "data").write_text("no folder")
     catalog = Catalog([folder], tmp_path / "data")
     ref = catalog.find("a", "lora")
-    with pytest.raises(SaveError, match="cannot be written"):
+    with pytest.raises(SaveError, match="cannot be used"):
         catalog.set_notes(ref, text="mine")
     assert catalog.find("a", "lora").notes.text == ""
 

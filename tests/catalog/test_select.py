@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,11 @@ import pytest
 from studio.catalog import tiny_vaes
 from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
+from studio.domain.refs import ModelFile
 from studio.domain.request import GenerationRequest
 from studio.families.stable_diffusion.family import SD1, SDXL
+from studio.store.ledger import Ledger
+from studio.store.models import ModelMemory
 from tests.catalog import files
 
 DECODER = {"1.weight": (64, 4, 3, 3), "3.conv.0.weight": (64, 64, 3, 3)}
@@ -61,10 +63,7 @@ def test_a_hash_is_computed_once(folder, tmp_path):
     path = files.write(folder / "small.safetensors", DECODER)
     [published] = [key for key, family in tiny_vaes._PUBLISHED.items() if family is SD1][:1]
     status = path.stat()
-    entry = {str(path): [status.st_size, status.st_mtime_ns, published]}
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "models-hashes.json").write_text(
-        json.dumps({"version": 1, "files": entry})
-    )
+    memory = ModelMemory(Ledger(tmp_path / "data" / "studio.db"))
+    memory.learn_sha256(ModelFile(path, status.st_size, status.st_mtime_ns), published)
     catalog = Catalog([folder / "none", folder], tmp_path / "data")
     assert select(catalog, GenerationRequest(checkpoint="one")).tiny_vae.name == "small"
