@@ -25,6 +25,7 @@ from studio.gallery.inputs import Inputs
 from studio.gallery.sources import Sources
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keeping
+from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
 from studio.settings import Settings, assets_dir
@@ -93,11 +94,9 @@ class Studio:
         if load_later:
             self.gallery.clear()
         jobs = JobLedger(self._ledger if load_later else Ledger(None))
-        self.queue = JobQueue(
-            self._engine,
-            settling.settled,
-            Keeping(self.gallery.keep, self.gallery.picture, jobs),
-        )
+        keeping = Keeping(self.gallery.keep, self.gallery.picture, jobs)
+        self.queue = JobQueue(self._engine, settling.settled, keeping)
+        self.pages = Pages(self.queue, keeping)
 
     def __enter__(self) -> Studio:
         return self
@@ -124,7 +123,8 @@ class Studio:
         return has_ended
 
     def submit(self, request: GenerationRequest) -> Job:
-        """Queue `request`, whose pictures may be files of this machine.
+        """Queue `request`, whose pictures may be files of this machine, for the account
+        `accounts.LOCAL`.
 
         Raises `InvalidRequest` (also its kinds) or `QueueFull`.
         """
@@ -350,7 +350,9 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     )
     app.include_router(native.build_open_router())
     app.include_router(
-        native.build_router(studio.queue, studio.gallery, studio.status, listing.public)
+        native.build_router(
+            studio.queue, studio.pages, studio.gallery, studio.status, listing.public
+        )
     )
     docs.add_docs(app)
     studio.catalog.watch()

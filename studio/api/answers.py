@@ -12,7 +12,7 @@ Answers = dict[int | str, dict[str, Any]]
 _REFUSALS = {
     400: "Not HTTP as it should be, a body cut off, or a host name that is not this studio's",
     401: "Needs a login",
-    403: "Asked by a page of another site",
+    403: "Asked by a page of another site, or about what belongs to another login",
     404: "There is nothing of this name (any more)",
     408: "Headers or body came too slowly",
     413: "The body is too large or holds too many things",

@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.api.bodies import BodyLimit
+from studio.api.guests import GuestGuard
 from studio.api.login import LoginGuard
 from studio.api.outermost import Outermost
 from studio.api.proxies import ProxyHeaders
@@ -69,6 +70,8 @@ def add_guards(
     app.add_middleware(BodyLimit)
     if logins:
         app.add_middleware(LoginGuard, logins=logins)
+    else:
+        app.add_middleware(GuestGuard)
     app.add_middleware(OriginGuard, proxy_names=proxy_names)
     app.add_middleware(HostGuard, names=(host, *proxy_names))
     app.add_middleware(ProxyHeaders, trusted=trusted_proxies, names=proxy_names)

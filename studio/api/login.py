@@ -32,7 +32,7 @@ class LoginGuard:
 
     Ten wrong ones from an address within a minute close it to further guesses for that minute, and
     thirty for one user close that name, whoever asks; a login that was right before stays good, so
-    nobody who is in is locked out by another's guessing.
+    nobody who is in is locked out by another's guessing. The user's name is the caller's account.
     """
 
     def __init__(self, app: ASGIApp, logins: Mapping[str, str]) -> None:
@@ -47,11 +47,12 @@ class LoginGuard:
         given = _basic_login(Headers(scope=scope).get("authorization", ""))
         if given is None:
             return await refuse(_ASK, scope, receive, send)
-        digest = _digest(given)
+        name, digest = given.partition(":")[0], _digest(given)
+        scope.setdefault("state", {})["account"] = name
         if digest in self._used:
             return await self._app(scope, receive, send)
         address = ("address", (scope.get("client") or ("unknown", 0))[0])
-        user = ("user", given.partition(":")[0][:_USER_CHARACTERS])
+        user = ("user", name[:_USER_CHARACTERS])
         if (
             len(self._recent_failures(address)) >= FAILURES_ALLOWED
             or len(self._recent_failures(user)) >= FAILURES_ALLOWED_A_USER

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from studio.api.answers import EVERYWHERE, WITHOUT_LOGIN, Answers, refusals, sends
+from studio.api.caller import Account
 from studio.api.metrics import prometheus_text
 from studio.api.places import PublicText
 from studio.api.refusal import missing_body
@@ -20,16 +21,19 @@ from studio.api.wire import (
     CreatedBody,
     JobBody,
     JobChange,
+    JobsBody,
     QueueBody,
     event_body,
     job_body,
     state_header,
 )
+from studio.domain.accounts import check_owner, shown
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Preview
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
 from studio.jobs.job import Job, JobState
+from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 
 POLL_S = 5.0
@@ -64,21 +68,24 @@ _REQUEST_BODY = {
 
 def build_router(
     queue: JobQueue,
+    pages: Pages,
     gallery: Gallery,
     status: Callable[[], dict[str, Any]],
     public: PublicText,
 ) -> APIRouter:
     """All routes. `status()` is `Studio.status`; messages are made `public`."""
     router = APIRouter(responses=EVERYWHERE)
-    _add_job_routes(router, queue, public)
+    _add_job_routes(router, queue, pages, public)
+    _add_own_job_routes(router, queue, public)
     _add_queue_routes(router, queue)
     _add_stream_routes(router, queue, public)
     _add_image_routes(router, gallery)
 
     @router.get(f"{PREFIX}/status", tags=["studio"])
-    def present() -> dict[str, Any]:
-        """The checkpoint, whether it is loaded, the device, the jobs that wait."""
-        return present_state(status, public)
+    def present(account: Account) -> dict[str, Any]:
+        """The checkpoint, whether it is loaded, the device, the jobs that wait, and who asks:
+        `account` is the login's name, null for a guest."""
+        return present_state(status, public) | {"account": shown(account)}
 
     text_sent = {200: sends("Prometheus' text form", "text/plain")}
 
@@ -117,7 +124,7 @@ def build_open_router() -> APIRouter:
     return router
 
 
-def _add_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> None:
+def _add_job_routes(router: APIRouter, queue: JobQueue, pages: Pages, public: PublicText) -> None:
     @router.post(
         f"{PREFIX}/jobs",
         tags=["jobs"],
@@ -126,51 +133,67 @@ def _add_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> N
     )
     async def submit(
         http: Request,
+        account: Account,
         key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None,
     ) -> CreatedBody:
         """Queue a request. It is kept through any end of the studio once this was answered. The
-        same `Idempotency-Key` again gives the same job, whatever the body."""
+        same `Idempotency-Key` again from the same account gives the same job, whatever the
+        body."""
         body = await http.body()
         if not body:
             raise InvalidRequest(missing_body(GenerationRequest))
         # A body of many MB takes a while to parse: not in the thread that serves everybody.
         request = await run_in_threadpool(GenerationRequest.parse, body)
-        job = await run_in_threadpool(queue.submit, request, key)
+        job = await run_in_threadpool(queue.submit, request, key, account)
         return CreatedBody(id=job.id)
 
     @router.get(f"{PREFIX}/jobs", tags=["jobs"], responses=refusals(422))
-    def list_jobs(state: JobState | None = None) -> list[JobBody]:
-        """The jobs that are remembered, oldest first, those that wait in their order after all
-        others; with `state` only those in it."""
-        jobs = queue.jobs()
-        return [job_body(job, public) for job in jobs if state in (None, job.state)]
+    def list_jobs(
+        account: Account,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        before: Annotated[str | None, Query(max_length=500)] = None,
+        state: JobState | None = None,
+        mine: bool = False,
+    ) -> JobsBody:
+        """A page of at most `limit` jobs: those under way, those that wait in their order, then
+        those that have ended, newest first. `before` is the `next` of the page that came before;
+        with `state` only those in it, with `mine` only one's own."""
+        page = pages.page(limit, before, state, account if mine else None)
+        return JobsBody(jobs=[job_body(job, public) for job in page.jobs], next=page.next)
 
     @router.get(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], responses=refusals(404, 422))
     def get_job(id: str) -> JobBody:
         """Where a job stands."""
         return job_body(queue.get(id), public)
 
+
+def _add_own_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> None:
+    def own(id: str, account: str) -> str:
+        """`id`, which is that of a job that `account` may change."""
+        check_owner(account, queue.get(id).owner, f"Job {id}")
+        return id
+
     @router.post(f"{PREFIX}/jobs/{{id}}/cancel", tags=["jobs"], responses=refusals(404, 422))
-    def cancel(id: str) -> JobBody:
+    def cancel(id: str, account: Account) -> JobBody:
         """Stop a job, in the middle of a step too. Harmless when it has ended."""
-        return job_body(queue.cancel(id), public)
+        return job_body(queue.cancel(own(id, account)), public)
 
     @router.patch(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], responses=refusals(404, 422))
-    def move(id: str, change: JobChange) -> JobBody:
+    def move(id: str, change: JobChange, account: Account) -> JobBody:
         """Let a job that waits wait at another place."""
-        return job_body(queue.move(id, change.position), public)
+        return job_body(queue.move(own(id, account), change.position), public)
 
     @router.post(f"{PREFIX}/jobs/{{id}}/again", tags=["jobs"], responses=refusals(404, 422, 507))
-    def again(id: str) -> CreatedBody:
+    def again(id: str, account: Account) -> CreatedBody:
         """Queue the very same request once more, seed included."""
-        return CreatedBody(id=queue.again(id).id)
+        return CreatedBody(id=queue.again(own(id, account), account).id)
 
     @router.delete(
         f"{PREFIX}/jobs/{{id}}", tags=["jobs"], status_code=204, responses=refusals(404, 422)
     )
-    def delete(id: str) -> Response:
+    def delete(id: str, account: Account) -> Response:
         """Stop a job and forget it; its pictures stay."""
-        queue.delete(id)
+        queue.delete(own(id, account))
         return Response(status_code=204)
 
 

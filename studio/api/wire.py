@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from studio.api.places import PublicText
 from studio.domain import events
+from studio.domain.accounts import shown
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job, JobState
 
@@ -67,6 +68,7 @@ class ImageBody(BaseModel):
 class JobBody(BaseModel):
     """Where a job stands. What is not known (yet) is null.
 
+    owner      the login that it belongs to; null for a guest's
     position   jobs before this one, while it waits
     stage      what is being loaded, and which `fraction` of it, 0 to 1
     step       of `total` U-Net steps that are done; `eta_s` seconds are left
@@ -75,8 +77,10 @@ class JobBody(BaseModel):
     """
 
     id: str
+    owner: str | None
     state: JobState
     created_s: float
+    ended_s: float | None = None
     request: GenerationRequest
     position: int | None = None
     stage: str | None = None
@@ -92,6 +96,13 @@ class JobBody(BaseModel):
     error: str | None = None
     message: str | None = None
     field: str | None = None
+
+
+class JobsBody(BaseModel):
+    """A page of the list of jobs; `next` is the cursor of the page after it, null for the last."""
+
+    jobs: list[JobBody]
+    next: str | None
 
 
 def image_body(picture: events.Picture, public: PublicText) -> ImageBody:
@@ -116,7 +127,13 @@ def job_body(job: Job, public: PublicText) -> JobBody:
         elif isinstance(event, events.Queued) and job.state is JobState.QUEUED:
             fields["position"] = event.position
     return JobBody(
-        id=job.id, state=job.state, created_s=job.created_s, request=job.request, **fields
+        id=job.id,
+        owner=shown(job.owner),
+        state=job.state,
+        created_s=job.created_s,
+        ended_s=job.ended_s,
+        request=job.request,
+        **fields,
     )
 
 

@@ -5,6 +5,7 @@ StudioError
 │   ├── UnknownCheckpoint
 │   └── UnknownModel      no LoRA, VAE, embedding, … of that name
 ├── NotFound              no such job or picture (any more)
+├── NotYours              it belongs to another login
 ├── QueueFull             too many jobs wait already
 ├── CheckpointError       a model's files are missing, broken or of a kind we cannot run
 ├── OutOfMemory           the device is too small for this request
@@ -65,6 +66,10 @@ class NotFound(StudioError):
     status = 404
 
 
+class NotYours(StudioError):
+    status = 403
+
+
 class QueueFull(StudioError):
     status = 503
 
@@ -97,6 +102,7 @@ _TREE: dict[str, type[StudioError]] = {
         UnknownCheckpoint,
         UnknownModel,
         NotFound,
+        NotYours,
         QueueFull,
         CheckpointError,
         OutOfMemory,

@@ -44,18 +44,22 @@ _STATE_AFTER = {
 
 
 class Job:
-    """A settled request with an id. The id is unguessable: whoever knows it may follow it.
+    """A settled request with an id, of the account `owner`.
 
     Previews are decoded only while somebody watches: `watched` is called by every reader that
     shows them.
     """
 
-    def __init__(self, id: str, request: GenerationRequest, created_s: float | None = None) -> None:
+    def __init__(
+        self, id: str, request: GenerationRequest, owner: str, created_s: float | None = None
+    ) -> None:
         self.id = id
         self.request = request
+        self.owner = owner
         self.events = EventStream()
         self.state = JobState.QUEUED
         self.created_s = time.time() if created_s is None else created_s
+        self.ended_s: float | None = None
         self._cancel = threading.Event()
         self._end: Callable[[], None] | None = None
         self._watched_s = float("-inf")

@@ -7,6 +7,7 @@ again, and what a job has stored it does not store again.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -40,11 +41,11 @@ class Keeping:
 
     def add(self, job: Job, key: str | None) -> None:
         """`job` is the last in the line; `key` is the one that it came with."""
-        self._ledger.add(job.id, job.request.model_dump_json(), job.created_s, key)
+        self._ledger.add(job.id, job.owner, job.request.model_dump_json(), job.created_s, key)
 
-    def id_with(self, key: str) -> str | None:
-        """That of the job which came with `key`."""
-        return self._ledger.with_key(key)
+    def id_with(self, owner: str, key: str) -> str | None:
+        """That of the job of `owner` which came with `key`."""
+        return self._ledger.with_key(owner, key)
 
     def reorder(self, waiting: Sequence[Job]) -> None:
         """They wait, in this order."""
@@ -69,7 +70,8 @@ class Keeping:
             if job in self._interrupted:
                 self._ledger.waits_again(job.id)
             else:
-                self._ledger.ended(job.id, event)
+                job.ended_s = time.time()
+                self._ledger.ended(job.id, event, job.ended_s)
 
     def with_pictures_kept(self, job: Job, event: Event) -> Event:
         """`event` with its pictures stored: those that are there already stay as they are, and of
@@ -98,7 +100,7 @@ class Keeping:
             try:
                 jobs.append(_job(row))
             except NotFound as error:
-                self._ledger.ended(row.id, Failed.of(error))
+                self._ledger.ended(row.id, Failed.of(error), time.time())
         self._taken_up = {job.id for job in jobs}
         return jobs
 
@@ -107,7 +109,27 @@ class Keeping:
         row = self._ledger.find(id)
         if row is None or row.state in ("queued", "running"):
             raise NotFound(f"There is no job {id!r}. It was deleted, or never was.")
+        return self._ended_job(row)
+
+    def ended_jobs(
+        self,
+        limit: int,
+        before: tuple[float, str] | None = None,
+        state: str | None = None,
+        owner: str | None = None,
+    ) -> list[Job]:
+        """As `JobLedger.ended_jobs`; without those of another version of the studio."""
+        jobs: list[Job] = []
+        while rows := self._ledger.ended_jobs(limit - len(jobs), before, state, owner):
+            before = rows[-1].ended_s, rows[-1].id
+            for row in rows:
+                with suppress(NotFound):
+                    jobs.append(self._ended_job(row))
+        return jobs
+
+    def _ended_job(self, row: JobRow) -> Job:
         job, pictures = _job(row), self._pictures(row)
+        job.ended_s = row.ended_s
         found = tuple(pictures[number] for number in sorted(pictures))
         if row.state == "finished":
             job.publish(Finished(found, row.elapsed_s or 0.0))
@@ -130,7 +152,7 @@ class Keeping:
 
 def _job(row: JobRow) -> Job:
     try:
-        return Job(row.id, GenerationRequest.parse(row.request), row.created_s)
+        return Job(row.id, GenerationRequest.parse(row.request), row.owner, row.created_s)
     except InvalidRequest as error:
         raise NotFound(
             f"Job {row.id} is of another version of the studio. This one does not understand its "

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 
+from studio.domain.accounts import LOCAL
 from studio.domain.errors import InvalidRequest, QueueFull, StudioError
 from studio.domain.events import Cancelled, Event, Failed, Loading, Queued
 from studio.domain.request import GenerationRequest
@@ -59,15 +60,15 @@ class JobQueue:
         self._worker = threading.Thread(target=self._work, name="device", daemon=True)
         self._worker.start()
 
-    def submit(self, request: GenerationRequest, key: str | None = None) -> Job:
-        """Queue `request`; with the `key` of an earlier one that job comes back. Raises
-        `InvalidRequest`, or `QueueFull` with 200 jobs before it."""
+    def submit(self, request: GenerationRequest, key: str | None = None, owner: str = LOCAL) -> Job:
+        """Queue `request` for the account `owner`; with the `key` of an earlier one of it that job
+        comes back. Raises `InvalidRequest`, or `QueueFull` with 200 jobs before it."""
         settled = self._settle(request)
         with self._submitting:
-            known = key and self._keeping.id_with(key)
+            known = key and self._keeping.id_with(owner, key)
             if known:
                 return self.get(known)
-            job = Job(secrets.token_urlsafe(16), settled)
+            job = Job(secrets.token_urlsafe(16), settled, owner)
             with self._changed:
                 if self._stopping:
                     raise QueueFull("The studio is closing and takes no more jobs. Start it again.")
@@ -98,6 +99,11 @@ class JobQueue:
             waiting = list(self._waiting)
             return [job for job in self._jobs.values() if job not in waiting] + waiting
 
+    def to_do(self) -> list[Job]:
+        """Those under way, then those that wait, in their order."""
+        with self._changed:
+            return [*self._running, *self._waiting]
+
     def move(self, id: str, position: int) -> Job:
         """Let a job wait at `position` among those that wait, 0 being the next; one beyond the end
         is the last. Raises `NotFound`, and `InvalidRequest` where it does not wait."""
@@ -115,10 +121,10 @@ class JobQueue:
             self._tell_positions()
         return job
 
-    def again(self, id: str) -> Job:
-        """One more job with the very settings of that one, seed included. Raises `NotFound`, and
-        as `submit` does."""
-        return self.submit(self.get(id).request)
+    def again(self, id: str, owner: str = LOCAL) -> Job:
+        """One more job, of `owner`, with the very settings of that one, seed included. Raises
+        `NotFound`, and as `submit` does."""
+        return self.submit(self.get(id).request, owner=owner)
 
     @property
     def paused(self) -> bool:

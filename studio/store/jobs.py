@@ -19,9 +19,11 @@ class JobRow:
     """A job as it is kept. `pictures`: place in the batch -> id."""
 
     id: str
+    owner: str
     state: str
     request: str
     created_s: float
+    ended_s: float | None
     elapsed_s: float | None
     failed: Failed | None
     pictures: dict[int, str]
@@ -39,13 +41,14 @@ class JobLedger:
         """Whether it is there after the process."""
         return self._ledger.is_durable
 
-    def add(self, id: str, request: str, created_s: float, key: str | None) -> None:
+    def add(self, id: str, owner: str, request: str, created_s: float, key: str | None) -> None:
         """The last in the line."""
         with self._trying() as execute:
+            execute("INSERT OR IGNORE INTO accounts VALUES (?, ?)", (owner, created_s))
             execute(
-                "INSERT INTO jobs (id, place, state, request, created_s, key) SELECT ?, "
+                "INSERT INTO jobs (id, owner, place, state, request, created_s, key) SELECT ?, ?, "
                 "coalesce(max(place), 0) + 1, 'queued', ?, ?, ? FROM jobs",
-                (id, request, created_s, key),
+                (id, owner, request, created_s, key),
             )
 
     def reorder(self, ids: Sequence[str]) -> None:
@@ -75,7 +78,7 @@ class JobLedger:
                 (picture, number, id),
             )
 
-    def ended(self, id: str, event: Finished | Failed | Cancelled) -> None:
+    def ended(self, id: str, event: Finished | Failed | Cancelled, ended_s: float) -> None:
         values: tuple[object, ...] = ("cancelled", None, None, None, None)
         if isinstance(event, Finished):
             values = ("finished", event.elapsed_s, None, None, None)
@@ -83,9 +86,9 @@ class JobLedger:
             values = ("failed", None, event.error, event.message, event.field)
         with self._trying() as execute:
             execute(
-                "UPDATE jobs SET state = ?, elapsed_s = ?, error = ?, message = ?, field = ? "
-                "WHERE id = ?",
-                (*values, id),
+                "UPDATE jobs SET state = ?, elapsed_s = ?, error = ?, message = ?, field = ?, "
+                "ended_s = ? WHERE id = ?",
+                (*values, ended_s, id),
             )
 
     def forget(self, id: str) -> None:
@@ -104,9 +107,30 @@ class JobLedger:
         found = self._ledger.rows("SELECT * FROM jobs WHERE id = ?", (id,))
         return self._row(found[0]) if found else None
 
-    def with_key(self, key: str) -> str | None:
-        """The id of the job that came with `key`."""
-        found = self._ledger.rows("SELECT id FROM jobs WHERE key = ?", (key,))
+    def ended_jobs(
+        self,
+        limit: int,
+        before: tuple[float, str] | None = None,
+        state: str | None = None,
+        owner: str | None = None,
+    ) -> list[JobRow]:
+        """The newest that have ended, newest first: `before` that time and id, in `state`, of
+        `owner`, as far as these are given."""
+        wanted = {"(ended_s, id) < (?, ?)": before, "state = ?": state, "owner = ?": owner}
+        given = {sql: value for sql, value in wanted.items() if value is not None}
+        values: list[object] = []
+        for value in given.values():
+            values += value if isinstance(value, tuple) else [value]
+        found = self._ledger.rows(
+            f"SELECT * FROM jobs WHERE {' AND '.join(['ended_s IS NOT NULL', *given])} "
+            "ORDER BY ended_s DESC, id DESC LIMIT ?",
+            (*values, limit),
+        )
+        return [self._row(row) for row in found]
+
+    def with_key(self, owner: str, key: str) -> str | None:
+        """The id of the job of `owner` that came with `key`."""
+        found = self._ledger.rows("SELECT id FROM jobs WHERE (owner, key) = (?, ?)", (owner, key))
         return found[0]["id"] if found else None
 
     def _row(self, row) -> JobRow:
@@ -118,9 +142,11 @@ class JobLedger:
             failed = Failed(row["error"], row["message"], row["field"])
         return JobRow(
             row["id"],
+            row["owner"],
             row["state"],
             row["request"],
             row["created_s"],
+            row["ended_s"],
             row["elapsed_s"],
             failed,
             {each["number"]: each["id"] for each in pictures},

@@ -106,7 +106,6 @@ class Ledger:
 
     def _migrate(self) -> None:
         connection = self._connection
-        connection.execute("PRAGMA foreign_keys = ON")
         [version] = connection.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):
             raise LedgerError(
@@ -125,6 +124,8 @@ class Ledger:
             connection.executescript(
                 f"BEGIN; {MIGRATIONS[number - 1]}; PRAGMA user_version = {number}; COMMIT;"
             )
+        # Only now: a step may replace a table that others refer to.
+        connection.execute("PRAGMA foreign_keys = ON")
 
     def _back_up(self, version: int) -> None:
         """As it was before a migration, beside it."""

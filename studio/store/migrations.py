@@ -43,11 +43,39 @@ MIGRATIONS = (
         deleted_s REAL NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE accounts (name TEXT PRIMARY KEY, since_s REAL NOT NULL) STRICT;
+    INSERT INTO accounts VALUES ('guest:local', strftime('%s', 'now'));
+    CREATE TABLE jobs_of_accounts (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL REFERENCES accounts (name),
+        place INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        request TEXT NOT NULL,
+        created_s REAL NOT NULL,
+        ended_s REAL,
+        elapsed_s REAL,
+        error TEXT,
+        message TEXT,
+        field TEXT,
+        key TEXT,
+        UNIQUE (owner, key)
+    ) STRICT;
+    INSERT INTO jobs_of_accounts SELECT id, 'guest:local', place, state, request, created_s,
+        iif(state IN ('queued', 'running'), NULL, created_s), elapsed_s, error, message, field, key
+        FROM jobs;
+    DROP TABLE jobs;
+    ALTER TABLE jobs_of_accounts RENAME TO jobs;
+    CREATE INDEX jobs_to_do ON jobs (place) WHERE state IN ('queued', 'running');
+    CREATE INDEX jobs_ended ON jobs (ended_s, id) WHERE ended_s IS NOT NULL;
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
+accounts        whoever has or had a job: see `domain.accounts`
 jobs            `place`: their order; `request`: settled, JSON; `state`: see `jobs.job.JobState`;
-                `error`, `message`, `field`: as of `events.Failed`; `key`: the Idempotency-Key
+                `ended_s`: when; `error`, `message`, `field`: as of `events.Failed`; `key`: the
+                Idempotency-Key it came with from its owner
 pictures        what a job has stored, or was about to: without its file it was not; `number`: its
                 place in the batch
 model_files     `facts`: JSON, what a probe of `facts_version` told of it at that size and time

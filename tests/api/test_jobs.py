@@ -149,7 +149,9 @@ def test_jobs_wait_in_line_with_their_positions(paced):
 
     served.http.delete(f"/studio/v1/jobs/{ids[3]}").raise_for_status()
     assert served.http.get(f"/studio/v1/jobs/{ids[3]}").status_code == 404
-    assert [job["id"] for job in served.http.get("/studio/v1/jobs").json()] == ids[:3]
+    listed = served.http.get("/studio/v1/jobs").json()
+    assert [job["id"] for job in listed["jobs"]] == [ids[0], ids[2], ids[1]]
+    assert listed["next"] is None
 
 
 def test_a_failed_job_says_why_and_the_next_one_runs(serve):
@@ -273,7 +275,7 @@ def test_the_queue_is_paused_put_in_order_and_resumed(swept):
     http = swept.http
 
     def waiting() -> list[str]:
-        return [job["id"] for job in http.get("/studio/v1/jobs?state=queued").json()]
+        return [job["id"] for job in http.get("/studio/v1/jobs?state=queued").json()["jobs"]]
 
     assert http.post("/studio/v1/queue/pause").json() == {"paused": True, "waiting": 0}
     assert http.get("/studio/v1/status").json()["paused"]

@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from studio.domain.accounts import LOCAL
 from studio.domain.errors import SaveError
 from studio.store import ledger as module
 from studio.store.ledger import Ledger, LedgerError
@@ -14,7 +15,10 @@ from studio.store.migrations import MIGRATIONS
 
 def test_what_was_committed_is_there_again_and_what_was_not_is_not(tmp_path):
     ledger = Ledger(tmp_path / "studio.db")
-    add = "INSERT INTO jobs (id, place, state, request, created_s) VALUES (?, 1, 'queued', '{}', 0)"
+    add = (
+        "INSERT INTO jobs (id, owner, place, state, request, created_s) "
+        "VALUES (?, 'guest:local', 1, 'queued', '{}', 0)"
+    )
     with ledger.writing() as connection:
         connection.execute(add, ("kept",))
     with pytest.raises(ZeroDivisionError), ledger.writing() as connection:
@@ -37,6 +41,31 @@ def test_an_older_one_is_brought_up_to_date(tmp_path, version, monkeypatch):
     assert (tmp_path / f"studio.db.{version}.bak").is_file()
     fresh = Ledger(None).rows("SELECT sql FROM sqlite_schema ORDER BY name")
     assert Ledger(path).rows("SELECT sql FROM sqlite_schema ORDER BY name") == fresh
+
+
+def test_what_a_studio_without_accounts_left_is_everybodys(tmp_path, monkeypatch):
+    path = tmp_path / "studio.db"
+    monkeypatch.setattr(module, "MIGRATIONS", MIGRATIONS[:1])
+    before = Ledger(path)
+    with before.writing() as connection:
+        for place, state in enumerate(("finished", "queued")):
+            connection.execute(
+                "INSERT INTO jobs VALUES (?, ?, ?, '{}', 7.0, NULL, NULL, NULL, NULL, ?)",
+                (state, place, state, f"key of {state}"),
+            )
+        connection.execute("INSERT INTO pictures VALUES ('one', 'finished', 0)")
+    before.close()
+    monkeypatch.undo()
+    ledger = Ledger(path)
+    jobs = ledger.rows("SELECT id, owner, place, state, created_s, ended_s, key FROM jobs")
+    assert [tuple(job) for job in jobs] == [
+        ("finished", LOCAL, 0, "finished", 7.0, 7.0, "key of finished"),
+        ("queued", LOCAL, 1, "queued", 7.0, None, "key of queued"),
+    ]
+    assert [row["job"] for row in ledger.rows("SELECT job FROM pictures")] == ["finished"]
+    assert not ledger.rows("PRAGMA foreign_key_check")
+    with pytest.raises(SaveError, match="FOREIGN KEY"), ledger.writing() as connection:
+        connection.execute("UPDATE jobs SET owner = 'nobody'")
 
 
 def test_a_migration_is_done_whole_or_not_at_all_and_what_was_there_is_kept_beside(
@@ -95,8 +124,8 @@ def test_a_disk_that_takes_no_more_is_said(tmp_path):
     with pytest.raises(SaveError, match="disk space"), ledger.writing() as connection:
         for number in range(1000):
             connection.execute(
-                "INSERT INTO jobs (id, place, state, request, created_s) "
-                "VALUES (?, 1, 'queued', ?, 0)",
+                "INSERT INTO jobs (id, owner, place, state, request, created_s) "
+                "VALUES (?, 'guest:local', 1, 'queued', ?, 0)",
                 (str(number), "x" * 10_000),
             )
     assert not ledger.rows("SELECT 1 FROM jobs")

@@ -1,0 +1,15 @@
+"""Who calls. The guards find it out, routes ask for it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+
+def account_of(request: Request) -> str:
+    """The caller's account: a login's name, or `accounts.guest(…)`."""
+    return request.scope["state"]["account"]
+
+
+Account = Annotated[str, Depends(account_of)]

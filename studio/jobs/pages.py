@@ -1,0 +1,77 @@
+"""The list of jobs, a page at a time: those under way, those that wait in their order, then those
+that have ended, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studio.jobs.job import Job, JobState
+from studio.jobs.keeping import Keeping
+from studio.jobs.queue import JobQueue
+from studio.store.cursor import cursor, values_of
+
+_ENDED = (JobState.FINISHED, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Page:
+    """`next` is the cursor of the page after it, None where this is the last."""
+
+    jobs: list[Job]
+    next: str | None
+
+
+class Pages:
+    """What `queue` has in memory and `keeping` in the ledger, as one list."""
+
+    def __init__(self, queue: JobQueue, keeping: Keeping) -> None:
+        self._queue, self._keeping = queue, keeping
+
+    def page(
+        self,
+        limit: int,
+        before: str | None = None,
+        state: JobState | None = None,
+        owner: str | None = None,
+    ) -> Page:
+        """At most `limit` jobs, from the cursor `before` on, only those in `state` and of `owner`
+        where these are given. Raises `InvalidRequest` where `before` is none of ours."""
+        last, ended_s = values_of(before, str, float) if before else ("", 0.0)
+        found = [] if ended_s else self._to_do(last, state, owner)
+        if len(found) <= limit and state in (None, *_ENDED):
+            seen = {job.id for job in found}
+            after = (ended_s, last) if ended_s else None
+            ended = self._ended(limit + 1, after, state, owner)
+            found += [job for job in ended if job.id not in seen]
+        if len(found) <= limit:
+            return Page(found, None)
+        last_shown = found[limit - 1]
+        return Page(found[:limit], cursor(last_shown.id, last_shown.ended_s or 0.0))
+
+    def _to_do(self, last: str, state: JobState | None, owner: str | None) -> list[Job]:
+        """Those that have not ended, after that of the id `last`; all where it has ended."""
+        jobs = self._queue.to_do()
+        ids = [job.id for job in jobs]
+        rest = jobs[ids.index(last) + 1 :] if last in ids else jobs
+        return [job for job in rest if state in (None, job.state) and owner in (None, job.owner)]
+
+    def _ended(
+        self,
+        limit: int,
+        before: tuple[float, str] | None,
+        state: JobState | None,
+        owner: str | None,
+    ) -> list[Job]:
+        """Those in memory, whose pictures may be nowhere else, and those in the ledger."""
+        found = {job.id: job for job in self._keeping.ended_jobs(limit, before, state, owner)}
+        for job in self._queue.jobs():
+            at = job.ended_s, job.id
+            if (
+                job.ended_s is not None
+                and job.events.closed
+                and (before is None or at < before)
+                and state in (None, job.state)
+                and owner in (None, job.owner)
+            ):
+                found[job.id] = job
+        return sorted(found.values(), key=lambda job: (job.ended_s, job.id), reverse=True)[:limit]
