@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import FileResponse, PlainTextResponse, Response
@@ -18,6 +19,7 @@ from studio.api.places import PublicText
 from studio.api.refusal import missing_body
 from studio.api.wire import (
     PREFIX,
+    ClearedBody,
     CreatedBody,
     JobBody,
     JobChange,
@@ -27,13 +29,13 @@ from studio.api.wire import (
     job_body,
     state_header,
 )
-from studio.domain.accounts import check_owner, shown
+from studio.domain.accounts import check_owner, may_change, shown
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Preview
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
 from studio.jobs.job import Job, JobState
-from studio.jobs.pages import Pages
+from studio.jobs.pages import ENDED, Pages
 from studio.jobs.queue import JobQueue
 
 POLL_S = 5.0
@@ -77,6 +79,7 @@ def build_router(
     router = APIRouter(responses=EVERYWHERE)
     _add_job_routes(router, queue, pages, public)
     _add_own_job_routes(router, queue, public)
+    _add_clearing(router, pages)
     _add_queue_routes(router, queue)
     _add_stream_routes(router, queue, public)
     _add_image_routes(router, gallery)
@@ -197,10 +200,24 @@ def _add_own_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) 
         return Response(status_code=204)
 
 
+def _add_clearing(router: APIRouter, pages: Pages) -> None:
+    @router.delete(f"{PREFIX}/jobs", tags=["jobs"], responses=refusals(422))
+    def clear(
+        account: Account,
+        state: Literal["queued", "finished", "failed", "cancelled", "ended"],
+        mine: bool = True,
+    ) -> ClearedBody:
+        """Forget all of one's own jobs in a state (ended: all three ends), stopping those that
+        wait; their pictures stay. `mine=0`: those of guests too."""
+        states = ENDED if state == "ended" else (JobState(state),)
+        may = account.__eq__ if mine else partial(may_change, account)
+        return ClearedBody(deleted=pages.clear(states, may))
+
+
 def _add_queue_routes(router: APIRouter, queue: JobQueue) -> None:
     @router.post(f"{PREFIX}/queue/pause", tags=["jobs"])
     def pause() -> QueueBody:
-        """Begin no more jobs; what is under way goes on. Ends with the studio."""
+        """Begin no more jobs, through a restart too; what is under way goes on."""
         queue.pause()
         return QueueBody(paused=True, waiting=queue.waiting)
 

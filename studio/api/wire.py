@@ -98,6 +98,12 @@ class JobBody(BaseModel):
     field: str | None = None
 
 
+class ClearedBody(BaseModel):
+    """How many jobs were forgotten."""
+
+    deleted: int
+
+
 class JobsBody(BaseModel):
     """A page of the list of jobs; `next` is the cursor of the page after it, null for the last."""
 

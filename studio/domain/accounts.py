@@ -25,10 +25,14 @@ def shown(account: str) -> str | None:
     return None if is_guest(account) else account
 
 
+def may_change(account: str, owner: str) -> bool:
+    """What belongs to a guest is everybody's, else it is its owner's alone."""
+    return owner == account or is_guest(owner)
+
+
 def check_owner(account: str, owner: str, what: str) -> None:
-    """What belongs to a guest is everybody's, else it is its owner's alone. Raises `NotYours` where
-    `account` may not change `what`, as in "Job x"."""
-    if owner != account and not is_guest(owner):
+    """Raises `NotYours` where `account` may not change `what`, as in "Job x", of `owner`."""
+    if not may_change(account, owner):
         raise NotYours(
             f"{what} belongs to {owner}: only {owner} may change it. Log in as {owner}, or ask."
         )

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import FINAL, Cancelled, Event, Failed, Finished, Picture
 from studio.domain.request import GenerationRequest
-from studio.jobs.job import Job
+from studio.jobs.job import Job, JobState
 from studio.store.jobs import JobLedger, JobRow
 from studio.store.ledger import Ledger
 
@@ -54,9 +54,21 @@ class Keeping:
     def begun(self, job: Job) -> None:
         self._ledger.begun(job.id)
 
-    def forget(self, id: str) -> None:
-        """A job; its pictures stay."""
-        self._ledger.forget(id)
+    def forget(self, ids: Iterable[str]) -> None:
+        """Jobs; their pictures stay."""
+        self._ledger.forget(ids)
+
+    @property
+    def paused(self) -> bool:
+        """Whether no more jobs are begun."""
+        return self._ledger.paused
+
+    def pause(self, paused: bool) -> None:
+        self._ledger.pause(paused)
+
+    def ended_owners(self, states: Sequence[JobState]) -> dict[str, str]:
+        """The id of each job that has ended and is in one of `states` -> its owner."""
+        return self._ledger.ended_owners(states)
 
     def interrupt(self, running: Sequence[Job]) -> None:
         """The process is about to end: those of `running` whose end nobody asked for are to be

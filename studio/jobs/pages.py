@@ -1,8 +1,9 @@
 """The list of jobs, a page at a time: those under way, those that wait in their order, then those
-that have ended, newest first."""
+that have ended, newest first. It is cleared here, too."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from studio.jobs.job import Job, JobState
@@ -10,7 +11,7 @@ from studio.jobs.keeping import Keeping
 from studio.jobs.queue import JobQueue
 from studio.store.cursor import cursor, values_of
 
-_ENDED = (JobState.FINISHED, JobState.FAILED, JobState.CANCELLED)
+ENDED = (JobState.FINISHED, JobState.FAILED, JobState.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Pages:
         where these are given. Raises `InvalidRequest` where `before` is none of ours."""
         last, ended_s = values_of(before, str, float) if before else ("", 0.0)
         found = [] if ended_s else self._to_do(last, state, owner)
-        if len(found) <= limit and state in (None, *_ENDED):
+        if len(found) <= limit and state in (None, *ENDED):
             seen = {job.id for job in found}
             after = (ended_s, last) if ended_s else None
             ended = self._ended(limit + 1, after, state, owner)
@@ -47,6 +48,22 @@ class Pages:
             return Page(found, None)
         last_shown = found[limit - 1]
         return Page(found[:limit], cursor(last_shown.id, last_shown.ended_s or 0.0))
+
+    def clear(self, states: Collection[JobState], may: Callable[[str], bool]) -> int:
+        """Forget the jobs in `states`, QUEUED or some of `ENDED`, of the owners of whom `may` is
+        true; their pictures stay. How many these were."""
+        gone = set()
+        if JobState.QUEUED in states:
+            for job in self._queue.to_do():
+                if job.state is JobState.QUEUED and may(job.owner):
+                    self._queue.delete(job.id)
+                    gone.add(job.id)
+        ended = [state for state in states if state in ENDED]
+        owners = self._keeping.ended_owners(ended)
+        owners |= {job.id: job.owner for job in self._queue.jobs() if job.state in ended}
+        over = {id for id, owner in owners.items() if may(owner)} - gone
+        self._queue.forget(over)
+        return len(gone) + len(over)
 
     def _to_do(self, last: str, state: JobState | None, owner: str | None) -> list[Job]:
         """Those that have not ended, after that of the id `last`; all where it has ended."""

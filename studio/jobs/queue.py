@@ -9,7 +9,7 @@ import logging
 import secrets
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from studio.domain.accounts import LOCAL
 from studio.domain.errors import InvalidRequest, QueueFull, StudioError
@@ -52,7 +52,7 @@ class JobQueue:
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._changed = threading.Condition()
-        self._starting, self._stopping, self._paused = True, False, False
+        self._starting, self._stopping, self._paused = True, False, keeping.paused
         for job in keeping.take_up():
             self._jobs[job.id] = job
             self._waiting.append(job)
@@ -131,11 +131,14 @@ class JobQueue:
         return self._paused
 
     def pause(self) -> None:
-        """Begin no more jobs until `resume`; what is under way goes on."""
+        """Begin no more jobs until `resume`, through any end of the process; what is under way goes
+        on."""
+        self._keeping.pause(True)
         with self._changed:
             self._paused = True
 
     def resume(self) -> None:
+        self._keeping.pause(False)
         with self._changed:
             self._paused = False
             self._changed.notify_all()
@@ -160,9 +163,14 @@ class JobQueue:
     def delete(self, id: str) -> None:
         """Cancel and forget a job; its saved pictures stay."""
         self.cancel(id)
+        self.forget([id])
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Jobs that have ended or are about to; their saved pictures stay."""
         with self._changed:
-            self._jobs.pop(id, None)
-        self._keeping.forget(id)
+            for id in ids:
+                self._jobs.pop(id, None)
+        self._keeping.forget(ids)
 
     def close(self, timeout_s: float = 10) -> bool:
         """Stop everything and end the worker; what the ledger keeps waits for the next start. False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -91,10 +91,20 @@ class JobLedger:
                 (*values, ended_s, id),
             )
 
-    def forget(self, id: str) -> None:
-        """The job; its pictures stay."""
+    def forget(self, ids: Iterable[str]) -> None:
+        """The jobs; their pictures stay."""
         with self._trying() as execute:
-            execute("DELETE FROM jobs WHERE id = ?", (id,))
+            for id in ids:
+                execute("DELETE FROM jobs WHERE id = ?", (id,))
+
+    @property
+    def paused(self) -> bool:
+        """Whether no more jobs are begun."""
+        return bool(self._ledger.rows("SELECT paused FROM queue")[0]["paused"])
+
+    def pause(self, paused: bool) -> None:
+        with self._trying() as execute:
+            execute("UPDATE queue SET paused = ?", (paused,))
 
     def to_do(self) -> list[JobRow]:
         """What waits or was under way, in order."""
@@ -127,6 +137,14 @@ class JobLedger:
             (*values, limit),
         )
         return [self._row(row) for row in found]
+
+    def ended_owners(self, states: Sequence[str]) -> dict[str, str]:
+        """The id of each job that has ended and is in one of `states` -> its owner."""
+        marks = ", ".join("?" * len(states))
+        found = self._ledger.rows(
+            f"SELECT id, owner FROM jobs WHERE ended_s IS NOT NULL AND state IN ({marks})", states
+        )
+        return {row["id"]: row["owner"] for row in found}
 
     def with_key(self, owner: str, key: str) -> str | None:
         """The id of the job of `owner` that came with `key`."""

@@ -69,6 +69,10 @@ MIGRATIONS = (
     CREATE INDEX jobs_to_do ON jobs (place) WHERE state IN ('queued', 'running');
     CREATE INDEX jobs_ended ON jobs (ended_s, id) WHERE ended_s IS NOT NULL;
     """,
+    """
+    CREATE TABLE queue (paused INTEGER NOT NULL) STRICT;
+    INSERT INTO queue VALUES (0);
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -76,6 +80,7 @@ accounts        whoever has or had a job: see `domain.accounts`
 jobs            `place`: their order; `request`: settled, JSON; `state`: see `jobs.job.JobState`;
                 `ended_s`: when; `error`, `message`, `field`: as of `events.Failed`; `key`: the
                 Idempotency-Key it came with from its owner
+queue           one row: `paused`, no more jobs are begun
 pictures        what a job has stored, or was about to: without its file it was not; `number`: its
                 place in the batch
 model_files     `facts`: JSON, what a probe of `facts_version` told of it at that size and time

@@ -53,9 +53,18 @@ def test_a_login_sees_all_and_changes_its_own(serve):
     assert submitted(http, auth=ANN, headers=key) == first
     assert submitted(http, auth=BO, headers=key) != first, "a key is its account's"
 
+    clear = {"state": "queued"}
+    assert http.delete(JOBS, params=clear, auth=BO).json() == {"deleted": 2}
+    assert set(listed(http, auth=BO)) == {anns, first}, "the others are ann's"
+    assert http.delete(JOBS, auth=BO).status_code == 422
+    running = http.delete(JOBS, params={"state": "running"}, auth=BO)
+    assert running.status_code == 422 and "queued" in running.json()["message"]
+
     of_nobody = served.studio.queue.submit(served.studio.queue.get(anns).request)
     assert http.get(f"{JOBS}/{of_nobody.id}", auth=BO).json()["owner"] is None
     assert http.delete(f"{JOBS}/{of_nobody.id}", auth=BO).status_code == 204
+    served.studio.queue.submit(served.studio.queue.get(anns).request)
+    assert http.delete(JOBS, params=clear | {"mine": 0}, auth=BO).json() == {"deleted": 1}
     assert http.delete(f"{JOBS}/{anns}", auth=ANN).status_code == 204
 
 

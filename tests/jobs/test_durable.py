@@ -212,6 +212,8 @@ def test_the_order_that_was_given_to_jobs_that_wait_outlasts_a_restart(tmp_path)
     assert [job.events.newest(Queued).position for job in (third, second, first)] == [0, 1, 2]
     queue.close()
     again = opened(tmp_path)
+    assert again.paused, "so does the pause"
+    again.resume()
     waited = [third.id, second.id, first.id]
     jobs = {job.id: job for job in again.jobs()}
     assert [final(jobs[id]).pictures[0].seed for id in waited] == [3, 2, 1]

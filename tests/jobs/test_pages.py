@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from studio.domain.errors import InvalidRequest
 from studio.engine.fake import FakeEngine
 from studio.jobs.job import JobState
 from studio.jobs.keeping import Keeping
-from studio.jobs.pages import Pages
+from studio.jobs.pages import ENDED, Pages
 from studio.jobs.queue import JobQueue
 from studio.store.cursor import cursor, values_of
 from studio.store.jobs import JobLedger
@@ -51,11 +53,40 @@ def test_under_way_then_waiting_then_ended_and_a_restart_loses_none(tmp_path):
     queue.close()
 
     again = opened(tmp_path, FakeEngine())
+    again.resume()
     for job in waiting:
         final(again.get(job.id))
     found = all_pages(pages_of(again), 4)
     assert [job.id for job in found] == [job.id for job in [*waiting[::-1], *ended[::-1]]]
     assert [(job.owner, len(job.pictures)) for job in found[:4]] == [("bo", 1)] * 3 + [("ann", 1)]
+    again.close()
+
+
+def test_what_is_cleared_is_forgotten_for_good_and_what_runs_goes_on(tmp_path):
+    queue = opened(tmp_path, FakeEngine(0.02, fail_on="dragon"))
+    pages = pages_of(queue)
+    ended = [queue.submit(request(prompt=prompt), owner="ann") for prompt in ("", "dragon", "")]
+    for job in ended:
+        final(job)
+    running = queue.submit(request(steps=100), owner="ann")
+    while running.state is not JobState.RUNNING:
+        time.sleep(0.005)
+    waiting = [queue.submit(request(), owner=owner) for owner in ("ann", "bo", "ann")]
+    assert pages.clear([JobState.QUEUED], "ann".__eq__) == 2
+    assert pages.clear([JobState.FAILED], "bo".__eq__) == 0
+    assert pages.clear([JobState.FAILED], "ann".__eq__) == 1
+    left = [running, waiting[1], ended[2], ended[0]]
+    assert [job.id for job in pages.page(50).jobs] == [job.id for job in left]
+    assert running.state is JobState.RUNNING
+    assert final(ended[0]).pictures[0].path.is_file()
+    queue.cancel(running.id)
+    final(waiting[1])
+    queue.close()
+    again = opened(tmp_path)
+    pages = pages_of(again)
+    assert {job.id for job in pages.page(50).jobs} == {job.id for job in left}
+    assert pages.clear(ENDED, lambda owner: True) == 4
+    assert pages.page(50).jobs == []
     again.close()
 
 
