@@ -22,6 +22,7 @@ from studio.engine import maps
 from studio.engine.protocol import Engine
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
+from studio.gallery.library import Library
 from studio.gallery.sources import Sources
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keeping
@@ -31,6 +32,7 @@ from studio.jobs.settling import Settling
 from studio.settings import Settings, assets_dir
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
+from studio.store.pictures import PictureLedger
 
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
     from fastapi import FastAPI
@@ -93,8 +95,11 @@ class Studio:
         )
         if load_later:
             self.gallery.clear()
-        jobs = JobLedger(self._ledger if load_later else Ledger(None))
-        keeping = Keeping(self.gallery.keep, self.gallery.picture, jobs)
+        ledger = self._ledger if load_later else Ledger(None)
+        self.library = Library(
+            self.gallery, PictureLedger(ledger), self.settings.data_dir / "thumbnails"
+        )
+        keeping = Keeping(self.library.keep, self.gallery.picture, JobLedger(ledger))
         self.queue = JobQueue(self._engine, settling.settled, keeping)
         self.pages = Pages(self.queue, keeping)
 
@@ -117,6 +122,7 @@ class Studio:
         if self._weight_downloads:
             self._weight_downloads.close()
         self.catalog.close()
+        self.library.close()
         has_ended = self.queue.close(timeout_s)
         if has_ended:
             self._ledger.close()
@@ -324,7 +330,7 @@ def _listing(studio: Studio) -> ModelListing:
 def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     from fastapi import FastAPI
 
-    from studio.api import docs, edits, models, native, preprocessors, refusal, uploads
+    from studio.api import docs, edits, images, models, native, preprocessors, refusal, uploads
     from studio.version import __version__
 
     app = FastAPI(
@@ -339,6 +345,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     app.include_router(uploads.build_uploads_router(studio.inputs))
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
+    app.include_router(images.build_images_router(studio.library, studio.gallery, listing.public))
     app.include_router(edits.build_edits_router(studio.gallery, read, map_again))
     app.include_router(
         preprocessors.build_preprocessors_router(
@@ -355,6 +362,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         )
     )
     docs.add_docs(app)
+    studio.library.begin()
     studio.catalog.watch()
     return app
 

@@ -87,14 +87,14 @@ def _before(gallery: Gallery, read: Callable[[str], bytes], id: str) -> tuple[by
     task = gallery.request(id).task
     if isinstance(task, (ImageToImage, Inpaint)):
         data = read(task.image)
-        if reading.size_of(data)[0] == reading.size_of(gallery.png(id))[0]:
+        if reading.size_of(data)[0] == reading.size_of(gallery.bytes(id))[0]:
             return views.shown(data)  # nothing was scaled: no need to pack it anew
     plan = _plan(gallery, read, id)
     return views.png(plan.before, plan.profile), "image/png"
 
 
 def _difference(gallery: Gallery, read: Callable[[str], bytes], id: str) -> bytes:
-    was, now = _plan(gallery, read, id).before, reading.picture(gallery.png(id))
+    was, now = _plan(gallery, read, id).before, reading.picture(gallery.bytes(id))
     if was.size != now.size:
         raise NotFound(
             f"Picture {id} is {now.width} × {now.height}, and was {was.width} × {was.height} "

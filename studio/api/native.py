@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import FileResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -82,7 +82,6 @@ def build_router(
     _add_clearing(router, pages)
     _add_queue_routes(router, queue)
     _add_stream_routes(router, queue, public)
-    _add_image_routes(router, gallery)
 
     @router.get(f"{PREFIX}/status", tags=["studio"])
     def present(account: Account) -> dict[str, Any]:
@@ -306,21 +305,3 @@ async def _long_poll(job: Job, after: int, public: PublicText) -> Response:
 def _jpeg(jpeg: bytes = b"", headers: dict[str, str] | None = None) -> Response:
     headers = headers or {"Cache-Control": "no-store"}
     return Response(jpeg, media_type="image/jpeg", headers=headers)
-
-
-def _add_image_routes(router: APIRouter, gallery: Gallery) -> None:
-    @router.get(
-        f"{PREFIX}/images/{{id}}",
-        tags=["images"],
-        response_class=Response,
-        responses={200: sends("The picture", "image/png")} | refusals(404, 422),
-    )
-    def image(id: str, download: bool = False) -> Response:
-        """A picture as PNG, its settings inside; `download` makes browsers save it."""
-        path = gallery.path(id)
-        headers = {"Cache-Control": "private, max-age=31536000, immutable"}
-        if download:
-            headers["Content-Disposition"] = f'attachment; filename="latent-studio-{id}.png"'
-        if path is not None:
-            return FileResponse(path, media_type="image/png", headers=headers)
-        return Response(gallery.png(id), media_type="image/png", headers=headers)

@@ -57,7 +57,7 @@ class Sources:
         if kind == "input":
             return self._inputs.bytes(id)
         if kind == "picture":
-            return self._gallery.png(id)
+            return self._gallery.bytes(id)
         raise InvalidRequest(
             "this is no upload, and files of the server are not read. Upload the picture to "
             "/studio/v1/uploads and name it input:ID, or send a data-URI."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from PIL import Image
 
@@ -28,6 +29,13 @@ _UPRIGHT = (None, 1)
 def media_type(data: bytes) -> str:
     """Of a kept picture, from its content; one that browsers do not know is just bytes."""
     return _MEDIA_TYPES.get(reading.size_of(data)[1], "application/octet-stream")
+
+
+def media_type_of(path: Path) -> str:
+    """Of a kept picture's file, from its name, which the studio gave."""
+    formats = {".jpg": "JPEG"}
+    format = formats.get(path.suffix, path.suffix.removeprefix(".").upper())
+    return _MEDIA_TYPES.get(format, "application/octet-stream")
 
 
 def shown(data: bytes, as_mask: bool = False) -> tuple[bytes, str]:

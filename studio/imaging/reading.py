@@ -90,6 +90,15 @@ def with_alpha(data: bytes) -> Image.Image:
         return image if _shows_ground(image) else _opaque(image, WHITE)
 
 
+def small(data: bytes, side: int) -> tuple[Image.Image, bytes | None]:
+    """As `with_profile`, made to fit into a square of `side` pixels; a JPEG is decoded no larger
+    than it takes. Raises as `picture` does."""
+    with _decoded(data, draft=(side, side)) as (image, profile):
+        image = _opaque(image, WHITE)
+        image.thumbnail((side, side), reducing_gap=2.0)
+        return image, profile
+
+
 def mask(data: bytes) -> Image.Image:
     """The mask in `data` as "L": its luminance, white = repaint.
 
@@ -204,11 +213,16 @@ def _orientation(image: Image.Image) -> int:
 
 
 @contextmanager
-def _decoded(data: bytes, as_colours: bool = True) -> Iterator[tuple[Image.Image, bytes | None]]:
+def _decoded(
+    data: bytes, as_colours: bool = True, draft: Size | None = None
+) -> Iterator[tuple[Image.Image, bytes | None]]:
     """(The first frame as RGB, RGBA or L of 8 bits, turned as the camera says; the profile to
     carry). Its pixels are those of the queue's budget while it is in use; profiles of other than
-    RGB values are obeyed if it is to be seen `as_colours`."""
+    RGB values are obeyed if it is to be seen `as_colours`. Where its format can be decoded smaller
+    it is, but no smaller than `draft`."""
     image = _opened(data)
+    if draft is not None:
+        image.draft(None, draft)
     with decoding.turn(image.width * image.height):
         turn = _load(image)
         try:

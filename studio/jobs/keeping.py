@@ -10,7 +10,6 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import FINAL, Cancelled, Event, Failed, Finished, Picture
@@ -18,10 +17,11 @@ from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job, JobState
 from studio.store.jobs import JobLedger, JobRow
 from studio.store.ledger import Ledger
+from studio.store.pictures import Claim
 
-Keep = Callable[[Picture, Callable[[str], None]], Picture]
-"""Stores a picture and returns it with its id, of which it tells its second argument before the
-picture is there; must not raise for a full disk."""
+Keep = Callable[[Picture, Claim], Picture]
+"""Stores a picture and returns it with its id. The ledger has it as that of its job before it is
+there. Must not raise for a full disk."""
 
 
 class Keeping:
@@ -94,7 +94,7 @@ class Keeping:
             return Cancelled(())
         there, pictures = self._stored(job), []
         for number, picture in enumerate(event.pictures):
-            claim = partial(self._ledger.stores, job.id, number)
+            claim = Claim(job.id, number, job.owner)
             pictures.append(there.get(number) or self._keep(picture, claim))
         return dataclasses.replace(event, pictures=tuple(pictures))
 

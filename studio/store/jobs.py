@@ -69,15 +69,6 @@ class JobLedger:
         with self._trying() as execute:
             execute("UPDATE jobs SET state = 'queued' WHERE id = ?", (id,))
 
-    def stores(self, id: str, number: int, picture: str) -> None:
-        """`picture` is about to be stored, as that of place `number` in the batch of a job."""
-        with self._trying() as execute:
-            execute("DELETE FROM pictures WHERE job = ? AND number = ?", (id, number))
-            execute(  # not for a job that was deleted while it ran
-                "INSERT OR REPLACE INTO pictures SELECT ?, id, ? FROM jobs WHERE id = ?",
-                (picture, number, id),
-            )
-
     def ended(self, id: str, event: Finished | Failed | Cancelled, ended_s: float) -> None:
         values: tuple[object, ...] = ("cancelled", None, None, None, None)
         if isinstance(event, Finished):

@@ -73,6 +73,60 @@ MIGRATIONS = (
     CREATE TABLE queue (paused INTEGER NOT NULL) STRICT;
     INSERT INTO queue VALUES (0);
     """,
+    """
+    ALTER TABLE pictures RENAME TO claims;
+    DROP INDEX pictures_of_a_job;
+    CREATE TABLE pictures (
+        created_us INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        job TEXT REFERENCES jobs (id) ON DELETE SET NULL,
+        number INTEGER NOT NULL,
+        owner TEXT,
+        starred INTEGER NOT NULL DEFAULT 0,
+        partial INTEGER NOT NULL DEFAULT 0,
+        width INTEGER NOT NULL DEFAULT 0,
+        height INTEGER NOT NULL DEFAULT 0,
+        seed INTEGER NOT NULL DEFAULT 0,
+        hash TEXT,
+        origin TEXT,
+        trashed_s REAL,
+        checkpoint TEXT,
+        task TEXT,
+        path TEXT NOT NULL DEFAULT '',
+        note TEXT NOT NULL DEFAULT '',
+        prompt TEXT NOT NULL DEFAULT '',
+        negative_prompt TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    INSERT INTO pictures (created_us, id, state, job, number)
+        SELECT row_number() OVER (ORDER BY rowid), id, 'gone', job, number FROM claims;
+    DROP TABLE claims;
+    CREATE UNIQUE INDEX pictures_of_a_job ON pictures (job, number);
+    CREATE INDEX pictures_by_state ON pictures (state);
+    CREATE INDEX pictures_by_owner ON pictures (state, owner);
+    CREATE INDEX pictures_by_checkpoint ON pictures (state, checkpoint);
+    CREATE INDEX pictures_by_task ON pictures (state, task);
+    CREATE INDEX pictures_by_seed ON pictures (seed);
+    CREATE INDEX pictures_by_hash ON pictures (hash);
+    CREATE INDEX pictures_starred ON pictures (state) WHERE starred = 1;
+    CREATE INDEX pictures_by_origin ON pictures (origin) WHERE origin IS NOT NULL;
+    CREATE TABLE boards (
+        name TEXT NOT NULL,
+        picture INTEGER NOT NULL REFERENCES pictures ON DELETE CASCADE,
+        PRIMARY KEY (name, picture)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX boards_of_a_picture ON boards (picture);
+    CREATE TABLE loras (
+        name TEXT NOT NULL,
+        picture INTEGER NOT NULL REFERENCES pictures ON DELETE CASCADE,
+        PRIMARY KEY (name, picture)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX loras_of_a_picture ON loras (picture);
+    CREATE TABLE words (
+        picture INTEGER PRIMARY KEY REFERENCES pictures ON DELETE CASCADE,
+        text TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -81,8 +135,14 @@ jobs            `place`: their order; `request`: settled, JSON; `state`: see `jo
                 `ended_s`: when; `error`, `message`, `field`: as of `events.Failed`; `key`: the
                 Idempotency-Key it came with from its owner
 queue           one row: `paused`, no more jobs are begun
-pictures        what a job has stored, or was about to: without its file it was not; `number`: its
-                place in the batch
+pictures        what lies on disk, and what a job is about to store: without its file it was not.
+                `created_us`: when, in microseconds since 1970, of each another, so that it is their
+                order too; `state`: kept, trashed, or gone where no file is known; `number`: its
+                place in the job's batch; `hash`: the first 32 hex digits of the file's sha256;
+                `origin`: that of the picture which its task begins with; `path`: below the
+                outputs, when it is not in the trash
+boards, loras   on which a picture is, with which it was made
+words           what of a picture is searched: see `store.search`
 model_files     `facts`: JSON, what a probe of `facts_version` told of it at that size and time
 model_notes     JSON, what an artist noted; they follow a renamed file by its sha256
 deleted_models  what lies in a trash, and where it was

@@ -10,7 +10,7 @@ from PIL import Image
 from studio.domain.errors import InvalidRequest
 from studio.domain.events import Finished
 from studio.domain.request import GenerationRequest
-from studio.gallery.files import encode
+from studio.gallery.packing import encode
 from tests.engine.running import run, settled
 from tests.models_in_memory import engine
 

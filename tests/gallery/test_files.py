@@ -42,7 +42,7 @@ def test_a_file_holds_the_picture_and_how_to_make_it_again(tmp_path):
     assert kept.path == tmp_path / date.today().isoformat() / "00001-7.png"
     assert kept.warnings == ()
 
-    file = Image.open(io.BytesIO(gallery.png(kept.id)))
+    file = Image.open(io.BytesIO(gallery.bytes(kept.id)))
     assert np.array_equal(np.asarray(file), np.asarray(kept.image))
     assert file.text["parameters"] == kept.infotext
     again = GenerationRequest.model_validate_json(file.text["studio"])
@@ -90,7 +90,7 @@ def test_numbers_go_on_after_a_restart(tmp_path):
     (tmp_path / "holiday.png").touch()
     kept = Gallery(tmp_path, flat=True).keep(picture(seed=4))
     assert kept.path.name == "100000-4.png"
-    assert Gallery(tmp_path, flat=True).png(kept.id)
+    assert Gallery(tmp_path, flat=True).bytes(kept.id)
 
 
 def _keep_many(folder, seeds):
@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_made_leaves_the_picture_in_memory(tmp_path):
     kept = gallery.keep(picture())
     assert kept.path is None and gallery.path(kept.id) is None
     assert "could not be saved" in kept.warnings[0] and "--data-dir" in kept.warnings[0]
-    assert Image.open(io.BytesIO(gallery.png(kept.id))).text["parameters"] == kept.infotext
+    assert Image.open(io.BytesIO(gallery.bytes(kept.id))).text["parameters"] == kept.infotext
 
 
 def test_warnings_stand_in_the_file_and_one_more_where_it_cannot_be_written(tmp_path):
@@ -136,8 +136,8 @@ def test_memory_keeps_only_the_newest(tmp_path):
     gallery = Gallery(tmp_path / "outputs")
     ids = [gallery.keep(picture(size=(8, 8))).id for _ in range(KEPT_IN_MEMORY + 1)]
     with pytest.raises(NotFound):
-        gallery.png(ids[0])
-    assert gallery.png(ids[1]) and gallery.png(ids[-1])
+        gallery.bytes(ids[0])
+    assert gallery.bytes(ids[1]) and gallery.bytes(ids[-1])
 
 
 _FULL_DISK = """
@@ -150,7 +150,7 @@ gallery = Gallery(Path(sys.argv[1]), flat=True)
 kept = gallery.keep(picture())
 assert kept.path is None, kept
 assert "disk space" in kept.warnings[0], kept.warnings
-assert len(gallery.png(kept.id)) > 4096
+assert len(gallery.bytes(kept.id)) > 4096
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 assert gallery.keep(picture()).path.is_file()
 """
@@ -183,6 +183,6 @@ def test_only_its_own_ids_are_known(tmp_path, id):
     gallery = Gallery(tmp_path / "outputs")
     gallery.keep(picture())
     (tmp_path / "outputs" / "00001-7.png").touch()
-    for look in (gallery.png, gallery.path):
+    for look in (gallery.bytes, gallery.path):
         with pytest.raises(NotFound):
             look(id)

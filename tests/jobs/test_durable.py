@@ -21,11 +21,13 @@ from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.gallery.files import Gallery
+from studio.gallery.library import Library
 from studio.jobs.job import JobState
 from studio.jobs.keeping import Keeping
 from studio.jobs.queue import JobQueue
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
+from studio.store.pictures import PictureLedger
 
 COUNT = 50
 
@@ -33,10 +35,12 @@ COUNT = 50
 def opened(folder, engine=None) -> JobQueue:
     gallery = Gallery(folder / "outputs")
     gallery.clear()
+    ledger = Ledger(folder / "studio.db")
+    library = Library(gallery, PictureLedger(ledger), folder / "thumbnails")
     return JobQueue(
         lambda: engine or FakeEngine(),
         partial(GenerationRequest.settled, checkpoint="fake", family=PICTUREBOOK),
-        Keeping(gallery.keep, gallery.picture, JobLedger(Ledger(folder / "studio.db"))),
+        Keeping(library.keep, gallery.picture, JobLedger(ledger)),
     )
 
 

@@ -296,7 +296,7 @@ def test_a_result_is_sent_to_a_unit_and_back(visit, served):
     page.wait_for_function("document.querySelectorAll('.strip .tile').length === 2")
     [sent] = last(served).controls
     kept = served.studio.inputs.bytes(sent.image.removeprefix("input:"))
-    assert kept == served.studio.gallery.png(made)
+    assert kept == served.studio.gallery.bytes(made)
 
 
 def test_sending_to_a_unit_is_undone(visit):

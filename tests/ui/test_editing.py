@@ -81,7 +81,7 @@ def test_a_scene_is_sent_painted_over_and_compared(visit, served):
     task = job.request.task
     assert (task.kind, task.strength, task.soft) == ("inpaint", 0.9, True)
     sent = served.studio.inputs.bytes(task.image.removeprefix("input:"))
-    assert sent == served.studio.gallery.png(made)
+    assert sent == served.studio.gallery.bytes(made)
     mask = _masked(served, task.mask)
     assert mask.size == (job.request.width, job.request.height)
     assert mask.getpixel((mask.width // 2, mask.height // 2)) == 255
@@ -301,7 +301,7 @@ def test_loop_goes_on_from_each_result(visit, served):
     assert len(jobs) == 4
     for before, after in zip(jobs, jobs[1:], strict=False):
         sent = served.studio.inputs.bytes(after.request.task.image.removeprefix("input:"))
-        assert sent == served.studio.gallery.png(before.pictures[0].id)
+        assert sent == served.studio.gallery.bytes(before.pictures[0].id)
 
 
 def test_phone(visit, served):

@@ -274,7 +274,7 @@ def test_the_settings_of_a_result_are_at_hand(visit, served):
     assert page.locator("#seed").input_value() == str(job.request.seed)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
-    assert download.value.path().read_bytes() == served.studio.gallery.png(job.pictures[0].id)
+    assert download.value.path().read_bytes() == served.studio.gallery.bytes(job.pictures[0].id)
 
 
 def test_recent_pictures_come_back_with_their_settings(visit, served):

@@ -1,0 +1,152 @@
+"""Pictures of the library as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from studio.api.places import PublicText
+from studio.api.wire import PREFIX
+from studio.domain.accounts import LOCAL, shown
+from studio.gallery.details import Details
+from studio.store.lineage import Lineage
+from studio.store.pictures import PictureRow
+
+BoardName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class EntryBody(BaseModel):
+    """A picture of the library.
+
+    url            the file
+    thumbnail_url  a small copy, WebP
+    created        ISO 8601, UTC
+    task           text_to_image, …; null where its file does not tell
+    parents        ids of the pictures that it was made from
+    job, owner     null: not known (any more), nobody's or a guest's
+    """
+
+    id: str
+    url: str
+    thumbnail_url: str
+    width: int
+    height: int
+    created: str
+    seed: int
+    prompt: str
+    negative_prompt: str
+    checkpoint: str | None
+    task: str | None
+    starred: bool
+    boards: list[str]
+    note: str
+    parents: list[str]
+    job: str | None
+    owner: str | None
+    trashed: bool
+
+
+class PageBody(BaseModel):
+    """`next` is what `before` is for the next page, null at the end; `total` counts all pages."""
+
+    images: list[EntryBody]
+    next: str | None
+    total: int
+
+
+class UsedModelBody(BaseModel):
+    """A model that a picture was made with; `hash` are the first digits of its file's sha256."""
+
+    kind: str
+    name: str
+    hash: str | None
+
+
+class DetailsBody(EntryBody):
+    """`request`: the settings that make this very picture again, null where its file has none."""
+
+    request: dict[str, Any] | None
+    infotext: str
+    partial: bool
+    warnings: list[str]
+    outside_mask_max_difference: int | None
+    models: list[UsedModelBody]
+    size_bytes: int
+
+
+class LineageBody(BaseModel):
+    """The family of a picture, oldest first; `edges` are pairs of parent and child."""
+
+    ancestors: list[EntryBody]
+    descendants: list[EntryBody]
+    edges: list[tuple[str, str]]
+
+
+class BoardBody(BaseModel):
+    """A board, and how many pictures are on it."""
+
+    name: str
+    count: int
+
+
+class BoardsBody(BaseModel):
+    """All boards that have pictures, by name."""
+
+    boards: list[BoardBody]
+
+
+class ErasedBody(BaseModel):
+    """How many pictures were erased for good."""
+
+    erased: int
+
+
+class ImageChange(BaseModel):
+    """What is to be otherwise; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    starred: bool | None = None
+    boards: Annotated[list[BoardName] | None, Field(max_length=100)] = None
+    note: Annotated[str | None, Field(max_length=20_000)] = None
+
+
+def entry_body(row: PictureRow) -> EntryBody:
+    return EntryBody(**_entry(row))
+
+
+def details_body(row: PictureRow, details: Details, public: PublicText) -> DetailsBody:
+    """Warnings are made `public`."""
+    return DetailsBody(
+        **_entry(row),
+        request=details.request and details.request.model_dump(mode="json"),
+        infotext=details.infotext,
+        partial=details.partial,
+        warnings=[public(text) for text in details.warnings],
+        outside_mask_max_difference=details.outside_mask_max_difference,
+        models=[UsedModelBody(**vars(model)) for model in details.models],
+        size_bytes=details.size_bytes,
+    )
+
+
+def lineage_body(lineage: Lineage) -> LineageBody:
+    return LineageBody(
+        ancestors=[entry_body(row) for row in lineage.ancestors],
+        descendants=[entry_body(row) for row in lineage.descendants],
+        edges=lineage.edges,
+    )
+
+
+def _entry(row: PictureRow) -> dict[str, Any]:
+    url = f"{PREFIX}/images/{row.id}"
+    names = ("id", "width", "height", "seed", "prompt", "negative_prompt", "checkpoint", "task")
+    return {name: getattr(row, name) for name in (*names, "starred", "note", "job")} | {
+        "url": url,
+        "thumbnail_url": f"{url}/thumbnail",
+        "created": f"{row.created:%Y-%m-%dT%H:%M:%SZ}",
+        "boards": list(row.boards),
+        "parents": list(row.parents),
+        "owner": shown(row.owner or LOCAL),
+        "trashed": row.trashed_s is not None,
+    }

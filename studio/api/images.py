@@ -1,0 +1,204 @@
+"""The library: `/studio/v1/images`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, Response
+
+from studio.api.answers import EVERYWHERE, Answers, refusals, sends
+from studio.api.caller import Account
+from studio.api.image_bodies import (
+    BoardBody,
+    BoardsBody,
+    DetailsBody,
+    EntryBody,
+    ErasedBody,
+    ImageChange,
+    LineageBody,
+    PageBody,
+    details_body,
+    entry_body,
+    lineage_body,
+)
+from studio.api.places import PublicText
+from studio.api.uploads import FOREVER
+from studio.api.wire import PREFIX
+from studio.domain.accounts import LOCAL, check_owner
+from studio.domain.errors import InvalidRequest, NotYours
+from studio.gallery import views
+from studio.gallery.details import details
+from studio.gallery.files import Gallery
+from studio.gallery.library import Library
+from studio.store.cursor import cursor, values_of
+from studio.store.finding import Filters
+from studio.store.pictures import PictureRow
+
+_PICTURE: Answers = {200: sends("The picture", "image/*")}
+_THUMBNAIL: Answers = {200: sends("The thumbnail", "image/webp")}
+_MOST_SEARCH = 100_000
+_Name = Annotated[str | None, Query(max_length=1000)]
+
+
+def build_images_router(library: Library, gallery: Gallery, public: PublicText) -> APIRouter:
+    """The routes below `/studio/v1/images`. Messages are made `public`."""
+    router = APIRouter(prefix=f"{PREFIX}/images", tags=["images"], responses=EVERYWHERE)
+    _add_list_routes(router, library)
+    _add_picture_routes(router, library, gallery, public)
+    _add_changes(router, library)
+    return router
+
+
+def _add_list_routes(router: APIRouter, library: Library) -> None:
+    @router.get("", responses=refusals(422))
+    def list_images(
+        account: Account,
+        *,
+        limit: Annotated[int, Query(ge=1, le=500)] = 60,
+        before: Annotated[str | None, Query(max_length=500)] = None,
+        search: Annotated[str, Query(max_length=_MOST_SEARCH)] = "",
+        starred: bool | None = None,
+        board: _Name = None,
+        trashed: bool = False,
+        checkpoint: _Name = None,
+        lora: _Name = None,
+        task: _Name = None,
+        seed: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        mine: bool = False,
+        since: Annotated[str | None, Query(max_length=40)] = None,
+        until: Annotated[str | None, Query(max_length=40)] = None,
+    ) -> PageBody:
+        """A page of the library, newest first; `before` is the `next` of the page that came before.
+
+        `search`: words, all of which are in prompt, negative prompt, checkpoint, LoRAs, seed, date
+        (2026-11-27), task or note, perhaps as the beginning of a longer one. `trashed`: those in
+        the trash. `since`, `until`: dates or times in ISO 8601, in UTC unless they say otherwise;
+        a date as `until` is meant with all its day.
+        """
+        filters = Filters(
+            search=search,
+            starred=starred,
+            board=board,
+            trashed=trashed,
+            checkpoint=checkpoint,
+            lora=lora,
+            task=task,
+            owner=account if mine else None,
+            seed=seed,
+            since_us=_time_us(since, "since"),
+            until_us=_time_us(until, "until"),
+        )
+        last = values_of(before, int)[0] if before else None
+        page = library.page(filters, limit, last)
+        return PageBody(
+            images=[entry_body(row) for row in page.rows],
+            next=None if page.next is None else cursor(page.next),
+            total=page.total,
+        )
+
+    @router.get("/boards")
+    def boards() -> BoardsBody:
+        """The boards that pictures are on."""
+        return BoardsBody(
+            boards=[BoardBody(name=name, count=count) for name, count in library.boards()]
+        )
+
+
+def _add_picture_routes(
+    router: APIRouter, library: Library, gallery: Gallery, public: PublicText
+) -> None:
+    none = refusals(404, 422)
+
+    @router.get("/{id}", response_class=Response, responses=_PICTURE | none)
+    def image(id: str, download: bool = False) -> Response:
+        """A picture's file, its settings inside; `download` makes browsers save it."""
+        path = gallery.path(id)
+        headers = dict(FOREVER)
+        if download:
+            suffix = path.suffix if path else ".png"
+            headers["Content-Disposition"] = f'attachment; filename="latent-studio-{id}{suffix}"'
+        if path is not None:
+            return FileResponse(path, media_type=views.media_type_of(path), headers=headers)
+        return Response(gallery.bytes(id), media_type="image/png", headers=headers)
+
+    @router.get("/{id}/thumbnail", response_class=Response, responses=_THUMBNAIL | none)
+    def thumbnail(id: str, side: Literal["128", "256", "512"] = "256") -> Response:
+        """A small copy that fits into a square of `side` pixels."""
+        return Response(library.thumbnail(id, int(side)), media_type="image/webp", headers=FOREVER)
+
+    @router.get("/{id}/details", responses=none)
+    def all_about(id: str) -> DetailsBody:
+        """All that is known of a picture."""
+        return details_body(library.entry(id), details(gallery, id), public)
+
+    @router.get("/{id}/request", responses=none)
+    def request(id: str) -> dict[str, Any]:
+        """The settings that make this very picture again."""
+        return gallery.request(id).model_dump(mode="json")
+
+    @router.get("/{id}/lineage", responses=none)
+    def lineage(id: str) -> LineageBody:
+        """What a picture was made from, and what was made from it: at most 500 of either."""
+        return lineage_body(library.lineage(id))
+
+
+def _add_changes(router: APIRouter, library: Library) -> None:
+    answers = refusals(404, 422, 507)
+
+    def own(id: str, account: str) -> str:
+        """`id`, which is that of a picture that `account` may change."""
+        check_owner(account, library.entry(id).owner or LOCAL, f"Picture {id}")
+        return id
+
+    @router.patch("/{id}", responses=answers)
+    def change(id: str, change: ImageChange, account: Account) -> EntryBody:
+        """Star it, put it on boards, note something."""
+        row = library.change(own(id, account), change.starred, change.boards, change.note)
+        return entry_body(row)
+
+    @router.delete("/{id}", responses=answers)
+    def delete(id: str, account: Account, forever: bool = False) -> EntryBody:
+        """Move it to the trash, from which it can be restored for 30 days; `forever`: erase it."""
+        row = library.entry(own(id, account))
+        if forever:
+            library.erase(id)
+            return entry_body(row)
+        return entry_body(library.trash(id))
+
+    @router.delete("", responses=refusals(422, 507))
+    def empty_trash(trashed: Literal["1", "true"], account: Account) -> ErasedBody:
+        """Empty the trash: erase all pictures in it that are one's own."""
+
+        def may(row: PictureRow) -> bool:
+            try:
+                check_owner(account, row.owner or LOCAL, "")
+            except NotYours:
+                return False
+            return True
+
+        return ErasedBody(erased=library.empty_trash(may=may))
+
+    @router.post("/{id}/restore", responses=answers)
+    def restore(id: str, account: Account) -> EntryBody:
+        """Take it out of the trash."""
+        return entry_body(library.restore(own(id, account)))
+
+
+def _time_us(text: str | None, name: str) -> int | None:
+    """Raises `InvalidRequest` for what is no date or time."""
+    if not text:
+        return None
+    try:
+        if len(text) == len("2026-11-27"):
+            moment = datetime.combine(date.fromisoformat(text), time(), UTC)
+            moment += timedelta(days=name == "until")
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 10**6)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(
+            "this is no date or time. Write it as 2026-11-27 or 2026-11-27T03:05:12Z.", name
+        ) from None

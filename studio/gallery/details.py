@@ -1,0 +1,79 @@
+"""All that a picture's file says of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from studio.domain import infotext_reader
+from studio.domain.errors import InvalidRequest
+from studio.domain.request import GenerationRequest
+from studio.gallery.files import Gallery
+from studio.gallery.packing import told
+from studio.imaging import texts
+
+_HASHES = {"checkpoint": "Model hash", "vae": "VAE hash"}
+_LISTS_OF_HASHES = {"lora": "Lora hashes", "embedding": "TI hashes"}
+
+
+@dataclass(frozen=True)
+class UsedModel:
+    """`hash`: the first digits of its file's sha256, None where they were not written down."""
+
+    kind: str
+    name: str
+    hash: str | None
+
+
+@dataclass(frozen=True)
+class Details:
+    """`request` is None where the file does not hold one; the rest is as in `events.Picture`."""
+
+    request: GenerationRequest | None
+    infotext: str
+    partial: bool
+    warnings: tuple[str, ...]
+    outside_mask_max_difference: int | None
+    models: tuple[UsedModel, ...]
+    size_bytes: int
+
+
+def details(gallery: Gallery, id: str) -> Details:
+    """Of the picture `id`. Raises `NotFound`."""
+    data, said, request = gallery.bytes(id), {}, None
+    with suppress(InvalidRequest):
+        said = texts.of(data)
+    with suppress(InvalidRequest):
+        request = GenerationRequest.parse(said.get("studio", ""))
+    difference, warnings = told(said)
+    text = said.get("parameters", "")
+    return Details(
+        request,
+        text,
+        "studio-partial" in said,
+        warnings,
+        difference,
+        _models(text, request),
+        len(data),
+    )
+
+
+def _models(text: str, request: GenerationRequest | None) -> tuple[UsedModel, ...]:
+    settings = infotext_reader.read(text).settings
+    hashes = {
+        (kind, name): digits
+        for kind, label in _LISTS_OF_HASHES.items()
+        for name, digits in infotext_reader.pairs(settings.get(label, "")).items()
+    }
+    named = list(hashes)
+    if request is None:
+        named.insert(0, ("checkpoint", settings.get("Model")))
+    else:
+        named += [("lora", lora.name) for lora in request.loras]
+        named += [("controlnet", unit.controlnet) for unit in request.controls]
+        named[:0] = [("checkpoint", request.checkpoint), ("vae", request.vae)]
+    for kind, label in _HASHES.items():
+        for name in [name for key, name in named if key == kind]:
+            hashes.setdefault((kind, name), settings.get(label))
+    used = {(kind, name): hashes.get((kind, name)) for kind, name in named if name}
+    return tuple(UsedModel(kind, name, digits or None) for (kind, name), digits in used.items())

@@ -1,0 +1,100 @@
+"""Pictures and their files -> what the library remembers of them. What is read of a file is what
+was known when it was stored, so that a ledger can be made again from the files."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from studio.domain.errors import InvalidRequest
+from studio.domain.events import Picture
+from studio.domain.files import read_file
+from studio.domain.request import GenerationRequest
+from studio.gallery import sidecars
+from studio.gallery.files import Stored, hash_of
+from studio.gallery.places import Found, Places
+from studio.imaging import reading, texts
+from studio.store.pictures import PictureRow
+
+_MOST_FILE_BYTES = 512 * 2**20
+
+
+def of_picture(picture: Picture, stored: Stored, owner: str | None) -> PictureRow:
+    """Of one that is about to be stored."""
+    width, height = picture.image.size
+    return PictureRow(
+        **vars(stored),
+        width=width,
+        height=height,
+        seed=picture.seed,
+        partial=picture.partial,
+        owner=owner,
+        **_settings(picture.request),
+    )
+
+
+def of_file(places: Places, found: Found) -> PictureRow:
+    """Of one that lies there. Raises OSError, or `InvalidRequest` where it is no picture."""
+    stat = os.stat(found.path)
+    data = read_file(found.path, _MOST_FILE_BYTES)
+    stored = Stored(
+        found.id, places.name(found), hash_of(data), _created_us(found.id, stat.st_mtime_ns)
+    )
+    row = of_data(data, stored)
+    said = sidecars.read(found.path)
+    trashed_s = (said.trashed_s or stat.st_ctime) if found.trashed else None
+    return PictureRow(
+        **vars(row)
+        | {"owner": said.owner, "starred": said.starred, "boards": said.boards}
+        | {"note": said.note, "trashed_s": trashed_s}
+    )
+
+
+def of_data(data: bytes, stored: Stored) -> PictureRow:
+    """Of the bytes of a file. Raises `InvalidRequest` where they are no picture."""
+    (width, height), _ = reading.size_of(data)
+    try:
+        told = texts.of(data)
+    except InvalidRequest:  # far too much of it: the picture is there all the same
+        told = {}
+    seed = int(stored.id.rpartition("-")[2])
+    settings: dict[str, Any] = {}
+    try:
+        settings = _settings(GenerationRequest.parse(told.get("studio", "")))
+    except InvalidRequest:  # of somebody else, or of another version
+        settings = {}
+    return PictureRow(
+        **vars(stored),
+        width=width,
+        height=height,
+        seed=seed,
+        partial="studio-partial" in told,
+        **settings,
+    )
+
+
+def _settings(request: GenerationRequest) -> dict[str, Any]:
+    kind, _, origin = getattr(request.task, "image", "").partition(":")
+    return {
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "checkpoint": request.checkpoint,
+        "loras": tuple(sorted({lora.name for lora in request.loras})),
+        "task": request.task.kind,
+        "origin": origin if kind == "input" else None,
+    }
+
+
+def _created_us(id: str, modified_ns: int) -> int:
+    """The file's own time; where a copy has lost that, the day and the number of its name."""
+    day, _, name = id.rpartition("_")
+    try:
+        told = date.fromisoformat(day)
+        modified = datetime.fromtimestamp(modified_ns / 1e9).date()
+        if abs(modified - told) <= timedelta(days=1):
+            return modified_ns // 1000
+        number = int(name.partition("-")[0]) % 86_400
+        return int(datetime.combine(told, datetime.min.time()).timestamp() + number) * 10**6
+    except (ValueError, OverflowError, OSError):  # it lies flat, or no calendar has that day
+        return modified_ns // 1000

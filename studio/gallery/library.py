@@ -1,0 +1,280 @@
+"""The library: what lies on disk and what is remembered of it, as one.
+
+The files are the truth. What is only remembered, stars and boards and notes, is also kept beside
+them, so that the ledger can be made again from what lies there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from studio.domain.errors import InvalidRequest, NotFound, SaveError, StudioError
+from studio.domain.events import Picture
+from studio.domain.files import as_text
+from studio.gallery import entries, sidecars
+from studio.gallery.files import KEPT_IN_MEMORY, Gallery, Stored
+from studio.gallery.sidecars import Sidecar
+from studio.gallery.thumbnails import Thumbnails
+from studio.store import finding
+from studio.store.finding import Filters, Page
+from studio.store.lineage import Lineage, lineage
+from studio.store.pictures import GONE, KEPT, TRASHED, Claim, PictureLedger, PictureRow
+
+log = logging.getLogger(__name__)
+
+TRASHED_DAYS = 30
+"""After so many the trash is emptied."""
+_DAY_S = 86_400
+_TAKEN_IN_AT_ONCE = 50
+
+
+class Library:
+    """Safe from many threads.
+
+    gallery   stores the files
+    pictures  remembers them
+    folder    for thumbnails
+    """
+
+    def __init__(self, gallery: Gallery, pictures: PictureLedger, folder: Path) -> None:
+        self._gallery, self._pictures = gallery, pictures
+        self._thumbnails = Thumbnails(folder, gallery.bytes)
+        self._changing = threading.RLock()
+        self._unsaved: OrderedDict[str, PictureRow] = OrderedDict()
+        self._closing = threading.Event()
+        self._caretaker = threading.Thread(target=self._take_care, daemon=True, name="library")
+
+    def begin(self) -> None:
+        """Take in what lies on disk and is not remembered, and empty the trash of what is old: now
+        and once a day, in a thread of its own."""
+        if not self._caretaker.is_alive():
+            self._caretaker.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._caretaker.is_alive():
+            self._caretaker.join(5)
+
+    def keep(self, picture: Picture, claim: Claim) -> Picture:
+        """Store `picture` as `Gallery.keep` does, and remember it as that of a job."""
+
+        def remember(stored: Stored) -> None:
+            self._pictures.claim(entries.of_picture(picture, stored, claim.owner), claim)
+
+        kept = self._gallery.keep(picture, remember)
+        if kept.path is None:
+            self._remember_unsaved(kept, claim)
+        elif claim.owner is not None:
+            try:
+                sidecars.write(kept.path, Sidecar(claim.owner))
+            except SaveError as error:
+                log.warning("%s", error)
+        return kept
+
+    def page(self, filters: Filters, limit: int, before: int | None = None) -> Page:
+        """As `finding.page`; before all others those that could not be saved, while they are there,
+        where nothing is filtered."""
+        page = finding.page(self._pictures, filters, limit, before)
+        if filters == Filters() and self._unsaved:
+            unsaved = [] if before is not None else list(reversed(self._unsaved.values()))
+            total = page.total + len(self._unsaved)
+            return Page([*unsaved, *page.rows], page.next, total)
+        return page
+
+    def entry(self, id: str) -> PictureRow:
+        """What is remembered of one picture. Raises `NotFound`."""
+        row = self._unsaved.get(id) or self._pictures.find(id)
+        return row or self._taken_in(id)
+
+    def lineage(self, id: str) -> Lineage:
+        """What it was made from and what was made from it. Raises `NotFound`."""
+        return lineage(self._pictures, self.entry(id))
+
+    def boards(self) -> list[tuple[str, int]]:
+        """(name, number of pictures on it), by name."""
+        return self._pictures.boards()
+
+    def thumbnail(self, id: str, side: int) -> bytes:
+        """WebP. Raises `NotFound`, and `InvalidRequest` for a file that cannot be decoded."""
+        if id not in self._unsaved:
+            self._gallery.found(id)
+        return self._thumbnails.webp(id, side)
+
+    def change(
+        self,
+        id: str,
+        starred: bool | None = None,
+        boards: Iterable[str] | None = None,
+        note: str | None = None,
+    ) -> PictureRow:
+        """What is not None is so from now on. Raises `NotFound` and `SaveError`."""
+        with self._changing:
+            row = self._saved(id)
+            changes = {"starred": starred, "note": note}
+            if boards is not None:
+                changes["boards"] = tuple(sorted(set(boards)))
+            changed = {name: value for name, value in changes.items() if value is not None}
+            row = dataclasses.replace(row, **changed)
+            sidecars.write(self._gallery.found(id).path, _sidecar(row))
+            self._pictures.put([row])
+        return row
+
+    def trash(self, id: str) -> PictureRow:
+        """Move it to the trash; harmless for one that is there. Raises `NotFound`, `SaveError`."""
+        return self._moved(id, time.time())
+
+    def restore(self, id: str) -> PictureRow:
+        """Move it back; harmless for one that is not in the trash. Raises as `trash`."""
+        return self._moved(id, None)
+
+    def erase(self, id: str) -> None:
+        """For good, from wherever it is. Raises `NotFound`, `SaveError`."""
+        with self._changing:
+            self._saved(id)
+            self._erase(id)
+
+    def empty_trash(
+        self, days: float = 0, may: Callable[[PictureRow], bool] = lambda _: True
+    ) -> int:
+        """Erase what is in the trash for longer than `days` and `may` be erased; returns how many
+        that were. Raises `SaveError`."""
+        with self._changing:
+            before_s = time.time() - days * _DAY_S
+            old = self._pictures.where("state = ? AND trashed_s <= ?", (TRASHED, before_s))
+            old = [row for row in old if may(row)]
+            for row in old:
+                self._erase(row.id)
+        return len(old)
+
+    def take_in(self, since_us: int | None = None) -> int:
+        """Remember what lies on disk and is not, or lies elsewhere than is remembered; what does
+        not lie there any more is gone until it does again. Only what is unknown is opened.
+        Returns how many were taken in. Raises OSError where the outputs cannot be listed.
+
+        since_us  of what is remembered to be made later nothing is said: its file may come now
+        """
+        since_us = time.time_ns() // 1000 if since_us is None else since_us
+        known, count, rows = self._pictures.known(), 0, []
+        for found in self._gallery.places.all():
+            state, _ = known.pop(found.id, (GONE, 0))
+            if self._closing.is_set():
+                return count
+            if state == (TRASHED if found.trashed else KEPT):
+                continue
+            try:
+                rows.append(entries.of_file(self._gallery.places, found))
+            except (OSError, InvalidRequest) as error:
+                log.warning("%s is not taken in: %s", as_text(found.path), error)
+            if len(rows) >= _TAKEN_IN_AT_ONCE:
+                count += self._put_if_unknown(rows)
+        count += self._put_if_unknown(rows)
+        self._pictures.gone(
+            [id for id, (state, made) in known.items() if state != GONE and made < since_us]
+        )
+        return count
+
+    def _put_if_unknown(self, rows: list[PictureRow]) -> int:
+        """And empty the list."""
+        with self._changing:  # one that was moved meanwhile is where it was moved to
+            there = [row for row in rows if self._lies(row)]
+            if there:
+                self._pictures.put(there)
+            rows.clear()
+        return len(there)
+
+    def _lies(self, row: PictureRow) -> bool:
+        found = self._gallery.places.find(row.id)
+        return found is not None and found.trashed == (row.trashed_s is not None)
+
+    def _taken_in(self, id: str) -> PictureRow:
+        """One that lies there and is not remembered yet. Raises `NotFound`."""
+        with self._changing:
+            row = self._pictures.find(id)
+            if row is not None:
+                return row
+            try:
+                row = entries.of_file(self._gallery.places, self._gallery.found(id))
+                self._pictures.put([row])
+            except (OSError, InvalidRequest) as error:
+                raise NotFound(f"The file of picture {id} cannot be read: {error}") from None
+            except SaveError as error:
+                log.warning("%s", error)
+        return row
+
+    def _saved(self, id: str) -> PictureRow:
+        """One with a file. Raises `NotFound`, and `SaveError` for one that is in memory only."""
+        row = self.entry(id)
+        if id in self._unsaved:
+            raise SaveError(
+                f"Picture {id} could not be saved, and is in memory only: download it. What is "
+                "said of it would be lost with it."
+            )
+        return row
+
+    def _moved(self, id: str, trashed_s: float | None) -> PictureRow:
+        with self._changing:
+            row, found = self._saved(id), self._gallery.found(id)
+            if found.trashed == (trashed_s is not None):
+                return row
+            row = dataclasses.replace(row, trashed_s=trashed_s)
+            target = self._gallery.places.moved(found)
+            sidecars.write(target, _sidecar(row))  # before the file: it must not be without
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(found.path, target)
+            except OSError as error:
+                sidecars.remove(target)
+                raise _cannot(found.path, "moved", error) from None
+            sidecars.remove(found.path)
+            self._pictures.put([row])
+        return row
+
+    def _erase(self, id: str) -> None:
+        found = self._gallery.places.find(id)
+        if found is not None:
+            try:
+                self._gallery.places.erase(found)
+            except OSError as error:
+                raise _cannot(found.path, "erased", error) from None
+            sidecars.remove(found.path)
+        self._thumbnails.remove(id)
+        self._pictures.forget([id])
+
+    def _remember_unsaved(self, picture: Picture, claim: Claim) -> None:
+        stored = Stored(picture.id, "", "", time.time_ns() // 1000)
+        row = entries.of_picture(picture, stored, claim.owner)
+        self._unsaved[picture.id] = dataclasses.replace(row, job=claim.job, number=claim.number)
+        while len(self._unsaved) > KEPT_IN_MEMORY:
+            self._unsaved.popitem(last=False)
+
+    def _take_care(self) -> None:
+        began_us = time.time_ns() // 1000
+        while not self._closing.is_set():
+            try:
+                count = self.take_in(began_us)
+                if count:
+                    log.info("%d pictures were taken into the library.", count)
+                self.empty_trash(TRASHED_DAYS)
+            except FileNotFoundError:
+                log.debug("there are no pictures yet")
+            except (OSError, StudioError) as error:
+                log.warning("The library is not up to date: %s", error)
+            self._closing.wait(_DAY_S)
+
+
+def _sidecar(row: PictureRow) -> Sidecar:
+    return Sidecar(row.owner, row.starred, row.boards, row.note, row.trashed_s)
+
+
+def _cannot(path: Path, what: str, error: OSError) -> SaveError:
+    return SaveError(
+        f"{as_text(path)} cannot be {what}: {error.strerror or error}. Check that the folder can "
+        "be written."
+    )

@@ -1,0 +1,56 @@
+"""A picture and its settings <-> PNG bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+
+from PIL.PngImagePlugin import PngInfo
+
+from studio.domain.events import Picture
+
+_COMPRESS_LEVEL = 1
+"""zlib's fastest: a third of the default's time for a few per cent more bytes."""
+
+
+def encode(picture: Picture) -> bytes:
+    """PNG bytes with the text chunks `parameters` (infotext), `studio` (the request that makes
+    this very picture again: of a batch, with its place in it), for one that was stopped
+    `studio-partial`, for one with a mask `outside_mask_max_difference`, and where there are
+    warnings `studio-warnings`, a JSON list; with the picture's colour profile and no other.
+
+    Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
+    """
+    request, place = picture.request, picture.seed - picture.request.seed
+    if request.batch_size > 1:
+        # What a device computes depends on how many pictures it draws at once.
+        request = request.model_copy(update={"batch_place": place})
+    texts = PngInfo()
+    texts.add_text("parameters", picture.infotext)
+    texts.add_text("studio", request.model_dump_json())
+    if picture.partial:
+        texts.add_text("studio-partial", "true")
+    if picture.outside_mask_max_difference is not None:
+        texts.add_text("outside_mask_max_difference", str(picture.outside_mask_max_difference))
+    if picture.warnings:
+        texts.add_text("studio-warnings", json.dumps(picture.warnings, ensure_ascii=False))
+    buffer = io.BytesIO()
+    picture.image.save(
+        buffer,
+        "PNG",
+        pnginfo=texts,
+        compress_level=_COMPRESS_LEVEL,
+        icc_profile=picture.profile,
+    )
+    return buffer.getvalue()
+
+
+def told(texts: Mapping[str, str]) -> tuple[int | None, tuple[str, ...]]:
+    """What `encode` wrote about the mask, and the warnings; nothing where somebody else did."""
+    try:
+        difference = texts.get("outside_mask_max_difference")
+        warnings = json.loads(texts.get("studio-warnings", "[]"))
+        return None if difference is None else int(difference), tuple(map(str, warnings))
+    except (ValueError, TypeError):
+        return None, ()
