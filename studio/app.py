@@ -100,7 +100,9 @@ class Studio:
             self.gallery, PictureLedger(ledger), self.settings.data_dir / "thumbnails"
         )
         keeping = Keeping(self.library.keep, self.gallery.picture, JobLedger(ledger))
-        self.queue = JobQueue(self._engine, settling.settled, keeping)
+        self.queue = JobQueue(
+            self._engine, settling.settled, keeping, patience_s=self.settings.swap_patience
+        )
         self.pages = Pages(self.queue, keeping)
 
     def __enter__(self) -> Studio:

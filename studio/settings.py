@@ -84,6 +84,13 @@ class Settings(BaseModel):
         description="How many jobs may share their steps: auto, as many as it pays for, or 1 to "
         "16.",
     )
+    swap_patience: float = Field(
+        30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="For how many seconds a job may be put off so that jobs go first whose "
+        "checkpoint is loaded.",
+    )
     model_memory: float | None = Field(
         None,
         gt=0,

@@ -44,7 +44,8 @@ _STATE_AFTER = {
 
 
 class Job:
-    """A settled request with an id, of the account `owner`.
+    """A settled request with an id, of the account `owner`. `used_s` is its share of the device's
+    time so far.
 
     Previews are decoded only while somebody watches: `watched` is called by every reader that
     shows them.
@@ -60,6 +61,7 @@ class Job:
         self.state = JobState.QUEUED
         self.created_s = time.time() if created_s is None else created_s
         self.ended_s: float | None = None
+        self.used_s = 0.0
         self._cancel = threading.Event()
         self._end: Callable[[], None] | None = None
         self._watched_s = float("-inf")

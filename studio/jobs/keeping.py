@@ -76,8 +76,13 @@ class Keeping:
         if self._ledger.is_durable:
             self._interrupted |= {job for job in running if not job.is_cancelled}
 
-    def ended(self, job: Job, event: Event) -> None:
-        """`event` is the last of `job`. Not for one that is to be drawn again."""
+    def tell(self, job: Job, event: Event) -> None:
+        """`event` happened to `job`: kept, where it is its last and it is not to be drawn again,
+        before anybody hears of it."""
+        self._ended(job, event)
+        job.publish(event)
+
+    def _ended(self, job: Job, event: Event) -> None:
         if isinstance(event, FINAL) and not job.events.closed:
             if job in self._interrupted:
                 self._ledger.waits_again(job.id)

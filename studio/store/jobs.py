@@ -98,9 +98,10 @@ class JobLedger:
             execute("UPDATE queue SET paused = ?", (paused,))
 
     def to_do(self) -> list[JobRow]:
-        """What waits or was under way, in order."""
+        """What was under way, then what waits, each in order."""
         found = self._ledger.rows(
-            "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY place"
+            "SELECT * FROM jobs WHERE state IN ('queued', 'running') "
+            "ORDER BY state = 'queued', place"
         )
         return [self._row(row) for row in found]
 

@@ -30,6 +30,7 @@ from studio.store.ledger import Ledger
 from studio.store.pictures import PictureLedger
 
 COUNT = 50
+OWNERS = ("ann", "guest:one", "guest:local")
 
 
 def opened(folder, engine=None) -> JobQueue:
@@ -171,11 +172,11 @@ SERVE = textwrap.dedent(
     import sys
     from pathlib import Path
     from studio.engine.fake import FakeEngine
-    from tests.jobs.test_durable import COUNT, final, opened, request
+    from tests.jobs.test_durable import COUNT, OWNERS, final, opened, request
 
     queue = opened(Path(sys.argv[1]), FakeEngine(0.002))
     jobs = [
-        queue.submit(request(seed=100 + 2 * n, batch_size=1 + n % 2), f"key {{n}}")
+        queue.submit(request(seed=100 + 2 * n, batch_size=1 + n % 2), f"key {{n}}", OWNERS[n % 3])
         for n in range({COUNT})
     ]
     print("submitted", flush=True)
@@ -198,7 +199,8 @@ def test_killed_at_any_moment_nothing_is_lost_doubled_broken_or_left(tmp_path, k
         process.wait()
         process.stdout.close()
     queue = opened(tmp_path)
-    jobs = [queue.submit(request(seed=0), f"key {n}") for n in range(COUNT)]
+    jobs = [queue.submit(request(seed=0), f"key {n}", OWNERS[n % 3]) for n in range(COUNT)]
+    assert [job.owner for job in jobs] == [OWNERS[n % 3] for n in range(COUNT)]
     assert all(isinstance(final(job), Finished) for job in jobs)
     assert [len(final(job).pictures) for job in jobs] == [1 + n % 2 for n in range(COUNT)]
     queue.close()
@@ -223,6 +225,26 @@ def test_the_order_that_was_given_to_jobs_that_wait_outlasts_a_restart(tmp_path)
     assert [final(jobs[id]).pictures[0].seed for id in waited] == [3, 2, 1]
     numbers = [int(final(jobs[id]).pictures[0].path.stem.split("-")[0]) for id in waited]
     assert numbers == sorted(numbers)
+    again.close()
+
+
+def test_after_a_restart_each_accounts_jobs_wait_in_its_order_and_what_ran_is_first(tmp_path):
+    queue = opened(tmp_path, FakeEngine(0.02))
+    running = queue.submit(request(seed=9, steps=150), owner="bo")
+    while running.state is not JobState.RUNNING:
+        time.sleep(0.005)
+    anns = [queue.submit(request(seed=n), owner="ann") for n in range(3)]
+    bos = [queue.submit(request(seed=10 + n), owner="bo") for n in range(3)]
+    queue.move(bos[2].id, 0)
+    queue.move(anns[2].id, 0)
+    queue.pause()
+    queue.close()
+    again = opened(tmp_path)
+    order = [job.request.seed for job in again.to_do()]
+    assert order[0] == 9
+    assert [seed for seed in order if seed < 9] == [2, 0, 1]
+    assert [seed for seed in order if seed > 9] == [12, 10, 11]
+    assert order[1:3] == [2, 12]
     again.close()
 
 

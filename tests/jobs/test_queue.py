@@ -14,6 +14,7 @@ from studio.domain.events import Cancelled, Failed, Finished, Queued
 from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
 from studio.families.stable_diffusion.family import PICTUREBOOK
+from studio.jobs import line
 from studio.jobs import queue as module
 from studio.jobs.job import JobState
 from studio.jobs.keeping import Keeping
@@ -203,7 +204,7 @@ def test_jobs_may_come_while_the_engine_is_being_built(build):
 
 
 def test_a_full_queue_refuses_with_the_reason(build, monkeypatch):
-    monkeypatch.setattr(module, "MAX_WAITING", 2)
+    monkeypatch.setattr(line, "MAX_WAITING", 2)
     queue = build(FakeEngine(0.05))
     first = queue.submit(request(steps=60))
     while first.state is not JobState.RUNNING:
@@ -212,6 +213,55 @@ def test_a_full_queue_refuses_with_the_reason(build, monkeypatch):
     queue.submit(request())
     with pytest.raises(QueueFull, match="2 jobs are waiting"):
         queue.submit(request())
+
+
+def test_a_queue_that_one_account_fills_is_open_to_others(build, monkeypatch):
+    monkeypatch.setattr(line, "MAX_WAITING", 2)
+    monkeypatch.setattr(line, "MAX_WAITING_OF_ALL", 3)
+    queue = build()
+    queue.pause()
+    queue.submit(request(), owner="many")
+    queue.submit(request(), owner="many")
+    with pytest.raises(QueueFull, match="2 jobs are waiting"):
+        queue.submit(request(), owner="many")
+    queue.submit(request(), owner="single")
+    with pytest.raises(QueueFull, match="3 jobs are waiting"):
+        queue.submit(request(), owner="single")
+
+
+def test_accounts_take_turns_and_positions_say_so(build):
+    order = []
+    queue = build(FakeEngine(0.005), keep=lambda picture: order.append(picture.seed) or picture)
+    queue.pause()
+    many = [queue.submit(request(seed=n), owner="many") for n in range(6)]
+    single = queue.submit(request(seed=100), owner="single")
+    other = [queue.submit(request(seed=200 + n), owner="other") for n in range(2)]
+    expected = [0, 100, 200, 1, 201, 2, 3, 4, 5]
+    assert [job.request.seed for job in queue.to_do()] == expected
+    assert [job.request.seed for job in queue.jobs()] == expected
+    assert single.events.newest(Queued) == Queued(1)
+    assert many[1].events.newest(Queued) == Queued(3)
+
+    queue.move(many[5].id, 0)
+    assert [job.request.seed for job in queue.to_do()] == [5, 100, 200, 0, 201, 1, 2, 3, 4]
+    queue.move(many[5].id, 3)
+    assert [job.request.seed for job in queue.to_do()] == [0, 100, 200, 5, 201, 1, 2, 3, 4]
+    assert many[5].events.newest(Queued) == Queued(3)
+    queue.move(other[1].id, 0)
+    assert [job.request.seed for job in queue.to_do()] == [0, 100, 201, 5, 200, 1, 2, 3, 4]
+    queue.cancel(single.id)
+    assert [job.request.seed for job in queue.to_do()] == [0, 201, 5, 200, 1, 2, 3, 4]
+    queue.resume()
+    for job in many + other:
+        final(job)
+    assert sorted(order) == [0, 1, 2, 3, 4, 5, 200, 201]
+    assert set(order[:2]) == {0, 201}, "the one is not through before the other has begun"
+
+
+def test_a_job_that_comes_while_the_queue_closes_is_told_so(build, monkeypatch):
+    queue = build()
+    monkeypatch.setattr(queue._line, "check", lambda owner: queue.close())
+    assert final(queue.submit(request())) == Cancelled(())
 
 
 def test_only_so_many_jobs_and_pixels_are_remembered(build, monkeypatch):

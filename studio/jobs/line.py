@@ -1,0 +1,168 @@
+"""The jobs that wait and those under way, and what threads tell each other about them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping
+
+from studio.domain.errors import InvalidRequest, QueueFull
+from studio.domain.events import Cancelled, Loading, Queued
+from studio.jobs.job import Job
+from studio.jobs.turns import Turn, Turns
+
+MAX_WAITING = 200
+"""Of one account."""
+MAX_WAITING_OF_ALL = 1000
+
+
+class Line:
+    """Safe from many threads. `patience_s` as for `Turns`; `paused`: no more jobs are begun."""
+
+    def __init__(self, patience_s: float, paused: bool) -> None:
+        self._turns = Turns(patience_s)
+        self._waiting: dict[str, tuple[Job, Turn]] = {}
+        self._running: dict[Job, Turn] = {}
+        self._models: str | None = None  # those of the job that was begun last
+        self._changed = threading.Condition(threading.RLock())
+        self._is_starting, self._is_closed, self._paused = True, False, paused
+
+    def check(self, owner: str) -> None:
+        """Raises `QueueFull` where no more job of `owner` may come."""
+        with self._changed:
+            if self._is_closed:
+                raise QueueFull("The studio is closing and takes no more jobs. Start it again.")
+            own = len(self._turns.of(owner))
+            if own >= MAX_WAITING:
+                raise QueueFull(
+                    f"{own} jobs are waiting already. Try again when some are done, or cancel some."
+                )
+            if len(self._waiting) >= MAX_WAITING_OF_ALL:
+                raise QueueFull(
+                    f"{len(self._waiting)} jobs are waiting already. Try again when some are done."
+                )
+
+    def add(self, jobs: Mapping[Job, float]) -> None:
+        """Each the last of its owner's; it is about so many seconds of work. Where nothing more is
+        begun they are told so."""
+        with self._changed:
+            for job, seconds in jobs.items():
+                if self._is_closed:
+                    job.publish(Cancelled(()))
+                    continue
+                turn = Turn(job.id, job.owner, job.request.checkpoint, seconds)
+                self._waiting[job.id] = job, turn
+                self._turns.add(turn)
+            self._tell_positions()
+            self._changed.notify_all()
+
+    def remove(self, job: Job) -> bool:
+        """It waits no longer. False: it did not."""
+        with self._changed:
+            if job.id not in self._waiting:
+                return False
+            _, turn = self._waiting.pop(job.id)
+            self._turns.remove(turn)
+            self._tell_positions()
+            return True
+
+    def move(self, job: Job, position: int) -> list[Job]:
+        """Let `job` wait at `position` among those that wait, 0 being the next: as near to it as it
+        can come by changing places with others of its owner. The new order of these. Raises
+        `InvalidRequest` where it does not wait."""
+        with self._changed:
+            if job.id not in self._waiting:
+                raise InvalidRequest(
+                    f"Job {job.id} does not wait: it is {job.state.value}. Only jobs that wait can "
+                    "be moved.",
+                    "position",
+                )
+            others = [each for each in self.order() if each is not job]
+            before = [each for each in others[:position] if each.owner == job.owner]
+            self._turns.move(self._waiting[job.id][1], len(before))
+            self._tell_positions()
+            return [self._waiting[turn.id][0] for turn in self._turns.of(job.owner)]
+
+    def order(self) -> list[Job]:
+        """Those that wait, as they will be begun."""
+        with self._changed:
+            turns = self._turns.order(time.monotonic(), self._models)
+            return [self._waiting[turn.id][0] for turn in turns]
+
+    @property
+    def running(self) -> list[Job]:
+        """Those under way."""
+        with self._changed:
+            return list(self._running)
+
+    def __len__(self) -> int:
+        """How many wait or run."""
+        with self._changed:
+            return len(self._waiting) + len(self._running)
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    def pause(self, paused: bool) -> None:
+        with self._changed:
+            self._paused = paused
+            self._changed.notify_all()
+
+    def started(self) -> None:
+        """The engine is there, or cannot be."""
+        self._is_starting = False
+
+    def close(self) -> list[Job]:
+        """Nothing more is begun. Those that waited."""
+        with self._changed:
+            self._is_closed = True
+            left = self.order()
+            for job in left:
+                self._turns.remove(self._waiting.pop(job.id)[1])
+            self._changed.notify_all()
+            return left
+
+    def is_wanted(self, under_way: Collection) -> bool:
+        """Waits until there is something to do, which there is where something is `under_way`.
+        False: nothing any more."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (self._waiting and not self._paused) or under_way or self._is_closed
+            )
+            return bool(under_way) or not self._is_closed
+
+    def next(self) -> Job | None:
+        """Whose turn it is; None: nobody's."""
+        with self._changed:
+            turn = None
+            if not self._paused:
+                turn = self._turns.next(time.monotonic(), self._models)
+            return self._waiting[turn.id][0] if turn else None
+
+    def begin(self, job: Job) -> bool:
+        """It runs from now on. False: it was cancelled meanwhile."""
+        with self._changed:
+            if job.id not in self._waiting:
+                return False
+            _, turn = self._waiting.pop(job.id)
+            self._turns.begin(turn, time.monotonic())
+            self._running[job] = turn
+            self._models = job.request.checkpoint
+            self._tell_positions()
+            return True
+
+    def end(self, job: Job) -> None:
+        """It runs no more, and had `job.used_s` of the device."""
+        with self._changed:
+            turn = self._running.pop(job)
+            self._turns.settle(job.owner, job.used_s - turn.seconds)
+            self._tell_positions()
+
+    def _tell_positions(self) -> None:
+        order = self.order()
+        for place, job in enumerate(order, len(self._running)):
+            if job.events.newest(Queued) != Queued(place):
+                job.publish(Queued(place))
+        if self._is_starting and order and not order[0].events.newest(Loading):
+            order[0].publish(Loading("the engine", 0.0))

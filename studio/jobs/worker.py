@@ -1,0 +1,109 @@
+"""The one thread that owns the device.
+
+The next job joins those under way where the engine says that it pays; else it waits for their end,
+and all behind it too, so that nobody is overtaken again and again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from studio.domain.errors import StudioError
+from studio.domain.events import Event, Failed
+from studio.engine.protocol import Engine, Run
+from studio.jobs.job import Job
+from studio.jobs.keeping import Keeping
+from studio.jobs.line import Line
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs the jobs of `line`. `build_engine` is called in its thread."""
+
+    def __init__(self, build_engine: Callable[[], Engine], line: Line, keeping: Keeping) -> None:
+        self._build_engine = build_engine
+        self._line = line
+        self._keeping = keeping
+
+    def work(self) -> None:
+        """Until the line is closed and what was under way has ended."""
+        engine: Engine | None = None
+        try:
+            engine = self._build_engine()
+        except Exception:  # tried again with the next job, which then says why
+            log.exception("the engine could not be started")
+        self._line.started()
+        under_way: dict[Run, Job] = {}
+        while self._line.is_wanted(under_way):
+            try:
+                engine = engine or self._build_engine()
+            except Exception as error:
+                job = self._line.next()
+                if job is not None and self._line.begin(job):
+                    self._end(job, _failed(error))
+                continue
+            while (job := self._joining(engine, under_way)) is not None:
+                self._begin(engine, under_way, job)
+            if under_way:
+                self._advance(engine, under_way)
+
+    def _joining(self, engine: Engine, under_way: Mapping[Run, Job]) -> Job | None:
+        """Whose turn it is, where it may begin beside those under way."""
+        job = self._line.next()
+        if job is None or (under_way and not engine.joins(job.request, [*under_way])):
+            return None
+        return job
+
+    def _begin(self, engine: Engine, under_way: dict[Run, Job], job: Job) -> None:
+        if not self._line.begin(job):
+            return
+        try:
+            self._keeping.begun(job)
+            end = self._keeping.end_before(job)
+            if end is not None:  # before the process ended once; told now
+                self._end(job, end)
+                return
+            run = engine.open(job.request, job.wants_preview)
+            under_way[run] = job
+            job.ends_with(run.cancel)
+        except Exception as error:  # whatever it was, the queue goes on
+            self._end(job, _failed(error))
+
+    def _advance(self, engine: Engine, under_way: dict[Run, Job]) -> None:
+        """One step of all that is under way. What has ended is no longer."""
+        since_s = time.monotonic()
+        try:
+            happened = engine.advance([*under_way])
+        except Exception as error:  # the last guard: whatever it was, the queue goes on
+            for job in under_way.values():
+                self._end(job, _failed(error))
+            under_way.clear()
+            return
+        took_s = time.monotonic() - since_s
+        for job in under_way.values():
+            job.used_s += took_s / len(under_way)
+        for run, event in happened:
+            job = under_way[run]
+            try:
+                self._keeping.tell(job, self._keeping.with_pictures_kept(job, event))
+            except Exception as error:
+                run.cancel()
+                self._keeping.tell(job, _failed(error))
+        for run in [run for run in under_way if run.done]:
+            self._end(under_way.pop(run))
+
+    def _end(self, job: Job, event: Event | None = None) -> None:
+        """`job` runs no more; it is told `event` as its last, unless it was told."""
+        if event is not None:
+            self._keeping.tell(job, event)
+        job.ends_with(None)  # a job outlives its run, which holds models
+        self._line.end(job)
+
+
+def _failed(error: Exception) -> Failed:
+    if isinstance(error, StudioError):
+        return Failed.of(error)
+    log.error("a job ended unexpectedly", exc_info=error)
+    return Failed("EngineError", f"The job ended unexpectedly: {error!r}")
