@@ -35,6 +35,8 @@ STYLES = (
     "control/editor.css",
     "models/models.css",
     "library/library.css",
+    "library/grid.css",
+    "library/cull.css",
 )
 """In the order in which they count."""
 

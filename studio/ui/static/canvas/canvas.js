@@ -3,6 +3,7 @@
 
 import { address } from "../shared/data.js";
 import { make, targetOf } from "../shared/dom.js";
+import { carried, carries } from "../shared/pictures.js";
 import { isShown } from "../shared/tabs.js";
 import { showView } from "../shared/views.js";
 import { FrameEdges } from "./frame.js";
@@ -205,7 +206,9 @@ class Canvas {
   }
 
   dragged(event) {
-    if (!isShown(this.tab) || ![...event.dataTransfer.types].includes("Files")) return;
+    const { dataTransfer } = event;
+    if (!isShown(this.tab) || !(carries(dataTransfer) || dataTransfer.types.includes("Files")))
+      return;
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";
     this.root.classList.add("dropping");
@@ -214,7 +217,8 @@ class Canvas {
   dropped(event) {
     this.root.classList.remove("dropping");
     if (!isShown(this.tab) || event.defaultPrevented) return;
-    const files = [...event.dataTransfer.files];
+    const picture = carried(event.dataTransfer);
+    const files = picture ? [picture] : [...event.dataTransfer.files];
     if (files.length === 0) return;
     event.preventDefault();
     this.take(files);

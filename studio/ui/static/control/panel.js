@@ -5,6 +5,7 @@ import { onSource } from "../canvas/sources.js";
 import { onFit } from "../settings/choices.js";
 import { onChange, register } from "../settings/form.js";
 import { isKnown, look as lookForModels } from "../shared/models.js";
+import { carried, carries } from "../shared/pictures.js";
 import { results } from "../shared/results.js";
 import { isShown, onTab } from "../shared/tabs.js";
 import { onTask } from "../shared/task.js";
@@ -135,21 +136,23 @@ class Panel {
       if (!event.clipboardData.types.includes("text/plain")) this.take(event, event.clipboardData);
     });
     addEventListener("dragover", (event) => {
-      if (isShown("controlnet") && event.dataTransfer.types.includes("Files"))
+      const { dataTransfer } = event;
+      if (isShown("controlnet") && (carries(dataTransfer) || dataTransfer.types.includes("Files")))
         event.preventDefault();
     });
     addEventListener("drop", (event) => this.take(event, event.dataTransfer));
   }
 
   /** A picture for the first unit that has none, else for the first that is open. */
-  take(event, { files }) {
+  take(event, transfer) {
     if (!isShown("controlnet") || event.defaultPrevented || document.querySelector("dialog[open]"))
       return;
-    const file = [...files].find((one) => one.type.startsWith("image/"));
-    if (!file) return;
+    const isPicture = (one) => one.type.startsWith("image/");
+    const picture = carried(transfer) ?? [...transfer.files].find(isPicture);
+    if (!picture) return;
     event.preventDefault();
     const open = units.units().filter((one) => !one.folded);
     const target = open.find((one) => !one.picture) ?? open[0] ?? units.add();
-    if (target) this.views.get(target.id)?.takeFile(file);
+    if (target) this.views.get(target.id)?.takeDropped(picture);
   }
 }

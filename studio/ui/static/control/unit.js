@@ -9,6 +9,7 @@ import { address } from "../shared/data.js";
 import { copyOf, make, targetOf } from "../shared/dom.js";
 import { isKnown, look, modelNamed, models } from "../shared/models.js";
 import { opens } from "../shared/picker.js";
+import { carried, carries } from "../shared/pictures.js";
 import { read } from "../shared/store.js";
 import { isEditing, task } from "../shared/task.js";
 import { percent, size } from "../shared/words.js";
@@ -125,7 +126,8 @@ export class UnitView {
       box.value = "";
     });
     place.addEventListener("dragover", (event) => {
-      if (![...event.dataTransfer.types].includes("Files")) return;
+      const { dataTransfer } = event;
+      if (!carries(dataTransfer) && !dataTransfer.types.includes("Files")) return;
       event.preventDefault();
       event.stopPropagation();
       place.classList.add("dropping");
@@ -133,12 +135,18 @@ export class UnitView {
     place.addEventListener("dragleave", () => place.classList.remove("dropping"));
     place.addEventListener("drop", (event) => {
       place.classList.remove("dropping");
-      const [file] = event.dataTransfer.files;
-      if (!file) return;
+      const what = carried(event.dataTransfer) ?? event.dataTransfer.files[0];
+      if (!what) return;
       event.preventDefault();
       event.stopPropagation();
-      this.takeFile(file);
+      this.takeDropped(what);
     });
+  }
+
+  /** A File, or a picture of the library as `known` takes it. */
+  takeDropped(what) {
+    if (what instanceof File) return this.takeFile(what);
+    return this.trying(async () => this.takePicture(await known(what)));
   }
 
   takeFile(file) {

@@ -8,7 +8,7 @@ const PLACE = "studio/v1/images";
 const AT_ONCE = 4;
 
 /** Tells {ids, what, fields} after each change made here. `what` is one of changed, trashed,
- * restored, deleted, imported; `fields` are those changed, with their values. */
+ * restored, deleted, imported, emptied; `fields` are those changed, with their values. */
 export const changed = signal();
 
 /** Tells [ids] after new pictures. */
@@ -42,7 +42,16 @@ export const change = (ids, fields) =>
 
 /** Set fields of several, of each its own: [[id, fields]]. */
 export async function changeEach(changes) {
-  for (const [id, fields] of changes) await change(id, fields);
+  const alike = new Map();
+  for (const one of changes) {
+    const key = JSON.stringify(one[1]);
+    alike.set(key, [...(alike.get(key) ?? []), one]);
+  }
+  for (const group of alike.values())
+    await change(
+      group.map(([id]) => id),
+      group[0][1],
+    );
 }
 
 /** Into the trash, from where `restore` brings them back. */
@@ -54,6 +63,13 @@ export const restore = (ids) =>
 /** Out of the trash, for good. */
 export const remove = (ids) =>
   each(ids, "deleted", (id) => send("DELETE", `${placeOf(id)}?forever=1`));
+
+/** Delete all in the trash that is one's own, for good: {erased}, how many. */
+export async function emptyTrash() {
+  const answer = await send("DELETE", `${PLACE}?trashed=1`);
+  changed.tell({ ids: [], what: "emptied", fields: {} });
+  return answer;
+}
 
 /** Do `work(id)` for all of `ids`, a few at a time; what was done is told even where some failed. */
 async function each(ids, what, work, fields = {}) {
@@ -86,3 +102,22 @@ export const archiveOf = (ids) =>
 
 /** Where the file of one is, for saving it. */
 export const fileOf = (one) => address(`${one.url}?download=1`);
+
+const DRAGGED = "application/x-studio-picture";
+
+/** Let a drag carry a picture: to a canvas, a ControlNet unit, or out of the page as its address. */
+export function carry(transfer, { id, url, width, height }) {
+  const picture = { ref: `picture:${id}`, url, width, height };
+  transfer.effectAllowed = "copy";
+  transfer.setData(DRAGGED, JSON.stringify(picture));
+  transfer.setData("text/uri-list", address(url));
+}
+
+/** Does a drag carry a picture of the library? */
+export const carries = (transfer) => transfer.types.includes(DRAGGED);
+
+/** The picture that was dropped, {ref, url, width, height}; null if it is none of the library. */
+export function carried(transfer) {
+  const text = transfer.getData(DRAGGED);
+  return text ? JSON.parse(text) : null;
+}

@@ -24,8 +24,10 @@ export function tabs(element) {
     if (name === shown.value) return;
     document.body.dataset.tab = name;
     for (const link of links) {
-      if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
+      if (link.hash === `#${name}`) {
+        link.setAttribute("aria-current", "page");
+        link.scrollIntoView({ block: "nearest", inline: "nearest" }); // the row of tabs may scroll
+      } else link.removeAttribute("aria-current");
     }
     shown.value = name;
   };

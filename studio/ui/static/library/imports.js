@@ -1,0 +1,181 @@
+// Pictures of other studios join the library: files and folders that are dropped on it or chosen.
+
+import { make } from "../shared/dom.js";
+import { importFile, tellImported } from "../shared/pictures.js";
+import { many } from "./actions.js";
+
+const AT_ONCE = 2;
+const SHOWN = 50;
+const PICTURE = /\.(png|jpe?g|webp)$/i;
+const SOURCES = {
+  studio: "Latent Studio",
+  automatic1111: "AUTOMATIC1111",
+  comfyui: "ComfyUI",
+  invokeai: "InvokeAI",
+  fooocus: "Fooocus",
+  sdnext: "SD.Next",
+  novelai: "NovelAI",
+};
+
+export class Imports {
+  /** `say(words)` tells what there is to say where nothing was imported. */
+  constructor(root, say) {
+    this.say = say;
+    this.place = root.querySelector(".importing");
+    this.words = this.place.querySelector("p");
+    this.bar = this.place.querySelector(".track i");
+    this.faults = this.place.querySelector("ul");
+    this.button = this.place.querySelector("button");
+    this.button.addEventListener("click", () => {
+      if (this.run) this.run.isStopped = true;
+      else this.place.hidden = true;
+    });
+    root.querySelector("[data-action=import]").addEventListener("click", () => this.choose());
+    bindDrops(root, (transfer) => this.dropped(transfer));
+  }
+
+  choose() {
+    const box = make("input", {
+      type: "file",
+      multiple: true,
+      accept: "image/png,image/jpeg,image/webp",
+    });
+    box.addEventListener("change", () => this.take([...box.files]));
+    box.click();
+  }
+
+  async dropped(transfer) {
+    // Asked for at once: after the event nothing is left to ask.
+    const items = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const files = items.length ? await filesIn(items) : [...transfer.files];
+    await this.take(files);
+  }
+
+  async take(files) {
+    const found = files.filter((file) => PICTURE.test(file.name));
+    const others = files.length - found.length;
+    if (found.length === 0) {
+      this.say("There is no picture among these files: PNG, JPEG and WebP can join the library.");
+      return;
+    }
+    if (this.run) {
+      this.run.files.push(...found);
+      this.run.total += found.length;
+      return;
+    }
+    this.run = {
+      files: found,
+      total: found.length,
+      others,
+      done: [],
+      faults: [],
+      isStopped: false,
+      sources: new Map(),
+    };
+    this.begin();
+    await Promise.all(Array.from({ length: AT_ONCE }, () => this.work(this.run)));
+    this.end();
+  }
+
+  begin() {
+    this.place.hidden = false;
+    this.faults.replaceChildren();
+    this.button.textContent = "Stop";
+    this.tell();
+  }
+
+  async work(run) {
+    while (run.files.length && !run.isStopped) {
+      const file = run.files.shift();
+      try {
+        const { id, read } = await importFile(file);
+        run.done.push(id);
+        const name = SOURCES[read?.source];
+        if (name) run.sources.set(name, (run.sources.get(name) ?? 0) + 1);
+      } catch (error) {
+        run.faults.push(`${file.name}: ${error.message}`);
+        if (error.status === 0) run.isStopped = true; // nobody answers
+      }
+      this.tell();
+    }
+  }
+
+  tell() {
+    const { total, done, faults } = this.run;
+    const at = done.length + faults.length;
+    this.words.textContent = `Importing ${Math.min(at + 1, total)} of ${total}`;
+    this.bar.style.width = `${(100 * at) / total}%`;
+  }
+
+  end() {
+    const { run } = this;
+    this.run = null;
+    this.words.textContent = summary(run);
+    this.bar.style.width = "100%";
+    this.faults.replaceChildren(
+      ...run.faults.slice(0, SHOWN).map((words) => make("li", { textContent: words })),
+    );
+    if (run.faults.length > SHOWN) {
+      this.faults.append(make("li", { textContent: `and ${run.faults.length - SHOWN} more` }));
+    }
+    this.button.textContent = "Close";
+    tellImported(run.done);
+  }
+}
+
+/** What became of it, in words. */
+function summary({ done, faults, sources, others, isStopped, files }) {
+  const read = [...sources.values()].reduce((sum, count) => sum + count, 0);
+  const from = [...sources].map(([name, count]) => `${count} of ${name}`).join(", ");
+  const joins = done.length === 1 ? "joined" : "have joined";
+  const lines = [`${many(done.length)} ${joins} the library.`];
+  if (read) lines.push(`Settings were read in ${read}: ${from}.`);
+  if (done.length > read) lines.push(`${many(done.length - read)} without settings.`);
+  if (faults.length) lines.push(`${faults.length} could not be read.`);
+  if (others) lines.push(`${others} other ${others === 1 ? "file was" : "files were"} left out.`);
+  if (isStopped && files.length) lines.push(`Stopped, ${files.length} were left.`);
+  return lines.join(" ");
+}
+
+/** All files of what was dropped, those in folders, too. */
+async function filesIn(entries) {
+  const files = [];
+  for (const entry of entries) {
+    if (entry.isFile) files.push(await new Promise((done, fail) => entry.file(done, fail)));
+    else files.push(...(await filesIn(await childrenOf(entry))));
+  }
+  return files;
+}
+
+/** A browser gives a folder's content in parts of a hundred, an empty one at the end. */
+async function childrenOf(folder) {
+  const reader = folder.createReader();
+  const all = [];
+  for (;;) {
+    const part = await new Promise((done, fail) => reader.readEntries(done, fail));
+    if (part.length === 0) return all;
+    all.push(...part);
+  }
+}
+
+/** No drop on the library ever opens the file in place of the page. */
+function bindDrops(root, drop) {
+  let depth = 0;
+  const isFiles = (event) => event.dataTransfer.types.includes("Files");
+  const mark = (change) => {
+    depth = change === 0 ? 0 : Math.max(0, depth + change);
+    root.classList.toggle("dropping", depth > 0);
+  };
+  root.addEventListener("dragenter", (event) => isFiles(event) && mark(1));
+  root.addEventListener("dragleave", (event) => isFiles(event) && mark(-1));
+  root.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    event.dataTransfer.dropEffect = "copy";
+  });
+  root.addEventListener("drop", (event) => {
+    event.preventDefault();
+    mark(0);
+    if (event.dataTransfer.files.length) drop(event.dataTransfer);
+  });
+}
