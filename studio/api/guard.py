@@ -22,6 +22,7 @@ from studio.api.login import LoginGuard
 from studio.api.outermost import Outermost
 from studio.api.proxies import ProxyHeaders
 from studio.api.refusal import refusal, refuse
+from studio.domain.addresses import PAGE
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+)(?::[0-9]{1,5})?")
 """A Host header: a name or an address, and perhaps a port."""
@@ -148,7 +149,7 @@ class OriginGuard:
                 )
                 answer = refusal(403, "WrongOrigin", message)
                 return await refuse(answer, scope, receive, send)
-            linked = scope.get("method") in ("GET", "HEAD") and scope["path"] == "/"
+            linked = scope.get("method") in ("GET", "HEAD") and PAGE.fullmatch(scope["path"])
             if headers.get("sec-fetch-site") == "cross-site" and not linked:
                 return await refuse(_CROSS_SITE, scope, receive, send)
         return await self._app(scope, receive, send)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from studio.domain.addresses import PAGE
+
 _FOREIGN_META = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*')
 """Gradio's own words and picture for links to the page."""
 _STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)
@@ -53,6 +55,11 @@ class PageFrame:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
+        base = b"./"
+        if path != "/" and PAGE.fullmatch(path):
+            # The same document; its files are where they are, whatever a proxy calls that place.
+            path, base = "/", b"../" * (path.count("/") - 1)
+            scope = scope | {"path": path, "raw_path": path.encode()}
         is_style = path.endswith(".css")
         if scope.get("method") != "GET" or not (path == "/" or is_style):
             await self._app(scope, receive, send)
@@ -75,7 +82,7 @@ class PageFrame:
             for validator in ("etag", "last-modified"):
                 del answer[validator]  # they are those of what we changed
         elif start["status"] == 200 and answer.get("content-type", "").startswith("text/html"):
-            content = self._framed(content)
+            content = self._framed(content, base)
             answer["cache-control"] = "no-store"
         if len(content) > 500 and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
             content = gzip.compress(content, 5, mtime=0)
@@ -85,13 +92,15 @@ class PageFrame:
         await send({**start, "headers": answer.raw})
         await send({"type": "http.response.body", "body": content})
 
-    def _framed(self, content: bytes) -> bytes:
+    def _framed(self, content: bytes, base: bytes) -> bytes:
+        """`base`: how one comes from the document's address to the page's."""
         for foreign in (_FOREIGN_META, _RESIZER, _MANIFEST):
             content = foreign.sub(b"", content)
         content = _STYLE.sub(lambda style: b"<style>" + _layered(style[1]) + b"</style>", content)
         content = _APP.sub(rb"\1", content)
         head, body = self._head().encode(), self._body().encode()
-        content = _BASE.sub(lambda base: base[0] + head, content, count=1)
+        head = b'<base href="' + base + b'">' + head
+        content = _BASE.sub(lambda _: head, content, count=1)
         return _BODY.sub(lambda tag: tag[0] + body, content, count=1)
 
 

@@ -31,6 +31,21 @@ def test_a_login_covers_the_page_and_its_routes(locked):
     assert locked.http.get("/healthz").json()["status"] == "ok"
 
 
+def test_a_pictures_address_shows_the_page_also_when_another_site_links_to_it(locked):
+    login, linked = ("ann", "secret"), {"Sec-Fetch-Site": "cross-site"}
+    address = "/picture/2026-11-27_00001-5"
+    assert locked.http.get(address).status_code == 401
+    page, shown = (locked.http.get(path, auth=login, headers=linked) for path in ("/", address))
+    assert (page.status_code, shown.status_code) == (200, 200)
+    assert '<base href="./">' in page.text and '<base href="../">' in shown.text
+    assert shown.text.replace('"../"', '"./"') == page.text
+    assert locked.http.head(address, auth=login).status_code == 200
+    for other in ("/picture/", "/picture/a/b", "/picture/..%2fx", "/pictures/1", "/picture/a.b"):
+        assert locked.http.get(other, auth=login).status_code == 404, other
+        assert locked.http.get(other, auth=login, headers=linked).status_code == 403, other
+    assert locked.http.post(address, auth=login, headers=linked).status_code == 403
+
+
 def test_foreign_pages_and_names_get_nothing(locked):
     login = ("ann", "secret")
     for path in PAGE_PATHS:
