@@ -29,6 +29,7 @@ STYLES = (
     "canvas/canvas.css",
     "canvas/port.css",
     "run/views.css",
+    "run/queue.css",
     "settings/choices.css",
     "models/details.css",
     "control/control.css",

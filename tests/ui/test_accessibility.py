@@ -1,4 +1,4 @@
-"""axe-core finds nothing on any tab, in the light or the dark."""
+"""axe-core finds nothing on any tab, nor in the queue, in the light or the dark."""
 
 from __future__ import annotations
 
@@ -20,10 +20,19 @@ def axe() -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_violation_on_any_tab(visit, axe, scheme):
+def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
     page = visit(frame=True, color_scheme=scheme)  # which is the page's landmark
     page.evaluate(axe)
     found = []
+    for words in ("break now", "a house", "a boat"):
+        served.submit(prompt=words, steps=2 if words == "break now" else 150, width=64, height=64)
+    page.locator(".status-bar .queue").click()
+    page.locator(".queue-ended li").wait_for()
+    page.locator(".queue-now li").wait_for()
+    page.locator(".queue-waiting li").hover()
+    report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found += [f"queue: {one['id']}" for one in report["violations"]]
+    page.keyboard.press("Escape")
     for tab in TABS:
         page.locator(f".tabs a[href='#{tab}']").click()
         if tab == "models":

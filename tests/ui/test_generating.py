@@ -149,21 +149,25 @@ def test_keys(visit, served, slow):
     assert not page.get_by_role("dialog", name="Keys").is_visible()
 
 
-@pytest.mark.parametrize("has_touch", [False, True])
-def test_generate_queues_one_more_while_a_picture_is_drawn(visit, served, slow, has_touch):
-    page = visit(390, 844, has_touch=True, is_mobile=True) if has_touch else visit()
-    button = page.locator("#generate")
-    place = page.locator("#stop").bounding_box()
-    set_number(page, "steps", 150) if not has_touch else None
+@pytest.mark.parametrize("width", [1440, 390])
+def test_generate_queues_one_more_while_a_picture_is_drawn(visit, served, slow, width):
+    page = visit(width, 844, has_touch=width == 390)
+    if width == 390:
+        page.get_by_role("button", name="Settings", exact=True).tap()
+    set_number(page, "steps", 150)
+    if width == 390:
+        page.get_by_role("button", name="Close the settings").tap()
+    generate, stop = page.locator("#generate"), page.locator("#stop")
+    place = stop.bounding_box()
     page.get_by_label("Prompt", exact=True).fill("one")
-    button.dblclick() if not has_touch else button.tap()
+    generate.dblclick()
     wait_for_step(page)
-    assert page.locator("#stop").bounding_box() == place  # a late click must not hit Generate
+    assert stop.bounding_box() == place  # a late click must not hit Generate
     for words in ("two", "three"):
         page.get_by_label("Prompt", exact=True).fill(words)
-        button.tap() if has_touch else button.click()
+        generate.tap() if width == 390 else generate.click()
     page.wait_for_function("document.querySelector('.status').textContent.includes('2 more')")
-    page.locator("#stop").tap() if has_touch else page.locator("#stop").click()
+    stop.tap() if width == 390 else stop.click()
     page.wait_for_function("document.querySelector('.status').textContent.includes('1 more')")
     slow()
     wait_for(page, "finished")

@@ -10,6 +10,8 @@ import { badges } from "./run/badges.js";
 import { batch } from "./run/batch.js";
 import { bindKeys } from "./run/keys.js";
 import { loop } from "./run/loop.js";
+import { notices } from "./run/notice.js";
+import { queue } from "./run/queue.js";
 import { Session } from "./run/session.js";
 import { Viewer } from "./run/viewer.js";
 import { examples } from "./run/welcome.js";
@@ -37,8 +39,10 @@ const PARTS = {
   loras,
   menu,
   phrase,
+  notices,
   picker,
   prose,
+  queue,
   seed,
   settingsFoot,
   sheetHead,

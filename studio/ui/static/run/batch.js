@@ -8,7 +8,7 @@ import { make } from "../shared/dom.js";
 import { retrying, send } from "../shared/server.js";
 import { isForMany, onTask, task } from "../shared/task.js";
 import { showView } from "../shared/views.js";
-import { cancel } from "./follow.js";
+import { cancel } from "./queue_jobs.js";
 
 const QUEUE_FULL = 503;
 const RETRY_MS = 3000;

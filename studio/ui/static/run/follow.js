@@ -1,6 +1,6 @@
 // Following a job over the network: a long poll that brings only what is newest.
 
-import { ask, get, pause } from "../shared/server.js";
+import { ask, pause } from "../shared/server.js";
 
 const RETRY_MS = 1000;
 const HIDDEN_MS = 3000;
@@ -11,16 +11,23 @@ const job = (id, rest = "") => `studio/v1/jobs/${encodeURIComponent(id)}${rest}`
 /**
  * Report a job until it ends. `on.news(state, jpeg)` is awaited; jpeg is null without a new
  * preview. `on.lost()` while the server does not answer, `on.gone()` if it knows no such job.
+ * False if `signal` ended it before.
+ * @param {string} id
+ * @param {AbortSignal} signal
  */
-export async function follow(id, on) {
+export async function follow(id, on, signal) {
   for (let after = 0; ; ) {
     let answer;
     let jpeg = null;
     try {
-      answer = await poll(id, after);
+      answer = await poll(id, after, signal);
       if (answer.status !== 204) jpeg = await answer.blob();
     } catch (error) {
-      if (error.status === 404) return on.gone();
+      if (signal.aborted) return false;
+      if (error.status === 404) {
+        on.gone();
+        return true;
+      }
       on.lost();
       await pause(RETRY_MS);
       continue;
@@ -33,17 +40,12 @@ export async function follow(id, on) {
     after = Number(answer.headers.get("X-Seq"));
     const state = JSON.parse(answer.headers.get("X-State"));
     await on.news(state, jpeg.size > 0 ? jpeg : null);
-    if (FINAL.includes(state.state)) return undefined;
+    if (FINAL.includes(state.state)) return true;
   }
 }
 
 /** A browser holds few connections to one host, so a hidden page waits on none. */
-function poll(id, after) {
+function poll(id, after, signal) {
   const number = document.hidden ? Math.max(0, after - 1) : after;
-  return ask(job(id, `/preview?after=${number}`));
+  return ask(job(id, `/preview?after=${number}`), { signal });
 }
-
-/** A job with its request and the infotext of its pictures. */
-export const describe = (id) => get(job(id));
-
-export const cancel = (id) => ask(job(id, "/cancel"), { method: "POST" });

@@ -20,6 +20,13 @@ function update(change) {
 export const current = () => mine[0] ?? null;
 export const waiting = () => Math.max(0, mine.length - 1);
 
+export const has = (id) => mine.includes(id);
+
+/** Let `id`, which is ours, be the one that is followed. */
+export function putFirst(id) {
+  mine = [id, ...mine.filter((one) => one !== id)];
+}
+
 export function add(id) {
   mine.push(id);
   touchedMs = 0;

@@ -4,6 +4,7 @@ import { isSheetShown, showSheet } from "../settings/groups.js";
 import { isPickerOpen } from "../shared/picker.js";
 import { isShown } from "../shared/tabs.js";
 import { showView, view } from "../shared/views.js";
+import { isQueueShown, showQueue } from "./queue.js";
 
 export function bindKeys(session, viewer) {
   const dialog = /** @type {HTMLDialogElement} */ (document.querySelector("dialog.keys"));
@@ -12,8 +13,13 @@ export function bindKeys(session, viewer) {
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.addEventListener("keydown", (event) => {
     if (dialog.open || event.isComposing || isPickerOpen()) return;
+    if (event.key === "Escape" && isQueueShown()) {
+      showQueue(false);
+      return;
+    }
     if (isShown("models") || isShown("library")) {
       if (event.key === "?" && !isTyping(event)) dialog.showModal();
+      if (event.key === "q" && !isTyping(event)) showQueue(!isQueueShown());
       return;
     }
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -29,8 +35,9 @@ export function bindKeys(session, viewer) {
 }
 
 function plainKey(event, viewer, dialog) {
-  if (event.defaultPrevented || (view() === "source" && event.key !== "?")) return;
+  if (event.defaultPrevented || (view() === "source" && !["?", "q"].includes(event.key))) return;
   if (event.key === "?") dialog.showModal();
+  if (event.key === "q") showQueue(!isQueueShown());
   if (event.key === "c") showView(view() === "compare" ? "result" : "compare");
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   const picture = step && viewer.recent.neighbour(step);

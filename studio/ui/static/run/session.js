@@ -11,8 +11,9 @@ import { engineState, lookAtStatus, onStatus } from "../shared/status.js";
 import { task as current, isEditing } from "../shared/task.js";
 import { showView } from "../shared/views.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "../shared/words.js";
-import { cancel, describe, follow } from "./follow.js";
+import { follow } from "./follow.js";
 import * as jobs from "./jobs.js";
+import { cancel, describe, list } from "./queue_jobs.js";
 
 /** What the task `kind` begins with, once it is uploaded. Fails with words for people where something
  * lacks, there or in a ControlNet unit. */
@@ -35,6 +36,7 @@ export class Session {
     this.pending = 0;
     this.last = Promise.resolve();
     this.sent = signal(); // tells {id, request} after a request was made by hand
+    this.takes = signal(); // tells the id of every job that is followed from now on
     this.ends = signal(); // tells {id, state, pictures} after every job
     this.stopWanted = false;
     this.beganIdle = false;
@@ -104,6 +106,7 @@ export class Session {
   take(id, result) {
     jobs.add(id);
     this.results.set(id, result);
+    this.takes.tell(id);
     return this.next();
   }
 
@@ -142,6 +145,15 @@ export class Session {
     } else if (this.pending > 0) this.stopWanted = true;
   }
 
+  /** A job that waited was cancelled elsewhere on the page. That which is followed tells it itself. */
+  dropped(id) {
+    if (id === this.following || !jobs.has(id)) return;
+    jobs.remove(id);
+    this.results.delete(id);
+    this.ends.tell({ id, state: { state: "cancelled" }, pictures: [] });
+    if (this.state?.state === "queued") this.waiting();
+  }
+
   /** Follow the oldest job that is still open. */
   async next() {
     const id = jobs.current();
@@ -160,28 +172,45 @@ export class Session {
       this.viewer.state("queued", "Waiting");
     }
     this.state = null;
+    this.leaving = new AbortController();
+    const on = {
+      news: (state, jpeg) => this.news(id, state, jpeg),
+      still: () => jobs.touch(),
+      lost: () => this.lost(),
+      gone: () => this.gone(id),
+    };
+    let hasEnded = true;
     try {
-      await follow(id, {
-        news: (state, jpeg) => this.news(id, state, jpeg),
-        still: () => jobs.touch(),
-        lost: () => this.lost(),
-        gone: () => this.gone(id),
-      });
+      hasEnded = await follow(id, on, this.leaving.signal);
     } finally {
-      jobs.remove(id);
-      this.results.delete(id);
+      if (hasEnded) {
+        jobs.remove(id);
+        this.results.delete(id);
+      }
       this.following = null;
       this.viewer.recent.showLive(null);
       this.next();
     }
   }
 
+  /** Where another of ours is further on than the one that is followed, that one is followed. */
+  async turnToFirst() {
+    if (!jobs.waiting()) return;
+    const { jobs: found } = await list({ limit: 1, mine: true }).catch(() => ({ jobs: [] }));
+    const id = found[0]?.id;
+    if (id === this.following || !jobs.has(id) || this.state?.state !== "queued") return;
+    jobs.putFirst(id);
+    this.leaving.abort();
+  }
+
   async news(id, state, jpeg) {
     this.state = state;
     jobs.touch();
     document.body.classList.remove("lost");
-    if (state.state === "queued") this.waiting();
-    else if (state.state === "loading") this.loading(state);
+    if (state.state === "queued") {
+      this.waiting();
+      this.turnToFirst();
+    } else if (state.state === "loading") this.loading(state);
     else if (state.state === "running") await this.running(state, jpeg);
     else await this.ended(id, state);
   }

@@ -16,6 +16,14 @@ export const engineState = () => status.value?.state;
 /** Call `listener()` when the server said how it is, or nothing. */
 export const onStatus = status.on;
 
+/** {count, isPaused}: how many jobs wait or run, and whether no more are begun; null while nobody
+ * answers. */
+export const queued = () =>
+  status.value && { count: status.value.queue, isPaused: status.value.paused };
+
+/** The login that this page is used with; null for a guest. */
+export const account = () => status.value?.account ?? null;
+
 /** Names of the checkpoints in memory, which draw at once. */
 export const warmNames = () =>
   status.value?.warm ?? (engineState() === "warm" ? [status.value.checkpoint] : []);
@@ -54,7 +62,14 @@ function show(parts, now) {
   if (!now) return;
   const where = [now.device, now.dtype].filter((word) => word && word !== "auto");
   parts.device.textContent = where.join(" · ");
-  parts.queue.textContent = now.queue ? `${now.queue} in the queue` : "";
+  parts.queue.querySelector(".queue-label").textContent = queueWords(now);
+  parts.queue.querySelector(".queue-count").textContent = now.queue || "";
+  parts.queue.classList.toggle("paused", now.paused);
+}
+
+function queueWords({ queue, paused }) {
+  const words = queue ? `${queue} in the queue` : "Queue";
+  return paused ? `${words}, paused` : words;
 }
 
 function stateWords({ state, fraction }) {
