@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
 from typing import Any
 
 from studio.store.pictures import KEPT, TRASHED, PictureLedger, PictureRow
@@ -44,50 +45,100 @@ class Page:
 
 def page(pictures: PictureLedger, filters: Filters, limit: int, before: int | None = None) -> Page:
     """The newest `limit` of those made before `before`, a `created_us`."""
-    table, key, conditions, values = _asked(pictures, filters)
-    where = " AND ".join(conditions)
-    [counted] = pictures.ledger.rows(f"SELECT count(*) FROM {table} WHERE {where}", values)
+    asked = _asked(pictures, filters)
+    if asked.counted is None:
+        sql = f"SELECT count(*) FROM {asked.table} WHERE {' AND '.join(asked.conditions)}"
+        [counted] = pictures.ledger.rows(sql, asked.values)
+    else:
+        [counted] = pictures.ledger.rows(asked.counted, asked.values)
     if before is not None:
-        where, values = f"{where} AND {key} < ?", [*values, before]
+        asked.add(f"{asked.key} < ?", before)
     found = pictures.ledger.rows(
-        f"SELECT pictures.* FROM {table} WHERE {where} ORDER BY {key} DESC LIMIT ?",
-        [*values, limit + 1],
+        f"SELECT pictures.* FROM {asked.table} WHERE {' AND '.join(asked.conditions)} "
+        f"ORDER BY {asked.key} DESC LIMIT ?",
+        [*asked.values, limit + 1],
     )
     rows = pictures.rows(found[:limit])
     return Page(rows, rows[-1].created_us if len(found) > limit else None, counted[0])
 
 
-def _asked(pictures: PictureLedger, filters: Filters) -> tuple[str, str, list[str], list[Any]]:
-    """(tables, the column that orders, conditions, their values). The narrowest table comes first,
-    and says so: what it holds is in order already."""
-    table, key = "pictures", "pictures.created_us"
-    conditions, values = ["pictures.state = ?"], [TRASHED if filters.trashed else KEPT]
+@dataclass
+class _Asked:
+    """A query under way. `key`: the column that orders what `table` gives; `counted`: SQL that
+    counts sooner than by looking at each."""
+
+    table: str = "pictures"
+    key: str = "pictures.created_us"
+    conditions: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    counted: str | None = None
+
+    def add(self, condition: str, *values: Any) -> None:
+        self.conditions.append(condition)
+        self.values += values
+
+
+def _asked(pictures: PictureLedger, filters: Filters) -> _Asked:
+    """The narrowest table comes first, and says so: what it holds is in order already."""
+    asked = _Asked()
+    words = pictures.search.words(filters.search) if filters.search.strip() else None
+    alone = dataclasses.replace(filters, search="") == Filters()
+    if words and alone and pictures.search.full_text:
+        return _Asked(
+            "search CROSS JOIN pictures ON pictures.created_us = search.rowid",
+            "search.rowid",
+            ["search MATCH ?"],
+            [pictures.search.phrases(words)],
+            "SELECT count(*) FROM search WHERE search MATCH ?",
+        )
+    for name, table in (("board", "boards"), ("lora", "loras")):
+        value = getattr(filters, name)
+        if value and asked.table == "pictures":
+            asked.table = f"{table} AS first CROSS JOIN pictures ON created_us = first.picture"
+            asked.key = "first.picture"
+            asked.add("first.name = ?", value)
+        elif value:
+            asked.add(
+                f"EXISTS (SELECT 1 FROM {table} WHERE name = ? AND picture = created_us)", value
+            )
+    asked.add("pictures.state = ?", TRASHED if filters.trashed else KEPT)
     for name in ("checkpoint", "task", "owner", "seed"):
         value = getattr(filters, name)
         if value not in (None, ""):
-            conditions.append(f"pictures.{name} = ?")
-            values.append(value)
+            asked.add(f"pictures.{name} = ?", value)
     if filters.starred is not None:
-        conditions.append(f"pictures.starred = {int(filters.starred)}")
+        asked.add(f"pictures.starred = {int(filters.starred)}")
     for edge, sign in ((filters.since_us, ">="), (filters.until_us, "<")):
         if edge is not None:
-            conditions.append(f"{key} {sign} ?")
-            values.append(edge)
-    for named, value in (("boards", filters.board), ("loras", filters.lora)):
-        if value:
-            conditions.append(f"EXISTS (SELECT 1 FROM {named} WHERE name = ? AND picture = {key})")
-            values.append(value)
-            if table == "pictures":
-                table = f"{named} AS first CROSS JOIN pictures ON {key} = first.picture"
-                conditions[-1], key = "first.name = ?", "first.picture"
-    if filters.search.strip():
-        begin, column, [condition, *searched] = pictures.search.asked(filters.search)
-        conditions.append(condition)
-        values += searched
-        table = (
-            f"{begin} CROSS JOIN pictures ON pictures.created_us = {begin}.{column}"
-            if table == "pictures"
-            else f"{table} JOIN {begin} ON {begin}.{column} = pictures.created_us"
-        )
-        key = f"{begin}.{column}" if key == "pictures.created_us" else key
-    return table, key, conditions, values
+            asked.add(f"{asked.key} {sign} ?", edge)
+    if words is not None:
+        _add_words(asked, pictures, words, filters.trashed)
+    return asked
+
+
+def _add_words(asked: _Asked, pictures: PictureLedger, words: list[str], trashed: bool) -> None:
+    """What is in the trash is in no index."""
+    if not words:
+        asked.add("0")
+    elif pictures.search.full_text and not trashed:
+        # The plus keeps SQLite from looking each of them up.
+        found = "(SELECT rowid FROM search WHERE search MATCH ?)"
+        asked.add(f"+{asked.key} IN {found}", pictures.search.phrases(words))
+    else:
+        for pattern in pictures.search.patterns(words):
+            asked.add(f"{_TEXT} LIKE ? ESCAPE '\\'", pattern)
+
+
+_TEXT = "(" + " || ' ' || ".join(
+    (
+        "coalesce(pictures.checkpoint, '')",
+        "coalesce((SELECT group_concat(name, ' ') FROM loras WHERE picture = created_us), '')",
+        "pictures.seed",
+        "date(pictures.created_us / 1000000, 'unixepoch')",
+        "replace(coalesce(pictures.task, ''), '_', ' ')",
+        "pictures.note",
+        "pictures.prompt",
+        "pictures.negative_prompt",
+    )
+) + ")"  # fmt: skip
+"""As `PictureRow.words`."""

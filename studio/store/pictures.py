@@ -140,9 +140,10 @@ class PictureLedger:
     def gone(self, ids: Iterable[str]) -> None:
         """The files of these are not there (now). Raises `SaveError`."""
         with self._ledger.writing() as connection:
-            connection.executemany(
-                "UPDATE pictures SET state = 'gone' WHERE id = ?", [(id,) for id in ids]
-            )
+            for id in ids:
+                key = _first(connection, "SELECT created_us FROM pictures WHERE id = ?", id)
+                self._search.drop(connection, key)
+                connection.execute("UPDATE pictures SET state = 'gone' WHERE id = ?", (id,))
 
     def clear(self) -> dict[str, Claim]:
         """Forget all of them; returns of which jobs they were. Raises `SaveError`."""
@@ -244,7 +245,8 @@ class PictureLedger:
                 f"INSERT OR IGNORE INTO {table} (name, picture) VALUES (?, ?)",
                 [(name, row.created_us) for name in names],
             )
-        self._search.put(connection, row.created_us, row.words)
+        if row.trashed_s is None:
+            self._search.put(connection, row.created_us, row.words)
 
     def _forget(
         self, connection: sqlite3.Connection, where: str, values: Sequence[Any]

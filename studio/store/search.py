@@ -1,5 +1,4 @@
-"""Words of pictures -> the pictures that have them: SQLite's FTS5 where it was built with it, else
-a look at every text.
+"""Words of kept pictures -> the pictures that have them, by SQLite's FTS5 where it has that.
 
 A search is words, apart by blanks, all of which must be there, each as it stands or as the
 beginning of a longer one. Whatever else it holds (%, quotes, SQL) means nothing.
@@ -9,7 +8,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from typing import Any
 
 MOST_TEXT = 20_000
 """Characters of a picture's words that are searched, and"""
@@ -35,8 +33,7 @@ class Search:
             _make(connection)
 
     def put(self, connection: sqlite3.Connection, picture: int, text: str) -> None:
-        """The words of `picture` are those of `text`, and no longer what they were."""
-        self.drop(connection, picture)
+        """The words of `picture`, which has none yet, are those of `text`."""
         text = prepared(text)
         connection.execute("INSERT INTO words (picture, text) VALUES (?, ?)", (picture, text))
         if self.full_text:
@@ -51,19 +48,21 @@ class Search:
             )
         connection.execute("DELETE FROM words WHERE picture = ?", (picture,))
 
-    def asked(self, text: str) -> tuple[str, str, list[Any]]:
-        """(table to begin with, its column of pictures, condition and values) for a search; of
-        one without any word a condition that nothing meets."""
-        words = [word[:MOST_WORD] for word in prepared(text).split() if re.search(r"[^\W_]", word)]
-        words = words[:MOST_WORDS]
-        if not words:
-            return "words", "picture", ["0"]
-        if self.full_text:
-            phrases = " ".join('"{}"*'.format(word.replace('"', " ")) for word in words)
-            return "search", "rowid", ["search MATCH ?", phrases]
-        escaped = [re.sub(r"([\\%_])", r"\\\1", word) for word in words]
-        condition = " AND ".join(["words.text LIKE ? ESCAPE '\\'"] * len(words))
-        return "words", "picture", [condition, *(f"%{word}%" for word in escaped)]
+    @staticmethod
+    def words(text: str) -> list[str]:
+        """Those of a search."""
+        words = [word[:MOST_WORD] for word in text[:MOST_TEXT].casefold().split()]
+        return [word for word in words if re.search(r"[^\W_]", word)][:MOST_WORDS]
+
+    @staticmethod
+    def phrases(words: list[str]) -> str:
+        """What FTS5 is to match."""
+        return " ".join('"{}"*'.format(prepared(word).replace('"', " ")) for word in words)
+
+    @staticmethod
+    def patterns(words: list[str]) -> list[str]:
+        """What LIKE is to match each with, where a backslash escapes."""
+        return ["%{}%".format(re.sub(r"([\\%_])", r"\\\1", word)) for word in words]
 
 
 def _has_fts5(connection: sqlite3.Connection) -> bool:
