@@ -23,6 +23,13 @@ export function bindKeys(library) {
     if (event.key === "Escape" && !event.defaultPrevented) event.stopPropagation(); // stops no picture
   });
   grid.addEventListener("focus", () => begin(library));
+  grid.addEventListener("focusin", ({ target }) => {
+    const { id } = target.dataset;
+    if (id && id !== library.selection.active) {
+      library.selection.active = id;
+      library.grid.show();
+    }
+  });
   document.addEventListener("keydown", (event) => pageKey(library, event));
 }
 
@@ -79,6 +86,10 @@ function command(library, event) {
 function plain(library, event) {
   const { list, selection, toolbar, filters } = library;
   const { trashed } = filters.shelf;
+  if (event.key === "End" && !list.isWhole) {
+    list.reach(list.total).then(() => list.isWhole && library.goTo(list.ids.at(-1)));
+    return true;
+  }
   const target = placeAfter(library, event.key);
   if (target !== null) return moveTo(library, target, event.shiftKey);
   if (event.key === "Enter") {
@@ -124,7 +135,8 @@ function placeAfter({ list, selection, grid }, key) {
     End: () => last,
   };
   if (!places[key]) return null;
-  return Math.max(0, Math.min(last, at < 0 ? 0 : places[key]()));
+  const isRelative = key !== "Home" && key !== "End";
+  return Math.max(0, Math.min(last, isRelative && at < 0 ? 0 : places[key]()));
 }
 
 function moveTo(library, index, isRange) {
