@@ -1,0 +1,218 @@
+"""The Library tab and panel, in a real browser, over two thousand pictures that lie on disk before
+the studio starts."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from studio.app import create_app
+from studio.domain.events import Picture
+from studio.domain.request import GenerationRequest
+from studio.gallery.files import encode
+from tests.conftest import Served, servers
+from tests.ui.using import generate, open_tab, status, wait_for
+
+MANY = 2000
+PER_DAY = 40
+
+
+def prompt_of(number: int) -> str:
+    return f"a lighthouse, number{number}"
+
+
+def write(outputs: Path, number: int) -> None:
+    """The picture `number` of MANY, the last of them made today."""
+    day = date.today() - timedelta(days=(MANY - 1 - number) // PER_DAY)
+    size = ((64, 64), (96, 64), (64, 96))[number % 3]
+    request = GenerationRequest(
+        prompt=prompt_of(number), seed=number, width=size[0], height=size[1], batch_size=1
+    )
+    image = Image.new("RGB", size, (number % 256, number // 8, 90))
+    path = outputs / day.isoformat() / f"{number + 1:05}-{number}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode(Picture(image=image, seed=number, request=request, infotext="")))
+
+
+@pytest.fixture(scope="module")
+def one_studio(tmp_path_factory, engine) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("library")
+    for number in range(MANY):
+        write(folder / "outputs", number)
+    with servers(folder) as start:
+        served = start(engine, app=create_app)
+        until_s = time.monotonic() + 60
+        while found(served, limit=1)["total"] < MANY:
+            assert time.monotonic() < until_s, "the pictures on disk were not taken in"
+            time.sleep(0.05)
+        yield served
+
+
+def found(served: Served, **filters) -> dict:
+    return served.http.get("/studio/v1/images", params=filters).raise_for_status().json()
+
+
+def open_library(page) -> None:
+    page.locator(".tabs a[href='#library']").click()
+    page.locator(".picture").first.wait_for()
+
+
+def search(page, words: str, count: str) -> None:
+    """Search, and wait until so many are told to be there."""
+    page.get_by_label("Search the library").fill(words)
+    counted(page, count)
+
+
+def counted(page, words: str) -> None:
+    page.locator(".library-count", has_text=re.compile(f"^{words}$")).wait_for()
+
+
+def tile(page, number: int):
+    return page.locator(f".picture[title='{prompt_of(number)}']")
+
+
+def active(page) -> str:
+    """The prompt of the picture that the keys are at."""
+    return page.evaluate("document.activeElement.title")
+
+
+def do(page, label: str) -> None:
+    page.get_by_role("toolbar").get_by_role("button", name=label, exact=True).click()
+
+
+def test_of_two_thousand_few_are_in_the_page_and_keys_reach_them_all(visit):
+    page = visit()
+    open_library(page)
+    counted(page, "2,000 pictures")
+    newest = MANY - 1
+    assert page.locator(".picture").first.get_attribute("title") == prompt_of(newest)
+    assert page.locator(".day").first.inner_text() == "Today"
+    assert page.locator(".picture").count() < 150
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")  # from the search into the pictures
+    assert active(page) == prompt_of(newest)
+    page.keyboard.press("ArrowRight")
+    assert active(page) == prompt_of(newest - 1)
+    below = page.evaluate("document.activeElement.getBoundingClientRect().bottom")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.getBoundingClientRect().top") > below
+    page.keyboard.press("ArrowUp")
+    assert active(page) == prompt_of(newest - 1)
+    page.keyboard.press("End")
+    tile(page, 0).wait_for()
+    assert active(page) == prompt_of(0)
+    assert page.locator(".picture").count() < 150
+    page.keyboard.press("Home")
+    assert active(page) == prompt_of(newest)
+
+
+def test_what_is_drawn_here_is_found_there(visit, served):
+    page = visit()
+    generate(page, "a quiet harbour")
+    wait_for(page, "finished")
+    other = visit(width=1024)
+    open_library(other)
+    assert other.locator(".picture").first.get_attribute("title") == "a quiet harbour"
+    search(other, "harbour", "1 picture")
+    assert other.locator(".picture").count() == 1
+    search(other, "harbour 100% 'of\" it", "0 pictures")
+    other.get_by_role("button", name="Clear filters").last.click()
+    counted(other, "2,001 pictures")
+    [mine] = found(served, search="harbour")["images"]
+    served.http.delete(f"/studio/v1/images/{mine['id']}", params={"forever": 1})
+
+
+def test_stars_boards_and_notes_stay_and_each_step_can_be_undone(visit, served):
+    page = visit()
+    open_library(page)
+    search(page, "number50", "11 pictures")  # number50 itself and number500 to number509
+    tile(page, 50).click()
+    page.keyboard.press("s")
+    page.locator(".picture.starred").wait_for()
+    page.keyboard.press("n")
+    page.get_by_label("Note", exact=True).last.fill("for the cover")
+    page.get_by_role("button", name="Keep it").click()
+    page.locator(".library-said", has_text="Note kept").wait_for()
+    tile(page, 500).click(modifiers=["Control"])
+    do(page, "Put on a board")
+    page.get_by_role("menuitem", name="New board…").click()
+    page.get_by_label("Name of the board").fill("Lights & shores")
+    page.keyboard.press("Enter")
+    shelf = page.get_by_role("button", name="Lights & shores 2")
+    shelf.wait_for()
+    page.reload()
+    shelf.click()
+    counted(page, "2 pictures")
+    [noted] = found(served, search="cover")["images"]
+    assert (noted["seed"], noted["starred"], noted["boards"]) == (50, True, ["Lights & shores"])
+
+    tile(page, 500).click()
+    page.keyboard.press("1")  # the first board: off
+    counted(page, "1 picture")
+    page.get_by_role("button", name="Undo").click()
+    counted(page, "2 pictures")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.locator(".library-said", has_text="2 pictures moved to the trash").wait_for()
+    page.get_by_role("heading", name="Nothing found").wait_for()
+    assert found(served)["total"] == MANY - 2
+    page.get_by_role("button", name="Undo").click()
+    counted(page, "2 pictures")
+    assert found(served)["total"] == MANY
+
+    tile(page, 500).click()
+    page.keyboard.press("Delete")
+    page.get_by_role("button", name="Trash").click()
+    counted(page, "1 picture")
+    tile(page, 500).click()
+    do(page, "Restore")
+    page.get_by_role("heading", name="The trash is empty").wait_for()
+    assert found(served)["total"] == MANY
+
+
+def test_cull_mode_stars_deletes_and_takes_back(visit, served):
+    page = visit()
+    open_library(page)
+    search(page, "number77", "11 pictures")
+    do(page, "Cull one by one")
+    shown = page.locator(".cull-words")
+    assert page.locator(".cull-place").inner_text() == "1 of 11"
+    first = shown.inner_text()
+    page.keyboard.press("s")
+    page.locator(".cull [data-action=star][aria-pressed=true]").wait_for()
+    page.keyboard.press("ArrowRight")
+    second = shown.inner_text()
+    page.keyboard.press("Delete")
+    page.locator(".cull-place", has_text="2 of 10").wait_for()
+    assert shown.inner_text() not in (first, second)
+    page.keyboard.press("Control+z")
+    page.locator(".cull-place", has_text="of 11").wait_for()
+    assert found(served, search="number77")["total"] == 11
+    assert found(served, search="number77", starred=True)["total"] == 1
+    page.keyboard.press("Escape")
+    assert page.locator(".cull").is_hidden()
+    assert "a lighthouse" in active(page)
+
+
+def test_a_picture_is_dragged_from_the_panel_to_the_canvas(visit):
+    page = visit()
+    open_tab(page, "image_to_image")
+    page.get_by_role("button", name="Library beside the picture").click()
+    page.get_by_label("Search the library").fill("number123")
+    tile(page, 123).wait_for()
+    tile(page, 123).drag_to(page.locator(".source.image_to_image"))
+    page.locator(".source.image_to_image .canvas[data-state=ready]").wait_for()
+    shown = page.locator(".source.image_to_image .canvas-world img")
+    assert "/studio/v1/images/" in shown.get_attribute("src")
+    assert shown.evaluate("img => [img.naturalWidth, img.naturalHeight]") == [64, 64]
+    tile(page, 123).click()  # it stands beside the picture: there it is shown
+    page.locator(".frame img[alt='a lighthouse, number123']").wait_for()
+    page.reload()  # the panel is open, as it was left
+    page.locator(".picture").first.wait_for()
+    assert status(page) is not None
