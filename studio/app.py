@@ -332,7 +332,17 @@ def _listing(studio: Studio) -> ModelListing:
 def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     from fastapi import FastAPI
 
-    from studio.api import docs, edits, images, models, native, preprocessors, refusal, uploads
+    from studio.api import (
+        docs,
+        edits,
+        image_files,
+        images,
+        models,
+        native,
+        preprocessors,
+        refusal,
+        uploads,
+    )
     from studio.version import __version__
 
     app = FastAPI(
@@ -348,6 +358,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
     app.include_router(images.build_images_router(studio.library, studio.gallery, listing.public))
+    app.include_router(image_files.build_image_files_router(studio.library))
     app.include_router(edits.build_edits_router(studio.gallery, read, map_again))
     app.include_router(
         preprocessors.build_preprocessors_router(

@@ -10,6 +10,7 @@ from studio.api.places import PublicText
 from studio.api.wire import PREFIX
 from studio.domain.accounts import LOCAL, shown
 from studio.gallery.details import Details
+from studio.gallery.importing import Imported
 from studio.store.lineage import Lineage
 from studio.store.pictures import PictureRow
 
@@ -96,6 +97,31 @@ class BoardsBody(BaseModel):
     boards: list[BoardBody]
 
 
+class IgnoredBody(BaseModel):
+    """What stands in a picture's file and was not taken over, and why."""
+
+    name: str
+    value: str
+    why: str
+
+
+class ReadBody(BaseModel):
+    """What a picture's file says of how it was made. `source`: studio, automatic1111 (and those who
+    write as it does), none; `understood`: names of settings."""
+
+    source: str
+    understood: list[str]
+    ignored: list[IgnoredBody]
+
+
+class ImportedBody(BaseModel):
+    """The picture in the library; `is_new`: it was not in it."""
+
+    id: str
+    is_new: bool
+    read: ReadBody
+
+
 class ErasedBody(BaseModel):
     """How many pictures were erased for good."""
 
@@ -127,6 +153,19 @@ def details_body(row: PictureRow, details: Details, public: PublicText) -> Detai
         outside_mask_max_difference=details.outside_mask_max_difference,
         models=[UsedModelBody(**vars(model)) for model in details.models],
         size_bytes=details.size_bytes,
+    )
+
+
+def imported_body(imported: Imported) -> ImportedBody:
+    told = imported.told
+    return ImportedBody(
+        id=imported.row.id,
+        is_new=imported.is_new,
+        read=ReadBody(
+            source=told.source,
+            understood=list(told.understood),
+            ignored=[IgnoredBody(**vars(each)) for each in told.ignored],
+        ),
     )
 
 

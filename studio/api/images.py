@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 
 from studio.api.answers import EVERYWHERE, Answers, refusals, sends
 from studio.api.caller import Account
@@ -28,7 +28,6 @@ from studio.api.uploads import FOREVER
 from studio.api.wire import PREFIX
 from studio.domain.accounts import LOCAL, check_owner
 from studio.domain.errors import InvalidRequest, NotYours
-from studio.gallery import views
 from studio.gallery.details import details
 from studio.gallery.files import Gallery
 from studio.gallery.library import Library
@@ -36,7 +35,6 @@ from studio.store.cursor import cursor, values_of
 from studio.store.finding import Filters
 from studio.store.pictures import PictureRow
 
-_PICTURE: Answers = {200: sends("The picture", "image/*")}
 _THUMBNAIL: Answers = {200: sends("The thumbnail", "image/webp")}
 _MOST_SEARCH = 100_000
 _Name = Annotated[str | None, Query(max_length=1000)]
@@ -110,18 +108,6 @@ def _add_picture_routes(
     router: APIRouter, library: Library, gallery: Gallery, public: PublicText
 ) -> None:
     none = refusals(404, 422)
-
-    @router.get("/{id}", response_class=Response, responses=_PICTURE | none)
-    def image(id: str, download: bool = False) -> Response:
-        """A picture's file, its settings inside; `download` makes browsers save it."""
-        path = gallery.path(id)
-        headers = dict(FOREVER)
-        if download:
-            suffix = path.suffix if path else ".png"
-            headers["Content-Disposition"] = f'attachment; filename="latent-studio-{id}{suffix}"'
-        if path is not None:
-            return FileResponse(path, media_type=views.media_type_of(path), headers=headers)
-        return Response(gallery.bytes(id), media_type="image/png", headers=headers)
 
     @router.get("/{id}/thumbnail", response_class=Response, responses=_THUMBNAIL | none)
     def thumbnail(id: str, side: Literal["128", "256", "512"] = "256") -> Response:

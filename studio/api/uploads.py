@@ -22,7 +22,7 @@ DECODED_AT_ONCE = 2
 
 _FILE: Answers = {200: sends("The file", "image/*", "application/octet-stream")}
 SHOWN: Answers = {200: sends("The picture", "image/png", "image/jpeg", "image/webp")}
-_REQUEST_BODY = {
+REQUEST_BODY = {
     "requestBody": {
         "required": True,
         "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
@@ -46,7 +46,7 @@ def build_uploads_router(inputs: Inputs) -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/uploads", tags=["uploads"], responses=EVERYWHERE)
     decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
-    @router.post("", openapi_extra=_REQUEST_BODY, responses=refusals(422, 507))
+    @router.post("", openapi_extra=REQUEST_BODY, responses=refusals(422, 507))
     async def upload(http: Request) -> UploadBody:
         """Send a picture or a mask: the file itself as the body, of any common picture type.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from studio.domain import infotext_reader
+from studio.domain import infotext_reader, told_settings
 from studio.domain.errors import InvalidRequest
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
-from studio.gallery.packing import told
+from studio.gallery.packing import noted
 from studio.imaging import texts
 
 _HASHES = {"checkpoint": "Model hash", "vae": "VAE hash"}
@@ -40,12 +40,11 @@ class Details:
 
 def details(gallery: Gallery, id: str) -> Details:
     """Of the picture `id`. Raises `NotFound`."""
-    data, said, request = gallery.bytes(id), {}, None
+    data, said = gallery.bytes(id), {}
     with suppress(InvalidRequest):
         said = texts.of(data)
-    with suppress(InvalidRequest):
-        request = GenerationRequest.parse(said.get("studio", ""))
-    difference, warnings = told(said)
+    request = told_settings.read(said).request
+    difference, warnings = noted(said)
     text = said.get("parameters", "")
     return Details(
         request,

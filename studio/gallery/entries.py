@@ -7,6 +7,7 @@ import os
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from studio.domain import told_settings
 from studio.domain.errors import InvalidRequest
 from studio.domain.events import Picture
 from studio.domain.files import read_file
@@ -58,17 +59,15 @@ def of_data(data: bytes, stored: Stored) -> PictureRow:
         told = texts.of(data)
     except InvalidRequest:  # far too much of it: the picture is there all the same
         told = {}
-    seed = int(stored.id.rpartition("-")[2])
-    settings: dict[str, Any] = {}
-    try:
-        settings = _settings(GenerationRequest.parse(told.get("studio", "")))
-    except InvalidRequest:  # of somebody else, or of another version
-        settings = {}
+    made = told_settings.read(told)
+    settings = _settings(made.request) if made.request else {}
+    if made.source != told_settings.OURS:
+        settings["task"] = None
     return PictureRow(
         **vars(stored),
         width=width,
         height=height,
-        seed=seed,
+        seed=int(stored.id.rpartition("-")[2]),
         partial="studio-partial" in told,
         **settings,
     )

@@ -24,11 +24,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from studio.domain import told_settings
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Picture
 from studio.domain.files import as_text
 from studio.domain.request import GenerationRequest
-from studio.gallery.packing import encode, told
+from studio.gallery.packing import encode, noted
 from studio.gallery.places import Found, Places, not_found
 from studio.imaging import reading, texts
 
@@ -147,7 +148,7 @@ class Gallery:
         """It as it was kept; its pixels are read when they are asked for. Raises `NotFound`, also
         where its file does not tell what made it."""
         image, request, path = self._opened(id), self.request(id), self.path(id)
-        difference, warnings = told(image.info)
+        difference, warnings = noted(image.info)
         return Picture(
             image=image,
             seed=int(id.rpartition("-")[2]) if path else request.seed,
@@ -169,11 +170,16 @@ class Gallery:
                 partial.unlink()
 
     def request(self, id: str) -> GenerationRequest:
-        """What made the picture. Raises `NotFound`, also where its file does not tell."""
+        """What made the picture; of another program's what comes nearest. Raises `NotFound`, also
+        where its file does not tell."""
         try:
-            return GenerationRequest.parse(texts.of(self.bytes(id)).get("studio", ""))
+            told = told_settings.read(texts.of(self.bytes(id)))
         except InvalidRequest as error:
             raise NotFound(f"The settings inside picture {id} cannot be read: {error}") from None
+        if told.request is None:
+            why = told.ignored[0].why if told.ignored else "there are none that the studio knows."
+            raise NotFound(f"The settings inside picture {id} cannot be read: {why}")
+        return told.request
 
     def path(self, id: str) -> Path | None:
         """The file, or None if the picture is only in memory. Raises `NotFound`."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from studio.domain.errors import InvalidRequest, NotFound, SaveError, StudioError
@@ -44,7 +45,7 @@ class Library:
     """
 
     def __init__(self, gallery: Gallery, pictures: PictureLedger, folder: Path) -> None:
-        self._gallery, self._pictures = gallery, pictures
+        self.gallery, self.pictures = gallery, pictures
         self._thumbnails = Thumbnails(folder, gallery.bytes)
         self._changing = threading.RLock()
         self._unsaved: OrderedDict[str, PictureRow] = OrderedDict()
@@ -65,11 +66,16 @@ class Library:
     def keep(self, picture: Picture, claim: Claim) -> Picture:
         """Store `picture` as `Gallery.keep` does, and remember it as that of a job."""
 
-        def remember(stored: Stored) -> None:
-            self._pictures.claim(entries.of_picture(picture, stored, claim.owner), claim)
+        claimed: list[str] = []
 
-        kept = self._gallery.keep(picture, remember)
+        def remember(stored: Stored) -> None:
+            claimed.append(stored.id)
+            self.pictures.claim(entries.of_picture(picture, stored, claim.owner), claim)
+
+        kept = self.gallery.keep(picture, remember)
         if kept.path is None:
+            with suppress(SaveError):
+                self.pictures.forget(claimed)
             self._remember_unsaved(kept, claim)
         elif claim.owner is not None:
             try:
@@ -81,30 +87,34 @@ class Library:
     def page(self, filters: Filters, limit: int, before: int | None = None) -> Page:
         """As `finding.page`; before all others those that could not be saved, while they are there,
         where nothing is filtered."""
-        page = finding.page(self._pictures, filters, limit, before)
+        page = finding.page(self.pictures, filters, limit, before)
         if filters == Filters() and self._unsaved:
             unsaved = [] if before is not None else list(reversed(self._unsaved.values()))
             total = page.total + len(self._unsaved)
             return Page([*unsaved, *page.rows], page.next, total)
         return page
 
+    def with_hash(self, hash: str) -> PictureRow | None:
+        """The newest whose file has this content, as `files.hash_of` tells."""
+        return self.pictures.with_hash(hash)
+
     def entry(self, id: str) -> PictureRow:
         """What is remembered of one picture. Raises `NotFound`."""
-        row = self._unsaved.get(id) or self._pictures.find(id)
+        row = self._unsaved.get(id) or self.pictures.find(id)
         return row or self._taken_in(id)
 
     def lineage(self, id: str) -> Lineage:
         """What it was made from and what was made from it. Raises `NotFound`."""
-        return lineage(self._pictures, self.entry(id))
+        return lineage(self.pictures, self.entry(id))
 
     def boards(self) -> list[tuple[str, int]]:
         """(name, number of pictures on it), by name."""
-        return self._pictures.boards()
+        return self.pictures.boards()
 
     def thumbnail(self, id: str, side: int) -> bytes:
         """WebP. Raises `NotFound`, and `InvalidRequest` for a file that cannot be decoded."""
         if id not in self._unsaved:
-            self._gallery.found(id)
+            self.gallery.found(id)
         return self._thumbnails.webp(id, side)
 
     def change(
@@ -122,8 +132,8 @@ class Library:
                 changes["boards"] = tuple(sorted(set(boards)))
             changed = {name: value for name, value in changes.items() if value is not None}
             row = dataclasses.replace(row, **changed)
-            sidecars.write(self._gallery.found(id).path, _sidecar(row))
-            self._pictures.put([row])
+            sidecars.write(self.gallery.found(id).path, _sidecar(row))
+            self.pictures.put([row])
         return row
 
     def trash(self, id: str) -> PictureRow:
@@ -147,7 +157,7 @@ class Library:
         that were. Raises `SaveError`."""
         with self._changing:
             before_s = time.time() - days * _DAY_S
-            old = self._pictures.where("state = ? AND trashed_s <= ?", (TRASHED, before_s))
+            old = self.pictures.where("state = ? AND trashed_s <= ?", (TRASHED, before_s))
             old = [row for row in old if may(row)]
             for row in old:
                 self._erase(row.id)
@@ -161,21 +171,21 @@ class Library:
         since_us  of what is remembered to be made later nothing is said: its file may come now
         """
         since_us = time.time_ns() // 1000 if since_us is None else since_us
-        known, count, rows = self._pictures.known(), 0, []
-        for found in self._gallery.places.all():
+        known, count, rows = self.pictures.known(), 0, []
+        for found in self.gallery.places.all():
             state, _ = known.pop(found.id, (GONE, 0))
             if self._closing.is_set():
                 return count
             if state == (TRASHED if found.trashed else KEPT):
                 continue
             try:
-                rows.append(entries.of_file(self._gallery.places, found))
+                rows.append(entries.of_file(self.gallery.places, found))
             except (OSError, InvalidRequest) as error:
                 log.warning("%s is not taken in: %s", as_text(found.path), error)
             if len(rows) >= _TAKEN_IN_AT_ONCE:
                 count += self._put_if_unknown(rows)
         count += self._put_if_unknown(rows)
-        self._pictures.gone(
+        self.pictures.gone(
             [id for id, (state, made) in known.items() if state != GONE and made < since_us]
         )
         return count
@@ -185,23 +195,23 @@ class Library:
         with self._changing:  # one that was moved meanwhile is where it was moved to
             there = [row for row in rows if self._lies(row)]
             if there:
-                self._pictures.put(there)
+                self.pictures.put(there)
             rows.clear()
         return len(there)
 
     def _lies(self, row: PictureRow) -> bool:
-        found = self._gallery.places.find(row.id)
+        found = self.gallery.places.find(row.id)
         return found is not None and found.trashed == (row.trashed_s is not None)
 
     def _taken_in(self, id: str) -> PictureRow:
         """One that lies there and is not remembered yet. Raises `NotFound`."""
         with self._changing:
-            row = self._pictures.find(id)
+            row = self.pictures.find(id)
             if row is not None:
                 return row
             try:
-                row = entries.of_file(self._gallery.places, self._gallery.found(id))
-                self._pictures.put([row])
+                row = entries.of_file(self.gallery.places, self.gallery.found(id))
+                self.pictures.put([row])
             except (OSError, InvalidRequest) as error:
                 raise NotFound(f"The file of picture {id} cannot be read: {error}") from None
             except SaveError as error:
@@ -220,11 +230,11 @@ class Library:
 
     def _moved(self, id: str, trashed_s: float | None) -> PictureRow:
         with self._changing:
-            row, found = self._saved(id), self._gallery.found(id)
+            row, found = self._saved(id), self.gallery.found(id)
             if found.trashed == (trashed_s is not None):
                 return row
             row = dataclasses.replace(row, trashed_s=trashed_s)
-            target = self._gallery.places.moved(found)
+            target = self.gallery.places.moved(found)
             sidecars.write(target, _sidecar(row))  # before the file: it must not be without
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -233,19 +243,19 @@ class Library:
                 sidecars.remove(target)
                 raise _cannot(found.path, "moved", error) from None
             sidecars.remove(found.path)
-            self._pictures.put([row])
+            self.pictures.put([row])
         return row
 
     def _erase(self, id: str) -> None:
-        found = self._gallery.places.find(id)
+        found = self.gallery.places.find(id)
         if found is not None:
             try:
-                self._gallery.places.erase(found)
+                self.gallery.places.erase(found)
             except OSError as error:
                 raise _cannot(found.path, "erased", error) from None
             sidecars.remove(found.path)
         self._thumbnails.remove(id)
-        self._pictures.forget([id])
+        self.pictures.forget([id])
 
     def _remember_unsaved(self, picture: Picture, claim: Claim) -> None:
         stored = Stored(picture.id, "", "", time.time_ns() // 1000)

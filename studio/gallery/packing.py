@@ -46,7 +46,7 @@ def encode(picture: Picture) -> bytes:
     return buffer.getvalue()
 
 
-def told(texts: Mapping[str, str]) -> tuple[int | None, tuple[str, ...]]:
+def noted(texts: Mapping[str, str]) -> tuple[int | None, tuple[str, ...]]:
     """What `encode` wrote about the mask, and the warnings; nothing where somebody else did."""
     try:
         difference = texts.get("outside_mask_max_difference")

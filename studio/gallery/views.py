@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 from PIL import Image
 
@@ -31,10 +30,9 @@ def media_type(data: bytes) -> str:
     return _MEDIA_TYPES.get(reading.size_of(data)[1], "application/octet-stream")
 
 
-def media_type_of(path: Path) -> str:
-    """Of a kept picture's file, from its name, which the studio gave."""
-    formats = {".jpg": "JPEG"}
-    format = formats.get(path.suffix, path.suffix.removeprefix(".").upper())
+def media_type_of(suffix: str) -> str:
+    """Of a kept picture's file, from the end of its name, which the studio gave."""
+    format = {".jpg": "JPEG"}.get(suffix, suffix.removeprefix(".").upper())
     return _MEDIA_TYPES.get(format, "application/octet-stream")
 
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from studio.domain.errors import InvalidRequest
 
-MOST_TEXT_BYTES = 2 * 2**20
-"""Of one text, unpacked."""
+MOST_TEXT_BYTES = 2**20
+"""Of one text, unpacked; Pillow opens no file with a longer packed one."""
 MOST_TEXTS_BYTES = 8 * 2**20
 """Of all texts of a file together, as they lie in it."""
 

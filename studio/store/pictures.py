@@ -156,6 +156,12 @@ class PictureLedger:
                 connection.execute("INSERT INTO search (search) VALUES ('rebuild')")
         return claims
 
+    def free_us(self, created_us: int) -> int:
+        """The first `created_us` from this one on that no picture has."""
+        while self._ledger.rows("SELECT 1 FROM pictures WHERE created_us = ?", (created_us,)):
+            created_us += 1
+        return created_us
+
     def find(self, id: str) -> PictureRow | None:
         """One that is kept or in the trash."""
         return next(iter(self.find_all([id])), None)
@@ -237,8 +243,7 @@ class PictureLedger:
             "job": _first(connection, "SELECT id FROM jobs WHERE id = ?", claim.job),
             "number": claim.number,
         }
-        while _first(connection, "SELECT 1 FROM pictures WHERE created_us = ?", row.created_us):
-            row = dataclasses.replace(row, created_us=row.created_us + 1)
+        row = dataclasses.replace(row, created_us=self.free_us(row.created_us))
         connection.execute(_ADD, values | {"created_us": row.created_us})
         for table, names in (("boards", row.boards), ("loras", row.loras)):
             connection.executemany(
