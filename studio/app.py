@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
+from studio.catalog.settle import settle
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
 from studio.domain.files import as_text
@@ -29,6 +30,7 @@ from studio.jobs.keeping import Keeping
 from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
+from studio.reading.reader import Reader
 from studio.settings import Settings, assets_dir
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
@@ -80,6 +82,7 @@ class Studio:
         self.gallery = Gallery(outputs or self.settings.outputs_dir, flat=outputs is not None)
         self.inputs = Inputs(self.settings.inputs_dir)
         self.sources = Sources(self.inputs, self.gallery)
+        self.reader = Reader(self.catalog, partial(settle, self.catalog), self.inputs.has)
         self._build_engine = build_engine or self._real_engine
         self._manager: ModelManager | None = None
         self._state, self._failure = "starting", None
@@ -340,6 +343,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         models,
         native,
         preprocessors,
+        readings,
         refusal,
         uploads,
     )
@@ -355,6 +359,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     refusal.add_refusals(app, listing.public)
     app.include_router(models.build_models_router(listing, studio.downloads))
     app.include_router(uploads.build_uploads_router(studio.inputs))
+    app.include_router(readings.build_read_router(studio.reader))
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
     app.include_router(images.build_images_router(studio.library, studio.gallery, listing.public))

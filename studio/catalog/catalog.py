@@ -129,7 +129,7 @@ class Catalog:
 
     def find(self, name: str | None, kind: str = "checkpoint") -> ModelRef:
         """By name; None is the first. Also by file name, by path below its folder, by sha256 or
-        its first 10 digits, and as AUTOMATIC1111 writes it: "name.safetensors [hash]".
+        its first digits, 10 or more, and as AUTOMATIC1111 writes it: "name.safetensors [hash]".
 
         Raises `UnknownCheckpoint`, or `UnknownModel` for other kinds, with the names there are.
         """

@@ -25,7 +25,7 @@ _GENERIC = frozenset(
 
 _MAX_LISTED = 20
 _WITH_HASH = re.compile(r"(.*?)\s*\[([0-9a-fA-F]{8,64})\]")
-_HASH = re.compile(r"[0-9a-fA-F]{10}|[0-9a-fA-F]{64}")
+_HASH = re.compile(r"[0-9a-fA-F]{10,64}")
 
 Sha256 = Callable[[ModelRef], str | None]
 

@@ -13,6 +13,7 @@ from typing import Any
 from studio.app import Studio
 from studio.cli import task_flags
 from studio.cli.flags import add_flags, given
+from studio.cli.like import fields_like
 from studio.cli.progress import ProgressBar
 from studio.cli.status import INTERRUPTED, complain, status_of
 from studio.domain import events
@@ -61,6 +62,12 @@ def add_generate(commands: Any) -> None:
         help="a request as JSON, '-' for standard input; other flags change single fields of it",
     )
     group.add_argument(
+        "--like",
+        metavar="PICTURE",
+        help="take the settings out of a picture of this or another studio, or out of a text; "
+        "other flags change single ones",
+    )
+    group.add_argument(
         "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
     )
     group.add_argument("--json", action="store_true", help="print one JSON object")
@@ -68,9 +75,14 @@ def add_generate(commands: Any) -> None:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    tasks = _tasks(options)
+    if options.like is not None and options.request is not None:
+        raise InvalidRequest("--like and --request do not go together. Give one of them.")
+    tasks = _tasks(options, _in_file(options.request)) if options.like is None else []
     studio = Studio(Settings.read(given(options, _ENGINE_SETTINGS)), outputs=options.out)
     try:
+        if options.like is not None:
+            checkpoint = options.checkpoint or studio.settings.checkpoint
+            tasks = _tasks(options, fields_like(options.like, studio.reader, checkpoint))
         results, failed = _run_all(studio, tasks)
     except KeyboardInterrupt:
         if not studio.close(timeout_s=1):
@@ -110,9 +122,8 @@ def _require_saved(final: events.Finished) -> None:
         raise SaveError(unsaved[0])
 
 
-def _tasks(options: argparse.Namespace) -> list[_Task]:
-    """The request file's fields, if there is one, changed by the flags."""
-    in_file = _in_file(options.request)
+def _tasks(options: argparse.Namespace, in_file: dict[str, Any]) -> list[_Task]:
+    """The fields that are in a file, if there is one, changed by the flags."""
     fields = in_file | given(options, _REQUEST_FLAGS)
     tasks = []
     for each in task_flags.each(options):

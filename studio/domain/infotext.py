@@ -7,13 +7,13 @@ import json
 import re
 from collections.abc import Mapping
 
-from studio.domain import lora_text
+from studio.domain import infotext_reader, lora_tags, lora_text
 from studio.domain.control import CONTROL_MODES, ControlInput
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
 from studio.domain.request import GenerationRequest, LoraInput, declaration
 from studio.domain.schedulers import SCHEDULERS
-from studio.domain.stages import HiresInput, RefinerInput
+from studio.domain.stages import RefinerInput
 from studio.domain.tasks import (
     AREAS,
     MASKED_CONTENTS,
@@ -42,7 +42,7 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "Steps": request.steps,
         "Sampler": request.scheduler,
         "Schedule type": NOISE_SCHEDULES[schedule],
-        "CFG scale": f"{request.guidance_scale:g}",
+        "CFG scale": _number(request.guidance_scale),
         "Seed": seed,
         "Size": f"{request.width}x{request.height}",
         **_batch(request, seed),
@@ -57,19 +57,45 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "Init image hash": _init_image_hash(request.task),
         "RNG": "CPU",
         **_task_settings(request.task),
-        **_hires(request.hires, hashes),
+        **_hires(request, hashes),
         **_refiner(request.refiner, hashes),
         "Lora hashes": _listed({n: h for n, h in hashes.items() if n in _loras(request)}),
         "TI hashes": _listed({n: h for n, h in hashes.items() if n[0] == "embedding"}),
         **{f"ControlNet {n}": _unit(unit, hashes) for n, unit in enumerate(request.controls)},
+        **_exact_prompts(request),
         "Version": f"Latent Studio {__version__}",
     }
+    lines = _prompt_lines(request)
+    lines.append(", ".join(f"{k}: {_quoted(k, v)}" for k, v in settings.items() if v is not None))
+    return "\n".join(lines)
+
+
+def _prompt_lines(request: GenerationRequest) -> list[str]:
     prompt = " ".join(filter(None, (request.prompt, *map(_tag, request.loras))))
     lines = [prompt] if prompt else []
     if request.negative_prompt:
         lines.append(f"Negative prompt: {request.negative_prompt}")
-    lines.append(", ".join(f"{k}: {_quoted(k, v)}" for k, v in settings.items() if v is not None))
-    return "\n".join(lines)
+    return lines
+
+
+def _exact_prompts(request: GenerationRequest) -> dict[str, str]:
+    """Those of the prompts and LoRAs once more that the lines do not give back, as for blanks at
+    their ends."""
+    read = infotext_reader.read("\n".join([*_prompt_lines(request), "Aa: 1, Bb: 2, Cc: 3"]))
+    prompt, tags = lora_tags.cut(read.prompt)
+    exact = {}
+    if prompt != request.prompt:
+        exact["Exact prompt"] = request.prompt
+    if [tag.text for tag in tags] != [_tag(lora) for lora in request.loras]:
+        exact["Exact LoRAs"] = json.dumps([_exact(lora) for lora in request.loras])
+    if lora_tags.cut(read.negative_prompt) != (request.negative_prompt, []):
+        exact["Exact negative prompt"] = request.negative_prompt
+    return exact
+
+
+def _exact(lora: LoraInput) -> list[object]:
+    weights = lora.weight, lora.text_encoder_weight
+    return [lora.name, *(weight for weight in weights if weight is not None)]
 
 
 def _batch(request: GenerationRequest, seed: int) -> dict[str, int]:
@@ -81,9 +107,9 @@ def _batch(request: GenerationRequest, seed: int) -> dict[str, int]:
 
 def _tag(lora: LoraInput) -> str:
     """A LoRA as other studios write it into the prompt."""
-    weights = [f"{lora.weight:g}"]
+    weights = [_number(lora.weight)]
     if lora.text_encoder_weight not in (None, lora.weight):
-        weights.insert(0, f"{lora.text_encoder_weight:g}")
+        weights.insert(0, _number(lora.text_encoder_weight))
     return f"<lora:{lora_text.escaped(lora.name)}:{':'.join(weights)}>"
 
 
@@ -102,17 +128,17 @@ def _unit(unit: ControlInput, hashes: Hashes) -> str:
     settings: dict[str, object] = {
         "Module": unit.preprocessor,
         "Model": f"{unit.controlnet} [{digits}]" if digits else unit.controlnet,
-        "Weight": f"{unit.scale:g}",
+        "Weight": _number(unit.scale),
         "Resize Mode": _CONTROL_RESIZE_MODES[unit.resize_mode],
     }
     if unit.resolution is not None:
         settings["Processor Res"] = unit.resolution
     of_preprocessor = find(unit.preprocessor).settled(unit.settings).values()
     for label, value in zip(("Threshold A", "Threshold B"), of_preprocessor, strict=False):
-        settings[label] = f"{value:g}"
+        settings[label] = _number(value)
     settings |= {
-        "Guidance Start": f"{unit.start:g}",
-        "Guidance End": f"{unit.end:g}",
+        "Guidance Start": _number(unit.start),
+        "Guidance End": _number(unit.end),
         "Pixel Perfect": unit.resolution is None,
         "Control Mode": CONTROL_MODES[unit.mode],
     }
@@ -128,24 +154,27 @@ _CONTROL_RESIZE_MODES = {
 
 def _strength(request: GenerationRequest) -> str | None:
     if request.hires:
-        return f"{request.hires.strength:g}"
-    return None if isinstance(request.task, TextToImage) else f"{request.task.strength:g}"
+        return _number(request.hires.strength)
+    return None if isinstance(request.task, TextToImage) else _number(request.task.strength)
 
 
-def _hires(hires: HiresInput | None, hashes: Hashes) -> dict[str, object]:
+def _hires(request: GenerationRequest, hashes: Hashes) -> dict[str, object]:
     """As AUTOMATIC1111 and Forge write it; what is as in the first drawing is not in it."""
+    hires = request.hires
     if hires is None:
         return {}
-    size: dict[str, object] = {"Hires upscale": f"{hires.factor:g}"}
+    size: dict[str, object] = {"Hires upscale": _number(hires.factor)}
     if hires.width or hires.height:
         size = {"Hires resize": f"{hires.width or 0}x{hires.height or 0}"}
     changes = hires.changes()
+    if hires.scheduler and hires.noise_schedule is None and request.noise_schedule == "automatic":
+        changes["noise_schedule"] = SCHEDULERS[hires.scheduler].automatic  # not as the first one's
     if "noise_schedule" in changes:
-        changes["noise_schedule"] = NOISE_SCHEDULES[hires.noise_schedule]
+        changes["noise_schedule"] = NOISE_SCHEDULES[changes["noise_schedule"]]
     if "checkpoint" in changes:
         changes["checkpoint"] = _with_hash(hires.checkpoint, hashes)
     labelled = {
-        _HIRES_LABELS[name]: f"{value:g}" if isinstance(value, float) else value
+        _HIRES_LABELS[name]: _number(value) if isinstance(value, float) else value
         for name, value in changes.items()
     }
     return size | {"Hires upscaler": hires.upscaler} | labelled
@@ -175,7 +204,7 @@ def _refiner(refiner: RefinerInput | None, hashes: Hashes) -> dict[str, object]:
         return {}
     return {
         "Refiner": _with_hash(refiner.checkpoint, hashes),
-        "Refiner switch at": f"{refiner.switch_at:g}",
+        "Refiner switch at": _number(refiner.switch_at),
         "Refiner switch by sampling steps": True,
     }
 
@@ -241,7 +270,7 @@ def _declared_settings(request: GenerationRequest) -> dict[str, object]:
         label = declared.shown.infotext if declared.shown else ""
         value = getattr(request, name)
         if label and (declared.shown.always or value != declared.default):
-            settings[label] = f"{value:g}" if isinstance(value, float) else value
+            settings[label] = _number(value) if isinstance(value, float) else value
     return settings
 
 
@@ -251,16 +280,16 @@ _ETA_LABELS = {"DDIM": "Eta DDIM"}
 
 def _noise_settings(request: GenerationRequest) -> dict[str, str]:
     """What was not left at its default and changed the picture."""
-    eta = None if request.eta is None else f"{request.eta:g}"
+    eta = None if request.eta is None else _number(request.eta)
     settings = {"eta": (_ETA_LABELS.get(request.scheduler, "Eta"), eta)}
     if request.s_churn:
-        settings["s_churn"] = ("Sigma churn", f"{request.s_churn:g}")
+        settings["s_churn"] = ("Sigma churn", _number(request.s_churn))
         if request.s_tmin:
-            settings["s_tmin"] = ("Sigma tmin", f"{request.s_tmin:g}")
+            settings["s_tmin"] = ("Sigma tmin", _number(request.s_tmin))
         if request.s_tmax is not None:
-            settings["s_tmax"] = ("Sigma tmax", f"{request.s_tmax:g}")
+            settings["s_tmax"] = ("Sigma tmax", _number(request.s_tmax))
     if request.s_noise != 1:
-        settings["s_noise"] = ("Sigma noise", f"{request.s_noise:g}")
+        settings["s_noise"] = ("Sigma noise", _number(request.s_noise))
     honoured = SCHEDULERS[request.scheduler].honours
     return {label: value for name, (label, value) in settings.items() if name in honoured and value}
 
@@ -273,6 +302,12 @@ def _quoted(key: str, value: object) -> str:
     """JSON quotes where a bare value would be read back wrongly."""
     text = str(value)
     looks_like_size = key not in _SIZES and re.fullmatch(r"\d+x\d+", text)
-    if re.search(r'[,:\n]|^"|"$', text) or looks_like_size:
+    if not text or re.search(r'[,:\n\r]|^["{\s]|["\s]$', text) or looks_like_size:
         return json.dumps(text, ensure_ascii=False)
     return text
+
+
+def _number(value: float) -> str:
+    """As short as it can be read back."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

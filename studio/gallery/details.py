@@ -62,7 +62,7 @@ def _models(text: str, request: GenerationRequest | None) -> tuple[UsedModel, ..
     hashes = {
         (kind, name): digits
         for kind, label in _LISTS_OF_HASHES.items()
-        for name, digits in infotext_reader.pairs(settings.get(label, "")).items()
+        for name, digits in infotext_reader.hashes(settings.get(label, "")).items()
     }
     named = list(hashes)
     if request is None:

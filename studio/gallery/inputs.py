@@ -95,6 +95,10 @@ class Inputs:
         except OSError:
             raise _not_found(id) from None
 
+    def has(self, id: str) -> bool:
+        """Whether it is there."""
+        return self._renewed(id)
+
     def input(self, id: str) -> Input:
         """What it is. Raises `NotFound`."""
         data = self.bytes(id)

@@ -1,0 +1,60 @@
+"""LoRAs as other studios write them into prompts: <lora:name:0.8>."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from studio.domain import lora_text
+
+_TAG = re.compile(r"<(\w{1,20}):((?:\\[\\:<>]|[^<>\n\\]|\\(?![\\:<>])){1,2200}+)>")
+_KINDS = ("lora", "lyco", "hypernet")
+_NAMES = {"te": 0, "unet": 1, "dyn": 2}
+"""Of weights that are written with their names, and where they stand without."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """`weights`: for the text encoders and for the U-Net, each None where it is not said; `rest`
+    is what of the tag is not understood, `text` the tag itself."""
+
+    kind: str
+    name: str
+    weights: tuple[float | None, float | None]
+    rest: str
+    text: str
+
+
+def cut(prompt: str) -> tuple[str, list[Tag]]:
+    """(`prompt` without its tags, and without blanks at its ends if it had any; the tags)."""
+    tags: list[Tag] = []
+
+    def taken(match: re.Match[str]) -> str:
+        if match[1] not in _KINDS:
+            return match[0]
+        tags.append(_tag(match))
+        return ""
+
+    without = _TAG.sub(taken, prompt)
+    return (without.strip() if tags else prompt), tags
+
+
+def _tag(match: re.Match[str]) -> Tag:
+    name, *pieces = lora_text.split(match[2])
+    numbers: list[float | None] = [None, None, None]
+    rest = []
+    for place, piece in enumerate(pieces):
+        key, sign, value = piece.partition("=")
+        number = _number(value if sign else piece)
+        place = _NAMES.get(key.strip(), 3) if sign else place
+        if number is None or place > 1:
+            rest.append(piece)
+        else:
+            numbers[place] = number
+    return Tag(match[1], name, (numbers[0], numbers[1]), ":".join(rest), match[0])
+
+
+def _number(text: str) -> float | None:
+    if re.fullmatch(r"\s*[-+]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})(e[-+]?\d{1,3})?\s*", text, re.I):
+        return float(text)
+    return None

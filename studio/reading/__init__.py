@@ -1,0 +1,1 @@
+"""Settings out of anything: a picture of this studio or another, a text, a graph."""
