@@ -297,6 +297,12 @@ def prepare_environment(settings: Settings) -> None:
     os.environ["NO_PROXY"] = ",".join(sorted(own))
 
 
+def open_library(settings: Settings, ledger: Ledger) -> Library:
+    """The library of the settings' data folder."""
+    pictures = PictureLedger(ledger)
+    return Library(Gallery(settings.outputs_dir), pictures, settings.data_dir / "thumbnails")
+
+
 def create_app(studio: Studio) -> FastAPI:
     """Page, API and files as one web application, behind one set of guards.
 

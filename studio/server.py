@@ -32,7 +32,7 @@ def serve(settings: Settings) -> None:
     Raises `InvalidSettings` if the address cannot be used, would let everybody in without a login,
     or another studio serves the same data folder; `KeyboardInterrupt` at Ctrl-C.
     """
-    lock = _only_one(settings.data_dir)
+    lock = only_one(settings.data_dir)
     try:
         listener = _listener(settings.bind_host, settings.port)
         _refuse_everybody(settings, listener)
@@ -63,7 +63,7 @@ def _serve(settings: Settings, listener: socket.socket, url: str) -> None:
             os._exit(130)  # a load under way cannot be stopped otherwise
 
 
-def _only_one(data_dir: Path) -> FileLock | None:
+def only_one(data_dir: Path) -> FileLock | None:
     """The lock of the data folder; None where there can be none. Two studios would each replace
     what the other has written there."""
     lock = FileLock(data_dir / "studio.lock")

@@ -44,4 +44,4 @@ def test_a_name_counts_as_what_it_stands_for(tmp_path):
 
 def test_a_data_folder_that_cannot_be_locked_is_no_hindrance(tmp_path):
     (tmp_path / "file").write_text("no folder")
-    assert server._only_one(tmp_path / "file" / "data") is None
+    assert server.only_one(tmp_path / "file" / "data") is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -27,12 +26,12 @@ from studio.api.places import PublicText
 from studio.api.uploads import FOREVER
 from studio.api.wire import PREFIX
 from studio.domain.accounts import LOCAL, check_owner
-from studio.domain.errors import InvalidRequest, NotYours
+from studio.domain.errors import NotYours
 from studio.gallery.details import details
 from studio.gallery.files import Gallery
 from studio.gallery.library import Library
 from studio.store.cursor import cursor, values_of
-from studio.store.finding import Filters
+from studio.store.finding import Filters, time_us
 from studio.store.pictures import PictureRow
 
 _THUMBNAIL: Answers = {200: sends("The thumbnail", "image/webp")}
@@ -85,8 +84,8 @@ def _add_list_routes(router: APIRouter, library: Library) -> None:
             task=task,
             owner=account if mine else None,
             seed=seed,
-            since_us=_time_us(since, "since"),
-            until_us=_time_us(until, "until"),
+            since_us=time_us(since, "since"),
+            until_us=time_us(until, "until"),
         )
         last = values_of(before, int)[0] if before else None
         page = library.page(filters, limit, last)
@@ -170,21 +169,3 @@ def _add_changes(router: APIRouter, library: Library) -> None:
     def restore(id: str, account: Account) -> EntryBody:
         """Take it out of the trash."""
         return entry_body(library.restore(own(id, account)))
-
-
-def _time_us(text: str | None, name: str) -> int | None:
-    """Raises `InvalidRequest` for what is no date or time."""
-    if not text:
-        return None
-    try:
-        if len(text) == len("2026-11-27"):
-            moment = datetime.combine(date.fromisoformat(text), time(), UTC)
-            moment += timedelta(days=name == "until")
-        else:
-            moment = datetime.fromisoformat(text)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 10**6)
-    except (ValueError, OverflowError):
-        raise InvalidRequest(
-            "this is no date or time. Write it as 2026-11-27 or 2026-11-27T03:05:12Z.", name
-        ) from None

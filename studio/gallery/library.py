@@ -33,7 +33,9 @@ log = logging.getLogger(__name__)
 TRASHED_DAYS = 30
 """After so many the trash is emptied."""
 _DAY_S = 86_400
-_TAKEN_IN_AT_ONCE = 50
+TAKEN_IN_AT_ONCE = 50
+STORED_WITHIN_US = 60 * 10**6
+"""From a claim to its file it takes less."""
 
 
 class Library:
@@ -168,9 +170,11 @@ class Library:
         not lie there any more is gone until it does again. Only what is unknown is opened.
         Returns how many were taken in. Raises OSError where the outputs cannot be listed.
 
-        since_us  of what is remembered to be made later nothing is said: its file may come now
+        since_us  of what is remembered to be made later nothing is said: its file may come now;
+                  None: a minute ago
         """
-        since_us = time.time_ns() // 1000 if since_us is None else since_us
+        if since_us is None:
+            since_us = time.time_ns() // 1000 - STORED_WITHIN_US
         known, count, rows = self.pictures.known(), 0, []
         for found in self.gallery.places.all():
             state, _ = known.pop(found.id, (GONE, 0))
@@ -182,7 +186,7 @@ class Library:
                 rows.append(entries.of_file(self.gallery.places, found))
             except (OSError, InvalidRequest) as error:
                 log.warning("%s is not taken in: %s", as_text(found.path), error)
-            if len(rows) >= _TAKEN_IN_AT_ONCE:
+            if len(rows) >= TAKEN_IN_AT_ONCE:
                 count += self._put_if_unknown(rows)
         count += self._put_if_unknown(rows)
         self.pictures.gone(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from studio.domain.errors import InvalidRequest
 from studio.store.pictures import KEPT, TRASHED, PictureLedger, PictureRow
 
 
@@ -31,6 +33,25 @@ class Filters:
     seed: int | None = None
     since_us: int | None = None
     until_us: int | None = None
+
+
+def time_us(text: str | None, name: str) -> int | None:
+    """A date or time in ISO 8601, of UTC unless it says otherwise, in microseconds since 1970; a
+    date as `until` is meant with all its day. Raises `InvalidRequest` about the field `name`."""
+    if not text:
+        return None
+    try:
+        if len(text) == len("2026-11-27"):
+            moment = datetime.combine(date.fromisoformat(text), time(), UTC)
+            moment += timedelta(days=name == "until")
+        else:
+            moment = datetime.fromisoformat(text)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 10**6)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(
+            "this is no date or time. Write it as 2026-11-27 or 2026-11-27T03:05:12Z.", name
+        ) from None
 
 
 @dataclass(frozen=True)

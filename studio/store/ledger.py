@@ -33,6 +33,14 @@ class LedgerError(StudioError):
     """The database cannot be used as it is."""
 
 
+class NewerLedger(LedgerError):
+    """A newer studio has written it."""
+
+
+class DamagedLedger(LedgerError):
+    """What lies there is no database, or not a whole one."""
+
+
 class Ledger:
     """The database at `path`, made where there is none; None: in memory, for as long as it is held.
     Safe from many threads. Raises `LedgerError` where it is damaged, newer than this studio, or
@@ -52,9 +60,13 @@ class Ledger:
             self._connection.row_factory = sqlite3.Row
             self._migrate()
         except (OSError, sqlite3.Error) as error:
-            raise LedgerError(
+            is_damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
+                error, sqlite3.OperationalError
+            )
+            raise (DamagedLedger if is_damaged else LedgerError)(
                 f"{as_text(path)} cannot be used: {error}. Free some disk space or make the folder "
-                "writable; if it is damaged, move it away and the studio begins a new one."
+                "writable; if it is damaged, 'studio library rebuild' makes it again from the "
+                "pictures, or move it away and the studio begins a new one."
             ) from None
 
     @classmethod
@@ -99,6 +111,14 @@ class Ledger:
                     "make the folder writable."
                 ) from None
 
+    def is_sound(self) -> bool:
+        """Whether all of it can be read; reads all of it."""
+        with self._lock:
+            try:
+                return self._connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+            except sqlite3.Error:
+                return False
+
     def close(self) -> None:
         """Nothing may be asked of it afterwards."""
         with self._lock:
@@ -108,7 +128,7 @@ class Ledger:
         connection = self._connection
         [version] = connection.execute("PRAGMA user_version").fetchone()
         if version > len(MIGRATIONS):
-            raise LedgerError(
+            raise NewerLedger(
                 f"{as_text(self._path)} was written by a newer studio (version {version}; this one "
                 f"knows {len(MIGRATIONS)}). Use that studio, or another data folder."
             )

@@ -145,16 +145,11 @@ class PictureLedger:
                 self._search.drop(connection, key)
                 connection.execute("UPDATE pictures SET state = 'gone' WHERE id = ?", (id,))
 
-    def clear(self) -> dict[str, Claim]:
-        """Forget all of them; returns of which jobs they were. Raises `SaveError`."""
+    def index_anew(self) -> None:
+        """Whatever the index of words was. Raises `SaveError`."""
         with self._ledger.writing() as connection:
-            found = connection.execute("SELECT id, job, number, owner FROM pictures")
-            claims = {row["id"]: Claim(row["job"], row["number"], row["owner"]) for row in found}
-            for table in ("words", "boards", "loras", "pictures"):
-                connection.execute(f"DELETE FROM {table}")
             if self._search.full_text:
                 connection.execute("INSERT INTO search (search) VALUES ('rebuild')")
-        return claims
 
     def free_us(self, created_us: int) -> int:
         """The first `created_us` from this one on that no picture has."""

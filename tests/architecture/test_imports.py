@@ -172,11 +172,13 @@ ARROWS = {
         "cli",
         "domain",
         "fetching",
+        "gallery",
         "jobs",
         "preprocessors",
         "reading",
         "server",
         "settings",
+        "store",
         "version",
     },
 }
