@@ -38,6 +38,7 @@ STYLES = (
     "library/library.css",
     "library/grid.css",
     "library/cull.css",
+    "library/picture.css",
 )
 """In the order in which they count."""
 

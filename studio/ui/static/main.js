@@ -5,6 +5,7 @@ import { canvas } from "./canvas/canvas.js";
 import { controlEditor } from "./control/editor.js";
 import { controlStage, controls } from "./control/panel.js";
 import { library } from "./library/library.js";
+import { picturePage } from "./library/picture.js";
 import { catalog } from "./models/catalog.js";
 import { badges } from "./run/badges.js";
 import { batch } from "./run/batch.js";
@@ -41,6 +42,7 @@ const PARTS = {
   phrase,
   notices,
   picker,
+  picturePage,
   prose,
   queue,
   seed,

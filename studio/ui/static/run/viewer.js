@@ -1,6 +1,7 @@
 // The right side of the page: the frame, the status line, the tools and the strip under it.
 
 import { field } from "../settings/form.js";
+import { copy } from "../shared/clipboard.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
 import { menuOf } from "../shared/menu.js";
@@ -220,22 +221,4 @@ export class Viewer {
       label.textContent = button.title;
     }, 1500);
   }
-}
-
-async function copy(text) {
-  if (navigator.clipboard) {
-    return navigator.clipboard.writeText(text).then(
-      () => true,
-      () => false,
-    );
-  }
-  // Without https the clipboard is closed to pages, except through a selection.
-  const area = document.createElement("textarea");
-  area.value = text;
-  area.className = "off-screen";
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand("copy");
-  area.remove();
-  return done;
 }

@@ -1,4 +1,4 @@
-// A short menu that a button opens above itself.
+// A short menu that a button opens above itself, or below where there is no room.
 
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
@@ -32,7 +32,8 @@ export function menuOf(button, list, choose) {
 }
 
 function place(button, list) {
-  const { left, right, top } = button.getBoundingClientRect();
+  const { left, right, top, bottom } = button.getBoundingClientRect();
+  const above = top - list.offsetHeight - 4;
   list.style.left = `${Math.min(left, right - list.offsetWidth)}px`;
-  list.style.top = `${top - list.offsetHeight - 4}px`;
+  list.style.top = `${above < 0 ? bottom + 4 : above}px`;
 }

@@ -33,6 +33,9 @@ export function page(filters = {}, of = {}) {
 /** All about one: as in a page, and its request, infotext, models. */
 export const details = (id) => get(`${placeOf(id)}/details`);
 
+/** Its family: {ancestors, descendants}, entries as in a page, and edges [[parent, child]] of ids. */
+export const lineage = (id) => get(`${placeOf(id)}/lineage`);
+
 /** {name, count} of each board. */
 export const boards = () => get(`${PLACE}/boards`).then((answer) => answer.boards);
 
