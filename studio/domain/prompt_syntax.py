@@ -1,0 +1,163 @@
+"""A prompt as AUTOMATIC1111 reads it: comments, networks, several prompts, schedules, emphasis.
+
+In this order: what follows # on a line is for people; <lora:name:weight> loads a network and is cut
+out; AND parts prompts that are mixed by weight; in each of them brackets with colons or bars change
+the text from step to step (`prompt_schedule`); in each text brackets say how much its pieces count
+(`prompt_emphasis`). Nothing is ever an error here: what means nothing is text.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from studio.domain import lora_text
+from studio.domain.prompt_emphasis import Segment, segments
+from studio.domain.prompt_schedule import FIRST, Begun, schedule
+
+_COMMENT = re.compile(r"^#[^\n]*(?:\n|\Z)|#[^\n]*", re.MULTILINE)
+_NETWORK = re.compile(r"<(\w+):((?:\\[\\:<>]|[^<>\\]|\\(?![\\:<>])){1,2300})>")
+"""A name is as long as a file's at most, all its characters escaped."""
+_AND = re.compile(r"\bAND\b")
+_MEANS_SOMETHING = re.compile(r"[\\()\[\]]|BREAK")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?|\d*\.\d+)")
+
+
+@dataclass(frozen=True)
+class Network:
+    """<kind:name:text_encoder_weight:unet_weight>, at `start` to `end` of the prompt. A weight is
+    None where what stands there is no number; `rest` is what follows the weights."""
+
+    kind: str
+    name: str
+    text_encoder_weight: float | None
+    unet_weight: float | None
+    start: int
+    end: int
+    rest: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the prompts that are mixed: its text, which may be a schedule, and how much it counts.
+    `start` is where it begins."""
+
+    text: str
+    weight: float
+    start: int
+
+    def schedule(self, steps: int, begun: Begun = FIRST) -> list[tuple[int, str]]:
+        """As `prompt_schedule.schedule` gives it."""
+        return schedule(self.text, steps, begun)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A prompt that was read.
+
+    text      without comments and networks
+    networks  in their order
+    parts     at least one
+    """
+
+    text: str
+    networks: tuple[Network, ...]
+    parts: tuple[Part, ...]
+    _places: _Places = field(repr=False, compare=False)
+
+    @property
+    def is_plain(self) -> bool:
+        """It says nothing but its text."""
+        return not self.networks and len(self.parts) == 1 and not _MEANS_SOMETHING.search(self.text)
+
+    def place(self, at: int) -> int:
+        """Where in the prompt the character number `at` of `text` stands."""
+        return self._places.before(at)
+
+
+class _Places:
+    """A text of which stretches were cut out, more than once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._cuts: list[list[tuple[int, int]]] = []
+        """Of each cut (place after it, place before it), ascending, of what was kept."""
+
+    def cut(self, spans: Iterable[tuple[int, int]]) -> None:
+        pieces, kept, at, length = [], [], 0, 0
+        for start, end in [*spans, (len(self.text), len(self.text))]:
+            kept.append((length, at))
+            pieces.append(self.text[at:start])
+            length += start - at
+            at = end
+        self.text = "".join(pieces)
+        self._cuts.append(kept)
+
+    def before(self, at: int) -> int:
+        """Where the character number `at` stood before all cuts."""
+        for kept in reversed(self._cuts):
+            after, before = kept[bisect.bisect_right(kept, (at, math.inf)) - 1]
+            at += before - after
+        return at
+
+
+def read(prompt: str) -> Reading:
+    """What `prompt` says. Linear in its length."""
+    places = _Places(prompt)
+    places.cut(match.span() for match in _COMMENT.finditer(prompt))
+    found = list(_NETWORK.finditer(places.text))
+    networks = tuple(
+        _network(match, places.before(match.start()), places.before(match.end() - 1) + 1)
+        for match in found
+    )
+    places.cut(match.span() for match in found)
+    return Reading(places.text, networks, tuple(_parts(places)), places)
+
+
+def _network(match: re.Match[str], start: int, end: int) -> Network:
+    name, *values = lora_text.split(match[2])
+    placed = [value for value in values if "=" not in value]
+    named = dict(value.split("=", 1) for value in values if "=" in value)
+    text_encoder = _weight(placed[0]) if placed else 1.0
+    unet = _weight(placed[1]) if len(placed) > 1 else text_encoder
+    if "te" in named:
+        text_encoder = _weight(named["te"])
+        unet = unet if placed else text_encoder
+    if "unet" in named:
+        unet = _weight(named["unet"])
+    others = [f"{key}={value}" for key, value in named.items() if key not in ("te", "unet")]
+    return Network(match[1], name, text_encoder, unet, start, end, (*placed[2:], *others))
+
+
+def _weight(text: str) -> float | None:
+    try:
+        weight = float(text)
+    except ValueError:
+        return None
+    return weight if math.isfinite(weight) else None
+
+
+def _parts(places: _Places) -> Iterator[Part]:
+    text = places.text
+    edges = [(0, 0), *(match.span() for match in _AND.finditer(text)), (len(text), len(text))]
+    if len(edges) == 2:
+        yield Part(text, 1.0, places.before(0))
+        return
+    for (_, begin), (stop, _) in zip(edges, edges[1:], strict=False):
+        words, weight = _weighted(text[begin:stop])
+        begin += len(text[begin:stop]) - len(text[begin:stop].lstrip())
+        yield Part(words, weight, places.before(begin))
+
+
+def _weighted(text: str) -> tuple[str, float]:
+    """ "red hill :1.2" as "red hill" and 1.2."""
+    words, colon, number = text.rpartition(":")
+    if colon and _NUMBER.fullmatch(number.strip()) and math.isfinite(float(number)):
+        return words.strip(), float(number)
+    return text.strip(), 1.0
+
+
+__all__ = ["Begun", "Network", "Part", "Reading", "Segment", "read", "segments"]
