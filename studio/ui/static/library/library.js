@@ -4,7 +4,7 @@
 import * as pictures from "../shared/pictures.js";
 import { read, write } from "../shared/store.js";
 import { isShown, onTab, showTab } from "../shared/tabs.js";
-import { showTask, task } from "../shared/task.js";
+import { task } from "../shared/task.js";
 import { Actions } from "./actions.js";
 import { bindAsk } from "./ask.js";
 import { Boards } from "./boards.js";
@@ -16,6 +16,7 @@ import { Imports } from "./imports.js";
 import { bindKeys } from "./keys.js";
 import { List } from "./list.js";
 import { bindPanel, isPanelShown } from "./panel.js";
+import { openPicture } from "./picture.js";
 import { bindPointer } from "./pointer.js";
 import { Selection } from "./selection.js";
 import { Toolbar } from "./toolbar.js";
@@ -168,18 +169,22 @@ class Library {
     return this.actions[name](entries, detail);
   }
 
-  /** Show the picture large. */
+  /** Show the picture large: on its own page, or in the stage beside the panel. */
   async open(id) {
+    if (isShown("library")) {
+      await openPicture(id, this.list.ids);
+      return;
+    }
     await this.actions.trying(async () => {
-      const { viewer } = this.session;
       const picture = await pictures.details(id);
-      if (isShown("library")) showTask(task());
-      await viewer.browse({ ...picture, size: [picture.width, picture.height] });
+      await this.session.viewer.browse({ ...picture, size: [picture.width, picture.height] });
     });
   }
 
-  /** Two side by side. */
-  compare(_pair) {}
+  /** Two of them, one over the other. */
+  compare([one, other]) {
+    if (other) openPicture(one.id, [one.id, other.id], other.id);
+  }
 
   // Its looks
 
