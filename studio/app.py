@@ -20,13 +20,15 @@ from studio.domain.events import Event, Failed, Finished, Picture
 from studio.domain.files import as_text
 from studio.domain.request import GenerationRequest
 from studio.engine import maps
-from studio.engine.protocol import Engine
+from studio.engine.protocol import Engine, Memory
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
 from studio.gallery.library import Library
 from studio.gallery.sources import Sources
+from studio.jobs.forecasts import Forecasts
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keeping
+from studio.jobs.outlook import Outlook
 from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
@@ -35,6 +37,7 @@ from studio.settings import Settings, assets_dir
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
 from studio.store.pictures import PictureLedger
+from studio.store.timings import TimingLedger
 
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
     from fastapi import FastAPI
@@ -85,6 +88,8 @@ class Studio:
         self.reader = Reader(self.catalog, partial(settle, self.catalog), self.inputs.has)
         self._build_engine = build_engine or self._real_engine
         self._manager: ModelManager | None = None
+        self._built: Engine | None = None
+        self._machine = None if build_engine is None else "an engine that was given"
         self._state, self._failure = "starting", None
         self._warm_up = load_later
         self._may_load = threading.Event()
@@ -103,10 +108,16 @@ class Studio:
             self.gallery, PictureLedger(ledger), self.settings.data_dir / "thumbnails"
         )
         keeping = Keeping(self.library.keep, self.gallery.picture, JobLedger(ledger))
+        forecasts = self._forecasts(settling)
         self.queue = JobQueue(
-            self._engine, settling.settled, keeping, patience_s=self.settings.swap_patience
+            self._engine,
+            lambda request: self._with_room(settling.settled(request)),
+            keeping,
+            forecasts=forecasts,
+            patience_s=self.settings.swap_patience,
         )
         self.pages = Pages(self.queue, keeping)
+        self.outlook = Outlook(self.queue.line, forecasts, settling.completed, self._memory)
 
     def __enter__(self) -> Studio:
         return self
@@ -230,6 +241,26 @@ class Studio:
             "message": self._failure if state == "failed" else None,
         }
 
+    def _forecasts(self, settling: Settling) -> Forecasts:
+        return Forecasts(
+            TimingLedger(self._ledger),
+            settling.workload,
+            lambda checkpoint: self.catalog.find(checkpoint).family.name,
+            lambda: self._machine,
+            lambda: self._manager.warm if self._manager else (),
+        )
+
+    def _with_room(self, request: GenerationRequest) -> GenerationRequest:
+        """`request`. Raises `OutOfMemory` where it is known that there is too little for it."""
+        memory = self._memory(request)
+        if memory and memory.refusal:
+            raise memory.refusal
+        return request
+
+    def _memory(self, request: GenerationRequest) -> Memory | None:
+        """What `request` takes of it, as far as is known."""
+        return self._built.memory(request) if self._built else None
+
     def _engine(self) -> Engine:
         """For the queue, in its worker thread; tried again with the next job if it raises."""
         self._may_load.wait()
@@ -240,6 +271,7 @@ class Studio:
             raise
         if self._state == "starting":
             self._state = "warm"
+        self._built = engine
         return engine
 
     def _real_engine(self) -> Engine:
@@ -262,6 +294,9 @@ class Studio:
             together=settings.most_together,
         )
         self._manager = manager
+        self._machine = (
+            f"{describe(manager.device)}, {_dtype_name(manager)}, {settings.memory_mode}"
+        )
         if self._warm_up and self.default_checkpoint:
             try:
                 engine.warm_up(self.default_checkpoint)
@@ -349,6 +384,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         models,
         native,
         preprocessors,
+        queueing,
         readings,
         refusal,
         uploads,
@@ -381,8 +417,16 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     )
     app.include_router(native.build_open_router())
     app.include_router(
+        queueing.build_queue_router(studio.queue, studio.pages, studio.outlook, listing.public)
+    )
+    app.include_router(
         native.build_router(
-            studio.queue, studio.pages, studio.gallery, studio.status, listing.public
+            studio.queue,
+            studio.pages,
+            studio.outlook,
+            studio.gallery,
+            studio.status,
+            listing.public,
         )
     )
     docs.add_docs(app)

@@ -16,9 +16,9 @@ _REFUSALS = {
     404: "There is nothing of this name (any more)",
     408: "Headers or body came too slowly",
     413: "The body is too large or holds too many things",
-    422: "Not a valid request; the message says why",
+    422: "Not a valid request, or there is too little memory for it; the message says why",
     429: "Too many wrong logins",
-    500: "The model's files are damaged, memory ran out, or the studio failed; the message says",
+    500: "The model's files are damaged, or the studio failed; the message says",
     503: "Too many connections, jobs or downloads wait",
     507: "No room on the disk, or it cannot be written",
 }

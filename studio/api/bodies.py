@@ -35,6 +35,7 @@ ROUTES: Mapping[str, Limit] = {
     rf"{PREFIX}/images/import": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/read": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/jobs": Limit(PICTURE_BYTES, 250_000),
+    rf"{PREFIX}/forecast": Limit(PICTURE_BYTES, 250_000),
     rf"{PREFIX}/preprocessors/[^/]+/map": Limit(PICTURE_BYTES, 1000),
 }
 """Routes that take pictures, bare or as data-URIs; the first pattern that fits the path counts."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import PlainTextResponse, Response
@@ -16,26 +15,25 @@ from studio.api.answers import EVERYWHERE, WITHOUT_LOGIN, Answers, refusals, sen
 from studio.api.caller import Account
 from studio.api.metrics import prometheus_text
 from studio.api.places import PublicText
-from studio.api.refusal import missing_body
+from studio.api.queueing import request_of
 from studio.api.wire import (
     PREFIX,
-    ClearedBody,
+    REQUEST_BODY,
     CreatedBody,
     JobBody,
     JobChange,
     JobsBody,
-    QueueBody,
     event_body,
     job_body,
     state_header,
 )
-from studio.domain.accounts import check_owner, may_change, shown
-from studio.domain.errors import InvalidRequest, NotFound
+from studio.domain.accounts import check_owner, shown
+from studio.domain.errors import NotFound
 from studio.domain.events import Preview
-from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
 from studio.jobs.job import Job, JobState
-from studio.jobs.pages import ENDED, Pages
+from studio.jobs.outlook import Foretold, Outlook
+from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 
 POLL_S = 5.0
@@ -58,29 +56,20 @@ _PREVIEW: Answers = {
     200: sends("The newest preview; with `after` empty if it is older", "image/jpeg", **_BESIDE),
     204: sends("With `after`: nothing new happened", **_BESIDE),
 }
-_REQUEST_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/GenerationRequest"}}
-        },
-    }
-}
 
 
 def build_router(
     queue: JobQueue,
     pages: Pages,
+    outlook: Outlook,
     gallery: Gallery,
     status: Callable[[], dict[str, Any]],
     public: PublicText,
 ) -> APIRouter:
     """All routes. `status()` is `Studio.status`; messages are made `public`."""
     router = APIRouter(responses=EVERYWHERE)
-    _add_job_routes(router, queue, pages, public)
+    _add_job_routes(router, queue, pages, outlook, public)
     _add_own_job_routes(router, queue, public)
-    _add_clearing(router, pages)
-    _add_queue_routes(router, queue)
     _add_stream_routes(router, queue, public)
 
     @router.get(f"{PREFIX}/status", tags=["studio"])
@@ -126,11 +115,13 @@ def build_open_router() -> APIRouter:
     return router
 
 
-def _add_job_routes(router: APIRouter, queue: JobQueue, pages: Pages, public: PublicText) -> None:
+def _add_job_routes(
+    router: APIRouter, queue: JobQueue, pages: Pages, outlook: Outlook, public: PublicText
+) -> None:
     @router.post(
         f"{PREFIX}/jobs",
         tags=["jobs"],
-        openapi_extra=_REQUEST_BODY,
+        openapi_extra=REQUEST_BODY,
         responses=refusals(404, 422, 507),
     )
     async def submit(
@@ -141,11 +132,7 @@ def _add_job_routes(router: APIRouter, queue: JobQueue, pages: Pages, public: Pu
         """Queue a request. It is kept through any end of the studio once this was answered. The
         same `Idempotency-Key` again from the same account gives the same job, whatever the
         body."""
-        body = await http.body()
-        if not body:
-            raise InvalidRequest(missing_body(GenerationRequest))
-        # A body of many MB takes a while to parse: not in the thread that serves everybody.
-        request = await run_in_threadpool(GenerationRequest.parse, body)
+        request = await request_of(http)
         job = await run_in_threadpool(queue.submit, request, key, account)
         return CreatedBody(id=job.id)
 
@@ -161,12 +148,15 @@ def _add_job_routes(router: APIRouter, queue: JobQueue, pages: Pages, public: Pu
         those that have ended, newest first. `before` is the `next` of the page that came before;
         with `state` only those in it, with `mine` only one's own."""
         page = pages.page(limit, before, state, account if mine else None)
-        return JobsBody(jobs=[job_body(job, public) for job in page.jobs], next=page.next)
+        foretold = outlook.of_jobs()
+        jobs = [job_body(job, public, foretold.get(job.id, Foretold())) for job in page.jobs]
+        return JobsBody(jobs=jobs, next=page.next)
 
     @router.get(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], responses=refusals(404, 422))
     def get_job(id: str) -> JobBody:
         """Where a job stands."""
-        return job_body(queue.get(id), public)
+        job = queue.get(id)
+        return job_body(job, public, outlook.of_job(job))
 
 
 def _add_own_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> None:
@@ -197,34 +187,6 @@ def _add_own_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) 
         """Stop a job and forget it; its pictures stay."""
         queue.delete(own(id, account))
         return Response(status_code=204)
-
-
-def _add_clearing(router: APIRouter, pages: Pages) -> None:
-    @router.delete(f"{PREFIX}/jobs", tags=["jobs"], responses=refusals(422))
-    def clear(
-        account: Account,
-        state: Literal["queued", "finished", "failed", "cancelled", "ended"],
-        mine: bool = True,
-    ) -> ClearedBody:
-        """Forget all of one's own jobs in a state (ended: all three ends), stopping those that
-        wait; their pictures stay. `mine=0`: those of guests too."""
-        states = ENDED if state == "ended" else (JobState(state),)
-        may = account.__eq__ if mine else partial(may_change, account)
-        return ClearedBody(deleted=pages.clear(states, may))
-
-
-def _add_queue_routes(router: APIRouter, queue: JobQueue) -> None:
-    @router.post(f"{PREFIX}/queue/pause", tags=["jobs"])
-    def pause() -> QueueBody:
-        """Begin no more jobs, through a restart too; what is under way goes on."""
-        queue.pause()
-        return QueueBody(paused=True, waiting=queue.waiting)
-
-    @router.post(f"{PREFIX}/queue/resume", tags=["jobs"])
-    def resume() -> QueueBody:
-        """Begin jobs again."""
-        queue.resume()
-        return QueueBody(paused=False, waiting=queue.waiting)
 
 
 def _add_stream_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> None:

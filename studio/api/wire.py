@@ -13,8 +13,18 @@ from studio.domain import events
 from studio.domain.accounts import shown
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job, JobState
+from studio.jobs.outlook import Foretold
 
 PREFIX = "/studio/v1"
+REQUEST_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/GenerationRequest"}}
+        },
+    }
+}
+"""For routes that parse a request themselves."""
 
 
 class ErrorBody(BaseModel):
@@ -69,6 +79,8 @@ class JobBody(BaseModel):
     """Where a job stands. What is not known (yet) is null.
 
     owner      the login that it belongs to; null for a guest's
+    forecast_s seconds of work that are foretold, until it has ended,
+    waits_s    and those until it begins
     position   jobs before this one, while it waits
     stage      what is being loaded, and which `fraction` of it, 0 to 1
     step       of `total` U-Net steps that are done; `eta_s` seconds are left
@@ -82,6 +94,8 @@ class JobBody(BaseModel):
     created_s: float
     ended_s: float | None = None
     request: GenerationRequest
+    forecast_s: float | None = None
+    waits_s: float | None = None
     position: int | None = None
     stage: str | None = None
     fraction: float | None = None
@@ -96,6 +110,22 @@ class JobBody(BaseModel):
     error: str | None = None
     message: str | None = None
     field: str | None = None
+
+
+class ForecastBody(BaseModel):
+    """What a request comes to. What is not known (yet) is null.
+
+    seconds       of work, loading included
+    memory_bytes  that drawing it takes beside the models
+    fits          false where that is more than there is; `why` says so, and what fits
+    waits_s       seconds until it would begin
+    """
+
+    seconds: float | None
+    memory_bytes: int | None
+    fits: bool
+    why: str | None
+    waits_s: float | None
 
 
 class ClearedBody(BaseModel):
@@ -124,7 +154,7 @@ def image_body(picture: events.Picture, public: PublicText) -> ImageBody:
     )
 
 
-def job_body(job: Job, public: PublicText) -> JobBody:
+def job_body(job: Job, public: PublicText, foretold: Foretold = Foretold()) -> JobBody:
     """The present state: of each kind of event the newest counts. Messages are made `public`."""
     fields: dict[str, Any] = {}
     for _, event in job.events.since():
@@ -139,6 +169,8 @@ def job_body(job: Job, public: PublicText) -> JobBody:
         created_s=job.created_s,
         ended_s=job.ended_s,
         request=job.request,
+        forecast_s=foretold.seconds,
+        waits_s=foretold.waits_s,
         **fields,
     )
 

@@ -79,7 +79,7 @@ class CheckpointError(StudioError):
 
 
 class OutOfMemory(StudioError):
-    pass
+    status = 422
 
 
 class DownloadError(StudioError):

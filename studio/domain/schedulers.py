@@ -66,6 +66,7 @@ class SchedulerSpec:
     min_steps        noise schedule -> least steps, where fewer leave noise or explode
     honours          those of eta, s_churn, s_tmin, s_tmax, s_noise that change its picture
     zero_snr         noise schedules that sample a zero-SNR model rightly
+    calls            of the U-Net a step takes
     aliases          further names, beyond those that `resolve` derives
     """
 
@@ -78,6 +79,7 @@ class SchedulerSpec:
     min_steps: Mapping[str, int] = field(default_factory=dict)
     honours: frozenset[str] = frozenset()
     zero_snr: tuple[str, ...] = ()
+    calls: int = 1
     aliases: tuple[str, ...] = ()
 
     def noise_schedule(self, wanted: str) -> str:
@@ -117,6 +119,7 @@ _SPECS = (
         automatic="karras",
         honours=ANCESTRAL,
         zero_snr=_TO_PURE_NOISE,
+        calls=2,
     ),
     SchedulerSpec(
         "DPM++ 2M SDE",
@@ -149,6 +152,7 @@ _SPECS = (
         automatic="karras",
         honours=ANCESTRAL,
         zero_snr=_TO_PURE_NOISE,
+        calls=2,
     ),
     SchedulerSpec(
         "DPM++ 3M SDE",
@@ -195,8 +199,11 @@ _SPECS = (
         },
         honours=CHURN,
         zero_snr=_without(_TO_PURE_NOISE, "karras", "kl_optimal"),
+        calls=2,
     ),
-    SchedulerSpec("HeunPP2", sampler="HeunPlusPlus", honours=CHURN, zero_snr=_TO_PURE_NOISE),
+    SchedulerSpec(
+        "HeunPP2", sampler="HeunPlusPlus", honours=CHURN, zero_snr=_TO_PURE_NOISE, calls=3
+    ),
     SchedulerSpec(
         "DPM2",
         "KDPM2DiscreteScheduler",
@@ -214,6 +221,7 @@ _SPECS = (
         },
         honours=CHURN,
         zero_snr=_TO_PURE_NOISE,
+        calls=2,
     ),
     SchedulerSpec(
         "DPM2 a",
@@ -232,6 +240,7 @@ _SPECS = (
         },
         honours=ANCESTRAL,
         zero_snr=_without(_TO_PURE_NOISE, "karras", "exponential", "polyexponential"),
+        calls=2,
     ),
     SchedulerSpec(
         "DPM fast",
@@ -266,6 +275,7 @@ _SPECS = (
         },
         honours=frozenset({"s_noise"}),
         zero_snr=_without(_TO_PURE_NOISE, "karras", "kl_optimal"),
+        calls=2,
     ),
     SchedulerSpec(
         "UniPC",

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from studio.domain import events, infotext
+from studio.domain.errors import OutOfMemory
 from studio.domain.request import GenerationRequest
-from studio.engine.protocol import WantsPreview, never
+from studio.engine.protocol import Memory, WantsPreview, never
 
 
 @dataclass(eq=False)
@@ -35,7 +36,7 @@ class _FakeRun:
 class FakeEngine:
     """`step_s` seconds a step, which may change while it draws. A prompt that contains `fail_on`
     makes its run fail half-way; all pictures come with `warnings`. So many runs of one size as
-    `together` says share their steps."""
+    `together` says share their steps. It has `room_bytes` of memory, of which a pixel takes one."""
 
     def __init__(
         self,
@@ -43,9 +44,11 @@ class FakeEngine:
         fail_on: str | None = None,
         warnings: tuple[str, ...] = (),
         together: int = 1,
+        room_bytes: int | None = None,
     ) -> None:
         self.step_s = step_s
         self._together = together
+        self._room_bytes = room_bytes
         self._fail_on = fail_on
         self.warnings = warnings
         self.steps_done = 0
@@ -57,6 +60,15 @@ class FakeEngine:
     def joins(self, request: GenerationRequest, runs: Sequence[_FakeRun]) -> bool:
         sizes = {(one.width, one.height) for one in (request, *(run.request for run in runs))}
         return len(runs) < self._together and len(sizes) == 1
+
+    def memory(self, request: GenerationRequest) -> Memory | None:
+        if self._room_bytes is None:
+            return None
+        needed = request.batch_size * request.width * request.height
+        refusal = None
+        if needed > self._room_bytes:
+            refusal = OutOfMemory(f"There is room for {self._room_bytes} pixels.", "width")
+        return Memory(needed, refusal)
 
     def advance(self, runs: Sequence[_FakeRun]) -> list[tuple[_FakeRun, events.Event]]:
         return [(run, event) for run in runs for event in self._advance_one(run)]

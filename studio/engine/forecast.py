@@ -18,7 +18,7 @@ from studio.domain.errors import OutOfMemory
 from studio.domain.geometry import CELL, Size
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
-from studio.engine.protocol import Engine, Run
+from studio.engine.protocol import Engine, Memory, Run
 from studio.engine.recipe import Draw, Stage
 from studio.residence.manager import ModelManager
 from studio.residence.memory import GIB
@@ -88,12 +88,30 @@ class Forecast:
                     is_second = request.hires is not None and draw is draws[-1]
                     raise _refusal(request, appetite, _size(draw), room, is_second)
 
+    def known(self, request: GenerationRequest, stages: Sequence[Stage]) -> Memory | None:
+        """What is known of the drawings among `stages`, of `request`. From any thread; nothing is
+        measured for it. Refused is what does not fit even if nothing else is drawn."""
+        draws = [stage for stage in stages if isinstance(stage, Draw)]
+        needed, refusal = 0, None
+        for draw in draws:
+            appetite = self._known.get(_key(draw, draw.selection))
+            if appetite is None:
+                continue
+            takes = appetite.of(request.batch_size, _size(draw))
+            needed = max(needed, takes)
+            if request.batch_size * math.prod(_size(draw)) <= _native(draw.selection):
+                continue
+            room = self._manager.most_room()
+            if takes > room:
+                is_second = request.hires is not None and draw is draws[-1]
+                refusal = refusal or _refusal(request, appetite, _size(draw), room, is_second)
+        return Memory(needed, refusal) if needed else None
+
     def _measured(
         self, owner: Owner, draw: Draw, selection: Selection
     ) -> Generator[events.Loading, None, Appetite | None]:
         """None where the small pictures cannot be drawn: why will be told by the large one."""
-        is_guided = draw.sampling.guidance_scale > 1
-        key = selection.checkpoint, selection.vae, is_guided
+        key = _key(draw, selection)
         if key not in self._known:
             peaks, sides = [], _sides(selection)
             for side in sides:
@@ -138,6 +156,10 @@ class Forecast:
                     step = meter.take()
         owner.trial = None
         return (step, meter.take()) if isinstance(event, events.Finished) else None
+
+
+def _key(draw: Draw, selection: Selection) -> Hashable:
+    return selection.checkpoint, selection.vae, draw.sampling.guidance_scale > 1
 
 
 def _size(draw: Draw) -> Size:

@@ -14,8 +14,10 @@ goes on once those are done or closed, so whoever drives it must drive those too
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from studio.domain.errors import OutOfMemory
 from studio.domain.events import Event
 from studio.domain.request import GenerationRequest
 
@@ -26,6 +28,15 @@ WantsPreview = Callable[[], bool]
 def never() -> bool:
     """A `WantsPreview` for callers who only want the result."""
     return False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a request takes on the device, in bytes, and the error where that is too much even if
+    nothing else is drawn."""
+
+    needed_bytes: int
+    refusal: OutOfMemory | None
 
 
 class Run(Protocol):
@@ -52,6 +63,11 @@ class Engine(Protocol):
     def joins(self, request: GenerationRequest, runs: Sequence[Run]) -> bool:
         """Would it pay to open `request` beside `runs`, which are under way, rather than after
         them? Asked before each advance while a job waits, so it must be quick."""
+        ...
+
+    def memory(self, request: GenerationRequest) -> Memory | None:
+        """What is known of it for `request`, which is settled; None: nothing. From any thread; it
+        loads nothing and waits for nobody."""
         ...
 
     def advance(self, runs: Sequence[Run]) -> list[tuple[Run, Event]]:

@@ -25,8 +25,8 @@ from studio.engine.driver import Driver
 from studio.engine.forecast import Forecast
 from studio.engine.joining import Joining
 from studio.engine.maps import MapOf, Read
-from studio.engine.protocol import WantsPreview, never
-from studio.engine.recipe import Select
+from studio.engine.protocol import Memory, WantsPreview, never
+from studio.engine.recipe import Select, recipe
 from studio.engine.run import Apart, Ask, Predict, Resources, StableDiffusionRun, Told
 from studio.engine.work import work
 from studio.residence.manager import ModelManager
@@ -87,6 +87,10 @@ class StableDiffusionEngine:
 
     def joins(self, request: GenerationRequest, runs: Sequence[StableDiffusionRun]) -> bool:
         return self._joining.admits(request, runs)
+
+    def memory(self, request: GenerationRequest) -> Memory | None:
+        resources = self._resources
+        return resources.forecast.known(request, recipe(request, resources.select, None))
 
     def advance(self, runs: Sequence[StableDiffusionRun]) -> list[Happened]:
         happened = []

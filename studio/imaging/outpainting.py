@@ -48,6 +48,18 @@ def canvas_size(task: Outpaint, size: Size) -> Size:
     return canvas
 
 
+def pass_sizes(task: Outpaint, image_size: Size, size: Size) -> list[Size]:
+    """(width, height) of each pass over a picture of `image_size` at a working size of `size`,
+    without looking at it. Raises as `canvas_size` does."""
+    canvas = canvas_size(task, image_size)
+    if _fits(canvas, size):
+        own = geometry.rounded_up(canvas)
+        return [own if min(own) >= geometry.LEAST else size]
+    left, top, _, _ = sides(task, image_size)
+    old = Box(left, top, left + image_size[0], top + image_size[1])
+    return [window.size for window in windows(canvas, old, size)]
+
+
 def laid_out(
     task: Outpaint, image: Image.Image, size: Size
 ) -> tuple[Image.Image, Image.Image, tuple[Pass, ...]]:

@@ -19,6 +19,7 @@ from studio.domain.events import (
 )
 from studio.domain.request import GenerationRequest
 from studio.jobs.stream import EventStream
+from studio.jobs.workload import Workload
 
 PREVIEW_INTERVAL_S = 0.1
 """At most about ten previews a second: more the eye does not need."""
@@ -44,8 +45,12 @@ _STATE_AFTER = {
 
 
 class Job:
-    """A settled request with an id, of the account `owner`. `used_s` is its share of the device's
-    time so far.
+    """A settled request with an id, of the account `owner`.
+
+    parts     what there is to draw
+    used_s    its share of the device's time so far,
+    loaded_s  and until its models were there; None: they are not yet
+    shared    others were drawn beside it
 
     Previews are decoded only while somebody watches: `watched` is called by every reader that
     shows them.
@@ -61,7 +66,10 @@ class Job:
         self.state = JobState.QUEUED
         self.created_s = time.time() if created_s is None else created_s
         self.ended_s: float | None = None
+        self.parts: Workload = ()
         self.used_s = 0.0
+        self.loaded_s: float | None = None
+        self.shared = False
         self._cancel = threading.Event()
         self._end: Callable[[], None] | None = None
         self._watched_s = float("-inf")

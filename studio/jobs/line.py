@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Mapping
+from itertools import takewhile
 
 from studio.domain.errors import InvalidRequest, QueueFull
 from studio.domain.events import Cancelled, Loading, Queued
@@ -88,6 +89,14 @@ class Line:
         with self._changed:
             turns = self._turns.order(time.monotonic(), self._models)
             return [self._waiting[turn.id][0] for turn in turns]
+
+    def before(self, owner: str, models: str, seconds: float) -> tuple[list[Job], list[Job]]:
+        """(those under way, those that would be begun before a job of `owner` that came now)."""
+        coming = Turn(None, owner, models, seconds)
+        with self._changed:
+            order = self._turns.order(time.monotonic(), self._models, coming)
+            ids = [turn.id for turn in takewhile(lambda turn: turn is not coming, order)]
+            return list(self._running), [self._waiting[id][0] for id in ids]
 
     @property
     def running(self) -> list[Job]:

@@ -11,6 +11,7 @@ from studio.domain.accounts import LOCAL
 from studio.domain.events import Cancelled
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine
+from studio.jobs.forecasts import Forecasts
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keeping
 from studio.jobs.line import Line
@@ -31,8 +32,10 @@ class JobQueue:
             jobs may be submitted meanwhile
     settle      completes a request (checkpoint, size, seed), or raises `InvalidRequest`
     keeping     what outlasts the process
-    seconds     of work that a settled request is, as far as is known
+    forecasts   says how long jobs take, and learns from them; by default for itself
     patience_s  a job may be put off for so long, so that others go first whose models are loaded
+
+    `line` is where they wait.
     """
 
     def __init__(
@@ -41,20 +44,20 @@ class JobQueue:
         settle: Callable[[GenerationRequest], GenerationRequest],
         keeping: Keeping,
         *,
-        seconds: Callable[[GenerationRequest], float] = lambda request: 1.0,
+        forecasts: Forecasts | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._settle = settle
         self._keeping = keeping
-        self._seconds = seconds
+        self._forecasts = forecasts or Forecasts()
         self._submitting = threading.Lock()
         self._remembering = threading.Lock()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._line = Line(patience_s, keeping.paused)
+        self.line = Line(patience_s, keeping.paused)
         jobs = keeping.take_up()
         self._jobs.update((job.id, job) for job in jobs)
-        self._line.add({job: seconds(job.request) for job in jobs})
-        worker = Worker(build_engine, self._line, keeping)
+        self.line.add({job: self._measured(job) for job in jobs})
+        worker = Worker(build_engine, self.line, keeping, self._forecasts.learn)
         self._thread = threading.Thread(target=worker.work, name="device", daemon=True)
         self._thread.start()
 
@@ -66,13 +69,13 @@ class JobQueue:
             known = key and self._keeping.id_with(owner, key)
             if known:
                 return self.get(known)
-            self._line.check(owner)
+            self.line.check(owner)
             job = Job(secrets.token_urlsafe(16), settled, owner)
             self._keeping.add(job, key)
             with self._remembering:
                 self._jobs[job.id] = job
                 self._forget_oldest()
-            self._line.add({job: self._seconds(settled)})
+            self.line.add({job: self._measured(job)})
         return job
 
     def get(self, id: str) -> Job:
@@ -84,21 +87,21 @@ class JobQueue:
 
     def jobs(self) -> list[Job]:
         """All remembered jobs, oldest first; those that wait in their order, after all others."""
-        waiting = self._line.order()
+        waiting = self.line.order()
         ids = {job.id for job in waiting}
         with self._remembering:
             return [job for job in self._jobs.values() if job.id not in ids] + waiting
 
     def to_do(self) -> list[Job]:
         """Those under way, then those that wait, as they will be begun."""
-        return self._line.running + self._line.order()
+        return self.line.running + self.line.order()
 
     def move(self, id: str, position: int) -> Job:
         """Let a job wait at `position` among those that wait, 0 being the next; as near to it as it
         can come by changing places with others of its owner. Raises `NotFound`, and
         `InvalidRequest` where it does not wait."""
         job = self.get(id)
-        self._keeping.reorder(self._line.move(job, position))
+        self._keeping.reorder(self.line.move(job, position))
         return job
 
     def again(self, id: str, owner: str = LOCAL) -> Job:
@@ -108,28 +111,28 @@ class JobQueue:
 
     @property
     def paused(self) -> bool:
-        return self._line.paused
+        return self.line.paused
 
     def pause(self) -> None:
         """Begin no more jobs until `resume`, through any end of the process; what is under way goes
         on."""
         self._keeping.pause(True)
-        self._line.pause(True)
+        self.line.pause(True)
 
     def resume(self) -> None:
         self._keeping.pause(False)
-        self._line.pause(False)
+        self.line.pause(False)
 
     @property
     def waiting(self) -> int:
         """How many jobs wait or run."""
-        return len(self._line)
+        return len(self.line)
 
     def cancel(self, id: str) -> Job:
         """Stop a job: at once while it waits, within a step while it runs."""
         job = self.get(id)
         job.cancel()
-        if self._line.remove(job):
+        if self.line.remove(job):
             self._keeping.tell(job, Cancelled(()))
         return job
 
@@ -151,8 +154,8 @@ class JobQueue:
 
         A load that has begun cannot be stopped; the worker is a daemon and ends with the process.
         """
-        waiting = self._line.close()
-        running = self._line.running
+        waiting = self.line.close()
+        running = self.line.running
         self._keeping.interrupt(running)
         for job in running:
             job.cancel()
@@ -161,6 +164,11 @@ class JobQueue:
             job.publish(Cancelled(()))
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def _measured(self, job: Job) -> float:
+        """About how many seconds of work it is."""
+        job.parts = self._forecasts.workload(job.request)
+        return self._forecasts.turn_s(job.request.checkpoint, job.parts)
 
     def _forget_oldest(self) -> None:
         """Ended jobs go, oldest first, when there are too many or their pictures fill the memory.

@@ -12,6 +12,7 @@ from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Inpaint, Outpaint
 from studio.gallery.sources import Sources
 from studio.imaging import plans
+from studio.jobs.workload import Workload, workload
 
 
 class Settling:
@@ -35,6 +36,12 @@ class Settling:
         self._checkpoint = checkpoint
 
     def settled(self, request: GenerationRequest) -> GenerationRequest:
+        """As `completed`; a job will need it."""
+        request = self.completed(request)
+        self._sources.use(request)
+        return request
+
+    def completed(self, request: GenerationRequest) -> GenerationRequest:
         """`request` with its pictures kept, and checkpoint, size, seed and the names of models
         fixed. Raises `InvalidRequest` and its kinds, or `SaveError`."""
         if request.checkpoint is None:
@@ -46,6 +53,8 @@ class Settling:
         request = self._sources.kept(request)
         image_size = self._sources.size(request.task)
         size = plans.source_size(request.task, image_size) if image_size else None
-        request = settle(self._catalog, request, size)
-        self._sources.use(request)
-        return request
+        return settle(self._catalog, request, size)
+
+    def workload(self, request: GenerationRequest) -> Workload:
+        """Of `request`, which is settled. Raises `NotFound` where its picture is gone."""
+        return workload(request, self._sources.size(request.task))

@@ -99,14 +99,16 @@ class Turns:
         """`owner` had so many seconds more, or fewer where it is negative, than was counted."""
         self._had_s[owner] = self._had_s.get(owner, self._level_s) + seconds
 
-    def order(self, now_s: float, models: Hashable) -> Iterator[Turn]:
-        """All that wait, as they will be begun if nothing happens meanwhile and each takes what is
-        known of it."""
+    def order(self, now_s: float, models: Hashable, coming: Turn | None = None) -> Iterator[Turn]:
+        """All that wait, and `coming` as if it came now, as they will be begun if nothing happens
+        meanwhile and each takes what is known of it."""
         ahead = Turns(self._patience_s)
         ahead._lines = {owner: list(line) for owner, line in self._lines.items()}
         ahead._had_s, ahead._came = dict(self._had_s), dict(self._came)
         ahead._passed_since_s = dict(self._passed_since_s)
-        ahead._level_s = self._level_s
+        ahead._level_s, ahead._count = self._level_s, self._count
+        if coming is not None:
+            ahead.add(coming)
         while turn := ahead.next(now_s, models):
             ahead.begin(turn, now_s)
             now_s, models = now_s + turn.seconds, turn.models

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from studio.domain.errors import StudioError
-from studio.domain.events import Event, Failed
+from studio.domain.events import Event, Failed, Started
 from studio.engine.protocol import Engine, Run
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keeping
@@ -20,12 +20,20 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs the jobs of `line`. `build_engine` is called in its thread."""
+    """Runs the jobs of `line`. `build_engine` is called in its thread, and so is `learn` with each
+    job that has ended."""
 
-    def __init__(self, build_engine: Callable[[], Engine], line: Line, keeping: Keeping) -> None:
+    def __init__(
+        self,
+        build_engine: Callable[[], Engine],
+        line: Line,
+        keeping: Keeping,
+        learn: Callable[[Job], None],
+    ) -> None:
         self._build_engine = build_engine
         self._line = line
         self._keeping = keeping
+        self._learn = learn
 
     def work(self) -> None:
         """Until the line is closed and what was under way has ended."""
@@ -84,8 +92,11 @@ class Worker:
         took_s = time.monotonic() - since_s
         for job in under_way.values():
             job.used_s += took_s / len(under_way)
+            job.shared = job.shared or len(under_way) > 1
         for run, event in happened:
             job = under_way[run]
+            if isinstance(event, Started) and job.loaded_s is None:
+                job.loaded_s = job.used_s
             try:
                 self._keeping.tell(job, self._keeping.with_pictures_kept(job, event))
             except Exception as error:
@@ -100,6 +111,7 @@ class Worker:
             self._keeping.tell(job, event)
         job.ends_with(None)  # a job outlives its run, which holds models
         self._line.end(job)
+        self._learn(job)
 
 
 def _failed(error: Exception) -> Failed:

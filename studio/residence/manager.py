@@ -30,7 +30,7 @@ from studio.weights.loader import Models, Weights
 
 
 class ModelManager:
-    """To be used by the device's one thread only; `state` and `warm` may be read from any.
+    """To be used by the device's one thread only; `state`, `warm` and `most_room` from any.
 
     `device` and `dtype` as on the command line; both may be "auto". `mode` is one of
     `memory.MODES`, or "auto". `host_bytes` is what checkpoints may take in host memory; None: what
@@ -122,6 +122,15 @@ class ModelManager:
             self._drop_idle()
             self._cache.clear(lent)
         return free_bytes + idle
+
+    def most_room(self) -> int:
+        """Bytes that a drawing may take if nothing else is drawn; gives nothing up. From any
+        thread."""
+        if self._leases:  # what is free now is what these have left
+            return memory.all_device_bytes(self.device)
+        if self.device.type != "cpu":
+            return memory.free_device_bytes(self.device) + self._pool.resident_bytes(besides=())
+        return memory.free_host_bytes() + self._cache.size_bytes
 
     def be_thriftier(self) -> bool:
         """After running out of device memory: free what nobody holds and use less from now on.

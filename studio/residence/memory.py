@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,6 +57,14 @@ def free_device_bytes(device: torch.device) -> int:
         spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return free + spare
     return free_host_bytes()
+
+
+def all_device_bytes(device: torch.device) -> int:
+    """What `device` has, in use or not."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[1]
+    limit = _number("/sys/fs/cgroup/memory.max")
+    return min(psutil.virtual_memory().total, limit or math.inf)
 
 
 def free_host_bytes() -> int:

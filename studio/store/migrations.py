@@ -127,6 +127,20 @@ MIGRATIONS = (
         text TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE timings (
+        id INTEGER PRIMARY KEY,
+        at_s REAL NOT NULL,
+        machine TEXT NOT NULL,
+        family TEXT NOT NULL,
+        checkpoint TEXT NOT NULL,
+        parts TEXT NOT NULL,
+        run_s REAL NOT NULL,
+        load_s REAL
+    ) STRICT;
+    CREATE INDEX timings_of_families ON timings (machine, family, id);
+    CREATE INDEX timings_of_loads ON timings (machine, checkpoint, id) WHERE load_s IS NOT NULL;
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 

@@ -126,7 +126,9 @@ ARROWS = {
     },
     "store": {"domain", "store"},
     "jobs": {"domain", "engine.protocol", "jobs", "store"},
-    "jobs.settling": {"catalog", "domain", "gallery", "imaging"},
+    "jobs.settling": {"catalog", "domain", "gallery", "imaging", "jobs.workload"},
+    "jobs.workload": {"domain", "imaging"},
+    "jobs.timing": {"jobs.workload"},
     "reading": {"domain", "imaging", "reading"},
     "gallery": {"domain", "gallery", "imaging", "store"},
     "api": {

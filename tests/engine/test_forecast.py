@@ -49,6 +49,23 @@ def is_drawn(engine: StableDiffusionEngine, **fields) -> bool:
     return isinstance(run(engine, settled(**FIELDS, **fields))[-1], events.Finished)
 
 
+def test_what_can_never_fit_is_known_before_it_is_begun(engine, free_for, monkeypatch):
+    def known(**fields):
+        return engine.memory(settled(**FIELDS, **fields))
+
+    weights = engine._resources.manager._cache.size_bytes
+    monkeypatch.setattr(memory, "free_host_bytes", lambda: free_for - weights)
+    assert known(width=320, height=320).refusal is None
+    assert known(width=320, height=320).needed_bytes == free_for
+    refusal = known(hires={"factor": 4}).refusal
+    assert refusal.field == "hires.factor"
+    assert refusal.message.endswith("Choose a factor of at most 2.5.")
+    assert known(width=64, height=64).refusal is None
+    with engine._resources.manager.lease(engine._resources.select(settled(**FIELDS))):
+        assert known(hires={"factor": 4}).refusal is None, "what runs has it, and gives it back"
+    assert models_in_memory.engine().memory(settled(**FIELDS)) is None, "nothing was measured yet"
+
+
 def test_hires_is_refused_with_the_factor_that_fits(engine, free_for):
     told = refused(engine, hires={"factor": 4})
     assert (told.error, told.field) == ("OutOfMemory", "hires.factor")

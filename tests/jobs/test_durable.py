@@ -244,7 +244,7 @@ def test_after_a_restart_each_accounts_jobs_wait_in_its_order_and_what_ran_is_fi
     assert order[0] == 9
     assert [seed for seed in order if seed < 9] == [2, 0, 1]
     assert [seed for seed in order if seed > 9] == [12, 10, 11]
-    assert order[1:3] == [2, 12]
+    assert order[1] == 2, "what ran is its owner's turn"
     again.close()
 
 

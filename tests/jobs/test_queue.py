@@ -260,7 +260,7 @@ def test_accounts_take_turns_and_positions_say_so(build):
 
 def test_a_job_that_comes_while_the_queue_closes_is_told_so(build, monkeypatch):
     queue = build()
-    monkeypatch.setattr(queue._line, "check", lambda owner: queue.close())
+    monkeypatch.setattr(queue.line, "check", lambda owner: queue.close())
     assert final(queue.submit(request())) == Cancelled(())
 
 

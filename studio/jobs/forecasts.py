@@ -1,0 +1,111 @@
+"""How long jobs will take, learned from those that were drawn on this machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Container
+from statistics import median
+
+from studio.domain.errors import StudioError
+from studio.domain.events import Finished, Loading
+from studio.domain.request import GenerationRequest
+from studio.jobs import timing
+from studio.jobs.job import Job
+from studio.jobs.workload import Part, Workload, workload
+from studio.store.ledger import Ledger
+from studio.store.timings import TimingLedger
+
+_LOADS = 5
+"""So many of the newest loads of a checkpoint count."""
+
+
+class Forecasts:
+    """
+    ledger    what was learned; by default as long as the process lasts
+    measure   the workload of a settled request
+    family    of a checkpoint's name; raises `InvalidRequest`
+    machine   its name, with all on which the speed depends; None: not known yet, that which drew
+              last is meant
+    warm      the names of the checkpoints in memory
+    """
+
+    def __init__(
+        self,
+        ledger: TimingLedger | None = None,
+        measure: Callable[[GenerationRequest], Workload] = workload,
+        family: Callable[[str], str] = str,
+        machine: Callable[[], str | None] = lambda: "this",
+        warm: Callable[[], Container[str]] = tuple,
+    ) -> None:
+        self._ledger = ledger or TimingLedger(Ledger(None))
+        self._measure, self._family, self._machine, self._warm = measure, family, machine, warm
+        self._fits: dict[tuple[str, str], timing.Fit | None] = {}
+        self._loads: dict[tuple[str, str], float] = {}
+        self._lock = threading.Lock()
+
+    def workload(self, request: GenerationRequest) -> Workload:
+        """Of `request`, which is settled; nothing where a picture of it is gone."""
+        try:
+            return self._measure(request)
+        except StudioError:
+            return ()
+
+    def seconds(self, checkpoint: str, parts: Workload) -> float | None:
+        """Of drawing `parts`, and of loading `checkpoint` where that is not in memory; None where
+        nothing like it was drawn yet."""
+        machine = self._machine() or self._ledger.newest_machine()
+        try:
+            family = self._family(checkpoint)
+        except StudioError:
+            return None
+        if machine is None or not parts:
+            return None
+        fitted = self._fit(machine, family)
+        if fitted is None:
+            return None
+        load_s = 0.0 if checkpoint in self._warm() else self._load_s(machine, checkpoint)
+        return fitted.seconds(parts) + load_s
+
+    def turn_s(self, checkpoint: str, parts: Workload) -> float:
+        """As `seconds`; before anything is known a number that tells large jobs from small."""
+        known = self.seconds(checkpoint, parts)
+        if known is not None:
+            return known
+        return 1.0 + sum(part.calls * part.rows * part.megapixels for part in parts)
+
+    def learn(self, job: Job) -> None:
+        """From `job`, which has ended: if it was drawn to its end, and alone."""
+        machine, finished = self._machine(), job.events.newest(Finished)
+        run_s = job.used_s - (job.loaded_s or 0.0)
+        if machine is None or finished is None or job.loaded_s is None or job.shared:
+            return
+        if not job.parts or run_s <= 0:
+            return
+        was_loaded = job.events.newest(Loading) is not None
+        checkpoint = job.request.checkpoint
+        try:
+            family = self._family(checkpoint)
+        except StudioError:  # it was deleted meanwhile
+            return
+        load_s = job.loaded_s if was_loaded else None
+        self._ledger.add(machine, family, checkpoint, job.parts, run_s=run_s, load_s=load_s)
+        with self._lock:
+            self._fits.pop((machine, family), None)
+            self._loads.pop((machine, checkpoint), None)
+
+    def _fit(self, machine: str, family: str) -> timing.Fit | None:
+        with self._lock:
+            key = machine, family
+            if key not in self._fits:
+                runs = self._ledger.runs(*key)
+                samples = [(tuple(Part(*part) for part in parts), took) for parts, took in runs]
+                self._fits[key] = timing.fit(samples)
+            return self._fits[key]
+
+    def _load_s(self, machine: str, checkpoint: str) -> float:
+        with self._lock:
+            key = machine, checkpoint
+            if key not in self._loads:
+                loads = self._ledger.loads(*key)[-_LOADS:]
+                self._loads[key] = median(loads) if loads else 0.0
+            return self._loads[key]

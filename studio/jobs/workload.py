@@ -1,0 +1,53 @@
+"""How much there is to draw for a request, as numbers that do not depend on any device."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from studio.domain.geometry import Size
+from studio.domain.request import GenerationRequest
+from studio.domain.schedulers import SCHEDULERS
+from studio.domain.tasks import Outpaint, TextToImage
+from studio.imaging import outpainting
+
+
+class Part(NamedTuple):
+    """One run of the denoise loop: `calls` of the U-Net, each of so many `rows` of `width` ×
+    `height` pixels, with so many ControlNet `units` on average; `pictures` are decoded after it."""
+
+    calls: float
+    rows: int
+    width: int
+    height: int
+    units: float
+    pictures: int
+
+    @property
+    def megapixels(self) -> float:
+        """Of a row."""
+        return self.width * self.height / 1e6
+
+
+Workload = tuple[Part, ...]
+
+
+def workload(request: GenerationRequest, image_size: Size | None = None) -> Workload:
+    """The parts of `request`, which is settled; `image_size` is that of the picture that its task
+    begins with."""
+    strength = 1.0 if isinstance(request.task, TextToImage) else request.task.strength
+    sizes: list[Size] = [(request.width, request.height)]
+    if isinstance(request.task, Outpaint) and image_size:
+        sizes = outpainting.pass_sizes(request.task, image_size, sizes[0])
+    parts = [_part(request, strength, size) for size in sizes]
+    if request.hires:
+        second = request.second()
+        parts.append(_part(second, request.hires.strength, (second.width, second.height)))
+    return tuple(parts)
+
+
+def _part(request: GenerationRequest, strength: float, size: Size) -> Part:
+    steps = max(1, int(request.steps * strength)) if strength else 0
+    rows = request.batch_size * (2 if request.guidance_scale > 1 else 1)
+    units = sum(unit.end - unit.start for unit in request.controls)
+    calls = steps * SCHEDULERS[request.scheduler].calls
+    return Part(calls, rows, *size, units, request.batch_size)
