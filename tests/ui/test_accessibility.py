@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TABS = ("text-to-image", "image-to-image", "inpaint", "outpaint", "controlnet", "models")
+TABS = ("text-to-image", "image-to-image", "inpaint", "outpaint", "controlnet", "library", "models")
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,9 @@ def axe() -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
+    drawn = served.submit(prompt="a tree", steps=2, width=64, height=64)
+    served.wait_until(drawn, "finished")
+    served.studio.queue.delete(drawn)  # its picture stays in the library
     page = visit(frame=True, color_scheme=scheme)  # which is the page's landmark
     page.evaluate(axe)
     found = []
@@ -35,6 +38,9 @@ def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
     page.keyboard.press("Escape")
     for tab in TABS:
         page.locator(f".tabs a[href='#{tab}']").click()
+        if tab == "library":
+            page.locator(".library [data-action=filters]").click()
+            page.locator(".picture").first.click()
         if tab == "models":
             page.locator(".model-row").first.click()
             page.locator(".catalog-bar [data-action=download]").click()

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import re
 import time
+import zipfile
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from studio.app import create_app
 from studio.domain.events import Picture
@@ -61,6 +64,10 @@ def found(served: Served, **filters) -> dict:
 def open_library(page) -> None:
     page.locator(".tabs a[href='#library']").click()
     page.locator(".picture").first.wait_for()
+
+
+def open_tab_named(page, name: str) -> None:
+    page.locator(f".tabs a[href='#{name}']").click()
 
 
 def search(page, words: str, count: str) -> None:
@@ -136,7 +143,7 @@ def test_stars_boards_and_notes_stay_and_each_step_can_be_undone(visit, served):
     page.keyboard.press("s")
     page.locator(".picture.starred").wait_for()
     page.keyboard.press("n")
-    page.get_by_label("Note", exact=True).last.fill("for the cover")
+    page.locator(".ask-field textarea").fill("for the cover")
     page.get_by_role("button", name="Keep it").click()
     page.locator(".library-said", has_text="Note kept").wait_for()
     tile(page, 500).click(modifiers=["Control"])
@@ -200,6 +207,68 @@ def test_cull_mode_stars_deletes_and_takes_back(visit, served):
     assert "a lighthouse" in active(page)
 
 
+def test_settings_of_one_of_a_batch_are_those_of_this_one_alone(visit, served):
+    job = served.submit(prompt="three sisters", batch_size=3, seed=40, steps=2, width=64, height=64)
+    images = served.wait_until(job, "finished")["images"]
+    page = visit()
+    open_library(page)
+    search(page, "sisters", "3 pictures")
+    page.locator(".picture").first.click()  # the newest, and last of the batch
+    do(page, "Use these settings")
+    page.locator(".undo:visible").wait_for()
+    assert page.locator("#prompt").input_value() == "three sisters"
+    assert page.locator("#seed").input_value() == str(images[-1]["seed"]) == "42"
+    assert page.locator("#batch_size").input_value() == "1"
+    for image in images:
+        served.http.delete(f"/studio/v1/images/{image['id']}", params={"forever": 1})
+
+
+INFOTEXT = "an old mill\nSteps: 7, Sampler: Euler a, CFG scale: 5, Seed: 77, Size: 64x64"
+DROP = """
+([where, names, data]) => {
+  const transfer = new DataTransfer();
+  for (const [name, text] of names) {
+    const bytes = text ?? Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+    transfer.items.add(new File([bytes], name));
+  }
+  const how = { dataTransfer: transfer, bubbles: true, cancelable: true };
+  const taken = new DragEvent("drop", how);
+  document.querySelector(where).dispatchEvent(taken);
+  return taken.defaultPrevented;
+}
+"""
+
+
+def test_files_of_other_studios_join_and_two_are_saved_as_a_zip(visit, served, tmp_path):
+    mill = tmp_path / "mill.png"
+    texts = PngInfo()
+    texts.add_text("parameters", INFOTEXT)
+    Image.new("RGB", (64, 64), "brown").save(mill, pnginfo=texts)
+    page = visit()
+    open_library(page)
+    data = b64encode(mill.read_bytes()).decode()
+    names = [["mill.png", None], ["broken.png", "no picture"], ["words.txt", "words"]]
+    assert page.evaluate(DROP, [".library", names, data])
+    page.locator(".importing p", has_text="1 picture joined the library").wait_for()
+    told = page.locator(".importing").inner_text()
+    assert "Settings were read in 1: 1 of AUTOMATIC1111" in told
+    assert "1 other file was left out" in told
+    assert "broken.png: " in told
+    tile_of_mill = page.locator(".picture[title='an old mill']")
+    tile_of_mill.click()
+    page.locator(".picture").nth(1).click(modifiers=["Control"])
+    with page.expect_download() as saved:
+        do(page, "Download")
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        assert len(archive.namelist()) == 2
+        assert mill.read_bytes() in [archive.read(name) for name in archive.namelist()]
+    [mine] = found(served, search="mill")["images"]
+    assert (mine["seed"], mine["width"]) == (77, 64)
+    open_tab(page, "text_to_image")  # where no part of the page takes files
+    assert page.evaluate(DROP, [".viewer", names, data]), "the browser would open the file"
+    served.http.delete(f"/studio/v1/images/{mine['id']}", params={"forever": 1})
+
+
 def test_a_picture_is_dragged_from_the_panel_to_the_canvas(visit):
     page = visit()
     open_tab(page, "image_to_image")
@@ -211,6 +280,10 @@ def test_a_picture_is_dragged_from_the_panel_to_the_canvas(visit):
     shown = page.locator(".source.image_to_image .canvas-world img")
     assert "/studio/v1/images/" in shown.get_attribute("src")
     assert shown.evaluate("img => [img.naturalWidth, img.naturalHeight]") == [64, 64]
+    open_tab_named(page, "controlnet")
+    tile(page, 1230).drag_to(page.locator(".unit-picture").first)
+    page.locator(".unit-picture img[src*='/studio/v1/images/']").first.wait_for()
+    open_tab(page, "image_to_image")
     tile(page, 123).click()  # it stands beside the picture: there it is shown
     page.locator(".frame img[alt='a lighthouse, number123']").wait_for()
     page.reload()  # the panel is open, as it was left

@@ -15,7 +15,13 @@ test("a family stands in the order of its generations, each behind all that it w
     ["masked", "large"],
     ["wide", "image"],
   ];
-  assert.deepEqual(generations("masked", edges), [["text"], ["wide"], ["image"], ["masked"], ["large"]]);
+  assert.deepEqual(generations("masked", edges), [
+    ["text"],
+    ["wide"],
+    ["image"],
+    ["masked"],
+    ["large"],
+  ]);
   assert.deepEqual(generations("text", edges).at(0), ["text"]);
   assert.deepEqual(generations("large", edges).at(-1), ["large"]);
   assert.deepEqual(generations("alone", edges), [["alone"]]);
@@ -37,6 +43,10 @@ test("an infotext is told in words, commas and lines within a value stay", () =>
   assert.equal(told.negative, "rain\nsnow");
   assert.deepEqual(told.rows[2], ["ControlNet 0", "Module: canny, Weight: 1"]);
   assert.deepEqual(told.rows.at(-1), ["Seed", "7"]);
-  assert.deepEqual(settingsIn("a: b, c: d").rows, [], "a prompt with a colon is no line of settings");
+  assert.deepEqual(
+    settingsIn("a: b, c: d").rows,
+    [],
+    "a prompt with a colon is no line of settings",
+  );
   assert.equal(settingsIn("").prompt, "");
 });

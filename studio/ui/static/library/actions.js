@@ -10,10 +10,10 @@ const ZIPPED = 500; // as many addresses as a request may hold
 export const many = (count) => (count === 1 ? "1 picture" : `${count.toLocaleString()} pictures`);
 
 export class Actions {
-  /** `say(words, undo)` tells what was done; `offers` the same beside the picture. */
-  constructor(say, offers) {
+  /** `say(words, undo)` tells what was done; `viewer` is the place of the picture. */
+  constructor(say, viewer) {
     this.say = say;
-    this.offers = offers;
+    this.viewer = viewer;
   }
 
   /** Do it; what goes wrong is told in words. */
@@ -139,22 +139,37 @@ export class Actions {
     this.say(`${many(ids.length)} as a zip`);
   }
 
+  /** All that `list` has, as a zip, or as several. */
+  export(list) {
+    return this.trying(async () => {
+      await list.reach(list.total);
+      this.download(list.entries);
+    });
+  }
+
+  /** In the place of the picture; of `picture` all is known that `details` tells. */
+  show(picture) {
+    return this.viewer.browse({ ...picture, size: [picture.width, picture.height] });
+  }
+
   send([one], kind) {
     return this.trying(async () => {
       const picture = kind === "text_to_image" ? await pictures.details(one.id) : one;
-      await send(picture, [one.width, one.height], kind, this.offers);
+      await send(picture, [one.width, one.height], kind, this.viewer.offers);
     });
   }
 
   /** Everything as it was when this one was made; of a batch this one alone. */
-  apply([one]) {
+  apply([{ id }]) {
     return this.trying(async () => {
-      const { request, ...picture } = await pictures.details(one.id);
+      const { request, ...picture } = await pictures.details(id);
       if (!request) {
         this.say("This picture does not tell what made it.");
         return;
       }
-      await takeUp({ ...picture, request: { ...request, batch_size: 1 } }, this.offers);
+      const one = { ...picture, request: { ...request, batch_size: 1 } };
+      await this.show(one);
+      await takeUp(one, this.viewer.offers);
     });
   }
 }

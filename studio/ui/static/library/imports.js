@@ -1,9 +1,11 @@
 // Pictures of other studios join the library: files and folders that are dropped on it or chosen.
 
 import { make } from "../shared/dom.js";
+import { menuOf } from "../shared/menu.js";
 import { importFile, tellImported } from "../shared/pictures.js";
 import { many } from "./actions.js";
 
+const ACCEPTED = "image/png,image/jpeg,image/webp";
 const AT_ONCE = 2;
 const SHOWN = 50;
 const PICTURE = /\.(png|jpe?g|webp)$/i;
@@ -30,16 +32,15 @@ export class Imports {
       if (this.run) this.run.isStopped = true;
       else this.place.hidden = true;
     });
-    root.querySelector("[data-action=import]").addEventListener("click", () => this.choose());
+    const menu = root.querySelector(".import-menu");
+    menuOf(root.querySelector("[data-action=import]"), menu, ({ what }) => this.choose(what));
     bindDrops(root, (transfer) => this.dropped(transfer));
   }
 
-  choose() {
-    const box = make("input", {
-      type: "file",
-      multiple: true,
-      accept: "image/png,image/jpeg,image/webp",
-    });
+  /** `what` is "files" or "folder". */
+  choose(what = "files") {
+    const box = make("input", { type: "file", multiple: true, accept: ACCEPTED });
+    box.webkitdirectory = what === "folder";
     box.addEventListener("change", () => this.take([...box.files]));
     box.click();
   }
@@ -69,6 +70,7 @@ export class Imports {
       others,
       done: [],
       faults: [],
+      known: 0,
       isStopped: false,
       sources: new Map(),
     };
@@ -88,8 +90,9 @@ export class Imports {
     while (run.files.length && !run.isStopped) {
       const file = run.files.shift();
       try {
-        const { id, read } = await importFile(file);
+        const { id, is_new: isNew, read } = await importFile(file);
         run.done.push(id);
+        if (!isNew) run.known += 1;
         const name = SOURCES[read?.source];
         if (name) run.sources.set(name, (run.sources.get(name) ?? 0) + 1);
       } catch (error) {
@@ -124,12 +127,13 @@ export class Imports {
 }
 
 /** What became of it, in words. */
-function summary({ done, faults, sources, others, isStopped, files }) {
+function summary({ done, known, faults, sources, others, isStopped, files }) {
   const read = [...sources.values()].reduce((sum, count) => sum + count, 0);
   const from = [...sources].map(([name, count]) => `${count} of ${name}`).join(", ");
   const joins = done.length === 1 ? "joined" : "have joined";
   const lines = [`${many(done.length)} ${joins} the library.`];
   if (read) lines.push(`Settings were read in ${read}: ${from}.`);
+  if (known) lines.push(`${known} ${known === 1 ? "was" : "were"} in it already.`);
   if (done.length > read) lines.push(`${many(done.length - read)} without settings.`);
   if (faults.length) lines.push(`${faults.length} could not be read.`);
   if (others) lines.push(`${others} other ${others === 1 ? "file was" : "files were"} left out.`);
@@ -158,7 +162,8 @@ async function childrenOf(folder) {
   }
 }
 
-/** No drop on the library ever opens the file in place of the page. */
+/** What is dropped on the library joins it. No drop anywhere opens the file in place of the page:
+ * those that nobody took before come here last. */
 function bindDrops(root, drop) {
   let depth = 0;
   const isFiles = (event) => event.dataTransfer.types.includes("Files");
@@ -178,4 +183,10 @@ function bindDrops(root, drop) {
     mark(0);
     if (event.dataTransfer.files.length) drop(event.dataTransfer);
   });
+  addEventListener("dragover", (event) => {
+    if (event.defaultPrevented || !isFiles(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "none";
+  });
+  addEventListener("drop", (event) => isFiles(event) && event.preventDefault());
 }

@@ -75,7 +75,8 @@ function gridKey(library, event) {
 
 function command(library, event) {
   if (event.key === "a") {
-    library.select((selection) => selection.all(library.list.ids));
+    const { list } = library;
+    list.reach(list.total).then(() => library.select((selection) => selection.all(list.ids)));
     return true;
   }
   if (event.key === "z") return library.toolbar.takeBack();

@@ -22,6 +22,7 @@ import { Selection } from "./selection.js";
 import { Toolbar } from "./toolbar.js";
 
 const NEWS_MS = 10000;
+const RETRY_MS = 5000;
 
 export function library(element, session) {
   new Library(element, session);
@@ -30,11 +31,10 @@ export function library(element, session) {
 class Library {
   constructor(root, session) {
     this.root = root;
-    this.session = session;
     this.list = new List(pictures.page);
     this.selection = new Selection();
     this.grid = new Grid(root.querySelector(".library-grid"), this.list, this.selection);
-    this.actions = new Actions((words, undo) => this.say(words, undo), session.viewer.offers);
+    this.actions = new Actions((words, undo) => this.say(words, undo), session.viewer);
     this.boards = new Boards(root.querySelector(".shelves"), {
       take: (shelf) => this.filters.take(shelf),
       dropped: (name, id) => this.actions.board(this.withSelected(id), name),
@@ -71,7 +71,7 @@ class Library {
     pictures.came.on(() => this.isSeen && this.list.renew());
     onTab(() => this.look());
     document.addEventListener("visibilitychange", () => this.look());
-    setInterval(() => this.isSeen && this.list.isKnown && this.list.renew(), NEWS_MS);
+    setInterval(() => this.isSeen && this.look(), NEWS_MS);
     this.look();
   }
 
@@ -105,9 +105,19 @@ class Library {
     if (what !== "more") this.selection.keep(this.ids, ids);
     this.ids = ids;
     drawEmpty(this);
+    if (this.list.error && this.list.entries.length) this.lacks();
     this.grid.render();
     if (had || document.activeElement === document.body) this.grid.focus();
     this.tell();
+  }
+
+  /** The next page did not come: said, and tried again after a while. */
+  lacks() {
+    this.say(this.list.error.message);
+    setTimeout(() => {
+      this.list.error = null;
+      this.grid.render();
+    }, RETRY_MS);
   }
 
   tell() {
@@ -115,6 +125,7 @@ class Library {
       selected: this.selection.ids.size,
       total: this.list.total,
       isTrash: this.filters.shelf.trashed,
+      isBoard: Boolean(this.filters.shelf.board),
       isKnown: this.list.isKnown,
     });
   }
@@ -162,6 +173,7 @@ class Library {
     if (name === "none") return this.select((selection) => selection.clear());
     if (name === "cull") return this.cull.open(entries[0]?.id);
     if (name === "empty") return this.actions.empty(this.list);
+    if (name === "export") return this.actions.export(this.list);
     if (entries.length === 0) return;
     if (name === "open") return this.open(entries[0].id);
     if (name === "compare") return this.compare(entries);
@@ -169,16 +181,14 @@ class Library {
     return this.actions[name](entries, detail);
   }
 
-  /** Show the picture large: on its own page, or in the stage beside the panel. */
-  async open(id) {
-    if (isShown("library")) {
-      await openPicture(id, this.list.ids);
-      return;
-    }
-    await this.actions.trying(async () => {
-      const picture = await pictures.details(id);
-      await this.session.viewer.browse({ ...picture, size: [picture.width, picture.height] });
-    });
+  /** Show the picture large, on its own page. */
+  open(id) {
+    return openPicture(id, this.list.ids);
+  }
+
+  /** Show the picture in the stage, which the panel stands beside. */
+  showBeside(id) {
+    return this.actions.trying(async () => this.actions.show(await pictures.details(id)));
   }
 
   /** Two of them, one over the other. */

@@ -3,6 +3,7 @@
 import { signal } from "../shared/signals.js";
 
 const FIRST = 100;
+const NEWEST = 40; // that are looked at again now and then
 const NEXT = 200;
 const MOST = 500; // that the studio gives at once
 
@@ -105,7 +106,7 @@ export class List {
   /** Look whether there are new ones at the top. */
   async renew() {
     const { filters, asking } = this;
-    const answer = await this.page({ ...filters, limit: FIRST }).catch(() => null);
+    const answer = await this.page({ ...filters, limit: NEWEST }).catch(() => null);
     if (!answer || this.asking !== asking) return;
     if (!this.isKnown) return this.find(filters);
     const known = answer.images.findIndex((one) => this.places.has(one.id));

@@ -58,7 +58,7 @@ function clicked(library, id, event) {
     else one.only(id);
   });
   const isPlain = !event.shiftKey && !event.ctrlKey && !event.metaKey && !isTouch;
-  if (isPlain && !isShown("library")) library.open(id); // the panel stands beside the picture
+  if (isPlain && !isShown("library")) library.showBeside(id);
 }
 
 /** A finger that stays where it is; the click that ends it is none. */

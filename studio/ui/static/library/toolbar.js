@@ -18,6 +18,7 @@ const FOR = {
   compare: { least: 2, most: 2 },
   cull: { least: 0 },
   download: { least: 1 },
+  export: { least: 0, most: 0 },
   trash: { least: 1 },
   restore: { least: 1, isTrash: true },
   remove: { least: 1, isTrash: true },
@@ -61,7 +62,7 @@ export class Toolbar {
   }
 
   /** What is there, for how many. */
-  show({ selected, total, isTrash, isKnown }) {
+  show({ selected, total, isTrash, isBoard, isKnown }) {
     const all = isKnown ? many(total) : "";
     this.count.textContent = selected > 1 ? `${selected.toLocaleString()} selected of ${all}` : all;
     for (const button of this.buttons) {
@@ -71,6 +72,7 @@ export class Toolbar {
       const button = this.buttons.find((one) => one.dataset.action === name);
       if (total === 0) button.hidden = true;
     }
+    this.buttons.find((one) => one.dataset.action === "export").hidden ||= !isBoard || total === 0;
   }
 
   allows(name, count, isTrash) {

@@ -91,7 +91,7 @@ async function each(ids, what, work, fields = {}) {
   if (failed) throw failed.reason;
 }
 
-/** A picture file joins the library: {id, read}. Of several call `tellImported` at the end. */
+/** A picture file joins the library: {id, is_new, read}. Of several call `tellImported` at the end. */
 export async function importFile(file) {
   const answer = await ask(`${PLACE}/import`, { method: "POST", body: file });
   return answer.json();
