@@ -404,8 +404,8 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     app.include_router(readings.build_read_router(studio.reader))
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
-    app.include_router(images.build_images_router(studio.library, studio.gallery, listing.public))
-    app.include_router(image_files.build_image_files_router(studio.library))
+    app.include_router(images.build_images_router(studio.library, studio.reader, listing.public))
+    app.include_router(image_files.build_image_files_router(studio.library, studio.reader))
     app.include_router(edits.build_edits_router(studio.gallery, read, map_again))
     app.include_router(
         preprocessors.build_preprocessors_router(

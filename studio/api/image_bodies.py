@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from studio.api.places import PublicText
+from studio.api.readings import ReadingBody
 from studio.api.wire import PREFIX
 from studio.domain.accounts import LOCAL, shown
 from studio.gallery.details import Details
-from studio.gallery.importing import Imported
 from studio.store.lineage import Lineage
 from studio.store.pictures import PictureRow
 
@@ -65,7 +65,8 @@ class UsedModelBody(BaseModel):
 
 
 class DetailsBody(EntryBody):
-    """`request`: the settings that make this very picture again, null where its file has none."""
+    """`request`: the settings that make this very picture again, of another studio's what comes
+    nearest; null where its file has none."""
 
     request: dict[str, Any] | None
     infotext: str
@@ -97,29 +98,13 @@ class BoardsBody(BaseModel):
     boards: list[BoardBody]
 
 
-class IgnoredBody(BaseModel):
-    """What stands in a picture's file and was not taken over, and why."""
-
-    name: str
-    value: str
-    why: str
-
-
-class ReadBody(BaseModel):
-    """What a picture's file says of how it was made. `source`: studio, automatic1111 (and those who
-    write as it does), none; `understood`: names of settings."""
-
-    source: str
-    understood: list[str]
-    ignored: list[IgnoredBody]
-
-
 class ImportedBody(BaseModel):
-    """The picture in the library; `is_new`: it was not in it."""
+    """The picture in the library; `is_new`: it was not in it; `read`: what its file says of how it
+    was made."""
 
     id: str
     is_new: bool
-    read: ReadBody
+    read: ReadingBody
 
 
 class ErasedBody(BaseModel):
@@ -142,30 +127,19 @@ def entry_body(row: PictureRow) -> EntryBody:
     return EntryBody(**_entry(row))
 
 
-def details_body(row: PictureRow, details: Details, public: PublicText) -> DetailsBody:
+def details_body(
+    row: PictureRow, details: Details, request: dict[str, Any] | None, public: PublicText
+) -> DetailsBody:
     """Warnings are made `public`."""
     return DetailsBody(
         **_entry(row),
-        request=details.request and details.request.model_dump(mode="json"),
+        request=request,
         infotext=details.infotext,
         partial=details.partial,
         warnings=[public(text) for text in details.warnings],
         outside_mask_max_difference=details.outside_mask_max_difference,
         models=[UsedModelBody(**vars(model)) for model in details.models],
         size_bytes=details.size_bytes,
-    )
-
-
-def imported_body(imported: Imported) -> ImportedBody:
-    told = imported.told
-    return ImportedBody(
-        id=imported.row.id,
-        is_new=imported.is_new,
-        read=ReadBody(
-            source=told.source,
-            understood=list(told.understood),
-            ignored=[IgnoredBody(**vars(each)) for each in told.ignored],
-        ),
     )
 
 

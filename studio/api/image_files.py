@@ -13,7 +13,8 @@ from starlette.responses import StreamingResponse
 
 from studio.api.answers import EVERYWHERE, Answers, refusals, sends
 from studio.api.caller import Account
-from studio.api.image_bodies import ImportedBody, imported_body
+from studio.api.image_bodies import ImportedBody
+from studio.api.readings import ReadingBody
 from studio.api.uploads import FOREVER, REQUEST_BODY
 from studio.api.wire import PREFIX
 from studio.domain.errors import InvalidRequest
@@ -21,6 +22,7 @@ from studio.gallery import downloads, views
 from studio.gallery.downloads import Format
 from studio.gallery.importing import Importer
 from studio.gallery.library import Library
+from studio.reading.reader import Reader
 from studio.store.finding import Filters
 from studio.store.pictures import PictureRow
 
@@ -30,7 +32,7 @@ _ARCHIVE: Answers = {200: sends("The archive", "application/zip")}
 _MOST_IDS = 100_000
 
 
-def build_image_files_router(library: Library) -> APIRouter:
+def build_image_files_router(library: Library, reader: Reader) -> APIRouter:
     """Routes below `/studio/v1/images`, to come after those with names of their own."""
     router = APIRouter(prefix=f"{PREFIX}/images", tags=["images"], responses=EVERYWHERE)
     importer = Importer(library)
@@ -41,7 +43,9 @@ def build_image_files_router(library: Library) -> APIRouter:
         picture type. It is kept as it is, with the settings that can be read from it. The same
         file again is the same picture."""
         data = await http.body()
-        return imported_body(await run_in_threadpool(importer.take, data, account))
+        imported = await run_in_threadpool(importer.take, data, account)
+        read = ReadingBody.model_validate(await run_in_threadpool(reader.read, data))
+        return ImportedBody(id=imported.row.id, is_new=imported.is_new, read=read)
 
     @router.get("/archive", response_class=Response, responses=_ARCHIVE | refusals(404, 422))
     def archive(

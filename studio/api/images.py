@@ -26,10 +26,10 @@ from studio.api.places import PublicText
 from studio.api.uploads import FOREVER
 from studio.api.wire import PREFIX
 from studio.domain.accounts import LOCAL, check_owner
-from studio.domain.errors import NotYours
+from studio.domain.errors import NotFound, NotYours
 from studio.gallery.details import details
-from studio.gallery.files import Gallery
 from studio.gallery.library import Library
+from studio.reading.reader import Reader
 from studio.store.cursor import cursor, values_of
 from studio.store.finding import Filters, time_us
 from studio.store.pictures import PictureRow
@@ -39,11 +39,11 @@ _MOST_SEARCH = 100_000
 _Name = Annotated[str | None, Query(max_length=1000)]
 
 
-def build_images_router(library: Library, gallery: Gallery, public: PublicText) -> APIRouter:
+def build_images_router(library: Library, reader: Reader, public: PublicText) -> APIRouter:
     """The routes below `/studio/v1/images`. Messages are made `public`."""
     router = APIRouter(prefix=f"{PREFIX}/images", tags=["images"], responses=EVERYWHERE)
     _add_list_routes(router, library)
-    _add_picture_routes(router, library, gallery, public)
+    _add_picture_routes(router, library, reader, public)
     _add_changes(router, library)
     return router
 
@@ -104,9 +104,14 @@ def _add_list_routes(router: APIRouter, library: Library) -> None:
 
 
 def _add_picture_routes(
-    router: APIRouter, library: Library, gallery: Gallery, public: PublicText
+    router: APIRouter, library: Library, reader: Reader, public: PublicText
 ) -> None:
+    gallery = library.gallery
     none = refusals(404, 422)
+
+    def read(id: str) -> dict[str, Any] | None:
+        reading = reader.read(gallery.bytes(id))
+        return None if reading.source == "none" else reading.request
 
     @router.get("/{id}/thumbnail", response_class=Response, responses=_THUMBNAIL | none)
     def thumbnail(id: str, side: Literal["128", "256", "512"] = "256") -> Response:
@@ -116,12 +121,21 @@ def _add_picture_routes(
     @router.get("/{id}/details", responses=none)
     def all_about(id: str) -> DetailsBody:
         """All that is known of a picture."""
-        return details_body(library.entry(id), details(gallery, id), public)
+        row, told = library.entry(id), details(gallery, id)
+        request = told.request and told.request.model_dump(mode="json")
+        return details_body(row, told, request or read(id), public)
 
     @router.get("/{id}/request", responses=none)
     def request(id: str) -> dict[str, Any]:
-        """The settings that make this very picture again."""
-        return gallery.request(id).model_dump(mode="json")
+        """The settings that make this very picture again; of another studio's picture those that
+        come nearest with the models that are here."""
+        try:
+            return gallery.request(id).model_dump(mode="json")
+        except NotFound:
+            found = read(id)
+            if found is None:
+                raise
+            return found
 
     @router.get("/{id}/lineage", responses=none)
     def lineage(id: str) -> LineageBody:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from studio.domain import infotext_reader, told_settings
+from studio.domain import infotext_reader
 from studio.domain.errors import InvalidRequest
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
 from studio.gallery.packing import noted
-from studio.imaging import texts
+from studio.reading.metadata import metadata
 
 _HASHES = {"checkpoint": "Model hash", "vae": "VAE hash"}
 _LISTS_OF_HASHES = {"lora": "Lora hashes", "embedding": "TI hashes"}
@@ -40,10 +40,10 @@ class Details:
 
 def details(gallery: Gallery, id: str) -> Details:
     """Of the picture `id`. Raises `NotFound`."""
-    data, said = gallery.bytes(id), {}
+    data, request = gallery.bytes(id), None
+    said = metadata(data).texts
     with suppress(InvalidRequest):
-        said = texts.of(data)
-    request = told_settings.read(said).request
+        request = GenerationRequest.parse(said.get("studio", ""))
     difference, warnings = noted(said)
     text = said.get("parameters", "")
     return Details(

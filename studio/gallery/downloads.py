@@ -11,8 +11,10 @@ from typing import Literal
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.domain.errors import InvalidRequest, NotFound
-from studio.imaging import reading, texts
+from studio.domain.errors import NotFound
+from studio.imaging import reading
+from studio.reading.automatic1111 import NAMES
+from studio.reading.metadata import metadata
 
 Format = Literal["png", "jpeg", "webp"]
 SUFFIXES: dict[Format, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
@@ -24,10 +26,10 @@ _MOST_EXIF_BYTES = 65_000
 
 
 def converted(data: bytes, format: Format, settings: bool) -> bytes:
-    """The picture in `data` as a file of `format`; with its `settings` as `texts.of` finds them, or
-    with no text at all. Of a JPEG or WebP the infotext alone, in EXIF's UserComment. Raises
+    """The picture in `data` as a file of `format`; with its `settings` as they stand in it, or with
+    no text at all. Of a JPEG or WebP the infotext alone, in EXIF's UserComment. Raises
     `InvalidRequest` for what cannot be decoded."""
-    said = _texts(data) if settings else {}
+    said = metadata(data).texts if settings else {}
     image, profile = reading.with_profile(data)
     buffer = io.BytesIO()
     if format == "png":
@@ -37,8 +39,8 @@ def converted(data: bytes, format: Format, settings: bool) -> bytes:
         image.save(buffer, "PNG", pnginfo=info, compress_level=6, icc_profile=profile)
         return buffer.getvalue()
     options = {"quality": _QUALITY[format], "icc_profile": profile}
-    if said.get("parameters"):
-        options["exif"] = _user_comment(said["parameters"])
+    if infotext := next((said[name] for name in NAMES if name in said), ""):
+        options["exif"] = _user_comment(infotext)
     if format == "jpeg":
         options |= {"subsampling": 0, "optimize": True}
     image.save(buffer, format.upper(), **options)
@@ -82,13 +84,6 @@ class _Pieces(io.RawIOBase):
     def taken(self) -> bytes:
         piece, self._written = bytes(self._written), bytearray()
         return piece
-
-
-def _texts(data: bytes) -> dict[str, str]:
-    try:
-        return texts.of(data)
-    except InvalidRequest:
-        return {}
 
 
 def _user_comment(text: str) -> bytes:

@@ -4,10 +4,12 @@ was known when it was stored, so that a ledger can be made again from the files.
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from studio.domain import told_settings
+from studio.domain import lora_tags
 from studio.domain.errors import InvalidRequest
 from studio.domain.events import Picture
 from studio.domain.files import read_file
@@ -15,7 +17,10 @@ from studio.domain.request import GenerationRequest
 from studio.gallery import sidecars
 from studio.gallery.files import Stored, hash_of
 from studio.gallery.places import Found, Places
-from studio.imaging import reading, texts
+from studio.imaging import reading
+from studio.reading import automatic1111
+from studio.reading.metadata import metadata
+from studio.reading.record import Texts
 from studio.store.pictures import PictureRow
 
 _MOST_FILE_BYTES = 512 * 2**20
@@ -55,22 +60,39 @@ def of_file(places: Places, found: Found) -> PictureRow:
 def of_data(data: bytes, stored: Stored) -> PictureRow:
     """Of the bytes of a file. Raises `InvalidRequest` where they are no picture."""
     (width, height), _ = reading.size_of(data)
-    try:
-        told = texts.of(data)
-    except InvalidRequest:  # far too much of it: the picture is there all the same
-        told = {}
-    made = told_settings.read(told)
-    settings = _settings(made.request) if made.request else {}
-    if made.source != told_settings.OURS:
-        settings["task"] = None
+    texts = metadata(data).texts
     return PictureRow(
         **vars(stored),
         width=width,
         height=height,
         seed=int(stored.id.rpartition("-")[2]),
-        partial="studio-partial" in told,
-        **settings,
+        partial="studio-partial" in texts,
+        **_told(texts),
     )
+
+
+def seed_of(data: bytes) -> int:
+    """Of the picture in a file, whoever made it; 0 where the file does not tell."""
+    texts = metadata(data).texts
+    infotext = automatic1111.found(texts)
+    digits = (infotext.settings.get("Seed", "") if infotext else "").strip()
+    return int(digits) if re.fullmatch(r"\d{1,15}", digits, re.ASCII) else 0
+
+
+def _told(texts: Texts) -> dict[str, Any]:
+    """What is listed of a picture, whether or not the models that it names are here."""
+    with suppress(InvalidRequest):  # of somebody else, or of another version
+        return _settings(GenerationRequest.parse(texts.get("studio", "")))
+    infotext = automatic1111.found(texts)
+    if infotext is None:
+        return {}
+    prompt, tags = lora_tags.cut(infotext.prompt)
+    return {
+        "prompt": prompt,
+        "negative_prompt": infotext.negative_prompt,
+        "checkpoint": infotext.settings.get("Model"),
+        "loras": tuple(sorted({tag.name for tag in tags})),
+    }
 
 
 def _settings(request: GenerationRequest) -> dict[str, Any]:

@@ -24,14 +24,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from studio.domain import told_settings
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Picture
 from studio.domain.files import as_text
 from studio.domain.request import GenerationRequest
 from studio.gallery.packing import encode, noted
 from studio.gallery.places import Found, Places, not_found
-from studio.imaging import reading, texts
+from studio.imaging import reading
+from studio.reading.metadata import metadata
 
 log = logging.getLogger(__name__)
 
@@ -170,16 +170,11 @@ class Gallery:
                 partial.unlink()
 
     def request(self, id: str) -> GenerationRequest:
-        """What made the picture; of another program's what comes nearest. Raises `NotFound`, also
-        where its file does not tell."""
+        """What made the picture. Raises `NotFound`, also where its file does not tell."""
         try:
-            told = told_settings.read(texts.of(self.bytes(id)))
+            return GenerationRequest.parse(metadata(self.bytes(id)).texts.get("studio", ""))
         except InvalidRequest as error:
             raise NotFound(f"The settings inside picture {id} cannot be read: {error}") from None
-        if told.request is None:
-            why = told.ignored[0].why if told.ignored else "there are none that the studio knows."
-            raise NotFound(f"The settings inside picture {id} cannot be read: {why}")
-        return told.request
 
     def path(self, id: str) -> Path | None:
         """The file, or None if the picture is only in memory. Raises `NotFound`."""

@@ -6,14 +6,13 @@ import dataclasses
 import threading
 from dataclasses import dataclass
 
-from studio.domain import told_settings
-from studio.domain.errors import SaveError
-from studio.domain.told_settings import Told
+from studio.domain.errors import InvalidRequest, SaveError
 from studio.gallery import entries, sidecars
 from studio.gallery.files import Stored, hash_of
 from studio.gallery.library import Library
 from studio.gallery.sidecars import Sidecar
-from studio.imaging import reading, texts
+from studio.imaging import reading
+from studio.reading.metadata import metadata
 from studio.store.pictures import Claim, PictureRow
 
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg"}
@@ -21,10 +20,9 @@ _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg"}
 
 @dataclass(frozen=True)
 class Imported:
-    """`row`: what the library knows of it; `told`: what its file says; `is_new`: it was not in."""
+    """`row`: what the library knows of it; `is_new`: it was not in it."""
 
     row: PictureRow
-    told: Told
     is_new: bool
 
 
@@ -42,19 +40,23 @@ class Importer:
         Raises `InvalidRequest` for what is no picture, is damaged, has more than 64 MP or far too
         much text, `QueueFull` if many others wait to be decoded, and `SaveError`.
         """
-        told = told_settings.read(texts.of(data))
+        if metadata(data).is_too_long:
+            raise InvalidRequest(
+                "the file holds far more text than settings are. Save the picture without its "
+                "metadata first."
+            )
         _, format = reading.size_of(data)
         reading.check(data, patient=False)
         with self._importing:
             there = self._library.with_hash(hash_of(data))
             if there is not None:
-                return Imported(self._library.restore(there.id), told, False)
+                return Imported(self._library.restore(there.id), False)
             suffix = _SUFFIXES.get(format, f".{format.lower()}")
-            row = self._stored(data, suffix, told, owner, created_us)
-        return Imported(row, told, True)
+            row = self._stored(data, suffix, owner, created_us)
+        return Imported(row, True)
 
     def _stored(
-        self, data: bytes, suffix: str, told: Told, owner: str | None, created_us: int | None
+        self, data: bytes, suffix: str, owner: str | None, created_us: int | None
     ) -> PictureRow:
         gallery, pictures = self._library.gallery, self._library.pictures
 
@@ -65,7 +67,7 @@ class Importer:
         try:
             if created_us is not None:
                 created_us = pictures.free_us(created_us)
-            stored = gallery.store(data, told.seed, suffix, claim, created_us)
+            stored = gallery.store(data, entries.seed_of(data), suffix, claim, created_us)
         except OSError as error:
             raise SaveError(
                 f"The picture could not be kept in {gallery.folder}: {error.strerror or error}. "

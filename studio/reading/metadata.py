@@ -30,12 +30,21 @@ class Metadata:
                 JPEG or GIF, "text" of what is no picture
     is_picture  whether it begins as a picture file does
     damage      (what, why) for each text that could not be read, or not to its end
+    is_too_long  one of them, or all together, for being longer than is read
     """
 
     texts: dict[str, str] = field(default_factory=dict)
     is_picture: bool = True
     damage: list[tuple[str, str]] = field(default_factory=list)
+    is_too_long: bool = False
     _size_bytes: int = 0
+
+    def leave(self, name: str) -> None:
+        """It is longer than is read."""
+        self.damage.append(
+            (name, f"It is longer than {_mb(MOST_TEXT_BYTES)}, which is as much as is read.")
+        )
+        self.is_too_long = True
 
     def add(self, name: str, text: str) -> None:
         """The first of a name counts. Of `prompt:{…}`, as EXIF has it, the name is "prompt"."""
@@ -46,6 +55,7 @@ class Metadata:
             self.damage.append(
                 (name, f"All texts of a file are read up to {_mb(MOST_TEXTS_BYTES)}.")
             )
+            self.is_too_long = True
         elif text.strip():
             self.texts.setdefault(name[:100], text)
 
@@ -66,7 +76,7 @@ def metadata(data: bytes) -> Metadata:
 
 def _add(kind: str, value: bytes, found: Metadata) -> None:
     if len(value) > MOST_TEXT_BYTES and value[:4] not in (b"II*\0", b"MM\0*"):
-        found.damage.append((kind, _too_long()))
+        found.leave(kind)
     elif kind == "exif":
         for name, text in exif.texts(value).items():
             found.add(name, text)
@@ -93,7 +103,7 @@ def _plain(data: bytes) -> Metadata:
     """A text, if it is one."""
     found = Metadata(is_picture=False)
     if len(data) > MOST_TEXT_BYTES:
-        found.damage.append(("text", _too_long()))
+        found.leave("text")
         return found
     codec = next((codec for mark, codec in _CODECS if data.startswith(mark)), "utf-8")
     try:
@@ -129,7 +139,7 @@ def _read_chunk(kind: bytes, chunk: bytes, checksum: bytes, found: Metadata) -> 
         found.damage.append((name, "The file is cut off in the middle of this text."))
         return None
     if len(chunk) > MOST_TEXT_BYTES:
-        found.damage.append((name, _too_long()))
+        found.leave(name)
         return None
     if zlib.crc32(chunk, zlib.crc32(kind)) != int.from_bytes(checksum, "big"):
         found.damage.append((name, "Its checksum is wrong: it was read, but may be damaged."))
@@ -156,13 +166,9 @@ def _unpacked(kind: bytes, name: str, rest: bytes, found: Metadata) -> str | Non
             found.damage.append((name, "It is packed, and cannot be unpacked: it is damaged."))
             return None
         if len(rest) > MOST_TEXT_BYTES:
-            found.damage.append((name, _too_long()))
+            found.leave(name)
             return None
     return rest.decode(codec, "replace")
-
-
-def _too_long() -> str:
-    return f"It is longer than {_mb(MOST_TEXT_BYTES)}, which is as much as is read."
 
 
 def _mb(size_bytes: int) -> str:

@@ -130,7 +130,7 @@ ARROWS = {
     "jobs.workload": {"domain", "imaging"},
     "jobs.timing": {"jobs.workload"},
     "reading": {"domain", "imaging", "reading"},
-    "gallery": {"domain", "gallery", "imaging", "store"},
+    "gallery": {"domain", "gallery", "imaging", "reading", "store"},
     "api": {
         "api",
         "catalog",
