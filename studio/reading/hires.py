@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.domain.geometry import CELL
+from studio.domain.geometry import CELL, LEAST
 from studio.domain.stages import LARGEST, UPSCALERS
 from studio.reading.draft import Draft, as_number
 
@@ -60,11 +60,16 @@ def _resize(text: str, draft: Draft) -> None:
         side = as_number(value)
         if not side:
             continue
-        taken = min(max(round(side / CELL) * CELL, 64), LARGEST)
+        taken = hires_side(side)
         draft.put(f"hires.{field}", taken, "Hires resize")
         if taken != side:
             why = f"Sides are multiples of {CELL} up to {LARGEST}; {taken} was taken."
             draft.ignore("Hires resize", value, why)
+
+
+def hires_side(pixels: float) -> int:
+    """What comes closest to it of the sides that there are."""
+    return min(max(round(pixels / CELL) * CELL, LEAST), LARGEST)
 
 
 def upscaler(name: str, draft: Draft, label: str) -> None:
