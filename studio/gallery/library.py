@@ -90,11 +90,12 @@ class Library:
         """As `finding.page`; before all others those that could not be saved, while they are there,
         where nothing is filtered."""
         page = finding.page(self.pictures, filters, limit, before)
-        if filters == Filters() and self._unsaved:
-            unsaved = [] if before is not None else list(reversed(self._unsaved.values()))
-            total = page.total + len(self._unsaved)
-            return Page([*unsaved, *page.rows], page.next, total)
-        return page
+        if filters != Filters() or not self._unsaved:
+            return page
+        with self._changing:
+            unsaved = list(reversed(self._unsaved.values()))
+        shown = unsaved if before is None else []
+        return Page([*shown, *page.rows], page.next, page.total + len(unsaved))
 
     def with_hash(self, hash: str) -> PictureRow | None:
         """The newest whose file has this content, as `files.hash_of` tells."""
@@ -150,7 +151,7 @@ class Library:
         """For good, from wherever it is. Raises `NotFound`, `SaveError`."""
         with self._changing:
             self._saved(id)
-            self._erase(id)
+            self._erase([id])
 
     def empty_trash(
         self, days: float = 0, may: Callable[[PictureRow], bool] = lambda _: True
@@ -160,10 +161,9 @@ class Library:
         with self._changing:
             before_s = time.time() - days * _DAY_S
             old = self.pictures.where("state = ? AND trashed_s <= ?", (TRASHED, before_s))
-            old = [row for row in old if may(row)]
-            for row in old:
-                self._erase(row.id)
-        return len(old)
+            ids = [row.id for row in old if may(row)]
+            self._erase(ids)
+        return len(ids)
 
     def take_in(self, since_us: int | None = None) -> int:
         """Remember what lies on disk and is not, or lies elsewhere than is remembered; what does
@@ -250,23 +250,29 @@ class Library:
             self.pictures.put([row])
         return row
 
-    def _erase(self, id: str) -> None:
-        found = self.gallery.places.find(id)
-        if found is not None:
-            try:
-                self.gallery.places.erase(found)
-            except OSError as error:
-                raise _cannot(found.path, "erased", error) from None
-            sidecars.remove(found.path)
-        self._thumbnails.remove(id)
-        self.pictures.forget([id])
+    def _erase(self, ids: list[str]) -> None:
+        """Raises `SaveError` for one that cannot be; what was erased before it is forgotten."""
+        erased = []
+        try:
+            for id in ids:
+                found = self.gallery.places.find(id)
+                if found is not None:
+                    self.gallery.places.erase(found)
+                    sidecars.remove(found.path)
+                self._thumbnails.remove(id)
+                erased.append(id)
+        except OSError as error:
+            raise _cannot(found.path, "erased", error) from None
+        finally:
+            self.pictures.forget(erased)
 
     def _remember_unsaved(self, picture: Picture, claim: Claim) -> None:
         stored = Stored(picture.id, "", "", time.time_ns() // 1000)
         row = entries.of_picture(picture, stored, claim.owner)
-        self._unsaved[picture.id] = dataclasses.replace(row, job=claim.job, number=claim.number)
-        while len(self._unsaved) > KEPT_IN_MEMORY:
-            self._unsaved.popitem(last=False)
+        with self._changing:
+            self._unsaved[picture.id] = dataclasses.replace(row, job=claim.job, number=claim.number)
+            while len(self._unsaved) > KEPT_IN_MEMORY:
+                self._unsaved.popitem(last=False)
 
     def _take_care(self) -> None:
         began_us = time.time_ns() // 1000

@@ -20,6 +20,7 @@ TRASH = "trash"
 _ID = re.compile(r"(?:(\d{4}-\d{2}-\d{2})_)?(\d{5,12})-(\d{1,20})", re.ASCII)
 _NAME = re.compile(rf"(\d{{5,12}})-\d{{1,20}}(?:{'|'.join(map(re.escape, SUFFIXES))})", re.ASCII)
 _PARTIAL = re.compile(r"\.(\d{5,12})\.part", re.ASCII)
+_HALF_WRITTEN = re.compile(r"\.\d{5,12}\.part|\.(erased|\d{5,12}-\d{1,20}\.json)\.new", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ERASED = ".erased"
 """Holds the highest number of a folder's erased pictures, so that it is not given again."""
@@ -89,8 +90,13 @@ class Places:
 
     def partials(self) -> list[Path]:
         """What was left half-written."""
-        found = self.outputs.glob(".*.part" if self.flat else "*/.*.part")
-        return [path for path in found if _PARTIAL.fullmatch(path.name)]
+        days = "" if self.flat else "*/"
+        found = (
+            path
+            for folder in (self.outputs, self.outputs / TRASH)
+            for path in folder.glob(f"{days}.*")
+        )
+        return [path for path in found if _HALF_WRITTEN.fullmatch(path.name)]
 
     def claim_number(self, folder: Path) -> tuple[int, Path, int]:
         """The next free number, the temporary file that claims it, and its open descriptor.

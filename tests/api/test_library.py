@@ -160,6 +160,18 @@ def test_a_deleted_picture_is_in_the_trash_and_comes_back_as_it_was(serve):
     assert [path.name for path in served.studio.gallery.folder.rglob("*-3.png")] == ["00003-3.png"]
 
 
+def test_a_job_that_waits_needs_no_picture_that_was_deleted_meanwhile(serve):
+    served = serve()
+    [root] = drawn(served, prompt="a hill")
+    served.http.post("/studio/v1/queue/pause")
+    task = {"kind": "image_to_image", "image": f"picture:{root}"}
+    waiting = served.submit(prompt="a hut", task=task, **SMALL)
+    served.http.delete(f"{IMAGES}/{root}", params={"forever": True})
+    served.http.post("/studio/v1/queue/resume")
+    assert len(served.wait_until(waiting, "finished", "failed")["images"]) == 1
+    assert listed(served)["images"][0]["parents"] == []
+
+
 def test_a_family_tree_leads_both_ways(serve):
     served = serve()
     [root] = drawn(served, prompt="a hill")

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from studio.app import open_library
 from studio.domain.errors import NotFound
 from studio.domain.events import Cancelled, Finished, Progress, Queued
 from studio.domain.request import GenerationRequest
@@ -25,6 +26,8 @@ from studio.gallery.library import Library
 from studio.jobs.job import JobState
 from studio.jobs.keeping import Keeping
 from studio.jobs.queue import JobQueue
+from studio.settings import Settings
+from studio.store.finding import Filters
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
 from studio.store.pictures import PictureLedger
@@ -207,6 +210,11 @@ def test_killed_at_any_moment_nothing_is_lost_doubled_broken_or_left(tmp_path, k
     expected = [100 + 2 * n + k for n in range(COUNT) for k in range(1 + n % 2)]
     assert seeds_of(tmp_path) == dict.fromkeys(expected, 1)
     assert not list((tmp_path / "outputs").glob("*/.*.part"))
+    library = open_library(Settings(data_dir=tmp_path), Ledger(tmp_path / "studio.db"))
+    library.take_in(time.time_ns() // 1000)
+    page = library.page(Filters(), 100)
+    assert collections.Counter(row.seed for row in page.rows) == dict.fromkeys(expected, 1)
+    assert {row.job for row in page.rows} == {job.id for job in jobs}
 
 
 def test_the_order_that_was_given_to_jobs_that_wait_outlasts_a_restart(tmp_path):
