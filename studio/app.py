@@ -37,6 +37,7 @@ from studio.settings import Settings, assets_dir
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
 from studio.store.pictures import PictureLedger
+from studio.store.room import Room
 from studio.store.timings import TimingLedger
 
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
@@ -107,7 +108,8 @@ class Studio:
         self.library = Library(
             self.gallery, PictureLedger(ledger), self.settings.data_dir / "thumbnails"
         )
-        keeping = Keeping(self.library.keep, self.gallery.picture, JobLedger(ledger))
+        room = Room(self.gallery.folder)
+        keeping = Keeping(self.library.keep, self.gallery.picture, JobLedger(ledger), room)
         forecasts = self._forecasts(settling)
         self.queue = JobQueue(
             self._engine,
@@ -220,7 +222,8 @@ class Studio:
     def status(self) -> dict[str, Any]:
         """For people who watch: `checkpoint`, `state` (starting, loading, warm, failed), the
         `fraction` loaded, `device`, `dtype`, `queue` (jobs that wait or run), `paused` (no more are
-        begun), `warm` (the checkpoints in memory), `message` (why it failed, else None).
+        begun), `warm` (the checkpoints in memory), `message` (why it failed, else None), `disk`
+        (why what is drawn or remembered cannot be kept, else None).
         """
         checkpoint, state, fraction = self.default_checkpoint, self._state, 0.0
         device, dtype = self.settings.device, self.settings.dtype
@@ -239,6 +242,7 @@ class Studio:
             "paused": self.queue.paused,
             "warm": list(self._manager.warm) if self._manager else [],
             "message": self._failure if state == "failed" else None,
+            "disk": self.queue.trouble or self._ledger.why_not_durable or self._ledger.trouble,
         }
 
     def _forecasts(self, settling: Settling) -> Forecasts:

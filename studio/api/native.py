@@ -98,9 +98,9 @@ def build_router(
 
 
 def present_state(status: Callable[[], dict[str, Any]], public: PublicText) -> dict[str, Any]:
-    """`status()`, its message made `public`."""
+    """`status()`, its messages made `public`."""
     now = status()
-    return now | {"message": now["message"] and public(now["message"])}
+    return now | {key: now[key] and public(now[key]) for key in ("message", "disk")}
 
 
 def build_open_router() -> APIRouter:

@@ -18,6 +18,7 @@ from studio.jobs.job import Job, JobState
 from studio.store.jobs import JobLedger, JobRow
 from studio.store.ledger import Ledger
 from studio.store.pictures import Claim
+from studio.store.room import Room
 
 Keep = Callable[[Picture, Claim], Picture]
 """Stores a picture and returns it with its id. The ledger has it as that of its job before it is
@@ -29,12 +30,17 @@ class Keeping:
     keep    as above
     read    gives the stored picture of an id; raises `NotFound`
     ledger  remembers the jobs; by default as long as the process lasts
+    room    of the disk to which pictures go; None: nobody looks
     """
 
     def __init__(
-        self, keep: Keep, read: Callable[[str], Picture], ledger: JobLedger | None = None
+        self,
+        keep: Keep,
+        read: Callable[[str], Picture],
+        ledger: JobLedger | None = None,
+        room: Room | None = None,
     ) -> None:
-        self._keep, self._read = keep, read
+        self._keep, self._read, self._room = keep, read, room
         self._ledger = ledger or JobLedger(Ledger(None))
         self._interrupted: set[Job] = set()
         self._taken_up: set[str] = set()
@@ -70,6 +76,21 @@ class Keeping:
         """The id of each job that has ended and is in one of `states` -> its owner."""
         return self._ledger.ended_owners(states)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the disk takes no pictures; None: it does."""
+        return self._room.trouble if self._room else None
+
+    def is_held(self) -> bool:
+        """Whether jobs are to wait until the disk takes their pictures; where they outlast the
+        process alone, for else nobody could draw without a disk."""
+        return self._ledger.is_durable and self.trouble is not None
+
+    def look_for_room(self) -> None:
+        """Whether there is some by now."""
+        if self._room:
+            self._room.look()
+
     def interrupt(self, running: Sequence[Job]) -> None:
         """The process is about to end: those of `running` whose end nobody asked for are to be
         drawn again when there is another, which needs a ledger that outlasts it."""
@@ -100,7 +121,10 @@ class Keeping:
         there, pictures = self._stored(job), []
         for number, picture in enumerate(event.pictures):
             claim = Claim(job.id, number, job.owner)
-            pictures.append(there.get(number) or self._keep(picture, claim))
+            kept = there.get(number) or self._keep(picture, claim)
+            if kept.path is None and self._room:
+                self._room.look()
+            pictures.append(kept)
         return dataclasses.replace(event, pictures=tuple(pictures))
 
     def end_before(self, job: Job) -> Finished | None:

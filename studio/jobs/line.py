@@ -141,6 +141,12 @@ class Line:
             )
             return bool(under_way) or not self._is_closed
 
+    def pass_time(self, seconds: float) -> None:
+        """Waits so long, or until something changes."""
+        with self._changed:
+            if not self._is_closed:
+                self._changed.wait(seconds)
+
     def next(self) -> Job | None:
         """Whose turn it is; None: nobody's."""
         with self._changed:

@@ -124,6 +124,11 @@ class JobQueue:
         self.line.pause(False)
 
     @property
+    def trouble(self) -> str | None:
+        """Why the disk takes no pictures, for which jobs may wait; None: it does."""
+        return self._keeping.trouble
+
+    @property
     def waiting(self) -> int:
         """How many jobs wait or run."""
         return len(self.line)

@@ -18,6 +18,9 @@ from studio.jobs.line import Line
 
 log = logging.getLogger(__name__)
 
+ROOM_S = 5.0
+"""A disk that takes nothing is tried again after so long."""
+
 
 class Worker:
     """Runs the jobs of `line`. `build_engine` is called in its thread, and so is `learn` with each
@@ -45,6 +48,10 @@ class Worker:
         self._line.started()
         under_way: dict[Run, Job] = {}
         while self._line.is_wanted(under_way):
+            if not under_way and self._keeping.is_held():
+                self._line.pass_time(ROOM_S)
+                self._keeping.look_for_room()
+                continue
             try:
                 engine = engine or self._build_engine()
             except Exception as error:
@@ -59,6 +66,8 @@ class Worker:
 
     def _joining(self, engine: Engine, under_way: Mapping[Run, Job]) -> Job | None:
         """Whose turn it is, where it may begin beside those under way."""
+        if self._keeping.is_held():
+            return None
         job = self._line.next()
         if job is None or (under_way and not engine.joins(job.request, [*under_way])):
             return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from studio.domain.errors import SaveError
@@ -12,6 +12,10 @@ from studio.domain.events import Cancelled, Failed, Finished
 from studio.store.ledger import Ledger
 
 log = logging.getLogger(__name__)
+
+_MOST_UNKEPT = 10_000
+
+Statement = tuple[str, Sequence[object]]
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,12 @@ class JobRow:
 
 class JobLedger:
     """The jobs in `ledger`. Where the disk takes no more the studio draws on: what could not be
-    kept is logged, and lasts as long as the process."""
+    kept is logged, lasts as long as the process, and is kept with the next that can be."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._writing = threading.Lock()
+        self._unkept: list[Statement] = []
 
     @property
     def is_durable(self) -> bool:
@@ -43,31 +49,30 @@ class JobLedger:
 
     def add(self, id: str, owner: str, request: str, created_s: float, key: str | None) -> None:
         """The last in the line."""
-        with self._trying() as execute:
-            execute("INSERT OR IGNORE INTO accounts VALUES (?, ?)", (owner, created_s))
-            execute(
-                "INSERT INTO jobs (id, owner, place, state, request, created_s, key) SELECT ?, ?, "
-                "coalesce(max(place), 0) + 1, 'queued', ?, ?, ? FROM jobs",
-                (id, owner, request, created_s, key),
-            )
+        account = "INSERT OR IGNORE INTO accounts VALUES (?, ?)"
+        job = (  # of a key that came twice while nothing could be kept, the first
+            "INSERT OR IGNORE INTO jobs (id, owner, place, state, request, created_s, key) "
+            "SELECT ?, ?, coalesce(max(place), 0) + 1, 'queued', ?, ?, ? FROM jobs"
+        )
+        values = id, owner, request, created_s, key
+        self._do((account, (owner, created_s)), (job, values))
 
     def reorder(self, ids: Sequence[str]) -> None:
         """These wait, in this order."""
-        with self._trying() as execute:
-            marks = ", ".join("?" * len(ids))
-            found = execute(f"SELECT place FROM jobs WHERE id IN ({marks}) ORDER BY place", ids)
-            places = [row["place"] for row in found]
-            for place, id in zip(places, ids, strict=False):
-                execute("UPDATE jobs SET place = ? WHERE id = ?", (place, id))
+        marks = ", ".join("?" * len(ids))
+        found = self._ledger.rows(
+            f"SELECT place FROM jobs WHERE id IN ({marks}) ORDER BY place", ids
+        )
+        places = [row["place"] for row in found]
+        move = "UPDATE jobs SET place = ? WHERE id = ?"
+        self._do(*((move, values) for values in zip(places, ids, strict=False)))
 
     def begun(self, id: str) -> None:
-        with self._trying() as execute:
-            execute("UPDATE jobs SET state = 'running' WHERE id = ?", (id,))
+        self._do(("UPDATE jobs SET state = 'running' WHERE id = ?", (id,)))
 
     def waits_again(self, id: str) -> None:
         """It is to be drawn from its beginning."""
-        with self._trying() as execute:
-            execute("UPDATE jobs SET state = 'queued' WHERE id = ?", (id,))
+        self._do(("UPDATE jobs SET state = 'queued' WHERE id = ?", (id,)))
 
     def ended(self, id: str, event: Finished | Failed | Cancelled, ended_s: float) -> None:
         values: tuple[object, ...] = ("cancelled", None, None, None, None)
@@ -75,18 +80,15 @@ class JobLedger:
             values = ("finished", event.elapsed_s, None, None, None)
         elif isinstance(event, Failed):
             values = ("failed", None, event.error, event.message, event.field)
-        with self._trying() as execute:
-            execute(
-                "UPDATE jobs SET state = ?, elapsed_s = ?, error = ?, message = ?, field = ?, "
-                "ended_s = ? WHERE id = ?",
-                (*values, ended_s, id),
-            )
+        end = (
+            "UPDATE jobs SET state = ?, elapsed_s = ?, error = ?, message = ?, field = ?, "
+            "ended_s = ? WHERE id = ?"
+        )
+        self._do((end, (*values, ended_s, id)))
 
     def forget(self, ids: Iterable[str]) -> None:
         """The jobs; their pictures stay."""
-        with self._trying() as execute:
-            for id in ids:
-                execute("DELETE FROM jobs WHERE id = ?", (id,))
+        self._do(*(("DELETE FROM jobs WHERE id = ?", (id,)) for id in ids))
 
     @property
     def paused(self) -> bool:
@@ -94,8 +96,7 @@ class JobLedger:
         return bool(self._ledger.rows("SELECT paused FROM queue")[0]["paused"])
 
     def pause(self, paused: bool) -> None:
-        with self._trying() as execute:
-            execute("UPDATE queue SET paused = ?", (paused,))
+        self._do(("UPDATE queue SET paused = ?", (paused,)))
 
     def to_do(self) -> list[JobRow]:
         """What was under way, then what waits, each in order."""
@@ -162,10 +163,15 @@ class JobLedger:
             {each["number"]: each["id"] for each in pictures},
         )
 
-    @contextmanager
-    def _trying(self) -> Iterator[Callable]:
-        try:
-            with self._ledger.writing() as connection:
-                yield connection.execute
-        except SaveError as error:
-            log.warning("%s", error)
+    def _do(self, *statements: Statement) -> None:
+        """Those, after what could not be kept before; they are kept all together."""
+        with self._writing:
+            unkept = [*self._unkept, *statements]
+            try:
+                with self._ledger.writing() as connection:
+                    for sql, values in unkept:
+                        connection.execute(sql, values)
+                self._unkept = []
+            except SaveError as error:
+                log.warning("%s", error)
+                self._unkept = unkept[-_MOST_UNKEPT:]

@@ -49,6 +49,7 @@ class Ledger:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self.why_not_durable = ""
+        self.trouble: str | None = None
         """Where it should outlast the process and cannot, the reason for people."""
         self._lock = threading.RLock()
         try:
@@ -95,21 +96,23 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """All that is done to the connection within it is on disk after it, or nothing of it.
-        Raises `SaveError` where the disk does not take it."""
+        Raises `SaveError` where the disk does not take it, and remembers why as `trouble`."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._connection
+                    self._connection.commit()
                 except BaseException:
                     self._connection.rollback()
                     raise
-                self._connection.commit()
+                self.trouble = None
             except sqlite3.Error as error:
-                raise SaveError(
+                self.trouble = (
                     f"{as_text(self._path)} cannot be written: {error}. Free some disk space, or "
                     "make the folder writable."
-                ) from None
+                )
+                raise SaveError(self.trouble) from None
 
     def is_sound(self) -> bool:
         """Whether all of it can be read; reads all of it."""

@@ -242,7 +242,7 @@ def test_models_health_metrics_and_docs(serve):
     assert served.http.get("/healthz").json() == {"status": "ok"}
     status = served.http.get("/studio/v1/status").json()
     assert status | {"checkpoint": names[0], "device": "auto", "queue": 0} == status
-    assert status["state"] == "warm"
+    assert (status["state"], status["disk"]) == ("warm", None)
     metrics = served.http.get("/metrics").text
     assert 'studio_jobs{state="finished"} 1\n' in metrics
     assert "studio_pictures_total 3\n" in metrics

@@ -154,5 +154,7 @@ def test_an_error_that_a_route_raises(studios, monkeypatch, kind):
 
 def test_a_studio_that_did_not_start(tmp_path):
     status = {"state": "failed", "message": f"{tmp_path}/lost.ckpt cannot be read: it is gone."}
+    status["disk"] = f"{tmp_path}/outputs cannot be written: it is full."
     told = present_state(lambda: status, public_text([tmp_path]))
+    assert told["disk"] == f"{tmp_path.name}/outputs cannot be written: it is full."
     assert told["message"] == f"{tmp_path.name}/lost.ckpt cannot be read: it is gone."
