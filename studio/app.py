@@ -140,8 +140,8 @@ class Studio:
         if self._weight_downloads:
             self._weight_downloads.close()
         self.catalog.close()
-        self.library.close()
         has_ended = self.queue.close(timeout_s)
+        self.library.close()
         if has_ended:
             self._ledger.close()
         return has_ended

@@ -62,6 +62,7 @@ class Library:
 
     def close(self) -> None:
         self._closing.set()
+        self._thumbnails.close()
         if self._caretaker.is_alive():
             self._caretaker.join(5)
 
@@ -79,11 +80,14 @@ class Library:
             with suppress(SaveError):
                 self.pictures.forget(claimed)
             self._remember_unsaved(kept, claim)
-        elif claim.owner is not None:
+            return kept
+        if claim.owner is not None:
             try:
                 sidecars.write(kept.path, Sidecar(claim.owner))
             except SaveError as error:
                 log.warning("%s", error)
+        if self._caretaker.is_alive():  # else nobody will ask for it now
+            self._thumbnails.make_soon(kept.id, kept.image, kept.profile)
         return kept
 
     def page(self, filters: Filters, limit: int, before: int | None = None) -> Page:

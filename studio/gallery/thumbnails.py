@@ -8,8 +8,11 @@ import os
 import secrets
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+
+from PIL import Image
 
 from studio.domain.files import as_text
 from studio.imaging import reading
@@ -18,9 +21,11 @@ log = logging.getLogger(__name__)
 
 SIDES = (128, 256, 512)
 """Of a square in which a thumbnail fits, in pixels."""
+USUAL_SIDE = 256
 
 _QUALITY = 82
 _MADE_AT_ONCE = 2
+_MOST_WAITING = 16
 
 
 class Thumbnails:
@@ -30,6 +35,8 @@ class Thumbnails:
         """`data` gives the picture of an id; raises `NotFound`."""
         self._folder, self._data = folder, data
         self._making = threading.BoundedSemaphore(_MADE_AT_ONCE)
+        self._waiting = 0
+        self._soon = ThreadPoolExecutor(1, "thumbnails")
 
     def webp(self, id: str, side: int) -> bytes:
         """That of a picture which is there. Raises `NotFound`, and `InvalidRequest` where its file
@@ -40,10 +47,27 @@ class Thumbnails:
         with self._making:
             with suppress(OSError):  # another may have been quicker
                 return path.read_bytes()
-            made = small(self._data(id), side)
+            made = _webp(*reading.small(self._data(id), side))
             if not id.startswith("unsaved-"):
                 _write(path, made)
         return made
+
+    def make_soon(self, id: str, image: Image.Image, profile: bytes | None) -> None:
+        """That of the usual side, of a picture which is in memory, in a thread of its own. Where
+        many wait already it is left until somebody asks for it."""
+        if self._waiting < _MOST_WAITING:
+            with suppress(RuntimeError):  # it was closed
+                self._soon.submit(self._make, id, image, profile)
+                self._waiting += 1
+
+    def close(self) -> None:
+        self._soon.shutdown(wait=False, cancel_futures=True)
+
+    def _make(self, id: str, image: Image.Image, profile: bytes | None) -> None:
+        self._waiting -= 1
+        image = image.copy()
+        image.thumbnail((USUAL_SIDE, USUAL_SIDE), reducing_gap=2.0)
+        _write(self._path(id, USUAL_SIDE), _webp(image, profile))
 
     def remove(self, id: str) -> None:
         """All of a picture that was erased."""
@@ -55,9 +79,7 @@ class Thumbnails:
         return self._folder / str(side) / (id.rpartition("_")[0] or "flat") / f"{id}.webp"
 
 
-def small(data: bytes, side: int) -> bytes:
-    """The picture in `data` as WebP, no larger than a square of `side` pixels."""
-    image, profile = reading.small(data, side)
+def _webp(image: Image.Image, profile: bytes | None) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=_QUALITY, method=2, icc_profile=profile)
     return buffer.getvalue()

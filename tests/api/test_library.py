@@ -202,8 +202,12 @@ def test_all_about_a_picture_and_a_small_copy_of_it(serve):
         assert "immutable" in answer.headers["cache-control"]
         small = Image.open(io.BytesIO(answer.content))
         assert (small.format, small.size) == ("WEBP", (side, side // 2))
-    files = list((served.studio.settings.data_dir / "thumbnails").rglob("*.webp"))
-    assert len(files) == 3
+    files = (served.studio.settings.data_dir / "thumbnails").rglob("*.webp")
+    assert sorted(path.relative_to(path.parents[2]).parts[0] for path in files) == [
+        "128",
+        "256",
+        "512",
+    ]
     assert served.http.get(about["thumbnail_url"], params={"side": 300}).status_code == 422
 
 

@@ -8,6 +8,7 @@ import sqlite3
 import time
 
 import pytest
+from PIL import Image
 
 from studio.app import Studio, open_library
 from studio.domain.errors import NotFound, SaveError
@@ -160,3 +161,17 @@ def test_beside_a_ledger_that_cannot_be_used_the_library_is_made_of_the_files(se
         studio.library.change(kept.id, note="while it was away")
     assert path.read_bytes() == before
     assert sidecars.read(kept.path).note == "while it was away"
+
+
+def test_a_thumbnail_is_there_soon_after_its_picture_and_made_once(library, settings):
+    library.begin()
+    kept = library.keep(picture(size=(600, 300)), Claim())
+    path = settings.data_dir / "thumbnails" / "256" / kept.id[:10] / f"{kept.id}.webp"
+    until_s = time.monotonic() + 10
+    while not path.exists() and time.monotonic() < until_s:
+        time.sleep(0.01)
+    library.close()
+    made = path.stat().st_ino
+    assert library.thumbnail(kept.id, 256) == path.read_bytes() and path.stat().st_ino == made
+    with Image.open(path) as image:
+        assert (image.format, image.size) == ("WEBP", (256, 128))
