@@ -26,3 +26,11 @@ def record(text: object) -> dict[str, Any] | None:
     """The same where it is an object, else None."""
     value = loads(text)
     return value if isinstance(value, dict) else None
+
+
+def dumps(value: Any) -> str:
+    """`value`, which was read from JSON, for people; cut off where it is long."""
+    try:
+        return json.dumps(value, ensure_ascii=False)[:2000]
+    except (ValueError, RecursionError):
+        return "…"

@@ -8,7 +8,17 @@ from contextlib import suppress
 from types import ModuleType
 
 from studio.domain.errors import StudioError
-from studio.reading import automatic1111, comfyui, stealth, studio
+from studio.reading import (
+    api_payload,
+    automatic1111,
+    comfyui,
+    fooocus,
+    invokeai,
+    novelai,
+    sdnext,
+    stealth,
+    studio,
+)
 from studio.reading.draft import Draft, Models
 from studio.reading.finishing import Check, finished
 from studio.reading.metadata import metadata
@@ -16,7 +26,10 @@ from studio.reading.record import Reading, Texts
 
 log = logging.getLogger(__name__)
 
-_SOURCES: tuple[ModuleType, ...] = (studio, comfyui, automatic1111)
+_SOURCES: tuple[ModuleType, ...] = (
+    *(studio, invokeai, comfyui, novelai, fooocus, sdnext, api_payload),
+    automatic1111,
+)
 """Each has `found`, what there is of it in some texts, or None; and `read`, which takes that into a
 draft and returns whose it is. The first that finds anything counts."""
 
