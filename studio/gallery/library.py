@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from studio.domain.accounts import LOCAL
 from studio.domain.errors import InvalidRequest, NotFound, SaveError, StudioError
 from studio.domain.events import Picture
 from studio.domain.files import as_text
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 TRASHED_DAYS = 30
 """After so many the trash is emptied."""
 _DAY_S = 86_400
+_RETRY_S = 60.0
+"""After which what could not be remembered is looked for on the disk."""
 TAKEN_IN_AT_ONCE = 50
 STORED_WITHIN_US = 60 * 10**6
 """From a claim to its file it takes less."""
@@ -51,7 +54,7 @@ class Library:
         self._thumbnails = Thumbnails(folder, gallery.bytes)
         self._changing = threading.RLock()
         self._unsaved: OrderedDict[str, PictureRow] = OrderedDict()
-        self._closing = threading.Event()
+        self._closing, self._behind = threading.Event(), threading.Event()
         self._caretaker = threading.Thread(target=self._take_care, daemon=True, name="library")
 
     def begin(self) -> None:
@@ -62,6 +65,7 @@ class Library:
 
     def close(self) -> None:
         self._closing.set()
+        self._behind.set()
         self._thumbnails.close()
         if self._caretaker.is_alive():
             self._caretaker.join(5)
@@ -69,11 +73,15 @@ class Library:
     def keep(self, picture: Picture, claim: Claim) -> Picture:
         """Store `picture` as `Gallery.keep` does, and remember it as that of a job."""
 
+        if claim.owner == LOCAL:  # as good as nobody's, and not to be written down
+            claim = dataclasses.replace(claim, owner=None)
         claimed: list[str] = []
 
         def remember(stored: Stored) -> None:
             claimed.append(stored.id)
-            self.pictures.claim(entries.of_picture(picture, stored, claim.owner), claim)
+            row = entries.of_picture(picture, stored, claim.owner)
+            if not self.pictures.claim(row, claim):
+                self._behind.set()
 
         kept = self.gallery.keep(picture, remember)
         if kept.path is None:
@@ -290,7 +298,11 @@ class Library:
                 log.debug("there are no pictures yet")
             except (OSError, StudioError) as error:
                 log.warning("The library is not up to date: %s", error)
-            self._closing.wait(_DAY_S)
+                if isinstance(error, SaveError):
+                    self._behind.set()
+            if self._behind.wait(_DAY_S):
+                self._closing.wait(_RETRY_S)
+                self._behind.clear()
 
 
 def _sidecar(row: PictureRow) -> Sidecar:

@@ -35,7 +35,7 @@ class Thumbnails:
         """`data` gives the picture of an id; raises `NotFound`."""
         self._folder, self._data = folder, data
         self._making = threading.BoundedSemaphore(_MADE_AT_ONCE)
-        self._waiting = 0
+        self._places = threading.Semaphore(_MOST_WAITING)
         self._soon = ThreadPoolExecutor(1, "thumbnails")
 
     def webp(self, id: str, side: int) -> bytes:
@@ -55,16 +55,15 @@ class Thumbnails:
     def make_soon(self, id: str, image: Image.Image, profile: bytes | None) -> None:
         """That of the usual side, of a picture which is in memory, in a thread of its own. Where
         many wait already it is left until somebody asks for it."""
-        if self._waiting < _MOST_WAITING:
+        if self._places.acquire(blocking=False):
             with suppress(RuntimeError):  # it was closed
                 self._soon.submit(self._make, id, image, profile)
-                self._waiting += 1
 
     def close(self) -> None:
         self._soon.shutdown(wait=False, cancel_futures=True)
 
     def _make(self, id: str, image: Image.Image, profile: bytes | None) -> None:
-        self._waiting -= 1
+        self._places.release()
         image = image.copy()
         image.thumbnail((USUAL_SIDE, USUAL_SIDE), reducing_gap=2.0)
         _write(self._path(id, USUAL_SIDE), _webp(image, profile))

@@ -112,8 +112,9 @@ class PictureLedger:
     def search(self) -> Search:
         return self._search
 
-    def claim(self, row: PictureRow, claim: Claim) -> None:
-        """`row` is about to be stored, as `claim` says; never raises."""
+    def claim(self, row: PictureRow, claim: Claim) -> bool:
+        """`row` is about to be stored, as `claim` says. Never raises; False: it could not be
+        remembered."""
         try:
             with self._ledger.writing() as connection:
                 if claim.job is not None:  # stood for no file, or for one that cannot be read
@@ -122,6 +123,8 @@ class PictureLedger:
                 self._put(connection, row, claim)
         except SaveError as error:
             log.warning("%s", error)
+            return False
+        return True
 
     def put(self, rows: Iterable[PictureRow]) -> None:
         """Remember these as they are, in place of what was known of their ids. Of which job they

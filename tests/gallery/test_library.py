@@ -12,7 +12,9 @@ from PIL import Image
 
 from studio.app import Studio, open_library
 from studio.domain.errors import NotFound, SaveError
+from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
+from studio.gallery import library as module
 from studio.gallery import sidecars
 from studio.settings import Settings
 from studio.store import ledger as ledgers
@@ -175,3 +177,30 @@ def test_a_thumbnail_is_there_soon_after_its_picture_and_made_once(library, sett
     assert library.thumbnail(kept.id, 256) == path.read_bytes() and path.stat().st_ino == made
     with Image.open(path) as image:
         assert (image.format, image.size) == ("WEBP", (256, 128))
+
+
+def test_what_the_ledger_could_not_take_is_taken_in_once_it_can(library, monkeypatch):
+    monkeypatch.setattr(module, "_RETRY_S", 0.05)
+    ledger = library.pictures.ledger
+    with ledger.writing() as connection:
+        [pages] = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    library.begin()
+    kept = [library.keep(picture(seed, "x" * 19_000), Claim()) for seed in range(12)]
+    assert all(each.path is not None for each in kept), "the pictures themselves could be saved"
+    assert library.page(Filters(), 1).total < len(kept)
+    with ledger.writing() as connection:
+        connection.execute("PRAGMA max_page_count = 100000")
+    until_s = time.monotonic() + 10
+    while library.page(Filters(), 1).total < len(kept) and time.monotonic() < until_s:
+        time.sleep(0.02)
+    library.close()
+    assert sorted(listed(library)) == sorted(each.id for each in kept)
+
+
+def test_beside_pictures_of_the_command_line_lies_nothing_else(tmp_path):
+    with Studio(
+        Settings(data_dir=tmp_path / "data"), outputs=tmp_path / "out", build_engine=FakeEngine
+    ) as studio:
+        studio.generate(GenerationRequest(steps=1, width=64, height=64, seed=5))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["00001-5.png"]
