@@ -11,6 +11,7 @@ import pytest
 
 from studio.app import create_app
 from studio.engine.fake import FakeEngine
+from studio.store.finding import Filters
 from tests.conftest import Served, servers
 
 STEP_S = 0.005
@@ -69,13 +70,23 @@ def one_studio(
         yield start(engine, app=create_app, models_dir=(models_dir,))
 
 
+def newest(served: Served) -> set[str]:
+    """Ids of the newest pictures, those in the trash too."""
+    library = served.studio.library
+    found = [library.page(Filters(trashed=trashed), 200).rows for trashed in (False, True)]
+    return {row.id for rows in found for row in rows}
+
+
 @pytest.fixture
 def served(one_studio: Served) -> Iterator[Served]:
-    """The studio without a job. A module whose tests change models or settings starts one for each
-    test, by a `served` of its own."""
+    """The studio without a job, nor a picture that another test made. A module whose tests change
+    models or settings starts one for each test, by a `served` of its own."""
+    before = newest(one_studio)
     yield one_studio
     for job in one_studio.studio.queue.jobs():
         one_studio.studio.queue.delete(job.id)
+    for id in newest(one_studio) - before:
+        one_studio.studio.library.erase(id)
 
 
 @pytest.fixture

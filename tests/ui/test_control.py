@@ -286,7 +286,7 @@ def test_a_result_is_sent_to_a_unit_and_back(visit, served):
     wait_for(page, "finished")
     made = shown_id(page)
     page.get_by_role("button", name="Send to").click()
-    page.locator(".menu-list [data-kind=controlnet]").click()
+    page.locator(".viewer .menu-list [data-kind=controlnet]").click()
     unit = Unit(page)
     unit.root.locator(".unit-picture[data-state=ready]").wait_for()
     assert status(page) == "Sent to ControlNet unit 1"
@@ -304,7 +304,7 @@ def test_sending_to_a_unit_is_undone(visit):
     generate(page)
     wait_for(page, "finished")
     page.get_by_role("button", name="Send to").click()
-    page.locator(".menu-list [data-kind=controlnet]").click()
+    page.locator(".viewer .menu-list [data-kind=controlnet]").click()
     page.locator(".unit-picture[data-state=ready]").wait_for()
     page.locator(".line").get_by_role("button", name="Undo").click()
     page.locator("body[data-tab=text-to-image]").wait_for()

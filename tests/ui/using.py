@@ -76,7 +76,7 @@ def view(page) -> str:
 def send_to(page, kind: str) -> None:
     """Send the picture that is shown to another tab, and wait until it is there."""
     page.get_by_role("button", name="Send to").click()
-    page.locator(f".menu-list [data-kind={kind}]").click()
+    page.locator(f".viewer .menu-list [data-kind={kind}]").click()
     page.locator(f".source.{kind} .canvas[data-state=ready]").wait_for()
 
 

@@ -10,7 +10,7 @@ import { copyOf, make, targetOf } from "../shared/dom.js";
 import { isKnown, look, modelNamed, models } from "../shared/models.js";
 import { opens } from "../shared/picker.js";
 import { carried, carries } from "../shared/pictures.js";
-import { read } from "../shared/store.js";
+import { results } from "../shared/results.js";
 import { isEditing, task } from "../shared/task.js";
 import { percent, size } from "../shared/words.js";
 import { draw, paintRegion, retouch } from "./drawing.js";
@@ -158,7 +158,7 @@ export class UnitView {
   }
 
   takeLast() {
-    const [last] = read("recent", []);
+    const [last] = results.value;
     if (!last) return;
     this.trying(async () =>
       this.takePicture(await known({ ref: `picture:${last.id}`, url: last.url })),
@@ -277,7 +277,7 @@ export class UnitView {
     input.hidden = !isEditing();
     input.setAttribute("aria-pressed", String(unit.follows));
     const last = this.find("[data-act=last]");
-    last.disabled = read("recent", []).length === 0;
+    last.disabled = results.value.length === 0;
     last.title = last.disabled ? "No picture was made yet" : "Take the picture that was made last";
     const way = unit.drawn ? "Draw on" : units.typeOf(unit) === "segmentation" ? "Paint" : "Draw";
     this.find("[data-act=draw] span").textContent = way;

@@ -155,7 +155,8 @@ class Batch {
     const id = await this.queue({ ...settings, task: { ...part, image } });
     this.run.jobs.push(id);
     if (this.run.isStopped) drop(id);
-    this.session.take(id, settings.width && settings.height ? settings : { width, height });
+    const size = settings.width && settings.height ? settings : { width, height };
+    this.session.take(id, { width: size.width, height: size.height, request: settings });
   }
 
   /** A full queue is waited for. */

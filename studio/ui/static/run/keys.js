@@ -12,7 +12,7 @@ export function bindKeys(session, viewer) {
   dialog.querySelector("[data-action=close]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.addEventListener("keydown", (event) => {
-    if (dialog.open || event.isComposing || isPickerOpen()) return;
+    if (document.querySelector("dialog:modal") || event.isComposing || isPickerOpen()) return;
     if (event.key === "Escape" && isQueueShown()) {
       showQueue(false);
       return;
@@ -40,7 +40,8 @@ function plainKey(event, viewer, dialog) {
   if (event.key === "q") showQueue(!isQueueShown());
   if (event.key === "c") showView(view() === "compare" ? "result" : "compare");
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  const picture = step && viewer.recent.neighbour(step);
+  if (event.key === "Delete" && viewer.picture) viewer.discard(viewer.picture);
+  const picture = step && viewer.strip.neighbour(step);
   if (!picture) return;
   event.preventDefault();
   viewer.browse(picture);

@@ -7,7 +7,7 @@ import { account, lookAtStatus, onStatus, queued } from "../shared/status.js";
 import * as remote from "./queue_jobs.js";
 import { List } from "./queue_list.js";
 import { hasEnded, isWaiting, summary } from "./queue_words.js";
-import { takeUp } from "./send_to.js";
+import { takeUpAll } from "./send_to.js";
 
 const TURN_MS = 1000;
 const CALM_MS = 5000;
@@ -224,7 +224,7 @@ class Panel {
   /** The same job once more, which this page follows. */
   async again(job) {
     const id = await remote.again(job.id);
-    this.session.take(id, await resultOf(job.request));
+    this.session.take(id, { ...(await resultOf(job.request)), request: job.request });
     return id;
   }
 
@@ -243,8 +243,7 @@ class Panel {
   async edit(job, place) {
     await remote.cancel(job.id);
     this.session.dropped(job.id);
-    const picture = { request: job.request, seed: job.request.seed };
-    await takeUp(picture, (_, undo) => {
+    await takeUpAll(job.request, (_, undo) => {
       const back = () => {
         undo();
         return this.bringBack(job, place);

@@ -97,10 +97,15 @@ export function accept(picture, size, kind) {
   return put(kind, asSource(picture, size), { ask: false, keep: true });
 }
 
-/** Everything as it was when `picture` was asked for: its tab, its pictures, its settings.
- * `offer(words, undo)` tells it and gives the way back. */
-export async function takeUp(picture, offer) {
-  const { request, seed } = picture;
+/** Everything as it was when `picture` was asked for: its tab, its pictures, its settings. Of a
+ * batch that one alone is wanted. `offer(words, undo)` tells it and gives the way back. */
+export async function takeUp({ request, seed }, offer) {
+  if (!request?.scheduler) throw new Error("The file of this picture holds no settings.");
+  await takeUpAll({ ...request, seed, batch_size: 1 }, offer);
+}
+
+/** The same of a request as a whole. */
+export async function takeUpAll(request, offer) {
   const part = request.task ?? { kind: "text_to_image" };
   const from = whereNow();
   const hasUnits = Boolean(request.controls?.length);
@@ -109,7 +114,7 @@ export async function takeUp(picture, offer) {
   const settings = asked();
   const earlierUnits = units.snapshot();
   const earlier = part.image ? snapshot(part.kind) : null;
-  restore({ ...request, seed });
+  restore(request);
   let words = "Settings set";
   if (part.image) {
     await takeUpPictures(request, part).catch((error) => {

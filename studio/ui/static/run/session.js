@@ -23,6 +23,8 @@ async function complete(kind) {
   return begins;
 }
 
+const DONE = ["finished", "cancelled"];
+
 /** Marks what is not there yet, as against what the server refuses. */
 const lacking = (error) => {
   throw Object.assign(error, { isLack: true });
@@ -41,8 +43,11 @@ export class Session {
     this.stopWanted = false;
     this.beganIdle = false;
     this.state = null;
+    this.told = "";
     viewer.onBrowse = () => {
-      if (this.following) viewer.recent.showLive(() => this.backToJob());
+      if (!this.following) return;
+      viewer.strip.showLive(() => this.backToJob());
+      viewer.status.textContent = `Meanwhile: ${this.told}`;
     };
     document.addEventListener("visibilitychange", () => {
       if (!this.following) document.title = "Latent Studio";
@@ -54,10 +59,12 @@ export class Session {
     onUnits(() => this.provided(current()));
   }
 
-  /** Take up what was left to be followed. */
-  begin() {
+  /** Take up what was left to be followed; else the last picture is shown. */
+  async begin() {
     jobs.adopt();
     this.next();
+    await lookAtStatus();
+    await this.viewer.openLast(() => this.busy);
   }
 
   get busy() {
@@ -94,11 +101,11 @@ export class Session {
   async send(request) {
     showView("result");
     const expected = expectedResult(request.task);
-    if (!this.following) this.viewer.begin(expected);
+    if (!this.following) this.viewer.begin({ ...expected, request });
     const { id } = await send("POST", "studio/v1/jobs", request);
     if (this.stopWanted) cancel(id).catch(() => null);
     this.stopWanted = false;
-    this.take(id, expected);
+    this.take(id, { ...expected, request });
     return id;
   }
 
@@ -165,7 +172,10 @@ export class Session {
     this.showBusy();
     if (!this.results.has(id)) {
       const about = await describe(id).catch(() => null);
-      if (about) this.results.set(id, await resultOf(about.request));
+      if (about) {
+        const { request } = about;
+        this.results.set(id, { ...(await resultOf(request)), request });
+      }
     }
     if (!this.viewer.browsing) {
       this.viewer.begin(this.results.get(id));
@@ -188,7 +198,7 @@ export class Session {
         this.results.delete(id);
       }
       this.following = null;
-      this.viewer.recent.showLive(null);
+      this.viewer.strip.showLive(null);
       this.next();
     }
   }
@@ -216,9 +226,11 @@ export class Session {
   }
 
   show(name, words, announced = words) {
+    this.told = words;
     if (this.viewer.browsing) {
       document.body.dataset.state = name;
-      this.viewer.status.textContent = words;
+      // The picture that is looked at is another one.
+      this.viewer.status.textContent = DONE.includes(name) ? "" : `Meanwhile: ${words}`;
       return;
     }
     const more = jobs.waiting();

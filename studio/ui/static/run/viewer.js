@@ -1,19 +1,21 @@
 // The right side of the page: the frame, the status line, the tools and the strip under it.
 
-import { field } from "../settings/form.js";
+import { field, value } from "../settings/form.js";
 import { copy } from "../shared/clipboard.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
 import { menuOf } from "../shared/menu.js";
-import { results } from "../shared/results.js";
+import * as pictures from "../shared/pictures.js";
 import { write } from "../shared/store.js";
 import { task } from "../shared/task.js";
 import { allowCompare, allowMaps, onView, showView, view } from "../shared/views.js";
-import { facts, promise } from "../shared/words.js";
+import { facts, madeWords, promise } from "../shared/words.js";
 import { Compare } from "./compare.js";
 import { Frame } from "./frame.js";
-import { Recent } from "./recent.js";
+import * as jobs from "./jobs.js";
+import { OwnWords } from "./own_words.js";
 import { send, takeUp } from "./send_to.js";
+import { Strip, thumbnail } from "./strip.js";
 
 export class Viewer {
   constructor(root) {
@@ -25,7 +27,14 @@ export class Viewer {
     this.live = root.querySelector(".live");
     this.batch = root.querySelector(".batch");
     this.retry = root.querySelector(".retry");
-    this.recent = new Recent(root.querySelector(".strip"), (picture) => this.browse(picture));
+    this.strip = new Strip(root.querySelector(".strip"), {
+      choose: (picture) => this.browse(picture),
+      discard: (picture) => this.discard(picture),
+      isOurs: (job) => jobs.has(job),
+    });
+    this.words = new OwnWords(root.querySelector(".own-words"));
+    this.news = root.querySelector(".news");
+    this.turn = 0;
     this.undo = root.querySelector(".undo");
     this.promise = root.querySelector(".promise");
     this.compare = new Compare(this.frame.element, (words) => this.say(words));
@@ -37,6 +46,28 @@ export class Viewer {
     this.bindActions();
     this.bindSending();
     onView((name) => this.compare.show(name, this.picture));
+    this.strip.arrivals.on((picture) => this.announce(picture));
+  }
+
+  /** A page opens with the last picture; where there is none, with one that the model made. */
+  async openLast(isBusy) {
+    await this.strip.renew();
+    const [last] = this.strip.entries;
+    if (isBusy() || this.picture || this.turn > 0) return;
+    if (last) await this.open(last);
+    else this.showNothing();
+  }
+
+  /** Nothing was made yet. */
+  showNothing() {
+    this.root.classList.add("nothing-yet");
+    this.frame.showWelcome();
+  }
+
+  /** `picture` is ready, while another one is looked at. */
+  announce(picture) {
+    this.news.hidden = false;
+    this.news.onclick = () => this.browse(picture);
   }
 
   /** One of empty, queued, loading, running, finished, cancelled, failed; `words` say more. */
@@ -75,10 +106,12 @@ export class Viewer {
   /** Make room for a new request: its shape {width, height}, no tools, and `under` the words what
    * it begins with, if that is told. */
   begin(request) {
+    this.turn += 1;
     this.browsing = false;
-    this.recent.showLive(null);
-    this.recent.mark(null);
+    this.strip.showLive(null);
+    this.strip.mark(null);
     this.take(null);
+    this.words.show(request?.request ?? null);
     this.facts.textContent = "";
     this.batch.replaceChildren();
     this.root.classList.remove("has-picture", "partial", "browsing");
@@ -90,6 +123,8 @@ export class Viewer {
   /** `picture` is the one that the tools and the views are about. */
   take(picture) {
     this.picture = picture;
+    this.news.hidden = true;
+    this.words.show(picture?.request ?? null);
     const edited =
       picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
     this.root.classList.toggle("edited", edited);
@@ -121,18 +156,15 @@ export class Viewer {
   }
 
   /** Results of a job: the first in the frame, a batch as thumbnails. */
-  async results(pictures) {
-    if (pictures.length === 0) return;
-    write("last_seed", pictures[0].seed);
-    results.value = pictures;
-    if (this.browsing) {
-      this.recent.add(pictures);
-      this.recent.showLive(null);
-      return;
-    }
-    await this.display(pictures[0], pictures);
-    this.recent.add(pictures);
-    this.recent.mark(pictures[0]);
+  async results(made) {
+    if (made.length === 0) return;
+    write("last_seed", made[0].seed);
+    if (!this.browsing) await this.display(made[0], made);
+    await this.strip.renew();
+    pictures.came.tell(made.map(({ id }) => id));
+    if (!this.browsing) return;
+    this.strip.showLive(null);
+    this.announce(made[0]);
   }
 
   /** Look at an earlier picture; a running job goes on behind it. */
@@ -141,7 +173,52 @@ export class Viewer {
     if (view() === "source") showView("result");
     this.onBrowse();
     this.root.classList.add("browsing");
-    await this.display(picture, [picture]);
+    await this.open(picture);
+  }
+
+  /** Show a picture of which its entry in the library may be all that is known. */
+  async open(entry) {
+    this.turn += 1;
+    const { turn } = this;
+    this.strip.mark(entry);
+    try {
+      const picture = entry.request ? entry : await whole(entry);
+      if (turn !== this.turn) return;
+      if (picture.created && !document.body.classList.contains("busy"))
+        this.status.textContent = madeWords(picture);
+      await this.display(picture, [picture]);
+    } catch (error) {
+      if (turn === this.turn) this.say(error.message);
+    }
+  }
+
+  /** Move `picture` to the trash; if it is the one in sight, its neighbour takes its place. */
+  async discard(picture) {
+    const isShown = picture.id === this.picture?.id;
+    this.strip.mark(this.picture);
+    const next = isShown ? (this.strip.neighbour(1) ?? this.strip.neighbour(-1)) : null;
+    try {
+      await pictures.trash([picture.id]);
+    } catch (error) {
+      this.say(error.message);
+      return;
+    }
+    if (next) await this.open(next);
+    else if (isShown) this.clear();
+    this.offer("Moved to the trash", async () => {
+      await pictures.restore([picture.id]).catch((error) => this.say(error.message));
+      if (isShown) await this.open(picture);
+    });
+  }
+
+  /** No picture is shown. */
+  clear() {
+    this.turn += 1;
+    this.take(null);
+    this.facts.textContent = "";
+    this.batch.replaceChildren();
+    this.root.classList.remove("has-picture", "partial", "browsing");
+    this.frame.clear();
   }
 
   async display(picture, batch) {
@@ -149,7 +226,7 @@ export class Viewer {
     const url = address(picture.url);
     if (this.frame.image?.src !== url) this.frame.wait();
     this.frame.shape(...this.sizeOf(picture));
-    this.recent.mark(picture);
+    this.strip.mark(picture);
     const shown = await this.frame.show(url, picture.request.prompt || "Picture");
     if (this.picture !== picture) return;
     if (!shown) this.status.textContent = "This picture cannot be loaded (any more).";
@@ -178,7 +255,7 @@ export class Viewer {
     button.setAttribute("aria-label", `Seed ${picture.seed}`);
     button.title = `Seed ${picture.seed}`;
     image.alt = "";
-    image.src = address(picture.url);
+    image.src = thumbnail(picture);
     button.append(image);
     button.addEventListener("click", () => this.display(picture, batch));
     return button;
@@ -193,9 +270,17 @@ export class Viewer {
       this.flash(button, done ? "Copied" : "Not allowed by the browser");
     });
     on("seed", (event) => {
+      const earlier = [value("seed"), value("batch_size")];
       field("seed").set(this.picture.seed);
       this.flash(event.currentTarget, "Seed set");
+      if (earlier[1] === 1) return;
+      field("batch_size").set(1); // it is this one that is wanted
+      this.offer("Seed set, for one picture", () => {
+        field("seed").set(earlier[0]);
+        field("batch_size").set(earlier[1]);
+      });
     });
+    on("discard", () => this.discard(this.picture));
     on("apply", () => takeUp(this.picture, this.offers).catch((error) => this.say(error.message)));
     on("input", () => this.sendTo(task()));
     this.promise.addEventListener("click", () => showView("difference"));
@@ -221,4 +306,13 @@ export class Viewer {
       label.textContent = button.title;
     }, 1500);
   }
+}
+
+/** All about a picture of the library. */
+async function whole({ id, url }) {
+  new Image().src = address(url); // on its way already
+  const found = await pictures.details(id);
+  const { width, height, prompt, negative_prompt, checkpoint } = found;
+  const known = { width, height, prompt, negative_prompt, checkpoint, task: { kind: found.task } };
+  return { ...found, size: [width, height], request: found.request ?? known };
 }

@@ -12,7 +12,6 @@ export function examples(viewer) {
   };
   onChange((name) => name === "checkpoint" && draw());
   draw();
-  viewer.frame.showWelcome();
 }
 
 function button(prompt) {

@@ -1,4 +1,4 @@
-// The pictures that came last.
+// The newest pictures of the library, newest first.
 
 import { signal } from "./signals.js";
 

@@ -30,15 +30,31 @@ export function loadingWords({ stage, fraction }) {
   return `Loading ${stage?.split(": ")[0] || "the model"}${share}`;
 }
 
-/** Seed, size and settings of one picture. */
+/** Seed, size and settings of one picture, as far as they are known. */
 export function facts({ seed, request }, [width, height]) {
+  const { scheduler, steps, guidance_scale: guidance } = request;
+  const known = scheduler ? [scheduler, `${steps} steps`, `CFG ${guidance}`] : [];
+  return [`Seed ${seed}`, `${width} × ${height}`, ...known].join(" · ");
+}
+
+/** When a picture of the library was made, and by whom, if that is told. */
+export function madeWords({ created, owner }) {
+  const time = new Date(created).toLocaleString(undefined, {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
+  return owner ? `${time} · ${owner}` : time;
+}
+
+/** The models that a picture was made with: "dreamshaper-8 · detail 0.8". */
+export function ownModels({ checkpoint, loras = [], controls = [] }) {
   return [
-    `Seed ${seed}`,
-    `${width} × ${height}`,
-    request.scheduler,
-    `${request.steps} steps`,
-    `CFG ${request.guidance_scale}`,
-  ].join(" · ");
+    checkpoint,
+    ...loras.map(({ name, weight }) => `${name} ${weight}`),
+    ...controls.map(({ controlnet }) => controlnet),
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /** What was measured where nothing was to change; no words for a picture without a mask. */
