@@ -289,3 +289,28 @@ def test_a_picture_is_dragged_from_the_panel_to_the_canvas(visit):
     page.reload()  # the panel is open, as it was left
     page.locator(".picture").first.wait_for()
     assert status(page) is not None
+
+
+def test_on_a_phone_a_finger_that_rests_marks_and_targets_are_large(visit):
+    page = visit(width=390, height=844, has_touch=True, is_mobile=True)
+    open_library(page)
+    box = page.locator(".picture").nth(1).bounding_box()
+    touch = page.context.new_cdp_session(page).send
+    at = {"x": box["x"] + 20, "y": box["y"] + 20}
+    touch("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
+    page.locator(".picture[aria-selected=true]").wait_for()
+    touch("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.locator(".picture").nth(2).tap()
+    counted(page, "2 selected of 2,000 pictures")
+    small = page.evaluate(
+        """[...document.querySelectorAll(".library :is(button, input)")]
+          .filter((one) => one.checkVisibility() && !one.closest(".picture"))
+          .map((one) => [one.ariaLabel ?? one.textContent, one.getBoundingClientRect()])
+          .filter(([, { width, height }]) => width < 40 || height < 40)
+          .map(([name]) => name)"""
+    )
+    assert small == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    do(page, "Select none")
+    page.locator(".picture").nth(2).tap()
+    page.locator("dialog[open] img").first.wait_for()  # its own page

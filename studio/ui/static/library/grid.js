@@ -30,11 +30,11 @@ export class Grid {
     viewport.append(this.space);
     viewport.addEventListener("scroll", () => this.scrolled(), { passive: true });
     new ResizeObserver(() => this.resized()).observe(viewport);
-    list.news.on((what) => this.heard(what));
     this.begin();
   }
 
-  heard(what) {
+  /** The list changed, as it tells; the selection knows of it. */
+  follow(what) {
     if (what === "more") this.extend();
     else {
       if (what === "anew") this.viewport.scrollTop = 0;

@@ -101,13 +101,11 @@ class Library {
 
   listChanged(what) {
     const { ids } = this.list;
-    const had = this.grid.space.contains(document.activeElement);
     if (what !== "more") this.selection.keep(this.ids, ids);
     this.ids = ids;
+    this.grid.follow(what);
     drawEmpty(this);
     if (this.list.error && this.list.entries.length) this.lacks();
-    this.grid.render();
-    if (had || document.activeElement === document.body) this.grid.focus();
     this.tell();
   }
 
