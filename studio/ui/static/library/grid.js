@@ -26,6 +26,8 @@ export class Grid {
     this.tiles = new Map(); // id -> element
     this.side = 160;
     this.last = { top: 0, ms: 0 };
+    this.range = [0, 0];
+    this.seen = 0; // CSS pixels from top to bottom
     this.isFlying = false;
     viewport.append(this.space);
     viewport.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -109,7 +111,13 @@ export class Grid {
     this.isFlying = speed > FLYING_PX_MS;
     clearTimeout(this.settling);
     this.settling = setTimeout(() => this.settled(), SETTLED_MS);
-    this.render();
+    const range = this.rangeAt(scrollTop);
+    if (this.isFlying || String(range) !== String(this.range)) this.render();
+  }
+
+  /** Places of the rows in and near sight. */
+  rangeAt(scrollTop) {
+    return this.layout.between(scrollTop - MARGIN_PX, scrollTop + this.seen + MARGIN_PX);
   }
 
   settled() {
@@ -121,10 +129,9 @@ export class Grid {
   render() {
     const { scrollTop, clientHeight } = this.viewport;
     if (clientHeight === 0) return;
-    const [from, to] = this.layout.between(
-      scrollTop - MARGIN_PX,
-      scrollTop + clientHeight + MARGIN_PX,
-    );
+    this.seen = clientHeight;
+    this.range = this.rangeAt(scrollTop);
+    const [from, to] = this.range;
     const wanted = new Set(this.layout.rows.slice(from, to));
     const active = this.list.places.get(this.selection.active);
     if (active !== undefined) wanted.add(this.layout.rowOf(active));
@@ -138,7 +145,7 @@ export class Grid {
     for (const [id, tile] of this.tiles) if (!used.has(id)) this.forget(id, tile);
     this.order();
     this.show();
-    this.loadMore(to);
+    this.loadMore(to, scrollTop + clientHeight);
   }
 
   add(row) {
@@ -202,12 +209,11 @@ export class Grid {
     this.viewport.classList.toggle("marking", this.selection.isMarking);
   }
 
-  loadMore(lastRow) {
+  loadMore(lastRow, bottom) {
     if (this.list.error) return;
-    const { scrollTop, clientHeight } = this.viewport;
     const last = this.layout.rows[Math.min(lastRow, this.layout.rows.length) - 1];
     let wanted = (last?.to ?? 0) + AHEAD;
-    const beyond = scrollTop + clientHeight - this.layout.height;
+    const beyond = bottom - this.layout.height;
     if (beyond > 0 && this.layout.count > 0) {
       wanted += Math.ceil((beyond / this.layout.height) * this.layout.count);
     }
