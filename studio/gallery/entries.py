@@ -4,12 +4,10 @@ was known when it was stored, so that a ledger can be made again from the files.
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from studio.domain import lora_tags
 from studio.domain.errors import InvalidRequest
 from studio.domain.events import Picture
 from studio.domain.files import read_file
@@ -18,8 +16,8 @@ from studio.gallery import sidecars
 from studio.gallery.files import Stored, hash_of
 from studio.gallery.places import Found, Places
 from studio.imaging import reading
-from studio.reading import automatic1111
 from studio.reading.metadata import metadata
+from studio.reading.reader import told
 from studio.reading.record import Texts
 from studio.store.pictures import PictureRow
 
@@ -73,25 +71,20 @@ def of_data(data: bytes, stored: Stored) -> PictureRow:
 
 def seed_of(data: bytes) -> int:
     """Of the picture in a file, whoever made it; 0 where the file does not tell."""
-    texts = metadata(data).texts
-    infotext = automatic1111.found(texts)
-    digits = (infotext.settings.get("Seed", "") if infotext else "").strip()
-    return int(digits) if re.fullmatch(r"\d{1,15}", digits, re.ASCII) else 0
+    request = told(metadata(data).texts).request
+    return request.get("seed", 0) + request.get("batch_place", 0)
 
 
 def _told(texts: Texts) -> dict[str, Any]:
     """What is listed of a picture, whether or not the models that it names are here."""
     with suppress(InvalidRequest):  # of somebody else, or of another version
         return _settings(GenerationRequest.parse(texts.get("studio", "")))
-    infotext = automatic1111.found(texts)
-    if infotext is None:
-        return {}
-    prompt, tags = lora_tags.cut(infotext.prompt)
+    request = told(texts).request
     return {
-        "prompt": prompt,
-        "negative_prompt": infotext.negative_prompt,
-        "checkpoint": infotext.settings.get("Model"),
-        "loras": tuple(sorted({tag.name for tag in tags})),
+        "prompt": request.get("prompt", ""),
+        "negative_prompt": request.get("negative_prompt", ""),
+        "checkpoint": request.get("checkpoint"),
+        "loras": tuple(sorted({lora["name"] for lora in request.get("loras", ())})),
     }
 
 

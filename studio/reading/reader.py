@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 
-from studio.domain.errors import StudioError
+from studio.domain.errors import StudioError, UnknownModel
+from studio.domain.refs import ModelFacts, ModelFile, ModelRef
 from studio.reading import (
     api_payload,
     automatic1111,
@@ -55,19 +58,39 @@ class Reader:
         draft = Draft(self._models, self._has_input)
         for name, why in found.damage:
             draft.ignore(name, "", why)
-        source = self._source(found.texts, draft)
+        source = _source(found.texts, draft)
         if source == "none" and found.is_picture:
             with suppress(StudioError):
-                source = self._source(stealth.texts(data), draft)
+                source = _source(stealth.texts(data), draft)
         return finished(draft, source, self._check, checkpoint)
 
-    def _source(self, texts: Texts, draft: Draft) -> str:
-        for each in _SOURCES:
-            try:
-                found = each.found(texts)
-                if found is not None:
-                    return each.read(found, draft)
-            except Exception:  # of a file that nobody has thought of: the rest of it is told
-                log.exception("settings of %s could not be read", each.__name__)
-                draft.ignore(each.__name__.rpartition(".")[2], "", "It cannot be understood.")
-        return "none"
+
+def told(texts: Texts) -> Reading:
+    """What some texts of a picture say, as though every model were here that they name. What is
+    hidden in its bits is not looked for."""
+    draft = Draft(_AllThere())
+    return finished(draft, _source(texts, draft), lambda request: None, None)
+
+
+class _AllThere:
+    """Models of every name; by a hash alone none is known."""
+
+    def find(self, name: str | None, kind: str = "checkpoint") -> ModelRef:
+        if not name or re.fullmatch(r"[0-9a-f]{10,64}", name):
+            raise UnknownModel(f"{name} is unknown.", kind)
+        return ModelRef(name, ModelFile(Path(name)), ModelFacts(kind))
+
+    def short_hash(self, ref: ModelRef) -> str | None:
+        return None
+
+
+def _source(texts: Texts, draft: Draft) -> str:
+    for each in _SOURCES:
+        try:
+            found = each.found(texts)
+            if found is not None:
+                return each.read(found, draft)
+        except Exception:  # of a file that nobody has thought of: the rest of it is told
+            log.exception("settings of %s could not be read", each.__name__)
+            draft.ignore(each.__name__.rpartition(".")[2], "", "It cannot be understood.")
+    return "none"

@@ -75,7 +75,7 @@ def _lora(lora: Any, draft: Draft) -> None:
 
 def _task(task: Any, draft: Draft) -> None:
     kind = task.get("kind") if isinstance(task, dict) else None
-    if kind not in TASKS:
+    if not isinstance(kind, str) or kind not in TASKS:
         if task is not None:
             draft.ignore("task", task, "There is no such task here.")
         return
