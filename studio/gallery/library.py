@@ -208,8 +208,14 @@ class Library:
 
     def _put_if_unknown(self, rows: list[PictureRow]) -> int:
         """And empty the list."""
-        with self._changing:  # one that was moved meanwhile is where it was moved to
-            there = [row for row in rows if self._lies(row)]
+        with self._changing:  # what was moved or came meanwhile is known to whoever did it
+            known = self.pictures.find_all([row.id for row in rows])
+            trashed = {row.id: row.trashed_s is not None for row in known}
+            there = [
+                row
+                for row in rows
+                if self._lies(row) and trashed.get(row.id) != (row.trashed_s is not None)
+            ]
             if there:
                 self.pictures.put(there)
             rows.clear()

@@ -241,7 +241,9 @@ class PictureLedger:
             "job": _first(connection, "SELECT id FROM jobs WHERE id = ?", claim.job),
             "number": claim.number,
         }
-        row = dataclasses.replace(row, created_us=self.free_us(row.created_us))
+        created_us = self.free_us(row.created_us)
+        if created_us != row.created_us:
+            row = dataclasses.replace(row, created_us=created_us)
         connection.execute(_ADD, values | {"created_us": row.created_us})
         for table, names in (("boards", row.boards), ("loras", row.loras)):
             connection.executemany(
