@@ -178,6 +178,38 @@ def test_on_a_phone_what_failed_says_why_and_is_tried_again(visit, served):
     assert len(served.studio.queue.jobs()) == 1
 
 
+def test_a_press_says_before_what_it_takes_and_asks_before_it_blocks_others(visit, served, slow):
+    page = visit()
+    generate(page, "to learn from")
+    wait_for(page, "finished")
+    beside = page.locator(".forecast", has_text="about")
+    beside.wait_for()
+    served.submit(prompt="of somebody else", steps=150, width=64, height=64)
+    page.locator(".status-bar").get_by_text("1 in the queue").wait_for()
+    page.locator(".forecast", has_text="waiting").wait_for()
+
+    long = {"seconds": 372.0, "memory_bytes": None, "fits": True, "why": None, "waits_s": 20.0}
+    page.route("**/studio/v1/forecast", lambda route: route.fulfill(json=long))
+    page.locator("#generate").click()
+    dialog = page.get_by_role("dialog", name="A long picture")
+    words = "128 × 128: about 6 min. Somebody else waits meanwhile. Draw it?"
+    dialog.get_by_text(words).wait_for()
+    page.keyboard.press("Escape")
+    page.locator("#stop:disabled").wait_for()
+    assert len(served.studio.queue.jobs()) == 2
+    page.locator("#generate").click()
+    dialog.get_by_role("button", name="Draw it").click()
+    page.get_by_text("1 before you").first.wait_for()
+
+    none = long | {"fits": False, "why": "This needs 90 GB. 1024 × 1024 fits."}
+    page.unroute("**/studio/v1/forecast")
+    page.route("**/studio/v1/forecast", lambda route: route.fulfill(json=none))
+    set_number(page, "width", 256)
+    page.locator(".forecast-why", has_text="1024 × 1024 fits.").wait_for()
+    slow()
+    wait_for(page, "finished")
+
+
 @pytest.fixture
 def logins(browser, serve):
     served = serve(FakeEngine(step_s=0.1), app=create_app, auth=("ann:one", "ben:two"))

@@ -9,6 +9,7 @@ import { picturePage } from "./library/picture.js";
 import { catalog } from "./models/catalog.js";
 import { badges } from "./run/badges.js";
 import { batch } from "./run/batch.js";
+import { forecast } from "./run/forecast.js";
 import { bindKeys } from "./run/keys.js";
 import { loop } from "./run/loop.js";
 import { notices } from "./run/notice.js";
@@ -34,6 +35,7 @@ const PARTS = {
   controlEditor,
   controlStage,
   controls,
+  forecast,
   group,
   library,
   loop,

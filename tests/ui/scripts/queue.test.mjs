@@ -3,7 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { about, mayRetry, standing, summary } from "../../../studio/ui/static/run/queue_words.js";
+import {
+  about,
+  blockWords,
+  mayRetry,
+  pressWords,
+  standing,
+  summary,
+} from "../../../studio/ui/static/run/queue_words.js";
 
 const job = (of) => ({ state: "queued", request: { prompt: "" }, images: [], ...of });
 
@@ -45,4 +52,17 @@ test("over the list stand how many wait, and the time of all where it is known",
   assert.equal(summary([running, known, job()], 3), "2 wait");
   assert.equal(summary([running, known], 7), "6 wait");
   assert.equal(summary([running, known, job({ state: "failed" })], 2), "1 waits · about 13 s");
+});
+
+test("before a press stands what it takes, and whom it keeps waiting", () => {
+  assert.equal(pressWords({}), "");
+  assert.equal(pressWords({ seconds: 12.2, waits_s: 0 }), "about 12 s");
+  assert.equal(pressWords({ seconds: 12.2, waits_s: null }), "about 12 s");
+  assert.equal(pressWords({ seconds: 12.2, waits_s: 41 }), "about 12 s + 40 s waiting");
+  const large = { width: 2048, height: 2048 };
+  assert.equal(
+    blockWords(large, 372, 2),
+    "2048 × 2048: about 6 min. 2 others wait meanwhile. Draw it?",
+  );
+  assert.equal(blockWords({}, 90, 1), "About 90 s. Somebody else waits meanwhile. Draw it?");
 });

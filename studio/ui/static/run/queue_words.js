@@ -7,6 +7,8 @@ export const ENDED = ["finished", "failed", "cancelled"];
 /** Errors that come again however often the same is asked for. */
 const FOR_GOOD = ["InvalidRequest", "UnknownCheckpoint", "UnknownModel", "NotFound"];
 
+const ABOUT = "about ".length;
+
 export const isWaiting = ({ state }) => state === "queued";
 export const hasEnded = ({ state }) => ENDED.includes(state);
 export const mayRetry = ({ state, error }) => state === "failed" && !FOR_GOOD.includes(error);
@@ -34,6 +36,22 @@ export function standing(job, place) {
 }
 
 const known = (s) => s !== null && s !== undefined;
+
+/** What a press takes: "about 12 s", and what it waits for before. */
+export function pressWords({ seconds, waits_s: waits }) {
+  if (!known(seconds)) return "";
+  return known(waits) && waits >= 1
+    ? `${about(seconds)} + ${about(waits).slice(ABOUT)} waiting`
+    : about(seconds);
+}
+
+/** Before a press that keeps others waiting. */
+export function blockWords({ width, height }, seconds, others) {
+  const size = width && height ? `${width} × ${height}: ` : "";
+  const who = others === 1 ? "Somebody else waits" : `${others} others wait`;
+  const takes = about(seconds);
+  return `${size}${size ? takes : takes.replace("a", "A")}. ${who} meanwhile. Draw it?`;
+}
 
 /** Over the list: how many wait, and how long it takes until all is done, where all is known.
  * `count` are those that wait or run, of which `jobs` may be the first only. */

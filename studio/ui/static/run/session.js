@@ -12,6 +12,7 @@ import { task as current, isEditing } from "../shared/task.js";
 import { showView } from "../shared/views.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "../shared/words.js";
 import { follow } from "./follow.js";
+import { agreed } from "./forecast.js";
 import * as jobs from "./jobs.js";
 import { cancel, describe, list } from "./queue_jobs.js";
 
@@ -80,8 +81,10 @@ export class Session {
     try {
       const begins = await complete(settings.task.kind).catch(lacking);
       const request = { ...settings, task: { ...settings.task, ...begins } };
-      const id = await this.submit(request);
-      this.sent.tell({ id, request });
+      if (await agreed(request, jobs.count())) {
+        const id = await this.submit(request);
+        this.sent.tell({ id, request });
+      } else if (!this.following) this.viewer.state(this.viewer.picture ? "finished" : "empty");
     } catch (error) {
       if (error.isLack) this.lacking();
       this.refused(error.message);

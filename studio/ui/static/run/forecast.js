@@ -1,0 +1,100 @@
+// What a press on Generate takes, beside it: seconds and waiting, and what would fit where it does
+// not. Asked for once the hand rests, never while one types.
+
+import { onSource, sourceOf } from "../canvas/sources.js";
+import { onUnits } from "../control/units.js";
+import { asked, onChange } from "../settings/form.js";
+import { ask, send } from "../shared/server.js";
+import { onStatus, queued } from "../shared/status.js";
+import { isEditing, onTask, task } from "../shared/task.js";
+import { list } from "./queue_jobs.js";
+import { blockWords, hasEnded, pressWords } from "./queue_words.js";
+
+const REST_MS = 400;
+const LONG_S = 60;
+const ALL = 300;
+const WORDS = ["prompt", "negative_prompt"]; // hardly change how long it takes
+
+/** The words beside Generate. */
+export function forecast(element, session) {
+  const why = document.querySelector(".forecast-why");
+  let timer = 0;
+  let asking = new AbortController();
+  let count = 0;
+  const show = (foretold) => {
+    element.textContent = foretold?.fits === false ? "Does not fit" : pressWords(foretold ?? {});
+    element.classList.toggle("bad", foretold?.fits === false);
+    why.textContent = foretold?.why ?? "";
+  };
+  const look = async () => {
+    asking.abort();
+    asking = new AbortController();
+    const request = asWouldBeSent();
+    const given = { method: "POST", json: request, signal: asking.signal };
+    if (!request || document.hidden) return;
+    try {
+      show(await (await ask("studio/v1/forecast", given)).json());
+    } catch (error) {
+      if (error.name !== "AbortError") show(null); // what is wrong is said at the press
+    }
+  };
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(look, REST_MS);
+  };
+  onChange((name) => !WORDS.includes(name) && soon());
+  onTask(soon);
+  onSource(soon);
+  onUnits(soon);
+  session.ends.on(soon);
+  onStatus(() => {
+    const now = queued()?.count ?? 0;
+    if (now !== count) soon();
+    count = now;
+  });
+  soon();
+}
+
+/** The present settings as a request, as far as its length is concerned: a mask that is not
+ * uploaded yet has the size of its picture. Null without a picture. */
+function asWouldBeSent() {
+  const request = asked();
+  if (!isEditing()) return request;
+  const kind = task();
+  const source = sourceOf(kind);
+  if (!source) return null;
+  const { image, frame, mask } = source;
+  const part = { ...request.task, image, ...frame };
+  if (kind === "inpaint") part.mask = mask?.ref ?? image;
+  return { ...request, task: part };
+}
+
+/** May `request` be sent? Where it would keep others waiting for more than a minute, whoever sends
+ * it is asked. `own` are the jobs of this page that wait or run. */
+export async function agreed(request, own) {
+  if ((queued()?.count ?? 0) <= own) return true;
+  const foretold = await send("POST", "studio/v1/forecast", request).catch(() => null);
+  if (!foretold?.seconds || foretold.seconds <= LONG_S) return true;
+  const others = await othersWaiting();
+  return others === 0 || question(blockWords(request, foretold.seconds, others));
+}
+
+async function othersWaiting() {
+  const open = async (mine) => {
+    const { jobs } = await list({ limit: ALL, mine });
+    return jobs.filter((job) => !hasEnded(job)).length;
+  };
+  const [all, own] = await Promise.all([open(false), open(true)]).catch(() => [0, 0]);
+  return all - own;
+}
+
+/** True for yes. */
+function question(words) {
+  const dialog = /** @type {HTMLDialogElement} */ (document.querySelector("dialog.long"));
+  dialog.querySelector("p").textContent = words;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((done) => {
+    dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), { once: true });
+  });
+}
