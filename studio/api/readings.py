@@ -96,10 +96,10 @@ async def _sent(http: Request) -> bytes | str:
     """The file, or the text."""
     media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
-        form = await http.form(max_files=1, max_fields=8, max_part_size=PICTURE_BYTES)
-        values = list(form.values())
-        files = [value for value in values if isinstance(value, UploadFile)]
-        return await files[0].read() if files else next(iter(values), "")
+        async with http.form(max_files=1, max_fields=8, max_part_size=PICTURE_BYTES) as form:
+            values = list(form.values())
+            files = [value for value in values if isinstance(value, UploadFile)]
+            return await files[0].read() if files else next(iter(values), "")
     body = await http.body()
     if media_type == "application/json":
         return await run_in_threadpool(_in_json, body)

@@ -23,8 +23,8 @@ def read_texts(graph: Graph, sampler: Node, draft: Draft) -> None:
         link = of.link(name, "conditioning") if side == 0 else of.link(name)
         pieces = _texts(graph, link, side, draft, set()) if link else []
         words = " BREAK ".join(filter(None, pieces))
-        if not draft.dialect("comfyui"):
-            words = _EMBEDDING.sub(lambda match: _embedding(match[1], draft), words)
+        bare = _EMBEDDING.sub(lambda match: _embedding(match[1], draft), words)
+        words = words if draft.dialect("comfyui") else bare
         if words or (side == 0 and pieces):
             draft.text(name, words, field)
         elif side == 0:

@@ -3,6 +3,7 @@ it is decoded, and the walk ends where a file is cut off."""
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ Part = tuple[str, bytes]
 """What it is ("exif", "xmp", "comment"), and its bytes."""
 
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_FILL = re.compile(rb"\xff*")
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _START_OF_SCAN, _APP1, _COMMENT = 0xDA, 0xE1, 0xFE
 
@@ -35,8 +37,7 @@ def parts(data: bytes) -> Iterator[Part] | None:
 def _jpeg(data: bytes) -> Iterator[Part]:
     at = 2
     for _ in range(MOST_PARTS):
-        while data[at : at + 2] == b"\xff\xff":
-            at += 1
+        at = max(_FILL.match(data, at).end() - 1, at)
         if at + 4 > len(data) or data[at] != 0xFF or data[at + 1] == _START_OF_SCAN:
             return
         marker = data[at + 1]

@@ -131,11 +131,13 @@ class Draft:
         return self.put("seed", int(number), name)
 
     def size(self, name: str, width: object, height: object) -> None:
-        """Both sides, as multiples of what a latent cell is wide, within what can be drawn."""
+        """Both sides, as multiples of what a latent cell is wide; what is too large for one drawing
+        keeps its shape."""
         asked = as_number(width), as_number(height)
         if None in asked or min(asked) < 1:
             return self.ignore(name, f"{width}x{height}", "It is no size.")
-        taken = [min(max(round(side / CELL) * CELL, LEAST), MOST) for side in asked]
+        fit = min(1.0, MOST / max(asked))
+        taken = [min(max(round(side * fit / CELL) * CELL, LEAST), MOST) for side in asked]
         self.request["width"], self.request["height"] = taken
         if list(asked) == taken:
             return self.understood.append(_shown(name))

@@ -59,7 +59,7 @@ class Reader:
         for name, why in found.damage:
             draft.ignore(name, "", why)
         source = _source(found.texts, draft)
-        if source == "none" and found.is_picture:
+        if source == "none" and found.is_picture and not found.damage:
             with suppress(StudioError):
                 source = _source(stealth.texts(data), draft)
         return finished(draft, source, self._check, checkpoint)

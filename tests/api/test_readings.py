@@ -94,6 +94,17 @@ def test_what_holds_nothing_is_no_error(http):
         assert {**answer.json(), "ignored": []} == nothing
 
 
+def test_a_form_that_is_none_is_refused(http):
+    for kind, content in (
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=a", b"x"),
+        ("multipart/form-data; boundary=a", b"--a\r\nContent-Disposition: form-data\r\n\r\nx"),
+    ):
+        answer = http.post(READ, content=content, headers={"Content-Type": kind})
+        assert answer.status_code in (400, 422), answer.text
+        assert answer.json()["message"]
+
+
 def test_no_body_and_too_much_of_it(http):
     assert http.post(READ).status_code == 422
     assert http.post(READ, content=b"x" * (PICTURE_BYTES + 1)).status_code == 413

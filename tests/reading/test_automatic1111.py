@@ -135,7 +135,7 @@ def test_civitai_writes_hashes_of_its_own():
 def test_values_that_cannot_be_are_told():
     reading = read(
         "a fox <lora:ink:50>\nSteps: 400, Sampler: Magic, Schedule type: Karras, CFG scale: 0.5, "
-        "Seed: -1, Size: 515x5000, Clip skip: 1.5, Eta: much, Variation seed: 3, "
+        "Seed: -1, Size: 3072x2050, Clip skip: 1.5, Eta: much, Variation seed: 3, "
         "Variation seed strength: 0.2, Seed resize from: 512x512, Face restoration: CodeFormer, "
         "RNG: NV, Tiling: True, Favourite colour: blue, ENSD: 31337",
         ("lora", "ink"),
@@ -147,16 +147,16 @@ def test_values_that_cannot_be_are_told():
         "noise_schedule": "karras",
         "guidance_scale": 1.0,
         "clip_skip": 2,
-        "width": 512,
-        "height": 2048,
+        "width": 2048,
+        "height": 1368,
     }
     reasons = why(reading)
-    assert "150 was taken" in reasons["Steps"] and "512x2048 was taken" in reasons["Size"]
+    assert "150 was taken" in reasons["Steps"] and "2048x1368 was taken" in reasons["Size"]
     assert reasons["Sampler"] == "There is no such sampler here."
     assert {"Seed", "Eta", "Variation seed", "RNG", "ENSD", "Favourite colour"} <= reasons.keys()
     assert reasons.keys().isdisjoint(reading.understood)
     values = {entry.name: entry.value for entry in reading.ignored}
-    assert values["Favourite colour"] == "blue" and values["Size"] == "515x5000"
+    assert values["Favourite colour"] == "blue" and values["Size"] == "3072x2050"
 
 
 def test_a_second_drawing():
