@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from studio.domain.prompt_emphasis import Segment
+
 
 @dataclass(frozen=True)
 class ModelFamily(ABC):
@@ -34,6 +36,7 @@ class ModelFamily(ABC):
     where            part -> where to get it, for files that come without
     takes            which kinds of model can be added to its own: of "lora", "embedding" and
                      "controlnet"
+    takes_weights    its text encoders' words can be told to count more or less, as in (moon:1.3)
     """
 
     name: str
@@ -53,6 +56,7 @@ class ModelFamily(ABC):
     backbone: str = "unet"
     where: Mapping[str, str] = field(default_factory=dict, hash=False)
     takes: frozenset[str] = frozenset()
+    takes_weights: bool = False
 
     @property
     def text_parts(self) -> tuple[str, ...]:
@@ -71,9 +75,13 @@ class ModelFamily(ABC):
 
     @abstractmethod
     def texts(
-        self, asked: Sequence[tuple[str, bool]], sampling: Any, models: Any, device: Any
+        self,
+        asked: Sequence[tuple[Sequence[Segment], bool]],
+        sampling: Any,
+        models: Any,
+        device: Any,
     ) -> Any:
-        """What `asked`, texts with whether they are negative, say to the backbone: a
+        """What `asked`, texts in pieces with whether they are negative, say to the backbone: a
         `diffusion.conditioning.Text` for each, all of one length, read by
         `diffusion.conditioning.TextModels`. Raises `InvalidRequest`."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from studio.domain import infotext_reader, lora_tags, lora_text
 from studio.domain.control import CONTROL_MODES, ControlInput
 from studio.domain.noise_schedules import NOISE_SCHEDULES
+from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.preprocessors import find
 from studio.domain.request import GenerationRequest, LoraInput, declaration
 from studio.domain.schedulers import SCHEDULERS
@@ -52,6 +53,7 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "VAE": request.vae,
         "Denoising strength": _strength(request),
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
+        "Emphasis": None if request.emphasis == "original" else EMPHASES[request.emphasis],
         **_noise_settings(request),
         **_declared_settings(request),
         "Init image hash": _init_image_hash(request.task),

@@ -13,6 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+EMPHASES = {
+    "original": "Original",
+    "no_norm": "No norm",
+    "ignore": "Ignore",
+    "none": "None",
+}
+"""What becomes of weights -> as other studios call it. Original keeps the mean of what a text
+encoder says of a chunk, No norm does not, Ignore reads the brackets and drops their weights, None
+reads them as letters."""
+
 ROUND, SQUARE = 1.1, 1 / 1.1
 """What one bracket without a number multiplies by."""
 
@@ -84,31 +94,39 @@ class _Brackets:
             yield around[-1][1] if around else 1.0
 
 
+def pieces(text: str, emphasis: str) -> list[Segment]:
+    """`text` as its segments under one of `EMPHASES`."""
+    if emphasis == "none":
+        return [Segment(text, 1.0, 0, len(text))]
+    found = segments(text)
+    return [one._replace(weight=1.0) for one in found] if emphasis == "ignore" else found
+
+
 def segments(text: str) -> list[Segment]:
     """`text` as pieces of one weight each, in order; neighbours of the same weight are one."""
-    pieces: list[_Piece] = []
+    found: list[_Piece] = []
     round_, square = _Brackets(ROUND), _Brackets(SQUARE)
     for match in _TOKEN.finditer(text):
         token, (start, end) = match[0], match.span()
         first = token[0]
         if first == "(":
-            round_.begin(len(pieces))
+            round_.begin(len(found))
         elif first == "[":
-            square.begin(len(pieces))
+            square.begin(len(found))
         elif first == "]" and square.open:
-            square.end(len(pieces))
+            square.end(len(found))
         elif round_.open and (first == ")" or (first == ":" and end - start > 1)):
             weight = _number(token) if first == ":" else None
             if weight is None and first == ":":
-                pieces.append((token[:-1], start, end - 1))
-            round_.end(len(pieces), weight)
+                found.append((token[:-1], start, end - 1))
+            round_.end(len(found), weight)
         elif first == "\\":
-            pieces.append((token[1:], start, end))
+            found.append((token[1:], start, end))
         elif "BREAK" in token:
-            pieces += _broken(token, start)
+            found += _broken(token, start)
         else:
-            pieces.append((token, start, end))
-    return _joined(pieces, round_.products(len(pieces)), square.products(len(pieces)))
+            found.append((token, start, end))
+    return _joined(found, round_.products(len(found)), square.products(len(found)))
 
 
 def _number(closing: str) -> float | None:

@@ -57,8 +57,8 @@ class Begun:
 FIRST = Begun()
 
 
-def second(steps: int) -> Begun:
-    """For the drawing that follows one of so many steps."""
+def after(steps: int) -> Begun:
+    """For a second drawing, where the first one has so many steps."""
     return Begun(steps, 1.0)
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from studio.domain.errors import shorten
 from studio.domain.noise_schedules import NOISE_SCHEDULES
+from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.scheduler_names import resolve
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.shown import Shown
@@ -52,6 +53,12 @@ def _is_known_noise_schedule(value: str) -> str:
     return value
 
 
+def _is_known_emphasis(value: str) -> str:
+    if value not in EMPHASES:
+        raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(EMPHASES)}.")
+    return value
+
+
 ModelName = Annotated[str, Field(max_length=1000), AfterValidator(_is_text)]
 SchedulerName = Annotated[
     str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_scheduler)
@@ -59,6 +66,7 @@ SchedulerName = Annotated[
 NoiseScheduleName = Annotated[
     str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_noise_schedule)
 ]
+EmphasisName = Annotated[str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_emphasis)]
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(_is_text)]
 
 
@@ -110,6 +118,12 @@ class Sampling(Frozen):
         1,
         title="Clip skip",
         description="1 reads the text encoder's last layer, 2 the one before. Anime models like 2.",
+    )
+    emphasis: Annotated[EmphasisName, Shown("Advanced", "emphasis {}")] = Field(
+        "original",
+        title="Emphasis",
+        description="What becomes of weights in the prompt, as in (moon:1.3). Original keeps the "
+        "overall strength, No norm suits SDXL, Ignore drops them, None reads brackets as letters.",
     )
     eta: Annotated[float | None, Shown("Advanced", "eta {}")] = Field(
         None,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator, Sequence
 
 import torch
 from PIL import Image
 
 from studio.diffusion import guidance, preview
-from studio.diffusion.conditioning import Conditioning, Text, TextModels, plain
+from studio.diffusion.conditioning import Conditioning, Prompt, TextModels
 from studio.diffusion.denoise import Ask, Guided
 from studio.diffusion.rows import Unit
 from studio.domain.control import ControlInput
 from studio.domain.geometry import Size
+from studio.domain.prompt_emphasis import pieces
+from studio.domain.prompt_schedule import schedule
+from studio.domain.prompt_syntax import read
 from studio.engine.controlling import Controls
 from studio.engine.recipe import Draw
 from studio.engine.run import Predict, Resources
@@ -48,7 +52,7 @@ class Conditioned:
         self.vae = Vae(lease)
         self._predictor = self.family.predictor(self._models.backbone)
         self._sampling = draw.sampling
-        self._texts = self._read(draw, resources.manager.device)
+        self._prompts, self._negative = self._read(draw, resources.manager.device)
 
     @property
     def takes_mask(self) -> bool:
@@ -57,13 +61,10 @@ class Conditioned:
 
     def conditioning(self, size: Size) -> Conditioning:
         """What a picture of `size` is steered by."""
-        prompt, *negative = (
-            plain(self.family.at_size(text, bool(place), size))
-            for place, text in enumerate(self._texts)
-        )
+        negative = self._negative and self._at_size(self._negative, True, size)
         return Conditioning(
-            (prompt,),
-            negative[0] if negative else None,
+            tuple(self._at_size(prompt, False, size) for prompt in self._prompts),
+            negative,
             self._sampling.guidance_scale,
             self._sampling.guidance_rescale if negative else 0.0,
         )
@@ -89,13 +90,35 @@ class Conditioned:
         factors = self.family.preview_factors, self.family.preview_bias
         return preview.previewer(factors, self._models.preview_decoder, self._models.tiny_vae)
 
-    def _read(self, draw: Draw, device: torch.device) -> list[Text]:
-        """The prompt, and the negative one where guidance is on."""
-        models = self._models
-        text_models = TextModels(
-            self.family, models.tokenizers, models.text_encoders, models.embeddings
+    def _at_size(self, prompt: Prompt, is_negative: bool, size: Size) -> Prompt:
+        texts = [
+            (until, self.family.at_size(text, is_negative, size)) for until, text in prompt.texts
+        ]
+        return dataclasses.replace(prompt, texts=tuple(texts))
+
+    def _read(self, draw: Draw, device: torch.device) -> tuple[tuple[Prompt, ...], Prompt | None]:
+        """The prompts, and the negative one where guidance is on or several are mixed: each text
+        that any of them is at some step is read once, all together."""
+        models, steps = self._models, draw.steps
+        parts = read(draw.prompt).parts
+        positive = [(part.schedule(steps, draw.begun), part.weight) for part in parts]
+        is_guided = draw.sampling.guidance_scale > 1 or len(parts) > 1
+        negative = schedule(read(draw.negative_prompt).text, steps, draw.begun)
+        asked = dict.fromkeys((text, False) for texts, _ in positive for _, text in texts)
+        if is_guided:
+            asked |= dict.fromkeys((text, True) for _, text in negative)
+        emphasis = draw.sampling.emphasis if self.family.takes_weights else "none"
+        texts = self.family.texts(
+            [(pieces(text, emphasis), is_negative) for text, is_negative in asked],
+            draw.sampling,
+            TextModels(self.family, models.tokenizers, models.text_encoders, models.embeddings),
+            device,
         )
-        asked = [(draw.prompt, False)]
-        if draw.sampling.guidance_scale > 1:
-            asked.append((draw.negative_prompt, True))
-        return self.family.texts(asked, draw.sampling, text_models, device)
+        known = dict(zip(asked, texts, strict=True))
+
+        def prompt(texts: list[tuple[int, str]], weight: float, is_negative: bool) -> Prompt:
+            of_time = [(end / steps, known[text, is_negative]) for end, text in texts]
+            return Prompt(tuple(of_time), weight)
+
+        prompts = tuple(prompt(texts, weight, False) for texts, weight in positive)
+        return prompts, prompt(negative, 1.0, True) if is_guided else None

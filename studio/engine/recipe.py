@@ -12,6 +12,7 @@ from typing import Literal
 
 from studio.domain.control import ControlInput
 from studio.domain.geometry import Box, Size
+from studio.domain.prompt_schedule import FIRST, Begun, after
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.domain.sampling import Sampling
@@ -43,6 +44,7 @@ class Draw:
     selection                the models
     prompt, negative_prompt  what they are told
     sampling                 how noise becomes a picture
+    begun                    what the steps in a prompt's schedule count besides those of this one
     strength                 share of the steps that is gone through, 0 to 1: so much noise is added
                              to what it begins with; 1 where that is noise alone, 0 adds none
     size                     (width, height) of the picture that is drawn, in pixels
@@ -62,6 +64,7 @@ class Draw:
     passes: tuple[Pass, ...]
     controls: tuple[ControlInput, ...] = ()
     refiner: Refiner | None = None
+    begun: Begun = FIRST
 
     @property
     def steps(self) -> int:
@@ -94,6 +97,7 @@ def recipe(request: GenerationRequest, select: Select, plan: Plan | None) -> tup
         _drawing(larger, *_following(first.selection, larger, select)),
         strength=request.hires.strength,
         begins="latents" if upscaler in LATENT_UPSCALERS else "pixels",
+        begun=after(first.steps),
     )
     return first, Upscale(upscaler, second.size), _refined(second, larger, select)
 

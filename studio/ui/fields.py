@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.domain.noise_schedules import NOISE_SCHEDULES
+from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.request import PARTS, Declaration, GenerationRequest, declaration
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.stages import UPSCALERS
@@ -20,6 +21,7 @@ from studio.ui.templates import help_bubble, icon, icon_button, include, text, w
 MENUS: dict[str, Mapping[str, str]] = {
     "scheduler": {name: name for name in SCHEDULERS},
     "noise_schedule": NOISE_SCHEDULES,
+    "emphasis": EMPHASES,
     "resize_mode": RESIZE_MODES,
     "area": AREAS,
     "masked_content": MASKED_CONTENTS,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from studio.domain.prompt_emphasis import segments
-from studio.domain.prompt_schedule import schedule, second
+from studio.domain.prompt_schedule import after, schedule
 from studio.domain.prompt_syntax import read
 
 EXPECTED = json.loads((Path(__file__).parent / "prompts.json").read_text("utf-8"))
@@ -97,9 +97,9 @@ def test_schedules_where_brackets_are_odd(text, steps, expected):
 
 
 def test_in_the_second_drawing_steps_count_on_and_shares_begin_at_one():
-    assert schedule("[cat:dog:1.5]", 10, second(20)) == [(5, "cat"), (10, "dog")]
-    assert schedule("[cat:dog:25]", 10, second(20)) == [(5, "cat"), (10, "dog")]
-    assert schedule("[cat:dog:0.5]", 10, second(20)) == [(10, "dog")]
+    assert schedule("[cat:dog:1.5]", 10, after(20)) == [(5, "cat"), (10, "dog")]
+    assert schedule("[cat:dog:25]", 10, after(20)) == [(5, "cat"), (10, "dog")]
+    assert schedule("[cat:dog:0.5]", 10, after(20)) == [(10, "dog")]
 
 
 def test_comments_go_and_every_place_is_found_again():

@@ -8,6 +8,7 @@ from typing import Any
 
 from studio.domain.family import ModelFamily
 from studio.domain.noise_schedules import ALIGN_YOUR_STEPS
+from studio.domain.prompt_emphasis import Segment
 from studio.domain.schedulers import SamplerOptions
 from studio.families.stable_diffusion.prompt_encoder import PromptEncoder
 
@@ -28,6 +29,7 @@ class UNetFamily(ModelFamily):
     """
 
     takes: frozenset[str] = frozenset({"lora", "embedding", "controlnet"})
+    takes_weights: bool = True
     prompt_encoders: tuple[PromptEncoder, ...] = (PromptEncoder(),)
     size_conditioning: tuple[str, ...] = ()
     aesthetic_scores: tuple[float, float] = (6.0, 2.5)
@@ -50,7 +52,11 @@ class UNetFamily(ModelFamily):
         return parts.open_parts(ref, dtype)
 
     def texts(
-        self, asked: Sequence[tuple[str, bool]], sampling: Any, models: Any, device: Any
+        self,
+        asked: Sequence[tuple[Sequence[Segment], bool]],
+        sampling: Any,
+        models: Any,
+        device: Any,
     ) -> Any:
         from studio.families.stable_diffusion import text
 

@@ -19,6 +19,7 @@ import torch
 from studio.diffusion.conditioning import Text, TextModels
 from studio.domain.family import ModelFamily
 from studio.domain.geometry import Size
+from studio.domain.prompt_emphasis import Segment
 from studio.domain.sampling import Sampling
 from studio.families.stable_diffusion.prompt_encoder import PromptEncoder
 from studio.families.stable_diffusion.tokens import Chunk, chunks
@@ -33,19 +34,21 @@ class Encoded:
 
 
 def texts(
-    asked: Sequence[tuple[str, bool]],
+    asked: Sequence[tuple[Sequence[Segment], bool]],
     sampling: Sampling,
     models: TextModels,
     device: torch.device,
 ) -> list[Text]:
     """Of `asked`, each with whether it is negative: encoded together, so of one length."""
-    encoded = encode([words for words, _ in asked], models, sampling.clip_skip)
+    keeps_mean = sampling.emphasis == "original"
+    encoded = encode([pieces for pieces, _ in asked], models, sampling.clip_skip, keeps_mean)
     embeds, pooled = encoded.embeds.to(device), encoded.pooled
 
-    def text(place: int, words: str, is_negative: bool) -> Text:
+    def text(place: int, pieces: Sequence[Segment], is_negative: bool) -> Text:
         own = embeds[place : place + 1]
         vector = None if pooled is None else pooled[place : place + 1].to(device)
-        if is_negative and models.family.zero_negative and not words.strip():
+        is_empty = not any(piece.text.strip() for piece in pieces)
+        if is_negative and models.family.zero_negative and is_empty:
             own = torch.zeros_like(own)
             vector = None if vector is None else torch.zeros_like(vector)
         return Text(own, vector)
@@ -69,8 +72,17 @@ def at_size(text: Text, is_negative: bool, family: ModelFamily, size: Size) -> T
     return dataclasses.replace(text, time_ids=time_ids)
 
 
-def encode(texts: Sequence[str], models: TextModels, clip_skip: int = 1) -> Encoded:
-    """Embeddings of `texts` under all encoders, laid side by side.
+def encode(
+    texts: Sequence[Sequence[Segment]],
+    models: TextModels,
+    clip_skip: int = 1,
+    keeps_mean: bool = True,
+) -> Encoded:
+    """Embeddings of `texts`, each in pieces of one weight, under all encoders, laid side by side.
+
+    What an encoder says of a token is multiplied by the token's weight; with `keeps_mean` each
+    chunk is brought back to the mean that it had, as AUTOMATIC1111's "Original" does. A chunk
+    without weights stays as it is, and so does the pooled embedding.
 
     `clip_skip` counts layers as artists do: 1 is the last, 2 the one before; never a later one
     than the family was trained on. Shorter texts are filled up with empty chunks; the pooled
@@ -82,13 +94,31 @@ def encode(texts: Sequence[str], models: TextModels, clip_skip: int = 1) -> Enco
         tokenizer = models.tokenizers[place]
         cut = [chunks(text, tokenizer, vectors) for text in texts]
         most = max(len(rows) for rows in cut)
-        empty = chunks("", tokenizer)
+        empty = chunks((), tokenizer)
         rows = [row for rows in cut for row in rows + empty * (most - len(rows))]
         embeds, ends = _run(rows, encoder, models.text_encoders[place], clip_skip)
+        embeds = _weighted(embeds, rows, keeps_mean)
         sides.append(embeds.reshape(len(texts), -1, embeds.shape[-1]))
         if encoder.pooled:
             pooled = ends[::most]
     return Encoded(sides[0] if len(sides) == 1 else torch.cat(sides, dim=-1), pooled)
+
+
+def _weighted(embeds: torch.Tensor, rows: Sequence[Chunk], keeps_mean: bool) -> torch.Tensor:
+    """`embeds` (rows, 77, C), each token's times its weight."""
+    heavy = [place for place, row in enumerate(rows) if not row.is_plain]
+    if not heavy:
+        return embeds
+    weights = torch.tensor([rows[place].weights for place in heavy], device=embeds.device)
+    before = embeds[heavy].float()
+    after = before * weights[..., None]
+    if keeps_mean:
+        mean = after.mean(dim=(1, 2), keepdim=True)
+        ratio = before.mean(dim=(1, 2), keepdim=True) / mean
+        after = after * torch.where(mean == 0, torch.ones_like(ratio), ratio)
+    embeds = embeds.clone()
+    embeds[heavy] = after.to(embeds.dtype)
+    return embeds
 
 
 def _run(

@@ -1,16 +1,21 @@
-"""A prompt as rows of token ids: chunks of 75 between their start and end marks, 77 in all."""
+"""A prompt as rows of token ids: chunks of 75 between their start and end marks, 77 in all, cut as
+AUTOMATIC1111 cuts them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from studio.domain import embedding_names
+from studio.domain.prompt_emphasis import Segment
 
 CHUNK_TOKENS = 75
+
+_BACKTRACK = 20
+"""A chunk that is full ends at its last comma, if that is so many tokens back at most."""
 
 _PLACE = 0
 """The id that stands where vectors go in: any but the end mark, which the pooled embedding is
@@ -19,38 +24,91 @@ searched by."""
 
 @dataclass
 class Chunk:
-    """One row. `vectors`: place among `ids` -> what stands there instead of a token."""
+    """One row. `vectors`: place among `ids` -> what stands there instead of a token; `weights`: how
+    much each of the ids counts."""
 
     ids: list[int]
+    weights: list[float]
     vectors: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def is_plain(self) -> bool:
+        """All count the same."""
+        return all(weight == 1 for weight in self.weights)
 
 
 def chunks(
-    text: str, tokenizer: Any, embeddings: Mapping[str, torch.Tensor] | None = None
+    pieces: Sequence[Segment],
+    tokenizer: Any,
+    embeddings: Mapping[str, torch.Tensor] | None = None,
 ) -> list[Chunk]:
-    """`text` cut into rows, padded; at least one.
+    """`pieces` of a text cut into rows, padded; at least one.
 
     The words that `embeddings` names become its vectors (n, width). They take a token's place
     each, and those of one word stay together where a chunk has room for them.
     """
-    embeddings = embeddings or {}
-    rows: list[list[int | torch.Tensor]] = [[]]
-    for piece, name in embedding_names.split(text, embeddings):
-        if name:
-            items = list(embeddings[name])
-            if len(items) > CHUNK_TOKENS - len(rows[-1]) and len(items) <= CHUNK_TOKENS:
-                rows.append([])
-        else:
-            items = tokenizer(piece, add_special_tokens=False, verbose=False).input_ids
+    rows = _Rows(tokenizer)
+    for piece in pieces:
+        if piece.is_break:
+            rows.next()
+        for words, name in embedding_names.split(piece.text, embeddings or {}):
+            if name:
+                rows.add_together(list(embeddings[name]), piece.weight)
+            elif words:
+                for id in tokenizer(words, add_special_tokens=False, verbose=False).input_ids:
+                    rows.add(id, piece.weight)
+    return rows.chunks()
+
+
+class _Rows:
+    """Tokens or vectors, with weights, as they fill row after row."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._comma = tokenizer(",", add_special_tokens=False, verbose=False).input_ids
+        self._rows: list[list[tuple[int | torch.Tensor, float]]] = [[]]
+        self._after_comma = 0
+        """So many of the last row stand up to its last comma; 0: it has none."""
+
+    def next(self) -> None:
+        self._rows.append([])
+        self._after_comma = 0
+
+    def add(self, item: int | torch.Tensor, weight: float) -> None:
+        row = self._rows[-1]
+        is_comma = [item] == self._comma if isinstance(item, int) else False
+        if len(row) == CHUNK_TOKENS:
+            kept = self._after_comma
+            is_near = kept and CHUNK_TOKENS - kept < _BACKTRACK and not is_comma
+            moved = row[kept:] if is_near else []
+            del row[CHUNK_TOKENS - len(moved) :]
+            self.next()
+            self._rows[-1] += moved
+        self._rows[-1].append((item, weight))
+        if is_comma:
+            self._after_comma = len(self._rows[-1])
+
+    def add_together(self, items: list[torch.Tensor], weight: float) -> None:
+        if CHUNK_TOKENS - len(self._rows[-1]) < len(items) <= CHUNK_TOKENS:
+            self.next()
         for item in items:
-            if len(rows[-1]) == CHUNK_TOKENS:
-                rows.append([])
-            rows[-1].append(item)
-    return [_chunk(row, tokenizer) for row in rows]
+            self.add(item, weight)
 
+    def chunks(self) -> list[Chunk]:
+        if len(self._rows) > 1 and not self._rows[-1]:
+            self._rows.pop()
+        return [self._chunk(row) for row in self._rows]
 
-def _chunk(row: list[int | torch.Tensor], tokenizer: Any) -> Chunk:
-    vectors = {place: item for place, item in enumerate(row, 1) if isinstance(item, torch.Tensor)}
-    ids = [_PLACE if isinstance(item, torch.Tensor) else item for item in row]
-    padding = [tokenizer.pad_token_id] * (CHUNK_TOKENS - len(ids))
-    return Chunk([tokenizer.bos_token_id, *ids, tokenizer.eos_token_id, *padding], vectors)
+    def _chunk(self, row: list[tuple[int | torch.Tensor, float]]) -> Chunk:
+        vectors = {
+            place: item for place, (item, _) in enumerate(row, 1) if isinstance(item, torch.Tensor)
+        }
+        ids = [_PLACE if isinstance(item, torch.Tensor) else item for item, _ in row]
+        missing = CHUNK_TOKENS - len(row)
+        tokenizer = self._tokenizer
+        padding = [tokenizer.pad_token_id] * missing
+        return Chunk(
+            [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id, *padding],
+            [1.0, *(weight for _, weight in row), 1.0, *[1.0] * missing],
+            vectors,
+        )

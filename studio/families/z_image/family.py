@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.domain.family import ModelFamily
+from studio.domain.prompt_emphasis import Segment
 
 SHIFT = 3.0
 """Of its noise levels, where the checkpoint does not say another."""
@@ -40,7 +41,11 @@ class ZImageFamily(ModelFamily):
         return parts.open_parts(ref, dtype)
 
     def texts(
-        self, asked: Sequence[tuple[str, bool]], sampling: Any, models: Any, device: Any
+        self,
+        asked: Sequence[tuple[Sequence[Segment], bool]],
+        sampling: Any,
+        models: Any,
+        device: Any,
     ) -> Any:
         from studio.families.z_image import text
 

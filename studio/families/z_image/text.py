@@ -1,7 +1,7 @@
 """Prompts as Qwen3 reads them: as a user's message to which it is about to answer. What its last
 layer but one says of each token is what the transformer takes, as many as there are.
 
-Brackets and weights are read as they stand."""
+Brackets and weights are read as they stand: it has no weight for a token."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from studio.diffusion.conditioning import Text, TextModels
 from studio.domain.errors import CheckpointError, InvalidRequest
+from studio.domain.prompt_emphasis import Segment
 
 _MESSAGE = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 _PADDING = "<|endoftext|>"
@@ -34,13 +35,17 @@ def tokenizer_from_text(tokenizer_json: str) -> Tokenizer:
 
 
 def texts(
-    asked: Sequence[tuple[str, bool]], models: TextModels, device: torch.device
+    asked: Sequence[tuple[Sequence[Segment], bool]], models: TextModels, device: torch.device
 ) -> list[Text]:
     """Of `asked`, each with whether it is negative, filled up to one length. Raises
     `InvalidRequest` for one that is too long."""
     encoded = [
-        _encoded(words, "negative_prompt" if is_negative else "prompt", models).to(device)
-        for words, is_negative in asked
+        _encoded(
+            "".join(piece.text for piece in pieces),
+            "negative_prompt" if is_negative else "prompt",
+            models,
+        ).to(device)
+        for pieces, is_negative in asked
     ]
     longest = max(len(tokens) for tokens in encoded)
     return [
