@@ -10,6 +10,8 @@ from studio.catalog.tiny_vaes import tiny_vae_for
 from studio.domain import embedding_names
 from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, UnknownModel, about
+from studio.domain.prompt_emphasis import segments
+from studio.domain.prompt_syntax import read
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
 
@@ -35,6 +37,8 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     )
     uses = _loras(catalog, request, checkpoint)
     embeddings, warnings = _embeddings(catalog, request, checkpoint)
+    if not _are_weights_read(request, checkpoint):
+        warnings = (*warnings, f"{checkpoint.family.name} reads brackets and weights as letters.")
     controlnets = _controlnets(catalog, request, checkpoint)
     return Selection(
         checkpoint,
@@ -89,7 +93,7 @@ def _embeddings(
     by_name = {ref.name: ref for ref in catalog.refs("embedding")}
     family, takes = checkpoint.family, "embedding" in checkpoint.family.takes
     fitting = {n: ref for n, ref in by_name.items() if takes and ref.family in (None, family)}
-    text = f"{request.prompt}\n{request.negative_prompt}"
+    text = f"{read(request.prompt).text}\n{read(request.negative_prompt).text}"
     named = embedding_names.named_in(text, fitting)
     others = embedding_names.named_in(text, by_name) - fitting.keys()
     warnings = (
@@ -102,6 +106,15 @@ def _embeddings(
         if name in others
     )
     return tuple(ref for name, ref in fitting.items() if name in named), tuple(warnings)
+
+
+def _are_weights_read(request: GenerationRequest, checkpoint: ModelRef) -> bool:
+    """Whether what the prompts say by brackets means something to the family."""
+    if checkpoint.family.takes_weights or request.emphasis == "none":
+        return True
+    texts = (request.prompt, request.negative_prompt)
+    found = [piece for text in texts for piece in segments(read(text).text)]
+    return all(piece.weight == 1 for piece in found)
 
 
 def _loras(

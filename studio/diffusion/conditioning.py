@@ -71,11 +71,6 @@ class Conditioning:
     extra_channels: torch.Tensor | None = None
 
 
-def plain(text: Text) -> Prompt:
-    """`text` alone, from the beginning to the end."""
-    return Prompt(((1.0, text),))
-
-
 @dataclass(frozen=True)
 class TextModels:
     """A checkpoint's text encoders and what they need, each in the order of `family`'s text

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from studio.domain import infotext_reader, lora_tags, lora_text
 from studio.domain.control import CONTROL_MODES, ControlInput
 from studio.domain.noise_schedules import NOISE_SCHEDULES
-from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.preprocessors import find
+from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.request import GenerationRequest, LoraInput, declaration
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.stages import RefinerInput

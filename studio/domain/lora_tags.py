@@ -16,27 +16,45 @@ _NAMES = {"te": 0, "unet": 1, "dyn": 2}
 @dataclass(frozen=True)
 class Tag:
     """`weights`: for the text encoders and for the U-Net, each None where it is not said; `rest`
-    is what of the tag is not understood, `text` the tag itself."""
+    is what of the tag is not understood, `text` the tag itself, which begins at `start`."""
 
     kind: str
     name: str
     weights: tuple[float | None, float | None]
     rest: str
     text: str
+    start: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+    @property
+    def text_encoder_weight(self) -> float:
+        """1 where nothing is said."""
+        weight, _ = self.weights
+        return 1.0 if weight is None else weight
+
+    @property
+    def unet_weight(self) -> float:
+        """That of the text encoders where nothing is said."""
+        _, weight = self.weights
+        return self.text_encoder_weight if weight is None else weight
+
+
+def find(prompt: str) -> list[Tag]:
+    """Those in `prompt`, in their order."""
+    return [_tag(match) for match in _TAG.finditer(prompt) if match[1] in _KINDS]
 
 
 def cut(prompt: str) -> tuple[str, list[Tag]]:
     """(`prompt` without its tags, and without blanks at its ends if it had any; the tags)."""
-    tags: list[Tag] = []
-
-    def taken(match: re.Match[str]) -> str:
-        if match[1] not in _KINDS:
-            return match[0]
-        tags.append(_tag(match))
-        return ""
-
-    without = _TAG.sub(taken, prompt)
-    return (without.strip() if tags else prompt), tags
+    tags = find(prompt)
+    if not tags:
+        return prompt, tags
+    edges = [0, *(edge for tag in tags for edge in (tag.start, tag.end)), len(prompt)]
+    kept = zip(edges[::2], edges[1::2], strict=True)
+    return "".join(prompt[begin:end] for begin, end in kept).strip(), tags
 
 
 def _tag(match: re.Match[str]) -> Tag:
@@ -51,7 +69,7 @@ def _tag(match: re.Match[str]) -> Tag:
             rest.append(piece)
         else:
             numbers[place] = number
-    return Tag(match[1], name, (numbers[0], numbers[1]), ":".join(rest), match[0])
+    return Tag(match[1], name, (numbers[0], numbers[1]), ":".join(rest), match[0], match.start())
 
 
 def _number(text: str) -> float | None:

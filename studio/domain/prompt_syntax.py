@@ -12,32 +12,15 @@ import bisect
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from studio.domain import lora_text
-from studio.domain.prompt_emphasis import Segment, segments
+from studio.domain.lora_tags import Tag, find
 from studio.domain.prompt_schedule import FIRST, Begun, schedule
 
 _COMMENT = re.compile(r"^#[^\n]*(?:\n|\Z)|#[^\n]*", re.MULTILINE)
-_NETWORK = re.compile(r"<(\w+):((?:\\[\\:<>]|[^<>\\]|\\(?![\\:<>])){1,2300})>")
-"""A name is as long as a file's at most, all its characters escaped."""
 _AND = re.compile(r"\bAND\b")
 _MEANS_SOMETHING = re.compile(r"[\\()\[\]]|BREAK")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?|\d*\.\d+)")
-
-
-@dataclass(frozen=True)
-class Network:
-    """<kind:name:text_encoder_weight:unet_weight>, at `start` to `end` of the prompt. A weight is
-    None where what stands there is no number; `rest` is what follows the weights."""
-
-    kind: str
-    name: str
-    text_encoder_weight: float | None
-    unet_weight: float | None
-    start: int
-    end: int
-    rest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +47,7 @@ class Reading:
     """
 
     text: str
-    networks: tuple[Network, ...]
+    networks: tuple[Tag, ...]
     parts: tuple[Part, ...]
     _places: _Places = field(repr=False, compare=False)
 
@@ -108,36 +91,10 @@ def read(prompt: str) -> Reading:
     """What `prompt` says. Linear in its length."""
     places = _Places(prompt)
     places.cut(match.span() for match in _COMMENT.finditer(prompt))
-    found = list(_NETWORK.finditer(places.text))
-    networks = tuple(
-        _network(match, places.before(match.start()), places.before(match.end() - 1) + 1)
-        for match in found
-    )
-    places.cut(match.span() for match in found)
+    found = find(places.text)
+    networks = tuple(replace(tag, start=places.before(tag.start)) for tag in found)
+    places.cut((tag.start, tag.end) for tag in found)
     return Reading(places.text, networks, tuple(_parts(places)), places)
-
-
-def _network(match: re.Match[str], start: int, end: int) -> Network:
-    name, *values = lora_text.split(match[2])
-    placed = [value for value in values if "=" not in value]
-    named = dict(value.split("=", 1) for value in values if "=" in value)
-    text_encoder = _weight(placed[0]) if placed else 1.0
-    unet = _weight(placed[1]) if len(placed) > 1 else text_encoder
-    if "te" in named:
-        text_encoder = _weight(named["te"])
-        unet = unet if placed else text_encoder
-    if "unet" in named:
-        unet = _weight(named["unet"])
-    others = [f"{key}={value}" for key, value in named.items() if key not in ("te", "unet")]
-    return Network(match[1], name, text_encoder, unet, start, end, (*placed[2:], *others))
-
-
-def _weight(text: str) -> float | None:
-    try:
-        weight = float(text)
-    except ValueError:
-        return None
-    return weight if math.isfinite(weight) else None
 
 
 def _parts(places: _Places) -> Iterator[Part]:
@@ -158,6 +115,3 @@ def _weighted(text: str) -> tuple[str, float]:
     if colon and _NUMBER.fullmatch(number.strip()) and math.isfinite(float(number)):
         return words.strip(), float(number)
     return text.strip(), 1.0
-
-
-__all__ = ["Begun", "Network", "Part", "Reading", "Segment", "read", "segments"]

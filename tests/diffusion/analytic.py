@@ -9,13 +9,18 @@ from collections.abc import Callable, Generator, Sequence
 import torch
 
 from studio.diffusion import schedulers
-from studio.diffusion.conditioning import Conditioning, Text, plain
+from studio.diffusion.conditioning import Conditioning, Prompt, Text
 from studio.diffusion.denoise import Ask, Guided, Step, denoise
 from studio.diffusion.laws import Flow
 from studio.diffusion.scheduler import Scheduler
 from studio.domain.schedulers import SamplerOptions
 
 SPREAD = 0.5
+
+
+def plain(text: Text) -> Prompt:
+    """`text` alone, from the beginning to the end."""
+    return Prompt(((1.0, text),))
 
 
 def no_words(rows: int) -> Conditioning:

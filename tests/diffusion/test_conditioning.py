@@ -7,11 +7,12 @@ import torch
 
 from studio.diffusion.conditioning import TextModels
 from studio.domain import embedding_names
+from studio.domain.prompt_emphasis import segments
 from studio.domain.sampling import Sampling
-from studio.families.stable_diffusion import tokenizers
+from studio.families.stable_diffusion import text, tokenizers, tokens
 from studio.families.stable_diffusion.family import PICTUREBOOK, SD2, SDXL
-from studio.families.stable_diffusion.text import at_size, encode, texts
-from studio.families.stable_diffusion.tokens import CHUNK_TOKENS, chunks
+from studio.families.stable_diffusion.text import Encoded, at_size, texts
+from studio.families.stable_diffusion.tokens import CHUNK_TOKENS, Chunk
 from tests.models_in_memory import manager, picturebook
 from tests.weights import checkpoints
 
@@ -20,6 +21,14 @@ from tests.weights import checkpoints
 def words() -> TextModels:
     with manager("float32").lease(picturebook()) as models:
         return TextModels(PICTUREBOOK, models.tokenizers, models.text_encoders)
+
+
+def encode(asked, models: TextModels, **how) -> Encoded:
+    return text.encode([segments(words) for words in asked], models, **how)
+
+
+def chunks(words: str, *how) -> list[Chunk]:
+    return tokens.chunks(segments(words), *how)
 
 
 def with_embeddings(words: TextModels, **vectors: torch.Tensor) -> TextModels:
@@ -107,16 +116,16 @@ def test_more_vectors_than_a_chunk_has_room_for_are_split(words):
 @torch.inference_mode()
 def test_both_encoders_of_sdxl_get_their_own_vectors():
     parts = checkpoints.text_encoders_of(SDXL)
-    tokens = [tokenizers.clip(encoder.pad_token) for encoder in SDXL.prompt_encoders]
+    clips = [tokenizers.clip(encoder.pad_token) for encoder in SDXL.prompt_encoders]
     encoders = [parts[encoder.part].eval() for encoder in SDXL.prompt_encoders]
-    ids = tokens[0]("fox", add_special_tokens=False).input_ids
+    ids = clips[0]("fox", add_special_tokens=False).input_ids
     tables = [encoders[0].embeddings, encoders[1].text_model.embeddings]
     vectors = tuple(table.token_embedding.weight[ids].detach().clone() for table in tables)
-    plain = encode(["a fox runs"], TextModels(SDXL, tokens, encoders))
-    named = encode(["a xyz runs"], TextModels(SDXL, tokens, encoders, {"xyz": vectors}))
+    plain = encode(["a fox runs"], TextModels(SDXL, clips, encoders))
+    named = encode(["a xyz runs"], TextModels(SDXL, clips, encoders, {"xyz": vectors}))
     assert torch.equal(plain.embeds, named.embeds)
     assert torch.equal(plain.pooled, named.pooled)
-    other = encode(["a xyz runs"], TextModels(SDXL, tokens, encoders, {"xyz": (vectors[0] * 2,
+    other = encode(["a xyz runs"], TextModels(SDXL, clips, encoders, {"xyz": (vectors[0] * 2,
                    vectors[1] * 2)}))  # fmt: skip
     width = parts["text_encoder"].config.hidden_size
     assert not torch.allclose(other.embeds[..., :width], plain.embeds[..., :width])
@@ -134,12 +143,49 @@ def test_each_family_pads_as_it_was_trained():
 @pytest.mark.parametrize("negative, zero", [("", True), ("  ", True), ("blurry", False)])
 def test_an_empty_negative_prompt_of_sdxl_is_zeros(negative, zero):
     parts = checkpoints.text_encoders_of(SDXL)
-    tokens = [tokenizers.clip(encoder.pad_token) for encoder in SDXL.prompt_encoders]
+    clips = [tokenizers.clip(encoder.pad_token) for encoder in SDXL.prompt_encoders]
     encoders = [parts[encoder.part].eval() for encoder in SDXL.prompt_encoders]
-    models = TextModels(SDXL, tokens, encoders)
-    asked = [("a fox", False), (negative, True)]
+    models = TextModels(SDXL, clips, encoders)
+    asked = [(segments("a fox"), False), (segments(negative), True)]
     _, found = texts(asked, Sampling(), models, torch.device("cpu"))
     assert bool(found.embeds.any()) is not zero
     assert bool(found.pooled.any()) is not zero
     sized = at_size(found, True, SDXL, (1024, 768))
     assert sized.time_ids.tolist() == [[768, 1024, 0, 0, 768, 1024]]
+
+
+def test_a_full_chunk_ends_at_a_comma_that_is_near():
+    tokenizer = tokenizers.clip()
+    [comma] = tokenizer(",", add_special_tokens=False).input_ids
+
+    def lengths(words: str) -> list[int]:
+        return [77 - 1 - row.ids.index(tokenizer.eos_token_id) for row in chunks(words, tokenizer)]
+
+    assert lengths("cat " * 60 + ", " + "cat " * 20) == [14, 55], "of 75 the 61 up to the comma"
+    assert lengths("cat " * 50 + ", " + "cat " * 30) == [0, 69], "the comma is too far back"
+    assert lengths("cat BREAK cat cat") == [74, 73]
+    assert lengths("cat BREAK") == [74]
+    [first, _] = chunks("cat " * 60 + ", " + "cat " * 20, tokenizer)
+    assert first.ids[61] == comma
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("emphasis", ["original", "no_norm"])
+def test_a_weight_multiplies_what_is_said_of_its_tokens(words, emphasis):
+    """Against the rule written out; a chunk without weights keeps its very bits."""
+    asked = "a house BREAK a (moon:1.5), (boat:0)"
+    plain = encode(["a house BREAK a moon, boat"], words).embeds
+    found = encode([asked], words, keeps_mean=emphasis == "original").embeds
+    tokenizer = words.tokenizers[0]
+    pieces = [("a ", 1.0), ("moon", 1.5), (", ", 1.0), ("boat", 0.0)]
+    weights = torch.ones(77)
+    at = 1
+    for piece, weight in pieces:
+        count = len(tokenizer(piece, add_special_tokens=False).input_ids)
+        weights[at : at + count] = weight
+        at += count
+    expected = plain[:, 77:] * weights[None, :, None]
+    if emphasis == "original":
+        expected = expected * (plain[:, 77:].mean() / expected.mean())
+    assert torch.equal(found[:, :77], plain[:, :77])
+    assert torch.allclose(found[:, 77:], expected, atol=1e-5)

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from studio.diffusion import guidance, latents, schedulers, shared_call
-from studio.diffusion.conditioning import Conditioning, Prompt, Text, TextModels, plain
+from studio.diffusion.conditioning import Conditioning, Prompt, Text, TextModels
 from studio.diffusion.denoise import Ask, denoise
+from studio.domain.prompt_emphasis import segments
 from studio.domain.sampling import Sampling
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook.judge import Judge
-from tests.diffusion.analytic import driven
+from tests.diffusion.analytic import driven, plain
 from tests.models_in_memory import manager, picturebook
 
 
@@ -100,7 +101,7 @@ class Bench:
     def texts(self, *words: str) -> list[Text]:
         """Of `words`, and the negative one, which is empty."""
         models = TextModels(PICTUREBOOK, self._models.tokenizers, self._models.text_encoders)
-        asked = [(each, False) for each in words] + [("", True)]
+        asked = [(segments(each), False) for each in words] + [((), True)]
         return PICTUREBOOK.texts(asked, Sampling(), models, torch.device("cpu"))
 
     @torch.inference_mode()

@@ -126,9 +126,7 @@ def test_comments_go_and_every_place_is_found_again():
         ("<lora:a:0.5:0.2>", "a", (0.5, 0.2)),
         ("<lora:a:unet=0.2>", "a", (1, 0.2)),
         ("<lora:a:te=0.2>", "a", (0.2, 0.2)),
-        ("<lora:a:0.7:te=0.2>", "a", (0.2, 0.7)),
         (r"<lora:a\:b\<c\>:0.5>", "a:b<c>", (0.5, 0.5)),
-        ("<lora:a:much>", "a", (None, None)),
     ],
 )
 def test_what_a_network_is_given(tag, name, weights):
@@ -136,7 +134,9 @@ def test_what_a_network_is_given(tag, name, weights):
     assert (network.name, (network.text_encoder_weight, network.unet_weight)) == (name, weights)
 
 
-@pytest.mark.parametrize("text", ["a < b > c", "<3 you", "<lora>", "<lora:>", "< lora:x>", "a:1.2"])
+@pytest.mark.parametrize(
+    "text", ["a < b > c", "<3 you", "<lora>", "<lora:>", "< lora:x>", "<heart:3>"]
+)
 def test_what_is_no_network_is_text(text):
     reading = read(text)
     assert (reading.text, reading.networks) == (text, ())

@@ -13,8 +13,10 @@ from studio.diffusion import conditioning, guidance, latents, schedulers
 from studio.diffusion.denoise import Ask, Start, denoise
 from studio.domain import events
 from studio.domain.errors import InvalidRequest
+from studio.domain.prompt_emphasis import segments
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.families.stable_diffusion.family import SD1
+from tests.diffusion.analytic import plain
 from tests.engine import tiny_models
 from tests.engine.running import run, step
 from tests.engine.test_leases import out_of_memory
@@ -62,9 +64,9 @@ def by_hand(models: TinyModels, engine: StableDiffusionEngine, upscaler: str, si
         predict = SD1.predictor(lent.backbone)
 
         def drawing(of: tuple[int, int], steps: int, start: Start | None) -> torch.Tensor:
-            asked = [("a red house on a meadow", False)]
+            asked = [(segments("a red house on a meadow"), False)]
             [read] = SD1.texts(asked, request.sampling, text, torch.device("cpu"))
-            told = conditioning.Conditioning((conditioning.plain(read),))
+            told = conditioning.Conditioning((plain(read),))
             source = [torch.Generator().manual_seed(7)]
             noise = torch.randn(1, 4, of[1] // 8, of[0] // 8, generator=source[0])
             scheduler = schedulers.build("Euler", "automatic", "epsilon", [7])

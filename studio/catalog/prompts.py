@@ -1,0 +1,64 @@
+"""What the words of a request name beside what is to be seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from studio.domain.errors import InvalidRequest, refused, shorten
+from studio.domain.lora_tags import Tag
+from studio.domain.prompt_syntax import read
+from studio.domain.request import GenerationRequest, LoraInput
+
+_LORAS = ("lora", "lyco")
+
+
+def with_networks_taken_out(request: GenerationRequest) -> GenerationRequest:
+    """`request` with the <lora:…> of its prompt among its LoRAs, behind those it names otherwise,
+    and the prompt without them: they act on the whole picture, wherever they stand.
+
+    Raises `InvalidRequest` for a network of another kind, for one that is not understood, and for
+    one in a prompt that cannot have its own.
+    """
+    _refuse("negative_prompt", request.negative_prompt, "They act on the whole picture.")
+    if request.hires:
+        for name in ("prompt", "negative_prompt"):
+            text = getattr(request.hires, name) or ""
+            _refuse(f"hires.{name}", text, "They act on both drawings.")
+    tags = read(request.prompt).networks
+    if not tags:
+        return request
+    text, at = [], 0
+    for tag in tags:
+        text.append(request.prompt[at : tag.start])
+        at = tag.end
+    text.append(request.prompt[at:])
+    loras = (*request.loras, *(_lora(tag) for tag in tags))
+    changes: dict[str, Any] = {"prompt": "".join(text).strip(), "loras": loras}
+    return request.model_copy(update=changes)
+
+
+def _refuse(field: str, text: str, why: str) -> None:
+    for tag in read(text).networks:
+        raise InvalidRequest(f"{shorten(tag.text)} belongs into the prompt. {why}", field)
+
+
+def _lora(tag: Tag) -> LoraInput:
+    if tag.kind not in _LORAS:
+        raise InvalidRequest(
+            f"{shorten(tag.text)}: networks of kind {tag.kind} cannot be used here. Take it out.",
+            "prompt",
+        )
+    if tag.rest:
+        raise InvalidRequest(
+            f"{shorten(tag.text)}: {shorten(tag.rest)} is not understood. Write two weights at "
+            "most, as in <lora:name:0.8:0.5>.",
+            "prompt",
+        )
+    on_text = None if tag.unet_weight == tag.text_encoder_weight else tag.text_encoder_weight
+    try:
+        return LoraInput(name=tag.name, weight=tag.unet_weight, text_encoder_weight=on_text)
+    except ValidationError as error:
+        refusal = refused(error)
+        raise InvalidRequest(f"{shorten(tag.text)}: {refusal}", "prompt") from None
