@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { beginOf, dayOf, dayWords } from "../../../studio/ui/static/library/days.js";
 import { Layout } from "../../../studio/ui/static/library/layout.js";
+import { List } from "../../../studio/ui/static/library/list.js";
 import { Selection } from "../../../studio/ui/static/library/selection.js";
 
 const square = { width: 512, height: 512, day: "a" };
@@ -156,4 +157,115 @@ test("days have names, and begin at midnight here", () => {
   const local = new Date(2026, 2, 9, 0, 30);
   assert.equal(dayOf(local.toISOString()), "2026-03-09");
   assert.equal(beginOf("2026-03-09", 1), new Date(2026, 2, 10).toISOString());
+});
+
+/** A library of `count` pictures, p0 the newest, that answers as the studio does. */
+function shelf(count) {
+  const all = Array.from({ length: count }, (_, n) => ({
+    id: `p${n}`,
+    created: new Date(2026, 0, 1, 0, 0, -n).toISOString(),
+    starred: false,
+    boards: [],
+  }));
+  const asked = [];
+  const page = async (filters) => {
+    asked.push(filters);
+    const fits = all.filter((one) => !filters.starred || one.starred);
+    const at = Number(filters.before ?? 0);
+    const to = at + filters.limit;
+    const images = fits.slice(at, to).map((one) => ({ ...one }));
+    return { images, next: to < fits.length ? String(to) : null, total: fits.length };
+  };
+  return { all, asked, list: new List(page) };
+}
+
+test("pages are fetched as far as they are wanted, and no farther", async () => {
+  const { asked, list } = shelf(1500);
+  await list.find({ search: "x" });
+  assert.equal(list.entries.length, 100);
+  await Promise.all([list.reach(120), list.reach(350)]);
+  assert.ok(list.entries.length >= 350 && list.entries.length < 700);
+  assert.ok(asked.every((one) => one.search === "x" && one.limit <= 500));
+  await list.reach(list.total);
+  assert.deepEqual(
+    list.ids,
+    Array.from({ length: 1500 }, (_, n) => `p${n}`),
+  );
+  assert.ok(list.isWhole);
+});
+
+test("what is deleted goes, and an undo puts each back where it was", async () => {
+  const { list } = shelf(10);
+  await list.find({});
+  const before = list.ids;
+  list.heard({ ids: ["p3", "p4", "p9"], what: "trashed", fields: {} });
+  assert.equal(list.ids.join(), "p0,p1,p2,p5,p6,p7,p8");
+  assert.equal(list.total, 7);
+  list.heard({ ids: ["p0"], what: "trashed", fields: {} });
+  list.heard({ ids: ["p0"], what: "restored", fields: {} });
+  list.heard({ ids: ["p9", "p4", "p3"], what: "restored", fields: {} });
+  assert.deepEqual(list.ids, before);
+  assert.equal(list.total, 10);
+  assert.equal(list.entry("p4").id, "p4");
+});
+
+test("a picture that has lost its star leaves the starred ones, and comes back with it", async () => {
+  const { all, list } = shelf(6);
+  for (const one of all) one.starred = true;
+  await list.find({ starred: true });
+  list.heard({ ids: ["p2"], what: "changed", fields: { starred: false } });
+  assert.equal(list.ids.join(), "p0,p1,p3,p4,p5");
+  list.heard({ ids: ["p2"], what: "changed", fields: { starred: true } });
+  assert.equal(list.ids.join(), "p0,p1,p2,p3,p4,p5");
+});
+
+test("what others drew, changed or deleted shows when one looks again", async () => {
+  const { all, list } = shelf(5);
+  await list.find({});
+  all.splice(2, 1); // p2 went
+  all[0].starred = true;
+  all.unshift({
+    id: "new",
+    created: new Date(2026, 0, 2).toISOString(),
+    starred: false,
+    boards: [],
+  });
+  let told = 0;
+  list.news.on(() => told++);
+  await list.renew();
+  assert.equal(list.ids.join(), "new,p0,p1,p3,p4");
+  assert.ok(list.entry("p0").starred);
+  assert.equal(list.total, 5);
+  await list.renew();
+  assert.equal(told, 1, "nothing new is not told");
+});
+
+test("an answer that comes late does not overwrite that of the last search", async () => {
+  const waiting = [];
+  const list = new List((filters, { signal }) => {
+    return new Promise((done, fail) => {
+      signal.addEventListener("abort", () => fail(new DOMException("", "AbortError")));
+      waiting.push(() => done({ images: [{ id: filters.search }], next: null, total: 1 }));
+    });
+  });
+  const first = list.find({ search: "a" });
+  const last = list.find({ search: "ab" });
+  for (const answer of waiting) answer();
+  await Promise.all([first, last]);
+  assert.deepEqual(list.ids, ["ab"]);
+});
+
+test("a failure is kept as words, and the next search forgets it", async () => {
+  let fails = true;
+  const list = new List(async () => {
+    if (fails) throw new Error("The studio does not answer.");
+    return { images: [{ id: "a" }], next: null, total: 1 };
+  });
+  await list.find({});
+  assert.equal(list.error.message, "The studio does not answer.");
+  assert.equal(list.isKnown, false);
+  fails = false;
+  await list.find({});
+  assert.equal(list.error, null);
+  assert.deepEqual(list.ids, ["a"]);
 });

@@ -86,6 +86,7 @@ export class Filters {
     const count = Object.values(this.own).filter(Boolean).length;
     const words = count ? `Filters (${count})` : "Filters";
     this.button.querySelector("span").textContent = words;
+    this.button.setAttribute("aria-label", words);
     this.button.classList.toggle("in-use", count > 0);
     this.asked();
   }

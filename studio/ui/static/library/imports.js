@@ -174,8 +174,9 @@ function bindDrops(root, drop) {
   root.addEventListener("dragenter", (event) => isFiles(event) && mark(1));
   root.addEventListener("dragleave", (event) => isFiles(event) && mark(-1));
   root.addEventListener("dragover", (event) => {
+    event.stopPropagation(); // else the canvas beside the panel would take what is held over it
+    if (!isFiles(event)) return;
     event.preventDefault();
-    event.stopPropagation();
     event.dataTransfer.dropEffect = "copy";
   });
   root.addEventListener("drop", (event) => {

@@ -46,7 +46,7 @@ export function update(tile, one) {
   if (tile.shown === one) return;
   tile.shown = one;
   tile.setAttribute("aria-label", nameOf(one));
-  tile.title = one.prompt;
+  tile.title = one.prompt.slice(0, 300);
   tile.classList.toggle("starred", one.starred);
   const star = tile.querySelector(".tile-star");
   star.setAttribute("aria-label", one.starred ? "Take the star away" : "Star");
