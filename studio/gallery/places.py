@@ -19,7 +19,8 @@ TRASH = "trash"
 
 _ID = re.compile(r"(?:(\d{4}-\d{2}-\d{2})_)?(\d{5,12})-(\d{1,20})", re.ASCII)
 _NAME = re.compile(rf"(\d{{5,12}})-\d{{1,20}}(?:{'|'.join(map(re.escape, SUFFIXES))})", re.ASCII)
-_PARTIAL = re.compile(r"\.(\d{5,12})\.part", re.ASCII)
+_TAKEN = re.compile(r"\.?(\d{5,12})(?:-\d{1,20}\.\w{3,4}|\.part)", re.ASCII)
+"""Names that have a number: pictures, what is said of them, and claims."""
 _HALF_WRITTEN = re.compile(r"\.\d{5,12}\.part|\.(erased|\d{5,12}-\d{1,20}\.json)\.new", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ERASED = ".erased"
@@ -107,9 +108,8 @@ class Places:
         """
         deleted = self.outputs / TRASH / folder.relative_to(self.outputs)
         while True:
-            taken = _numbers(folder, _NAME) | _numbers(folder, _PARTIAL) | _numbers(deleted, _NAME)
-            number = 1 + max(taken, default=0)
-            number = max(number, 1 + _erased(folder))
+            taken = (_highest(folder, _TAKEN), _highest(deleted, _NAME), _erased(folder))
+            number = 1 + max(taken)
             partial = folder / f".{number:05}.part"
             try:
                 file = os.open(
@@ -117,7 +117,7 @@ class Places:
                 )
             except FileExistsError:
                 continue
-            if number not in _numbers(folder, _NAME) | _numbers(deleted, _NAME):
+            if max(_highest(folder, _NAME), _highest(deleted, _NAME)) < number:
                 return number, partial, file
             os.close(file)
             partial.unlink(missing_ok=True)
@@ -143,12 +143,13 @@ def not_found(id: str) -> NotFound:
     )
 
 
-def _numbers(folder: Path, pattern: re.Pattern[str]) -> set[int]:
+def _highest(folder: Path, pattern: re.Pattern[str]) -> int:
+    """The highest number of the names that fit; 0 for none."""
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
-        return set()
-    return {int(match[1]) for name in names if (match := pattern.fullmatch(name))}
+        return 0
+    return max((int(match[1]) for name in names if (match := pattern.fullmatch(name))), default=0)
 
 
 def _erased(folder: Path) -> int:
