@@ -9,6 +9,7 @@ from typing import Any
 
 from studio.domain.errors import InvalidRequest
 from studio.domain.files import as_text, read_file
+from studio.reading.finishing import WAITS
 from studio.reading.reader import Reader
 from studio.reading.record import Reading
 
@@ -39,6 +40,8 @@ def fields_like(name: str, reader: Reader, checkpoint: str | None) -> dict[str, 
 
 def _tell(reading: Reading) -> None:
     for entry in reading.ignored:
+        if entry.why == WAITS:
+            continue  # and is taken over where the picture is given
         said = f" = {entry.value}" if entry.value else ""
         print(f"not taken over: {entry.name}{said}: {entry.why}", file=sys.stderr)
     for entry in reading.missing:

@@ -141,7 +141,8 @@ def _prompts(infotext: Infotext, left: Mapping[str, str], draft: Draft) -> list[
 
 
 def _exact_loras(text: str, hashes: Hashes, draft: Draft) -> None:
-    for lora in json_text.loads(text) or ():
+    listed = json_text.loads(text)
+    for lora in listed if isinstance(listed, list) else ():
         if isinstance(lora, list) and lora and isinstance(lora[0], str):
             name, *weights = lora
             add_lora(draft, name, hashes, *map(as_number, weights[:2]))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from studio.domain.request import declaration
 from studio.reading import comfyui_graph, json_text
 from studio.reading.comfyui_graph import BYPASSED, Graph, Node, ancestors, number, text, upstream
 from studio.reading.comfyui_models import checkpoint_of, read_models, read_units, read_vae
@@ -16,18 +17,10 @@ from studio.reading.record import Texts
 
 _OUTPUTS = ("SaveImage", "PreviewImage", "Image Save", "Save Image")
 _TOWARDS_LATENTS = (
-    *(
-        "samples",
-        "latent_image",
-        "latent",
-        "LATENT",
-        "images",
-        "image",
-        "pixels",
-        "optional_latent",
-    ),
-    "input",
+    *("samples", "latent_image", "latent", "LATENT", "optional_latent"),
+    *("images", "image", "pixels", "input"),
 )
+_MASKING = {"SetLatentNoiseMask", "VAEEncodeForInpaint", "InpaintModelConditioning"}
 _UNKNOWN = "There is no such step here; what goes through it was followed."
 _PASSED = {
     *("VAEDecode", "VAEDecodeTiled", "VAEEncode", "VAEEncodeTiled", "Reroute", BYPASSED),
@@ -35,12 +28,12 @@ _PASSED = {
 }
 _NETWORK_FACTOR = 4
 """Of nearly all networks that enlarge; their files alone would tell."""
+_LEAST_STRENGTH = 0.01
+
 Settings = dict[str, Any]
-_METHODS = {
-    "nearest-exact": "nearest-exact",
-    "bicubic": "bicubic",
-    "bilinear": "",
-}
+"""Of a sampler, as `settings_of` gives them."""
+
+_LATENT_METHODS = {"nearest-exact": "Latent (nearest-exact)", "bicubic": "Latent (bicubic)"}
 
 
 @dataclass
@@ -134,10 +127,10 @@ def _chain(graph: Graph, last: Node) -> list[Drawing]:
     return drawings
 
 
-def settings_of(graph: Graph, node: Node) -> dict[str, Any]:
+def settings_of(graph: Graph, node: Node) -> Settings:
     """Of a sampler, wherever they stand: `seed`, `steps`, `cfg`, `sampler_name`, `scheduler`,
     `denoise`, `start_at_step`; numbers followed to where they come from."""
-    told: dict[str, Any] = {}
+    told: Settings = {}
     parts = [node]
     for name in ("noise", "guider", "sampler", "sigmas"):
         parts += [part for part, _ in upstream(graph, node.link(name), "sigmas", "sampler")]
@@ -176,7 +169,7 @@ _SAMPLERS = {
 }
 
 
-def _read_sampling(told: dict[str, Any], draft: Draft) -> None:
+def _read_sampling(told: Settings, draft: Draft) -> None:
     if "seed" in told:
         draft.seed("seed", told["seed"])
     for name, of in (("steps", "steps"), ("cfg", "guidance_scale")):
@@ -185,7 +178,7 @@ def _read_sampling(told: dict[str, Any], draft: Draft) -> None:
     draft.sampler("sampler_name", told.get("sampler_name"), told.get("scheduler"), of="scheduler")
 
 
-def _read_begin(graph: Graph, first: Drawing, told: dict[str, Any], draft: Draft) -> None:
+def _read_begin(graph: Graph, first: Drawing, told: Settings, draft: Draft) -> None:
     """An empty picture of some size, or a picture that is changed."""
     begins = first.begins
     if begins is not None and begins.kind.startswith("LoadImage"):
@@ -203,25 +196,33 @@ def _read_begin(graph: Graph, first: Drawing, told: dict[str, Any], draft: Draft
     return None
 
 
-def _read_picture(graph: Graph, first: Drawing, told: dict[str, Any], draft: Draft) -> None:
-    kinds = {node.kind for node in first.between}
-    masked = kinds & {"SetLatentNoiseMask", "VAEEncodeForInpaint", "InpaintModelConditioning"}
+def _read_picture(graph: Graph, first: Drawing, told: Settings, draft: Draft) -> None:
+    masked = any(node.kind in _MASKING for node in first.between)
     kind = "inpaint" if masked else "image_to_image"
     draft.task["kind"] = kind
     draft.names["image"] = str(first.begins.inputs.get("image", "image"))
-    strength = told.get("denoise")
-    steps, start = told.get("steps"), told.get("start_at_step")
+    for node in first.between:
+        sides = [number(graph, node.inputs.get(name), name) for name in ("width", "height")]
+        if _is_scaling(node) and all(sides):
+            draft.size(node.kind, *sides)
+        elif node.kind not in _MASKING:
+            _tell_passed([node], draft)
+    strength, steps, start = (told.get(name) for name in ("denoise", "steps", "start_at_step"))
     if strength is None and steps and start is not None:
         strength = round(1 - start / steps, 4)
-    if strength is None:
-        return
-    draft.number("denoise", strength, "task.strength", kind)
-    if steps and 0 < strength < 1 and "denoise" in told:
-        whole = math.ceil(steps / strength)
-        draft.number("steps", whole, "steps")
-        draft.understood.remove("steps")
-        why = f"There all are done, here the share {strength:g} of them: {whole} were taken."
-        draft.ignore("steps", steps, why)
+    elif steps and strength and _LEAST_STRENGTH <= strength < 1:
+        _whole_run(steps, strength, draft)
+    if strength is not None:
+        draft.number("denoise", strength, "task.strength", kind)
+
+
+def _whole_run(steps: float, strength: float, draft: Draft) -> None:
+    """All steps of a sampler are done there; here the share of them that the strength is."""
+    whole = min(math.ceil(steps / strength), int(declaration("steps").maximum))
+    draft.request["steps"] = whole
+    draft.understood = [name for name in draft.understood if name != "steps"]
+    why = f"There all are done, here the share {strength:g} of them: {whole} were taken."
+    draft.ignore("steps", steps, why)
 
 
 def _read_further(graph: Graph, chain: list[Drawing], draft: Draft) -> None:
@@ -274,7 +275,9 @@ def _hires(
             side = number(graph, step.inputs.get(name), name)
             if side and side > 0:
                 draft.put(f"hires.{name}", hires_side(side), f"{step.kind} {name}")
-    draft.number("scale_by", round(factor, 4), "hires.factor")
+    draft.request.setdefault("hires", {})["factor"] = 1.0
+    if factor != 1:
+        draft.number("scale_by", round(factor, 4), "hires.factor")
     if method:
         upscaler(method, draft, "upscale_method")
     if "denoise" in second:
@@ -291,5 +294,5 @@ def _hires(
 def _method(node: Node, own: str) -> str:
     """A way of enlarging, as it is called here."""
     if node.kind.startswith("Latent"):
-        return f"Latent ({_METHODS[own]})" if _METHODS.get(own) else "Latent"
+        return _LATENT_METHODS.get(own, "Latent")
     return "Nearest" if own.startswith("nearest") else "Lanczos"

@@ -13,9 +13,7 @@ from studio.reading.loras import add_lora
 
 _CHECKPOINTS = ("ckpt_name", "unet_name", "model_name", "base_ckpt_name", "checkpoint")
 _TOWARDS_MODELS = ("model", "MODEL", "model1", "base_model")
-_PLAIN = (
-    *("ModelSampling", "Reroute", "Bypassed", "KSampler", "SamplerCustom", "CLIPSetLastLayer"),
-)
+_PLAIN = ("ModelSampling", "Reroute", BYPASSED)
 _MOST_IN_A_STACK = 50
 
 Lora = tuple[str, float | None, float | None]
@@ -153,8 +151,7 @@ def read_units(graph: Graph, sampler: Node, draft: Draft) -> None:
         preprocessor = _preprocessor(graph, node)
         if preprocessor:
             unit["preprocessor"] = preprocessor
-        draft.units.append(unit)
-        draft.understood.append(node.kind)
+        draft.unit(unit, node.kind)
 
 
 def _preprocessor(graph: Graph, node: Node) -> str:

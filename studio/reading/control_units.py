@@ -52,8 +52,7 @@ def read(label: str, said: Mapping[str, str], draft: Draft) -> None:
     for name, value in said.items():
         if name not in _KNOWN:
             draft.ignore(f"{label} {name}", value, "A unit has no such setting here.")
-    draft.units.append(unit)
-    draft.understood.append(label)
+    draft.unit(unit, label)
 
 
 def _in_range(label: str, text: str, field: str, unit: dict[str, Any], draft: Draft) -> None:

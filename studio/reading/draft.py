@@ -34,15 +34,21 @@ class Models(Protocol):
 
 
 class Draft:
-    """`request` is what is made, `task` and `units` what may have to wait for pictures, `labels`
-    what a field is called there, `names` and `hashes` what there is to know of the task's pictures,
-    `image` and `mask`. `inputs` tells whether a picture of some id is kept here."""
+    """What is made of a file so far.
+
+    request        fields of a `GenerationRequest`
+    task, units    what may have to wait for pictures; `of_units`: what units are called there
+    names, hashes  what there is to know of the task's pictures, `image` and `mask`
+    labels         field -> what it is called there
+    has_input      tells whether a picture of some id is kept here
+    """
 
     def __init__(self, models: Models, inputs: Callable[[str], bool] = lambda id: False) -> None:
         self._models, self.has_input = models, inputs
         self.request: dict[str, Any] = {}
         self.task: dict[str, Any] = {}
         self.units: list[dict[str, Any]] = []
+        self.of_units: set[str] = set()
         self.understood: list[str] = []
         self.labels: dict[str, str] = {}
         self.names: dict[str, str] = {}
@@ -102,6 +108,12 @@ class Draft:
             self.ignore(name, value, f"Longer than {_MOST_TEXT} characters; the rest was cut off.")
             clean = clean[:_MOST_TEXT]
         self.put(field, clean, name)
+
+    def unit(self, unit: dict[str, Any], name: str) -> None:
+        """Add a ControlNet unit, which is called so there."""
+        self.units.append(unit)
+        self.of_units.add(_shown(name))
+        self.understood.append(_shown(name))
 
     def number(self, name: str, value: object, field: str, kind: str | None = None) -> None:
         """Within the field's range; `kind` is that of the task whose field it is."""

@@ -17,6 +17,8 @@ Check = Callable[[GenerationRequest], object]
 """Raises `StudioError` where a request cannot be settled, its field being what stands against it.
 The pictures of the request are there."""
 
+WAITS = "It waits for its picture, which is not in the file: set it once that is chosen."
+"""Why a setting of a task is ignored that `Reading.awaits` has."""
 _MOST_TRIES = 64
 _TOGETHER = ("batch_place", "noise_schedule", "scheduler", "steps")
 """What is taken back, in this order, where fields do not go together."""
@@ -47,8 +49,13 @@ def _place_task(draft: Draft) -> None:
         what = "the picture it began with" if name == "image" else "the mask"
         why = f"The file does not hold {what}. Choose it, then the task can be restored."
         draft.lacks("image", draft.names.get(name, name), draft.hashes.get(name), why)
-    if wanted and not lacking:
+    if not wanted:
+        return
+    if not lacking:
         draft.request["task"], draft.task = draft.task, {}
+    for field, value in draft.task.items():
+        if f"task.{field}" in draft.labels and field not in wanted:
+            _tell(draft, f"task.{field}", value, WAITS)
 
 
 def _place_units(draft: Draft) -> None:
@@ -64,6 +71,8 @@ def _place_units(draft: Draft) -> None:
         told = ",".join(f"{name}={value}" for name, value in _flat(unit).items())
         why = f"The file does not hold the picture of a ControlNet unit. Add one to: {told}."
         draft.lacks("image", f"of {unit['controlnet']}", None, why)
+    if waiting and not placed:
+        draft.understood = [name for name in draft.understood if name not in draft.of_units]
 
 
 def _flat(unit: dict[str, Any]) -> dict[str, Any]:
@@ -123,4 +132,4 @@ def _tell(draft: Draft, field: str, value: object, why: str) -> None:
     draft.understood = [name for name in draft.understood if name != label]
     if isinstance(value, dict):
         value = value.get("name") or value.get("controlnet") or ""
-    draft.ignore(label, value, why)
+    draft.ignore(label, value if isinstance(value, str) else f"{value}", why)

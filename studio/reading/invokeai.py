@@ -181,5 +181,4 @@ def _unit(said: dict[str, Any], draft: Draft) -> None:
         if own := names.get(str(said.get(name))):
             unit[of] = own
     if unit.get("scale") != 0 and unit.get("start", 0.0) < unit.get("end", 1.0):
-        draft.units.append(unit)
-        draft.understood.append("controlnets")
+        draft.unit(unit, "controlnets")

@@ -100,8 +100,7 @@ def _unit(unit: Any, draft: Draft) -> None:
         if name in told and not _is_here(told[name], draft):
             why = "This picture of a ControlNet unit is not here any more. Choose it again."
             draft.lacks("image", told.pop(name), None, why)
-    draft.understood.append("controls")
-    return draft.units.append(told | {"controlnet": own})
+    return draft.unit(told | {"controlnet": own}, "controls")
 
 
 def _is_here(source: Any, draft: Draft) -> bool:

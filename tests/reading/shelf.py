@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from studio.domain.errors import UnknownModel
 from studio.domain.refs import ModelFacts, ModelFile, ModelRef
+from studio.reading.finishing import WAITS
 from studio.reading.reader import Reader
 from studio.reading.record import Reading
 
@@ -43,5 +44,5 @@ def read(data: bytes | str, *models: tuple[str, str], inputs: Iterable[str] = ()
 
 
 def why(reading: Reading) -> dict[str, str]:
-    """Name -> reason of what was ignored."""
-    return {entry.name: entry.why for entry in reading.ignored}
+    """Name -> reason of what was ignored, but for what waits for a picture."""
+    return {entry.name: entry.why for entry in reading.ignored if entry.why != WAITS}

@@ -194,12 +194,16 @@ def test_a_task_waits_for_its_pictures():
     digits = "0123456789abcdef" * 2
     text = f"a fox\n{LINE}, Denoising strength: 0.6, Init image hash: {digits}"
     reading = read(text)
-    assert "task" not in reading.request and not reading.ignored
+    assert "task" not in reading.request
+    [waits] = reading.ignored
+    assert (waits.name, waits.value) == ("Denoising strength", "0.6")
+    assert "Denoising strength" not in reading.understood
     assert reading.awaits == {"task": {"kind": "image_to_image", "strength": 0.6}}
     [image] = reading.missing
     assert (image.kind, image.hash) == ("image", digits)
     here = read(text, inputs=[digits])
     assert here.request["task"]["image"] == f"input:{digits}" and not here.missing
+    assert not here.ignored and "Denoising strength" in here.understood
 
     told = (
         "Mask blur: 8, Masked content: latent noise, Mask mode: Inpaint not masked, "

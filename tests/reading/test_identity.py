@@ -17,7 +17,7 @@ from studio.domain.stages import UPSCALERS
 from studio.domain.tasks import AREAS, MASKED_CONTENTS
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.reading.reader import Reader
-from tests.reading.shelf import Shelf
+from tests.reading.shelf import Shelf, why
 
 PIECES = [
     *("a fox", "Steps: 3, Seed: 4, Size: 5x5", "\n", " ", ",", ":", '"', "\\", "\\n", "<", ">"),
@@ -167,7 +167,7 @@ def read_back(one: GenerationRequest, place: int) -> GenerationRequest:
     reader = Reader(Shelf(everything=True), lambda request: None)
     reading = reader.read(infotext.write(one, one.seed + place))
     assert reading.source == "studio"
-    assert not reading.ignored, reading.ignored
+    assert not why(reading), reading.ignored
     assert {entry.kind for entry in reading.missing} <= {"image"}
     fields = dict(reading.request)
     for field in reading.awaits.get("controls", ()):
