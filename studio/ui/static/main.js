@@ -66,7 +66,7 @@ function start(root) {
   }
   const sheet = root.querySelector(".sheet-button");
   sheet.addEventListener("click", () => showSheet(!isSheetShown()));
-  root.querySelector("#generate").addEventListener("click", (event) => session.press(event.detail));
+  root.querySelector("#generate").addEventListener("click", (event) => session.press(event));
   root.querySelector("#stop").addEventListener("click", () => session.stop());
   root.querySelector(".retry").addEventListener("click", () => session.generate());
   examples(viewer);

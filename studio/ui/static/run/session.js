@@ -137,10 +137,10 @@ export class Session {
     if (!this.busy) this.viewer.state(this.viewer.picture ? "finished" : "empty");
   }
 
-  /** Generate was pressed; `clicks` is the event's count. Whoever double clicks wants one picture,
-   * whoever goes on clicking one more each time. */
-  press(clicks) {
-    if (clicks === 2 && this.beganIdle) return;
+  /** Generate was pressed. Whoever double clicks with a mouse wants one picture, whoever goes on
+   * clicking one more each time. */
+  press({ detail, pointerType }) {
+    if (detail === 2 && pointerType === "mouse" && this.beganIdle) return;
     this.beganIdle = !this.busy;
     this.generate();
   }
