@@ -261,9 +261,26 @@ def test_lost_connection_is_said_and_mended(visit, served, slow):
     page.wait_for_function(
         "document.querySelector('.status').textContent.includes('Connection lost')"
     )
+    banner = page.get_by_role("alert")
+    banner.get_by_text("No connection to the studio.").wait_for()
     slow()
     page.context.set_offline(False)
     wait_for(page, "finished")
+    banner.wait_for(state="hidden")
+
+
+def test_a_disk_that_takes_nothing_is_told_over_the_page(visit):
+    page = visit()
+
+    def without_room(route):
+        now = route.fetch().json()
+        route.fulfill(json=now | {"disk": "There is no room on the disk."})
+
+    page.route("**/studio/v1/status", without_room)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.get_by_role("alert").get_by_text("There is no room on the disk.").wait_for()
+    top = page.get_by_role("alert").bounding_box()
+    assert top["y"] + top["height"] <= page.locator("#prompt-bar").bounding_box()["y"] + 1
 
 
 def test_the_settings_of_a_result_are_at_hand(visit, served):

@@ -21,6 +21,7 @@ import { choice } from "./settings/choices.js";
 import { menu, phrase, prose, seed, sizes, slider, toggle } from "./settings/fields.js";
 import { group, isSheetShown, settingsFoot, sheetHead, showSheet } from "./settings/groups.js";
 import { loras } from "./settings/loras.js";
+import { banner } from "./shared/banner.js";
 import { picker } from "./shared/picker.js";
 import { statusBar } from "./shared/status.js";
 import { tabs } from "./shared/tabs.js";
@@ -28,6 +29,7 @@ import { bindViews } from "./shared/views.js";
 
 const PARTS = {
   badges,
+  banner,
   batch,
   canvas,
   catalog,

@@ -8,7 +8,12 @@ import { percent } from "./words.js";
 const CALM_MS = 10000;
 const BUSY_MS = 1500;
 
+const LOST = "No connection to the studio. The page goes on as soon as it answers.";
+
 const status = signal(data.status);
+
+/** What is wrong with the studio as a whole, in words; "" where all is well. */
+export const troubles = signal("");
 let timer = 0;
 
 export const engineState = () => status.value?.state;
@@ -59,6 +64,7 @@ function show(parts, now) {
   parts.state.title = now?.message ?? "";
   parts.words.textContent = now ? stateWords(now) : "no connection";
   document.body.classList.toggle("lost", !now);
+  troubles.value = now ? (now.disk ?? "") : LOST;
   if (!now) return;
   const where = [now.device, now.dtype].filter((word) => word && word !== "auto");
   parts.device.textContent = where.join(" · ");
