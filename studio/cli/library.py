@@ -14,6 +14,7 @@ from typing import Any
 
 from studio.app import open_library
 from studio.cli.flags import add_flags, given
+from studio.cli.progress import ProgressBar
 from studio.cli.status import BAD_INPUT, FAILED
 from studio.domain.errors import InvalidRequest, NotFound, QueueFull, SaveError, StudioError
 from studio.domain.files import as_text, read_file
@@ -154,9 +155,10 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
     if not files:
         raise InvalidRequest("there are no pictures in it. Check the path.")
     imported, known, refused = [], [], []
-    with _opened(settings) as library:
+    with _opened(settings) as library, ProgressBar(sys.stderr) as bar:
         importer = Importer(library)
-        for path, modified_ns in files:
+        for place, (path, modified_ns) in enumerate(files):
+            bar.show_count("picture", place, len(files))
             try:
                 taken = _taken(importer, path, modified_ns)
                 (imported if taken.is_new else known).append((path, taken.row.id))
@@ -254,7 +256,10 @@ def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
     try:
         aside, ledger = _usable(settings.data_dir / FILE_NAME)
         try:
-            count, forgotten = rebuild(open_library(settings, ledger))
+            with ProgressBar(sys.stderr) as bar:
+                count, forgotten = rebuild(
+                    open_library(settings, ledger), lambda count: bar.show_count("picture", count)
+                )
         except FileNotFoundError:
             raise InvalidRequest(
                 f"{settings.outputs_dir} is not there. Check --data-dir."

@@ -52,6 +52,10 @@ class ProgressBar:
         bar = _bar(min(done_bytes / total_bytes, 1))
         self._draw(f"{bar} {name} · {_size(done_bytes)} of {_size(total_bytes)}{rate}{left}")
 
+    def show_count(self, what: str, done: int, total: int | None = None) -> None:
+        """Redraw: so many are done of `total`; None: of how many is not known."""
+        self._draw(f"{_bar(done / total)} {what} {done}/{total}" if total else f"{what} {done}")
+
     def _draw(self, text: str) -> None:
         text = self._title + text
         self._stream.write("\r" + text.ljust(self._width))
