@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -36,7 +37,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), device=flags.device)
         with Studio(settings, outputs=Path(folder) / "pictures") as studio:
-            rows = [_row(studio, _mixed(chance)) for _ in range(flags.jobs)]
+            rows = []
+            for number in range(flags.jobs):
+                rows.append(_row(studio, _mixed(chance)))
+                print(f"\r{number + 1}", end="", file=sys.stderr, flush=True)
             machine = f"{studio.status()['device']}, {studio.status()['dtype']}"
     judged = [row["error"] for row in rows[flags.learn :]]
     report = {
@@ -57,14 +61,14 @@ def _mixed(chance: random.Random) -> GenerationRequest:
         "prompt": "a red house on a meadow",
         "width": chance.choice((64, 128, 128, 192)),
         "height": chance.choice((64, 128, 128, 192)),
-        "steps": chance.randint(4, 30),
+        "steps": chance.randint(3, 20),
         "batch_size": chance.choice((1, 1, 1, 1, 2)),
         "guidance_scale": chance.choice((1, 4, 4, 7)),
         "scheduler": chance.choice(("Euler", "Euler a", "DPM++ 2M", "Heun")),
         "seed": 1,
     }
     if chance.random() < 0.15:
-        fields["hires"] = {"factor": 1.5, "steps": chance.randint(4, 8), "strength": 0.6}
+        fields["hires"] = {"factor": 1.5, "steps": chance.randint(3, 6), "strength": 0.6}
     return GenerationRequest(**fields)
 
 
