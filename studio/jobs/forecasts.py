@@ -53,18 +53,15 @@ class Forecasts:
     def seconds(self, checkpoint: str, parts: Workload) -> float | None:
         """Of drawing `parts`, and of loading `checkpoint` where that is not in memory; None where
         nothing like it was drawn yet."""
-        machine = self._machine() or self._ledger.newest_machine()
         try:
-            family = self._family(checkpoint)
-        except StudioError:
+            machine = self._machine() or self._ledger.newest_machine()
+            fitted = self._fit(machine, self._family(checkpoint)) if machine and parts else None
+            if fitted is None:
+                return None
+            load_s = 0.0 if checkpoint in self._warm() else self._load_s(machine, checkpoint)
+            return fitted.seconds(parts) + load_s
+        except StudioError:  # the checkpoint was deleted, or the ledger cannot be read
             return None
-        if machine is None or not parts:
-            return None
-        fitted = self._fit(machine, family)
-        if fitted is None:
-            return None
-        load_s = 0.0 if checkpoint in self._warm() else self._load_s(machine, checkpoint)
-        return fitted.seconds(parts) + load_s
 
     def turn_s(self, checkpoint: str, parts: Workload) -> float:
         """As `seconds`; before anything is known a number that tells large jobs from small."""

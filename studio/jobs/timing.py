@@ -4,7 +4,7 @@ A run takes some seconds whatever it draws, some for each call of the U-Net, som
 its rows, more than twice as much for twice the pixels (attention), more for ControlNet units, and
 some for each picture to be decoded. None of these can be negative. What is fitted are the
 relative errors, those far out counting less: one run beside which the machine did something else
-says little.
+says little. Where the newest runs all took longer, or less long, that is the machine's pace now.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
+from statistics import median
 
 from studio.jobs.workload import Workload
 
@@ -24,6 +25,8 @@ _ROUNDS = 8
 _SWEEPS = 60
 _FADES = 0.98
 """What a sample counts, of what the one after it does: drivers and settings change."""
+_RECENT = 5
+"""So many of the newest tell the pace: what else the machine does slows all jobs alike."""
 _RIDGE = 1e-3
 """How little it takes to keep a share at nothing that the samples say nothing of."""
 
@@ -54,7 +57,8 @@ def fit(samples: Sequence[Sample]) -> Fit | None:
         shares = _least_squares(rows, weights, shares)
         errors = [abs(1 - _dot(row, shares)) for row in rows]
         weights = [age / max(error, 0.05) for age, error in zip(ages, errors, strict=True)]
-    return Fit(tuple(share / scale for share, scale in zip(shares, scales, strict=True)))
+    pace = median(1 / max(_dot(row, shares), 1e-9) for row in rows[-_RECENT:])
+    return Fit(tuple(pace * share / scale for share, scale in zip(shares, scales, strict=True)))
 
 
 def _features(workload: Workload) -> list[float]:
