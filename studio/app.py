@@ -105,9 +105,7 @@ class Studio:
         if load_later:
             self.gallery.clear()
         ledger = self._ledger if load_later else Ledger(None)
-        self.library = Library(
-            self.gallery, PictureLedger(ledger), self.settings.data_dir / "thumbnails"
-        )
+        self.library = Library(self.gallery, PictureLedger(ledger), self.settings.thumbnails_dir)
         room = Room(self.gallery.folder)
         keeping = Keeping(self.library.keep, self.gallery.picture, JobLedger(ledger), room)
         forecasts = self._forecasts(settling)
@@ -339,7 +337,7 @@ def prepare_environment(settings: Settings) -> None:
 def open_library(settings: Settings, ledger: Ledger) -> Library:
     """The library of the settings' data folder."""
     pictures = PictureLedger(ledger)
-    return Library(Gallery(settings.outputs_dir), pictures, settings.data_dir / "thumbnails")
+    return Library(Gallery(settings.outputs_dir), pictures, settings.thumbnails_dir)
 
 
 def create_app(studio: Studio) -> FastAPI:

@@ -162,6 +162,11 @@ class Settings(BaseModel):
         return self.data_dir / "inputs"
 
     @property
+    def thumbnails_dir(self) -> Path:
+        """Small copies of pictures, made again where they are missing."""
+        return self.data_dir / "thumbnails"
+
+    @property
     def temporary_dir(self) -> Path:
         """What Gradio writes; emptied when the page is made."""
         return self.data_dir / "temporary"

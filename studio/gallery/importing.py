@@ -6,6 +6,7 @@ import dataclasses
 import threading
 from dataclasses import dataclass
 
+from studio.domain.accounts import LOCAL, check_owner
 from studio.domain.errors import InvalidRequest, SaveError
 from studio.gallery import entries, sidecars
 from studio.gallery.files import Stored, hash_of
@@ -38,7 +39,8 @@ class Importer:
         already stays what it is, and comes out of the trash.
 
         Raises `InvalidRequest` for what is no picture, is damaged, has more than 64 MP or far too
-        much text, `QueueFull` if many others wait to be decoded, and `SaveError`.
+        much text, `QueueFull` if many others wait to be decoded, `NotYours` where it lies in
+        another's trash, and `SaveError`.
         """
         if metadata(data).is_too_long:
             raise InvalidRequest(
@@ -50,6 +52,9 @@ class Importer:
         with self._importing:
             there = self._library.with_hash(hash_of(data))
             if there is not None:
+                if there.trashed_s is not None:
+                    what = f"Picture {there.id}, which is this one and in the trash,"
+                    check_owner(owner or LOCAL, there.owner or LOCAL, what)
                 return Imported(self._library.restore(there.id), False)
             suffix = _SUFFIXES.get(format, f".{format.lower()}")
             row = self._stored(data, suffix, owner, created_us)

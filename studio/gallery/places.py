@@ -84,6 +84,8 @@ class Places:
                 continue
             days = [""] if self.flat else sorted(filter(_DAY.fullmatch, os.listdir(folder)))
             for day in days:
+                if not (folder / day).is_dir():
+                    continue
                 for name in sorted(os.listdir(folder / day)):
                     if _NAME.fullmatch(name):
                         id = self.id(day, name.rpartition(".")[0])

@@ -254,8 +254,11 @@ def test_only_the_owner_may_change_or_delete(serve):
         assert (answer.status_code, answer.json()["error"]) == (403, "NotYours")
         assert "belongs to ann" in answer.json()["message"]
     served.http.auth = ann
+    file = served.http.get(f"{IMAGES}/{id}").content
     served.http.delete(f"{IMAGES}/{id}")
     served.http.auth = bob
+    answer = served.http.post(f"{IMAGES}/import", content=file)
+    assert (answer.status_code, answer.json()["error"]) == (403, "NotYours")
     assert served.http.delete(IMAGES, params={"trashed": 1}).json() == {"erased": 0}
     served.http.auth = ann
     assert served.http.delete(IMAGES, params={"trashed": 1}).json() == {"erased": 1}

@@ -120,6 +120,7 @@ def test_a_copy_that_lost_its_times_keeps_the_order_of_its_names(library, settin
     folder = library.gallery.folder
     [day] = [path for path in folder.iterdir() if path.is_dir()]
     shutil.copytree(day, folder / "2021-05-06", copy_function=shutil.copyfile)
+    (folder / "2021-05-07").write_text("not a day of pictures")
     library.take_in()
     copies = [f"2021-05-06_{id.partition('_')[2]}" for id in kept]
     assert listed(library) == [*reversed(kept), *reversed(copies)]
