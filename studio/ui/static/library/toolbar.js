@@ -18,11 +18,11 @@ const FOR = {
   compare: { least: 2, most: 2 },
   cull: { least: 0 },
   download: { least: 1 },
-  export: { least: 0, most: 0 },
+  export: { least: 0 },
   trash: { least: 1 },
   restore: { least: 1, isTrash: true },
   remove: { least: 1, isTrash: true },
-  empty: { least: 0, most: 0, isTrash: true },
+  empty: { least: 0, isTrash: true },
   none: { least: 1, always: true },
 };
 
