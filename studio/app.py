@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
+from studio.catalog.lens import Lens
 from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.domain import errors
@@ -386,6 +387,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         models,
         native,
         preprocessors,
+        prompts,
         queueing,
         readings,
         refusal,
@@ -404,6 +406,11 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     app.include_router(models.build_models_router(listing, studio.downloads))
     app.include_router(uploads.build_uploads_router(studio.inputs))
     app.include_router(readings.build_read_router(studio.reader))
+    app.include_router(
+        prompts.build_prompts_router(
+            Lens(studio.catalog), lambda: studio.default_checkpoint, listing.public
+        )
+    )
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
     app.include_router(images.build_images_router(studio.library, studio.reader, listing.public))

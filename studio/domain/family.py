@@ -74,6 +74,19 @@ class ModelFamily(ABC):
         alone read. Raises `CheckpointError`."""
 
     @abstractmethod
+    def tokenizers(self, ref: Any) -> Any:
+        """Those of a checkpoint, in the order of its text parts; no weights are read. Raises
+        `CheckpointError`."""
+
+    @abstractmethod
+    def count(self, pieces: Sequence[Segment], tokenizers: Any) -> tuple[int, int]:
+        """(tokens, chunks) of a text, without marks and padding."""
+
+    def unknown(self, words: Sequence[str], tokenizers: Any) -> list[str]:
+        """Those of `words` that its vocabulary holds in crumbs alone."""
+        return []
+
+    @abstractmethod
     def texts(
         self,
         asked: Sequence[tuple[Sequence[Segment], bool]],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ class UNetFamily(ModelFamily):
     aesthetic_scores  told for the prompt and for the negative prompt, where it is told at all
     zero_negative     an empty negative prompt is all zeros instead of being encoded
     optimal_sigmas    noise levels of ten steps that were found best for it (Align Your Steps)
+    crumb             a word whose tokens have fewer letters than this, on average, is not known
     head_width        of its U-Net's attention; None: told by its projections, 64 where these are
                       matrices, an eighth of the width where they are convolutions
     unet_norm_groups  groups that each group norm of its U-Net has
@@ -35,6 +37,7 @@ class UNetFamily(ModelFamily):
     aesthetic_scores: tuple[float, float] = (6.0, 2.5)
     zero_negative: bool = False
     optimal_sigmas: tuple[float, ...] = ALIGN_YOUR_STEPS
+    crumb: float = 2.0
     head_width: int | None = None
     unet_norm_groups: int = 32
 
@@ -50,6 +53,22 @@ class UNetFamily(ModelFamily):
         from studio.families.stable_diffusion import parts
 
         return parts.open_parts(ref, dtype)
+
+    def tokenizers(self, ref: Any) -> Any:
+        import torch
+
+        return self.open(ref, torch.float32).tokenizers
+
+    def count(self, pieces: Sequence[Segment], tokenizers: Any) -> tuple[int, int]:
+        from studio.families.stable_diffusion.tokens import chunks
+
+        rows = chunks(pieces, tokenizers[0])
+        return sum(row.tokens for row in rows), len(rows)
+
+    def unknown(self, words: Sequence[str], tokenizers: Any) -> list[str]:
+        from studio.families.stable_diffusion.tokens import count
+
+        return [word for word in words if 1 < count(word, tokenizers[0]) > len(word) / self.crumb]
 
     def texts(
         self,
@@ -148,6 +167,7 @@ PICTUREBOOK = UNetFamily(
         "a white cat in the forest at night, moon",
     ),
     latent_space="picturebook",
+    crumb=math.inf,  # each word that it learnt is a token
     preview_factors=_SD_PREVIEW_FACTORS,
     prompt_encoders=(PromptEncoder(depth=3, head_width=32),),
     head_width=32,

@@ -25,11 +25,12 @@ searched by."""
 @dataclass
 class Chunk:
     """One row. `vectors`: place among `ids` -> what stands there instead of a token; `weights`: how
-    much each of the ids counts."""
+    much each of the ids counts; `tokens`: so many are not marks or padding."""
 
     ids: list[int]
     weights: list[float]
     vectors: dict[int, torch.Tensor] = field(default_factory=dict)
+    tokens: int = 0
 
     @property
     def is_plain(self) -> bool:
@@ -111,4 +112,10 @@ class _Rows:
             [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id, *padding],
             [1.0, *(weight for _, weight in row), 1.0, *[1.0] * missing],
             vectors,
+            len(row),
         )
+
+
+def count(word: str, tokenizer: Any) -> int:
+    """How many tokens it takes."""
+    return len(tokenizer(word, add_special_tokens=False, verbose=False).input_ids)

@@ -40,6 +40,16 @@ class ZImageFamily(ModelFamily):
 
         return parts.open_parts(ref, dtype)
 
+    def tokenizers(self, ref: Any) -> Any:
+        import torch
+
+        return self.open(ref, torch.float32).tokenizers
+
+    def count(self, pieces: Sequence[Segment], tokenizers: Any) -> tuple[int, int]:
+        from studio.families.z_image import text
+
+        return text.count("".join(piece.text for piece in pieces), tokenizers[0]), 1
+
     def texts(
         self,
         asked: Sequence[tuple[Sequence[Segment], bool]],

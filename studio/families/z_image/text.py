@@ -57,6 +57,11 @@ def texts(
     ]
 
 
+def count(text: str, tokenizer: Tokenizer) -> int:
+    """Its tokens, without those of the message around it."""
+    return len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
 def _encoded(text: str, field: str, models: TextModels) -> torch.Tensor:
     """(tokens, width)."""
     [tokenizer], [encoder] = models.tokenizers, models.text_encoders

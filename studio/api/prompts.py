@@ -1,0 +1,97 @@
+"""What a prompt comes to, over HTTP: for whoever types it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from studio.api.answers import EVERYWHERE, refusals
+from studio.api.places import PublicText
+from studio.api.wire import PREFIX
+from studio.catalog.lens import Lens, Seen
+
+
+class PromptInput(BaseModel):
+    """A prompt as it is typed, and what it is for. `checkpoint` left out is the one that draws
+    where a request names none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: str = Field(max_length=20_000)
+    negative_prompt: str = Field("", max_length=20_000)
+    checkpoint: str | None = Field(None, max_length=1000)
+    steps: int = Field(20, ge=1, le=150)
+
+
+class PromptBody(BaseModel):
+    """A prompt under the lens.
+
+    tokens    of the longest text that it is at some step, without marks and padding; null where the
+              checkpoint's vocabulary cannot be read
+    chunks    of 75 tokens, where the checkpoint has them
+    segments  [text, weight]; ["BREAK", -1] begins a new chunk
+    schedule  [last step of which it is the text, text], where there is one prompt
+    parts     [text, weight] of each prompt that is mixed
+    networks  [kind, name, weight on the text encoders, on the backbone]
+    text      what is left without networks and comments
+    unknown   words that the checkpoint's vocabulary holds in crumbs alone
+    pictures  how many are drawn of it
+    warnings  what will be refused, or does not mean what it may look like
+    """
+
+    tokens: int | None
+    chunks: int | None
+    segments: list[tuple[str, float]]
+    schedule: list[tuple[int, str]]
+    parts: list[tuple[str, float]]
+    networks: list[tuple[str, str, float, float]]
+    text: str
+    unknown: list[str]
+    loras: list[str]
+    embeddings: list[str]
+    styles: list[str] = []
+    wildcards: list[str] = []
+    pictures: int = 1
+    warnings: list[str]
+    negative_tokens: int | None
+    negative_chunks: int | None
+
+
+def build_prompts_router(lens: Lens, default: Any, public: PublicText) -> APIRouter:
+    """The route `/studio/v1/prompt`. `default()` names the checkpoint where none is named."""
+    router = APIRouter(prefix=PREFIX, tags=["studio"], responses=EVERYWHERE)
+
+    @router.post("/prompt", responses=refusals(422))
+    def prompt(asked: PromptInput) -> PromptBody:
+        """What a prompt says and how long it is. No model is loaded for it."""
+        checkpoint = asked.checkpoint or default()
+        seen = lens.look(asked.prompt, checkpoint, asked.steps)
+        negative = lens.look(asked.negative_prompt, checkpoint, asked.steps)
+        return _body(seen, negative, public)
+
+    return router
+
+
+def _body(seen: Seen, negative: Seen, public: PublicText) -> PromptBody:
+    return PromptBody(
+        tokens=seen.tokens,
+        chunks=seen.chunks,
+        segments=[
+            ("BREAK", -1) if one.is_break else (one.text, round(one.weight, 6))
+            for one in seen.segments
+        ],
+        schedule=list(seen.schedule),
+        parts=[(part.text, part.weight) for part in seen.parts],
+        networks=[
+            (tag.kind, tag.name, tag.text_encoder_weight, tag.unet_weight) for tag in seen.networks
+        ],
+        text=seen.text,
+        unknown=list(seen.unknown),
+        loras=list(seen.loras),
+        embeddings=list(seen.embeddings),
+        warnings=[public(text) for text in (*seen.warnings, *negative.warnings)],
+        negative_tokens=negative.tokens,
+        negative_chunks=negative.chunks,
+    )

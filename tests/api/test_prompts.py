@@ -1,0 +1,61 @@
+"""A prompt under the lens, over HTTP, for the embedded model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+EXPECTED = json.loads((Path(__file__).parents[1] / "domain" / "prompts.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def look(shared):
+    def look(prompt: str, **fields) -> dict:
+        answer = shared.http.post("/studio/v1/prompt", json={"prompt": prompt} | fields)
+        return answer.raise_for_status().json()
+
+    return look
+
+
+def test_the_answer_has_what_was_asked_for(look):
+    for case in EXPECTED["schedule"]:
+        assert look(case["prompt"], steps=case["steps"])["schedule"] == case["schedule"]
+    for case in EXPECTED["parts"]:
+        assert look(case["prompt"])["parts"] == case["parts"]
+    for case in EXPECTED["networks"]:
+        seen = look(case["prompt"])
+        assert (seen["networks"], seen["text"]) == (case["networks"], case["text"])
+    assert look("a (b:1.2) BREAK c")["segments"] == [["a ", 1], ["b", 1.2], ["BREAK", -1], ["c", 1]]
+
+
+def test_tokens_are_counted_and_words_that_were_never_learnt_are_told(look):
+    seen = look("a red house riding a quokka, <lora:blueprint:0.5>")
+    assert seen["unknown"] == ["riding", "quokka"] and seen["loras"] == ["blueprint"]
+    assert seen["chunks"] == 1 and 7 < seen["tokens"] < 20 and seen["negative_tokens"] == 0
+    assert look("red " * 80)["chunks"] == 2
+    assert look("red BREAK blue")["chunks"] == 2
+    assert (look("[red:red red red:3]")["tokens"], look("")["tokens"]) == (3, 0)
+    assert look("a red house")["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [("<lora:blueprin:1>", "blueprint"), ("(time 12:30)", "30 times")],
+)
+def test_traps_are_told(look, prompt, words):
+    [warning] = look(prompt)["warnings"]
+    assert words in warning
+
+
+def test_bad_input_is_refused(shared):
+    for body in (
+        {},
+        {"prompt": "x" * 20_001},
+        {"prompt": "a", "steps": 0},
+        {"prompt": "a", "b": 1},
+    ):
+        assert shared.http.post("/studio/v1/prompt", json=body).status_code == 422
+    answer = shared.http.post("/studio/v1/prompt", json={"prompt": "a", "checkpoint": "nobody's"})
+    assert answer.status_code == 422 and "picturebook" in answer.json()["message"]
