@@ -387,9 +387,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         models,
         native,
         preprocessors,
-        prompts,
         queueing,
-        readings,
         refusal,
         uploads,
     )
@@ -405,12 +403,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     refusal.add_refusals(app, listing.public)
     app.include_router(models.build_models_router(listing, studio.downloads))
     app.include_router(uploads.build_uploads_router(studio.inputs))
-    app.include_router(readings.build_read_router(studio.reader))
-    app.include_router(
-        prompts.build_prompts_router(
-            Lens(studio.catalog), lambda: studio.default_checkpoint, listing.public
-        )
-    )
+    _add_words(app, studio, listing)
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
     app.include_router(images.build_images_router(studio.library, studio.reader, listing.public))
@@ -442,6 +435,17 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     studio.library.begin()
     studio.catalog.watch()
     return app
+
+
+def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
+    """What prompts and other texts come to."""
+    from studio.api import prompts, readings
+
+    app.include_router(readings.build_read_router(studio.reader))
+    lens = Lens(studio.catalog)
+    app.include_router(
+        prompts.build_prompts_router(lens, lambda: studio.default_checkpoint, listing.public)
+    )
 
 
 def _guarded(app: FastAPI, settings: Settings) -> FastAPI:

@@ -43,10 +43,10 @@ class PromptBody(BaseModel):
 
     tokens: int | None
     chunks: int | None
-    segments: list[tuple[str, float]]
-    schedule: list[tuple[int, str]]
-    parts: list[tuple[str, float]]
-    networks: list[tuple[str, str, float, float]]
+    segments: list[list[str | float]]
+    schedule: list[list[int | str]]
+    parts: list[list[str | float]]
+    networks: list[list[str | float]]
     text: str
     unknown: list[str]
     loras: list[str]
@@ -79,13 +79,13 @@ def _body(seen: Seen, negative: Seen, public: PublicText) -> PromptBody:
         tokens=seen.tokens,
         chunks=seen.chunks,
         segments=[
-            ("BREAK", -1) if one.is_break else (one.text, round(one.weight, 6))
+            ["BREAK", -1] if one.is_break else [one.text, round(one.weight, 6)]
             for one in seen.segments
         ],
-        schedule=list(seen.schedule),
-        parts=[(part.text, part.weight) for part in seen.parts],
+        schedule=[list(entry) for entry in seen.schedule],
+        parts=[[part.text, part.weight] for part in seen.parts],
         networks=[
-            (tag.kind, tag.name, tag.text_encoder_weight, tag.unet_weight) for tag in seen.networks
+            [tag.kind, tag.name, tag.text_encoder_weight, tag.unet_weight] for tag in seen.networks
         ],
         text=seen.text,
         unknown=list(seen.unknown),
