@@ -173,6 +173,8 @@ def _hires(request: GenerationRequest, hashes: Hashes) -> dict[str, object]:
         changes["noise_schedule"] = SCHEDULERS[hires.scheduler].automatic  # not as the first one's
     if "noise_schedule" in changes:
         changes["noise_schedule"] = NOISE_SCHEDULES[changes["noise_schedule"]]
+    if "emphasis" in changes:
+        changes["emphasis"] = EMPHASES[hires.emphasis]
     if "checkpoint" in changes:
         changes["checkpoint"] = _with_hash(hires.checkpoint, hashes)
     labelled = {
@@ -192,6 +194,7 @@ _HIRES_LABELS = {
     "guidance_scale": "Hires CFG Scale",
     "guidance_rescale": "Hires CFG Rescale",
     "clip_skip": "Hires clip skip",
+    "emphasis": "Hires emphasis",
     "eta": "Hires eta",
     "s_churn": "Hires sigma churn",
     "s_tmin": "Hires sigma tmin",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from studio.domain import infotext_reader, lora_tags
 from studio.domain.infotext_reader import Infotext
+from studio.domain.prompt_emphasis import EMPHASES
 from studio.reading import control_units, json_text
 from studio.reading.draft import Draft, as_number
 from studio.reading.hires import read_hires
@@ -34,7 +35,6 @@ _NUMBERS = {
 }
 _NEUTRAL = {
     "RNG": ("CPU",),
-    "Emphasis": ("Original",),
     "ENSD": ("0",),
     "Token merging ratio": ("0",),
     "Variation seed strength": ("0",),
@@ -53,7 +53,6 @@ _WHY = {
     "ENSD": "The noise of ancestral samplers follows the seed itself here.",
     "Tiling": "Seamless tiles cannot be drawn here.",
     "Face restoration": "Faces are not restored here.",
-    "Emphasis": "Weights of words are applied in the original way here.",
     "Token merging ratio": "Tokens are never merged here.",
     "Token merging ratio hr": "Tokens are never merged here.",
     "Distilled CFG Scale": "It is for models that cannot be run here.",
@@ -105,6 +104,8 @@ def read_into(infotext: Infotext, left: dict[str, str], draft: Draft, ours: bool
     if "Sampler" in left or "Schedule type" in left:
         sampler, schedule = left.pop("Sampler", None), left.pop("Schedule type", None)
         draft.sampler("Sampler", sampler, schedule, of="Schedule type")
+    if "Emphasis" in left:
+        draft.choice("Emphasis", left.pop("Emphasis"), "emphasis", EMPHASES)
     _seed(left, draft, ours)
     if "Size" in left:
         draft.size("Size", *_sides(left.pop("Size")))
@@ -129,14 +130,10 @@ def _prompts(infotext: Infotext, left: Mapping[str, str], draft: Draft) -> list[
     """Both prompts, as they stand once more where the lines cannot hold them; returns the LoRAs of
     the first."""
     prompt, tags = lora_tags.cut(infotext.prompt)
-    negative, in_negative = lora_tags.cut(infotext.negative_prompt)
     draft.text("Prompt", left.get("Exact prompt", prompt), "prompt")
-    if "Exact negative prompt" in left:
-        negative, in_negative = left["Exact negative prompt"], []
+    negative = left.get("Exact negative prompt", infotext.negative_prompt)
     if negative:
         draft.text("Negative prompt", negative, "negative_prompt")
-    for tag in in_negative:
-        draft.ignore("Negative prompt", tag.text, "A LoRA acts on the whole picture.")
     return tags
 
 

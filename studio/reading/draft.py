@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from studio.domain import lora_tags
 from studio.domain.errors import StudioError
 from studio.domain.geometry import CELL, LEAST, MOST
 from studio.domain.noise_schedules import NOISE_SCHEDULES
@@ -22,6 +23,7 @@ _MOST_SHOWN = 300
 _MOST_TEXT = 20_000
 _EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _WITH_HASH = re.compile(r"(.*?)\s*\[([0-9a-fA-F]{4,64})\]\s*")
+_NO_TAGS = "A LoRA acts on the whole picture here: those that the prompt itself names were taken."
 _OLD = "By a hash of 8 digits, as of old, no file can be found."
 _KIND_WORDS = {"vae": "VAE", "lora": "LoRA", "controlnet": "ControlNet"}
 
@@ -99,11 +101,15 @@ class Draft:
         return can
 
     def text(self, name: str, value: object, field: str) -> None:
-        """A prompt. What no file and no answer can carry is taken out of it."""
+        """A prompt. What no file and no answer can carry is taken out of it, and what is not to
+        be among its words."""
         if not isinstance(value, str):
             self.ignore(name, value, "It is no text.")
             return
         clean = value.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
+        clean, tags = lora_tags.cut(clean)
+        for tag in tags:
+            self.ignore(name, tag.text, _NO_TAGS)
         if len(clean) > _MOST_TEXT:
             self.ignore(name, value, f"Longer than {_MOST_TEXT} characters; the rest was cut off.")
             clean = clean[:_MOST_TEXT]
@@ -134,6 +140,13 @@ class Draft:
             self.understood.pop()
             self.ignore(name, value, f"Here it is {limits}; {taken:g} was taken.")
         return None
+
+    def choice(self, name: str, value: str, field: str, choices: Mapping[Any, str]) -> None:
+        """One of a menu's entries (value -> as it is shown), in any case."""
+        for own, shown in choices.items():
+            if value.casefold() == shown.casefold():
+                return self.put(field, own, name)
+        return self.ignore(name, value, f"Here it is one of: {', '.join(choices.values())}.")
 
     def seed(self, name: str, value: object) -> None:
         number = as_number(value)

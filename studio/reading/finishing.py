@@ -33,7 +33,10 @@ def finished(draft: Draft, source: str, check: Check, checkpoint: str | None) ->
         objection = _objection(draft.request, check, checkpoint)
         if objection is None:
             break
-        field, why = objection
+        field, why, is_well_formed = objection
+        if field.endswith("prompt") and is_well_formed:
+            draft.ignore(draft.labels.get(field, field), "", f"It is as it was, but: {why}")
+            break  # words are not thrown away
         _take_out(draft, field, why)
     else:
         draft.request.clear()
@@ -82,18 +85,18 @@ def _flat(unit: dict[str, Any]) -> dict[str, Any]:
 
 def _objection(
     request: dict[str, Any], check: Check, checkpoint: str | None
-) -> tuple[str, str] | None:
-    """(Field, why) of what stands against `request`."""
+) -> tuple[str, str, bool] | None:
+    """(Field, why) of what stands against `request`, and whether it is well-formed otherwise."""
     named = {"checkpoint": checkpoint} if checkpoint else {}
     try:
         check(GenerationRequest.model_validate(named | request))
     except ValidationError as error:
         item = error.errors(include_url=False, include_input=False)[0]
         place = [str(part) for part in item["loc"] if str(part) not in _PICTURES]
-        return ".".join(place), item["msg"].removeprefix("Value error, ")
+        return ".".join(place), item["msg"].removeprefix("Value error, "), False
     except StudioError as error:
         if error.field.partition(".")[0] in request:
-            return error.field, error.message
+            return error.field, error.message, True
     return None  # or what stands against it was not in the file
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.domain.geometry import CELL, LEAST
+from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.stages import LARGEST, UPSCALERS
 from studio.reading.draft import Draft, as_number
 
@@ -47,6 +48,8 @@ def read_hires(left: dict[str, str], draft: Draft) -> None:
         _resize(left.pop("Hires resize"), draft)
     if "Hires upscaler" in left:
         upscaler(left.pop("Hires upscaler"), draft, "Hires upscaler")
+    if "Hires emphasis" in left:
+        draft.choice("Hires emphasis", left.pop("Hires emphasis"), "hires.emphasis", EMPHASES)
     for label, field in _TEXTS.items():
         if label in left:
             draft.text(label, left.pop(label), f"hires.{field}")

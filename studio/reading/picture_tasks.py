@@ -72,12 +72,5 @@ def _outpaint(left: dict[str, str], draft: Draft) -> None:
 
 
 def _choice(left: dict[str, str], draft: Draft, label: str, field: str, choices: dict) -> None:
-    """One of a menu's entries, in any case."""
-    if label not in left:
-        return
-    value = left.pop(label)
-    for own, shown in choices.items():
-        if value.casefold() == shown.casefold():
-            draft.put(f"task.{field}", own, label)
-            return
-    draft.ignore(label, value, f"Here it is one of: {', '.join(choices.values())}.")
+    if label in left:
+        draft.choice(label, left.pop(label), f"task.{field}", choices)

@@ -36,6 +36,8 @@ def read(fields: dict[str, Any], draft: Draft) -> str:
     for name, value in fields.items():
         if name not in GenerationRequest.model_fields:
             draft.ignore(name, value, "A request has no such field here.")
+        elif name in ("prompt", "negative_prompt") and value is not None:
+            draft.text(name, value, name)
         elif value is not None:
             draft.put(name, value, name)
     for lora in loras if isinstance(loras, list) else ():

@@ -67,7 +67,8 @@ def test_everything_that_is_here_is_taken():
         "Negative prompt: blur\n"
         "Steps: 24, Sampler: DPM++ 2M, Schedule type: Exponential, CFG scale: 6.5, Seed: 77, "
         f"Size: 512x768, Model hash: {sha256('dream')[:10]}, Model: called otherwise, "
-        "VAE: soft.safetensors, Clip skip: 2, Eta: 0.5, CFG Rescale: 0.7, RNG: CPU, "
+        "VAE: soft.safetensors, Clip skip: 2, Emphasis: No norm, Eta: 0.5, CFG Rescale: 0.7, "
+        "RNG: CPU, "
         "Refiner: dream [0000000000], Refiner switch at: 0.7, "
         f'Lora hashes: "ink: {sha256("inky")[:12]}, wash: e3b0c44298fc", '
         f'TI hashes: "bad: {sha256("bad")[:12]}", Version: v1.10.1',
@@ -84,6 +85,7 @@ def test_everything_that_is_here_is_taken():
         "guidance_scale": 6.5,
         "guidance_rescale": 0.7,
         "clip_skip": 2,
+        "emphasis": "no_norm",
         "eta": 0.5,
         "seed": 77,
         "width": 512,
@@ -164,7 +166,7 @@ def test_a_second_drawing():
         f"a fox\n{LINE}, Model: dream, Denoising strength: 0.45, Hires upscale: 1.5, "
         "Hires steps: 8, Hires upscaler: Latent (nearest), Hires sampler: DPM++ 2M Karras, "
         "Hires schedule type: Use same scheduler, Hires checkpoint: other.safetensors [0123abcd], "
-        'Hires prompt: "a \\"big\\" fox, sky", Hires negative prompt: fog, '
+        'Hires prompt: "a \\"big\\" fox, sky<lora:ink:1>", Hires negative prompt: fog, '
         "Hires CFG Scale: 5, Hires Module 1: Built in",
         ("checkpoint", "dream"),
         ("checkpoint", "other"),
@@ -181,7 +183,8 @@ def test_a_second_drawing():
         "negative_prompt": "fog",
         "guidance_scale": 5.0,
     }
-    assert why(reading).keys() == {"Hires upscaler", "Hires checkpoint hash", "Hires Module 1"}
+    labels = {"Hires upscaler", "Hires checkpoint hash", "Hires Module 1", "Hires prompt"}
+    assert why(reading).keys() == labels
     assert not reading.awaits
     plain = read(f"a\n{LINE}, Denoising strength: 0.4, Hires resize: 1024x0, Hires steps: 0")
     assert plain.request["hires"] == {"strength": 0.4, "width": 1024, "factor": 2.0}

@@ -11,7 +11,9 @@ from studio.domain.control import CONTROL_MODES
 from studio.domain.errors import InvalidRequest
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
+from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.request import MAX_SEED, GenerationRequest
+from studio.domain.sampling import SAMPLING
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.stages import UPSCALERS
 from studio.domain.tasks import AREAS, MASKED_CONTENTS
@@ -21,7 +23,7 @@ from tests.reading.shelf import Shelf, why
 
 PIECES = [
     *("a fox", "Steps: 3, Seed: 4, Size: 5x5", "\n", " ", ",", ":", '"', "\\", "\\n", "<", ">"),
-    *("Negative prompt: fog", "\nNegative prompt:", "<lora:ink:0.5>", "(x:1.2)", "[a|b]", "BREAK"),
+    *("Negative prompt: fog", "\nNegative prompt:", "<lora>", "(x:1.2)", "[a|b]", "BREAK"),
     *("512x768", "ü", "城", "🐈", "\t", "\r", "{", "}", '{"a": 1}', "X: 5", "Hashes: {", "Ã©"),
 ]
 
@@ -44,21 +46,28 @@ def some(rng: random.Random, **fields: object) -> dict[str, object]:
     return {key: make(rng) for key, make in fields.items() if rng.random() < 0.4}
 
 
+SAMPLED = {
+    "scheduler": lambda r: r.choice(list(SCHEDULERS)),
+    "noise_schedule": lambda r: r.choice(list(NOISE_SCHEDULES)),
+    "steps": lambda r: r.randrange(1, 151),
+    "guidance_scale": lambda r: number(r, 1, 30),
+    "guidance_rescale": lambda r: number(r, 0, 1),
+    "clip_skip": lambda r: r.randrange(1, 13),
+    "emphasis": lambda r: r.choice(list(EMPHASES)),
+    "eta": lambda r: number(r, 0, 1),
+    "s_churn": lambda r: number(r, 0, 100),
+    "s_tmin": lambda r: number(r, 0, 10),
+    "s_tmax": lambda r: number(r, 0, 1000),
+    "s_noise": lambda r: number(r, 0, 1.1),
+}
+
+
+def test_no_field_of_a_drawing_is_left_out_here():
+    assert SAMPLED.keys() == set(SAMPLING)
+
+
 def sampling(rng: random.Random) -> dict[str, object]:
-    return some(
-        rng,
-        scheduler=lambda r: r.choice(list(SCHEDULERS)),
-        noise_schedule=lambda r: r.choice(list(NOISE_SCHEDULES)),
-        steps=lambda r: r.randrange(1, 151),
-        guidance_scale=lambda r: number(r, 1, 30),
-        guidance_rescale=lambda r: number(r, 0, 1),
-        clip_skip=lambda r: r.randrange(1, 13),
-        eta=lambda r: number(r, 0, 1),
-        s_churn=lambda r: number(r, 0, 100),
-        s_tmin=lambda r: number(r, 0, 10),
-        s_tmax=lambda r: number(r, 0, 1000),
-        s_noise=lambda r: number(r, 0, 1.1),
-    )
+    return some(rng, **SAMPLED)
 
 
 def lora(rng: random.Random) -> dict[str, object]:

@@ -8,6 +8,7 @@ import pytest
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.settle import settle
+from studio.domain.errors import InvalidRequest
 from studio.domain.request import GenerationRequest
 from studio.reading.reader import Reader
 from studio.settings import assets_dir
@@ -48,3 +49,15 @@ def test_what_is_read_can_be_queued(catalog, seed, caplog):
         reading = reader.read(text)
         settle(catalog, GenerationRequest.parse(reading.request))
     assert not caplog.records
+
+
+def test_words_are_not_thrown_away(catalog):
+    def check(request):
+        if "__animal__" in request.prompt:
+            raise InvalidRequest("there is no wildcard animal.", "prompt")
+
+    reading = Reader(catalog, check).read("a __animal__\nSteps: 4, Sampler: Euler, Seed: 9")
+    assert reading.request["prompt"] == "a __animal__" and reading.request["seed"] == 9
+    assert [(entry.name, entry.why) for entry in reading.ignored] == [
+        ("Prompt", "It is as it was, but: there is no wildcard animal.")
+    ]
