@@ -131,8 +131,19 @@ def test_what_is_drawn_here_is_found_there(visit, served):
     search(other, "harbour 100% 'of\" it", "0 pictures")
     other.get_by_role("button", name="Clear filters").last.click()
     counted(other, "2,001 pictures")
-    [mine] = found(served, search="harbour")["images"]
-    served.http.delete(f"/studio/v1/images/{mine['id']}", params={"forever": 1})
+    tops = """() => [...document.querySelectorAll(".picture")]
+      .map((one) => [one.title, one.getBoundingClientRect().top])"""
+    other.locator(".library-grid").evaluate("grid => { grid.scrollTop = 3000; }")
+    tile(other, MANY - 1).wait_for(state="detached")
+    before = dict(other.evaluate(tops))
+    served.wait_until(served.submit(prompt="a second harbour", steps=2), "finished")
+    other.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as on coming back
+    counted(other, "2,002 pictures")
+    after = dict(other.evaluate(tops))
+    assert len(before.keys() & after.keys()) > 20
+    assert all(abs(after[one] - before[one]) < 2 for one in before.keys() & after.keys())
+    for one in found(served, search="harbour")["images"]:
+        served.http.delete(f"/studio/v1/images/{one['id']}", params={"forever": 1})
 
 
 def test_stars_boards_and_notes_stay_and_each_step_can_be_undone(visit, served):

@@ -70,6 +70,9 @@ class Library {
     });
     pictures.came.on(() => this.isSeen && this.list.renew());
     onTab(() => this.look());
+    // Whoever goes to the tab finds it filled.
+    const link = document.querySelector(".tabs a[href='#library']");
+    link.addEventListener("pointerenter", () => !this.list.isKnown && this.find());
     document.addEventListener("visibilitychange", () => this.look());
     setInterval(() => this.isSeen && this.look(), NEWS_MS);
     this.look();
