@@ -15,6 +15,7 @@ import { follow } from "./follow.js";
 import { agreed } from "./forecast.js";
 import * as jobs from "./jobs.js";
 import { cancel, describe, list } from "./queue_jobs.js";
+import { mayRetry } from "./queue_words.js";
 
 /** What the task `kind` begins with, once it is uploaded. Fails with words for people where something
  * lacks, there or in a ControlNet unit. */
@@ -24,6 +25,8 @@ async function complete(kind) {
   return begins;
 }
 
+/** Statuses of what is refused however often it is asked for. */
+const REFUSED = [404, 422];
 const DONE = ["finished", "cancelled"];
 
 /** Marks what is not there yet, as against what the server refuses. */
@@ -87,6 +90,7 @@ export class Session {
       } else if (!this.following) this.viewer.state(this.viewer.picture ? "finished" : "empty");
     } catch (error) {
       if (error.isLack) this.lacking();
+      this.viewer.mayRetry(!error.isLack && !REFUSED.includes(error.status));
       this.refused(error.message);
     }
     this.pending -= 1;
@@ -270,6 +274,7 @@ export class Session {
     if (state.state === "failed") {
       tell([]);
       if (!this.viewer.browsing) this.viewer.frame.wait();
+      this.viewer.mayRetry(mayRetry(state));
       this.show("failed", state.message);
       return;
     }
@@ -308,7 +313,8 @@ export class Session {
   gone(id) {
     this.viewer.frame.progress(null);
     if (!this.viewer.browsing) this.viewer.frame.wait();
-    this.show("failed", "The studio was restarted and no longer knows this job.");
+    this.viewer.mayRetry(true);
+    this.show("failed", "The studio knows no such job any more: it was deleted.");
     this.ends.tell({ id, state: { state: "failed" }, pictures: [] });
   }
 

@@ -80,6 +80,11 @@ export class Viewer {
     this.root.classList.remove("said");
   }
 
+  /** Can what failed go well, if it is tried again as it is? */
+  mayRetry(may) {
+    this.retry.disabled = !may;
+  }
+
   /** Words beside the state: shown until the next ones, and read out. */
   say(words) {
     this.status.textContent = words;
