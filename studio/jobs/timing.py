@@ -27,8 +27,9 @@ _FADES = 0.98
 """What a sample counts, of what the one after it does: drivers and settings change."""
 _RECENT = 5
 """So many of the newest tell the pace: what else the machine does slows all jobs alike."""
-_RIDGE = 1e-3
-"""How little it takes to keep a share at nothing that the samples say nothing of."""
+_RIDGE = (1e-3, 1e-3, 1e-4, 3e-2, 1e-3, 1e-3)
+"""What it costs to give each share something: where the samples are all alike, seconds are taken to
+grow as pixels do, not as their squares."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _least_squares(
     for _ in range(_SWEEPS):
         for k in range(count):
             others = _dot(gram[k], shares) - gram[k][k] * shares[k]
-            shares[k] = max(0.0, (aims[k] - others) / (gram[k][k] + _RIDGE * total))
+            shares[k] = max(0.0, (aims[k] - others) / (gram[k][k] + _RIDGE[k] * total))
     return shares
 
 

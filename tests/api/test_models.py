@@ -55,6 +55,21 @@ def test_everything_is_listed(served, folder):
     assert broken["path"].endswith("broken.safetensors") and broken["reason"]
 
 
+def test_a_model_that_a_waiting_job_needs_is_deleted(served):
+    http = served.http
+    http.post("/studio/v1/queue/pause").raise_for_status()
+    id = served.submit(checkpoint="second one", width=64, height=64, steps=1)
+    http.delete(SECOND).raise_for_status()
+    [job] = http.get("/studio/v1/jobs").raise_for_status().json()["jobs"]
+    assert (job["id"], job["state"], job["forecast_s"]) == (id, "queued", None)
+    for path, body in ((f"jobs/{id}/again", None), ("forecast", job["request"])):
+        refused = http.post(f"/studio/v1/{path}", json=body)
+        assert refused.status_code == 422 and refused.json()["error"] == "UnknownCheckpoint"
+    http.post("/studio/v1/queue/resume").raise_for_status()
+    served.wait_until(id, "finished", "failed")
+    served.wait_until(served.submit(width=64, height=64, steps=1), "finished")
+
+
 def test_an_unchanged_list_is_a_mere_304(served, folder):
     until_s = time.monotonic() + 20
     while any(one["sha256"] is None for one in models(served).values()):

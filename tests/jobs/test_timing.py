@@ -70,6 +70,16 @@ def test_one_job_tells_of_the_same_again_and_a_faster_machine_is_learned():
     assert fit([]) is None
 
 
+def test_from_jobs_of_one_size_no_square_law_is_made_up():
+    chance = random.Random(3)
+    small = [(Part(chance.randint(4, 12), 2, 128, 128, 0, 1),) for _ in range(7)]
+    fitted = fit(
+        [(parts, 0.1 + 0.05 * parts[0].calls * chance.uniform(0.9, 1.1)) for parts in small]
+    )
+    one, large = ((Part(8, 2, side, side, 0, 1),) for side in (128, 1024))
+    assert fitted.seconds(large) <= 80 * fitted.seconds(one), "64 times the pixels"
+
+
 def test_a_workload_is_what_will_be_drawn():
     def of(image_size=None, **fields):
         asked = GenerationRequest(**{"width": 512, "height": 256, "steps": 20, "seed": 1} | fields)
