@@ -10,6 +10,7 @@ from studio.domain.request import declaration
 from studio.reading import comfyui_graph, json_text
 from studio.reading.comfyui_graph import BYPASSED, Graph, Node, ancestors, number, text, upstream
 from studio.reading.comfyui_models import checkpoint_of, read_models, read_units, read_vae
+from studio.reading.comfyui_saved import of_workflow
 from studio.reading.comfyui_texts import read_texts
 from studio.reading.draft import Draft
 from studio.reading.hires import hires_side, upscaler
@@ -50,7 +51,7 @@ def found(texts: Texts) -> Graph | None:
     else is told."""
     for read_as, names in (
         (comfyui_graph.of_prompt, ("prompt", "text")),
-        (comfyui_graph.of_workflow, ("workflow", "text")),
+        (of_workflow, ("workflow", "text")),
     ):
         for name in names:
             graph = read_as(json_text.record(texts.get(name)))

@@ -1,5 +1,5 @@
-"""Graphs of ComfyUI, of unknown origin: as they are run ("prompt"), and as its page saves them
-("workflow"), in one form. Links may lead nowhere or in circles: no node is looked at twice."""
+"""Graphs of ComfyUI, of unknown origin. Links may lead nowhere or in circles: no node is looked at
+twice."""
 
 from __future__ import annotations
 
@@ -11,48 +11,12 @@ from studio.reading.draft import as_number
 
 MOST_NODES = 5000
 BYPASSED = "Bypassed"
-_BYPASSED, _MUTED = 4, 2
-_AFTER_SEED = ("fixed", "increment", "decrement", "randomize")
-"""What the page keeps behind each seed, which is no input of the node."""
-_WIDGETS = {
-    "KSampler": "seed steps cfg sampler_name scheduler denoise",
-    "KSamplerAdvanced": "add_noise noise_seed steps cfg sampler_name scheduler start_at_step "
-    "end_at_step return_with_leftover_noise",
-    "SamplerCustom": "add_noise noise_seed cfg",
-    "KSamplerSelect": "sampler_name",
-    "BasicScheduler": "scheduler steps denoise",
-    "KarrasScheduler": "steps sigma_max sigma_min rho",
-    "ExponentialScheduler": "steps sigma_max sigma_min",
-    "SDTurboScheduler": "steps denoise",
-    "RandomNoise": "noise_seed",
-    "CFGGuider": "cfg",
-    "CheckpointLoaderSimple": "ckpt_name",
-    "UNETLoader": "unet_name weight_dtype",
-    "VAELoader": "vae_name",
-    "LoraLoader": "lora_name strength_model strength_clip",
-    "LoraLoaderModelOnly": "lora_name strength_model",
-    "CLIPSetLastLayer": "stop_at_clip_layer",
-    "CLIPTextEncode": "text",
-    "EmptyLatentImage": "width height batch_size",
-    "EmptySD3LatentImage": "width height batch_size",
-    "LatentUpscale": "upscale_method width height crop",
-    "LatentUpscaleBy": "upscale_method scale_by",
-    "ImageScale": "upscale_method width height crop",
-    "ImageScaleBy": "upscale_method scale_by",
-    "UpscaleModelLoader": "model_name",
-    "ControlNetLoader": "control_net_name",
-    "ControlNetApply": "strength",
-    "ControlNetApplyAdvanced": "strength start_percent end_percent",
-    "LoadImage": "image",
-    "RescaleCFG": "multiplier",
-    "PrimitiveNode": "value",
-}
-"""Kind of node -> its inputs that are typed in, in the order in which older pages save them."""
 
 
 @dataclass
 class Node:
-    """`inputs`: name -> value, or `Link`."""
+    """`inputs`: name -> value, or `Link`. One that is bypassed is of the kind `BYPASSED`, and has
+    links alone."""
 
     id: str
     kind: str
@@ -92,65 +56,6 @@ def of_prompt(record: Any) -> Graph | None:
 def _linked(value: Any) -> Any:
     is_link = isinstance(value, list) and len(value) == 2 and type(value[1]) is int
     return Link(str(value[0]), value[1]) if is_link else value
-
-
-def of_workflow(record: Any) -> Graph | None:
-    """A graph as the page saves it: nodes with their widgets, and links. Nodes that are muted are
-    left out; those that are bypassed have their links alone."""
-    nodes = record.get("nodes") if isinstance(record, dict) else None
-    if not isinstance(nodes, list):
-        return None
-    sources = dict(_sources(record.get("links")))
-    graph: Graph = {}
-    for said in nodes[:MOST_NODES]:
-        if isinstance(said, dict) and isinstance(said.get("type"), str) and "id" in said:
-            if said.get("mode") == _MUTED:
-                continue
-            node = _saved_node(said, sources)
-            if said.get("mode") == _BYPASSED:
-                links = {k: v for k, v in node.inputs.items() if isinstance(v, Link)}
-                node = Node(node.id, BYPASSED, links)
-            graph[node.id] = node
-    return graph or None
-
-
-def _sources(links: Any) -> Iterator[tuple[str, Link]]:
-    """Link's id -> where it comes from."""
-    for link in links[: 4 * MOST_NODES] if isinstance(links, list) else ():
-        if isinstance(link, list) and len(link) >= 3 and type(link[2]) is int:
-            yield str(link[0]), Link(str(link[1]), link[2])
-        elif isinstance(link, dict) and type(link.get("origin_slot")) is int:
-            yield str(link.get("id")), Link(str(link.get("origin_id")), link["origin_slot"])
-
-
-def _saved_node(said: dict[str, Any], sources: dict[str, Link]) -> Node:
-    node = Node(str(said["id"]), said["type"])
-    entries = said.get("inputs")
-    inputs = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
-    widgets = [one.get("name") for one in inputs if "widget" in one]
-    values = said.get("widgets_values")
-    if isinstance(values, dict):
-        node.inputs |= {name: value for name, value in values.items() if isinstance(name, str)}
-    elif isinstance(values, list):
-        known = _WIDGETS.get(node.kind)
-        names = known.split() if known else [str(name) for name in widgets]
-        node.inputs |= _named(names, values) if names else {"widgets": values}
-    for one in inputs:
-        link = sources.get(str(one.get("link")))
-        if link is not None:
-            node.inputs[str(one.get("name"))] = link
-    return node
-
-
-def _named(names: list[str], values: list[Any]) -> dict[str, Any]:
-    named, left = {}, list(values[:200])
-    for name in names:
-        if not left:
-            break
-        named[name] = left.pop(0)
-        if name in ("seed", "noise_seed") and left and left[0] in _AFTER_SEED:
-            left.pop(0)
-    return named
 
 
 def upstream(graph: Graph, link: Link | None, *names: str) -> Iterator[tuple[Node, int]]:

@@ -348,6 +348,56 @@ def test_a_graph_as_the_page_saves_it(widgets_named):
         assert "loras" not in reading.request
 
 
+def test_a_graph_within_a_graph():
+    """The encoders, and the seed that is typed in outside, lie in a node of their own."""
+    flat = saved(widgets_named=True)
+    by_id = {one["id"]: one for one in flat["nodes"]}
+    sampler = by_id[7]
+    sampler["inputs"][4] = {"name": "seed", "widget": {"name": "seed"}, "link": 4}
+
+    def within(*link):
+        names = ("id", "origin_id", "origin_slot", "target_id", "target_slot")
+        return dict(zip(names, link, strict=True))
+
+    inner = {
+        "id": "a-b-c",
+        "inputs": [{"name": name} for name in ("model", "clip", "latent", "seed")],
+        "nodes": [by_id[4], by_id[5], sampler, by_id[11]],
+        "links": [
+            *(within(5, -10, 0, 7, 0), within(3, -10, 1, 4, 0), within(8, -10, 2, 7, 3)),
+            *(within(4, -10, 3, 7, 4), within(6, 4, 0, 7, 1), within(7, 5, 0, 7, 2)),
+            within(9, 7, 0, -20, 0),
+        ],
+    }
+    by_id[4]["inputs"][1]["link"] = 40
+    inner["links"].append(within(40, 11, 0, 4, 1))
+    outer = {
+        "id": 20,
+        "type": "a-b-c",
+        "inputs": [
+            *({"name": "model", "link": 1}, {"name": "clip", "link": 2}),
+            *({"name": "latent", "link": 8}, {"name": "seed", "widget": {"name": "seed"}}),
+        ],
+        "widgets_values": [5, "fixed"],
+    }
+    workflow = {
+        "nodes": [by_id[1], by_id[6], outer, by_id[9], by_id[10]],
+        "links": [
+            *([1, 1, 0, 20, 0, "MODEL"], [2, 1, 1, 20, 1, "CLIP"], [8, 6, 0, 20, 2, "LATENT"]),
+            *([9, 20, 0, 9, 0, "LATENT"], [10, 1, 2, 9, 1, "VAE"], [11, 9, 0, 10, 0, "IMAGE"]),
+        ],
+        "definitions": {"subgraphs": [inner]},
+    }
+    reading = read(json.dumps(workflow), *MODELS)
+    expected = {"prompt": "a fox", "negative_prompt": "blur", "checkpoint": "dream", "seed": 5}
+    assert (expected | {"steps": 24, "width": 512}).items() <= reading.request.items()
+    assert not reading.ignored and not reading.missing
+    inner["nodes"] += [{"id": n, "type": "a-b-c", "inputs": []} for n in range(30, 90)]
+    assert read(json.dumps(workflow), *MODELS).source == "comfyui", (
+        "though it holds itself many times"
+    )
+
+
 class TestHostile:
     def test_circles_and_loose_ends(self, caplog):
         graph = simple(
