@@ -185,11 +185,14 @@ def test_a_press_says_before_what_it_takes_and_asks_before_it_blocks_others(visi
     beside = page.locator(".forecast", has_text="about")
     beside.wait_for()
     served.submit(prompt="of somebody else", steps=150, width=64, height=64)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     page.locator(".status-bar").get_by_text("1 in the queue").wait_for()
     page.locator(".forecast", has_text="waiting").wait_for()
 
     long = {"seconds": 372.0, "memory_bytes": None, "fits": True, "why": None, "waits_s": 20.0}
     page.route("**/studio/v1/forecast", lambda route: route.fulfill(json=long))
+    set_number(page, "steps", 30)
+    page.locator(".forecast", has_text="about 6 min").wait_for()
     page.locator("#generate").click()
     dialog = page.get_by_role("dialog", name="A long picture")
     words = "128 × 128: about 6 min. Somebody else waits meanwhile. Draw it?"

@@ -15,6 +15,8 @@ const LONG_S = 60;
 const ALL = 300;
 const WORDS = ["prompt", "negative_prompt"]; // hardly change how long it takes
 
+let latest = null;
+
 /** The words beside Generate. */
 export function forecast(element, session) {
   const why = document.querySelector(".forecast-why");
@@ -22,6 +24,7 @@ export function forecast(element, session) {
   let asking = new AbortController();
   let count = 0;
   const show = (foretold) => {
+    latest = foretold;
     element.textContent = foretold?.fits === false ? "Does not fit" : pressWords(foretold ?? {});
     element.classList.toggle("bad", foretold?.fits === false);
     why.textContent = foretold?.why ?? "";
@@ -70,14 +73,16 @@ function asWouldBeSent() {
 }
 
 /** May `request` be sent? Where it would keep others waiting for more than a minute, whoever sends
- * it is asked. `own` are the jobs of this page that wait or run. */
-export async function agreed(request, own) {
-  if ((queued()?.count ?? 0) <= own) return true;
+ * it is asked. What is short costs no question to the studio either. */
+export async function agreed(request) {
+  if (!isLong(latest)) return true;
   const foretold = await send("POST", "studio/v1/forecast", request).catch(() => null);
-  if (!foretold?.seconds || foretold.seconds <= LONG_S) return true;
+  if (!isLong(foretold)) return true;
   const others = await othersWaiting();
   return others === 0 || question(blockWords(request, foretold.seconds, others));
 }
+
+const isLong = (foretold) => (foretold?.seconds ?? 0) > LONG_S;
 
 async function othersWaiting() {
   const open = async (mine) => {

@@ -18,7 +18,6 @@ function update(change) {
 }
 
 export const current = () => mine[0] ?? null;
-export const count = () => mine.length;
 export const waiting = () => Math.max(0, mine.length - 1);
 
 export const has = (id) => mine.includes(id);

@@ -84,7 +84,7 @@ export class Session {
     try {
       const begins = await complete(settings.task.kind).catch(lacking);
       const request = { ...settings, task: { ...settings.task, ...begins } };
-      if (await agreed(request, jobs.count())) {
+      if (await agreed(request)) {
         const id = await this.submit(request);
         this.sent.tell({ id, request });
       } else if (!this.following) this.viewer.state(this.viewer.picture ? "finished" : "empty");
