@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -126,7 +126,8 @@ def segments(text: str) -> list[Segment]:
             found += _broken(token, start)
         else:
             found.append((token, start, end))
-    return _joined(found, round_.products(len(found)), square.products(len(found)))
+    weights = zip(found, round_.products(len(found)), square.products(len(found)), strict=True)
+    return joined((words, one * other, start, end) for (words, start, end), one, other in weights)
 
 
 def _number(closing: str) -> float | None:
@@ -155,25 +156,24 @@ def _stripped(words: str, start: int, is_after: bool) -> Iterator[_Piece]:
         yield kept, begin, begin + len(kept)
 
 
-def _joined(
-    pieces: list[_Piece], round_: Iterator[float], square: Iterator[float]
-) -> list[Segment]:
-    joined: list[Segment] = []
+def joined(pieces: Iterable[tuple[str | None, float, int, int]]) -> list[Segment]:
+    """(text, weight, start, end), None for a BREAK, as segments: neighbours of one weight are one,
+    and nothing is none."""
+    found: list[Segment] = []
     run: list[str] = []
     begin = stop = 0
-    running = None
-    for (words, start, end), one, other in zip(pieces, round_, square, strict=True):
-        weight = one * other
+    running = 1.0
+    for words, weight, start, end in pieces:
         weight = round(weight, _DIGITS) if math.isfinite(weight) else math.copysign(1e9, weight)
         if run and (words is None or weight != running):
-            joined.append(Segment("".join(run), running, begin, stop))
+            found.append(Segment("".join(run), running, begin, stop))
             run = []
         if words is None:
-            joined.append(Segment("", weight, start, end, is_break=True))
+            found.append(Segment("", weight, start, end, is_break=True))
         elif words:
             begin = begin if run else start
             stop, running = end, weight
             run.append(words)
     if run:
-        joined.append(Segment("".join(run), running, begin, stop))
-    return joined
+        found.append(Segment("".join(run), running, begin, stop))
+    return found

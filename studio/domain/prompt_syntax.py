@@ -89,12 +89,24 @@ class _Places:
 
 def read(prompt: str) -> Reading:
     """What `prompt` says. Linear in its length."""
+    places, networks = _bare(prompt, _COMMENT)
+    return Reading(places.text, networks, tuple(_parts(places)), places)
+
+
+def read_as_one(prompt: str, left_out: re.Pattern[str]) -> Reading:
+    """`prompt` as one text, without networks and without what `left_out` matches: for readers that
+    know neither comments nor several prompts."""
+    places, networks = _bare(prompt, left_out)
+    return Reading(places.text, networks, (Part(places.text, 1.0, places.before(0)),), places)
+
+
+def _bare(prompt: str, left_out: re.Pattern[str]) -> tuple[_Places, tuple[Tag, ...]]:
     places = _Places(prompt)
-    places.cut(match.span() for match in _COMMENT.finditer(prompt))
+    places.cut(match.span() for match in left_out.finditer(prompt))
     found = find(places.text)
     networks = tuple(replace(tag, start=places.before(tag.start)) for tag in found)
     places.cut((tag.start, tag.end) for tag in found)
-    return Reading(places.text, networks, tuple(_parts(places)), places)
+    return places, networks
 
 
 def _parts(places: _Places) -> Iterator[Part]:

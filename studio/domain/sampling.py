@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from studio.domain.errors import shorten
 from studio.domain.noise_schedules import NOISE_SCHEDULES
+from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.scheduler_names import resolve
 from studio.domain.schedulers import SCHEDULERS
@@ -59,6 +60,12 @@ def _is_known_emphasis(value: str) -> str:
     return value
 
 
+def _is_known_dialect(value: str) -> str:
+    if value not in DIALECTS:
+        raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(DIALECTS)}.")
+    return value
+
+
 ModelName = Annotated[str, Field(max_length=1000), AfterValidator(_is_text)]
 SchedulerName = Annotated[
     str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_scheduler)
@@ -67,6 +74,7 @@ NoiseScheduleName = Annotated[
     str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_noise_schedule)
 ]
 EmphasisName = Annotated[str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_emphasis)]
+DialectName = Annotated[str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_dialect)]
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(_is_text)]
 
 
@@ -124,6 +132,12 @@ class Sampling(Frozen):
         title="Emphasis",
         description="What becomes of weights in the prompt, as in (moon:1.3). Original keeps the "
         "overall strength, No norm suits SDXL, Ignore drops them, None reads brackets as letters.",
+    )
+    prompt_dialect: Annotated[DialectName, Shown("Advanced", "{label} prompt")] = Field(
+        "a1111",
+        title="Prompt dialect",
+        description="Whose way of writing weights the prompt is in. ComfyUI's also weighs as it "
+        "does.",
     )
     eta: Annotated[float | None, Shown("Advanced", "eta {}")] = Field(
         None,

@@ -12,11 +12,9 @@ from studio.diffusion import guidance, preview
 from studio.diffusion.conditioning import Conditioning, Prompt, TextModels
 from studio.diffusion.denoise import Ask, Guided
 from studio.diffusion.rows import Unit
+from studio.domain import prompt_dialects as dialects
 from studio.domain.control import ControlInput
 from studio.domain.geometry import Size
-from studio.domain.prompt_emphasis import pieces
-from studio.domain.prompt_schedule import schedule
-from studio.domain.prompt_syntax import read
 from studio.engine.controlling import Controls
 from studio.engine.recipe import Draw
 from studio.engine.run import Predict, Resources
@@ -100,16 +98,24 @@ class Conditioned:
         """The prompts, and the negative one where guidance is on or several are mixed: each text
         that any of them is at some step is read once, all together."""
         models, steps = self._models, draw.steps
-        parts = read(draw.prompt).parts
-        positive = [(part.schedule(steps, draw.begun), part.weight) for part in parts]
+        dialect = draw.sampling.prompt_dialect
+        parts = dialects.reading(draw.prompt, dialect).parts
+        positive = [
+            (dialects.schedule(part.text, dialect, steps, draw.begun), part.weight)
+            for part in parts
+        ]
         is_guided = draw.sampling.guidance_scale > 1 or len(parts) > 1
-        negative = schedule(read(draw.negative_prompt).text, steps, draw.begun)
+        against = dialects.reading(draw.negative_prompt, dialect).text
+        negative = dialects.schedule(against, dialect, steps, draw.begun)
         asked = dict.fromkeys((text, False) for texts, _ in positive for _, text in texts)
         if is_guided:
             asked |= dict.fromkeys((text, True) for _, text in negative)
         emphasis = draw.sampling.emphasis if self.family.takes_weights else "none"
         texts = self.family.texts(
-            [(pieces(text, emphasis), is_negative) for text, is_negative in asked],
+            [
+                (dialects.pieces(text, emphasis, dialect), is_negative)
+                for text, is_negative in asked
+            ],
             draw.sampling,
             TextModels(self.family, models.tokenizers, models.text_encoders, models.embeddings),
             device,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.domain.noise_schedules import NOISE_SCHEDULES
+from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.request import PARTS, Declaration, GenerationRequest, declaration
 from studio.domain.schedulers import SCHEDULERS
@@ -22,6 +23,7 @@ MENUS: dict[str, Mapping[str, str]] = {
     "scheduler": {name: name for name in SCHEDULERS},
     "noise_schedule": NOISE_SCHEDULES,
     "emphasis": EMPHASES,
+    "prompt_dialect": DIALECTS,
     "resize_mode": RESIZE_MODES,
     "area": AREAS,
     "masked_content": MASKED_CONTENTS,

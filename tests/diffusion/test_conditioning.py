@@ -170,12 +170,12 @@ def test_a_full_chunk_ends_at_a_comma_that_is_near():
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("emphasis", ["original", "no_norm"])
-def test_a_weight_multiplies_what_is_said_of_its_tokens(words, emphasis):
+@pytest.mark.parametrize("law", ["mean", "plain", "empty"])
+def test_a_weight_multiplies_what_is_said_of_its_tokens(words, law):
     """Against the rule written out; a chunk without weights keeps its very bits."""
     asked = "a house BREAK a (moon:1.5), (boat:0)"
     plain = encode(["a house BREAK a moon, boat"], words).embeds
-    found = encode([asked], words, keeps_mean=emphasis == "original").embeds
+    found = encode([asked], words, law=law).embeds
     tokenizer = words.tokenizers[0]
     pieces = [("a ", 1.0), ("moon", 1.5), (", ", 1.0), ("boat", 0.0)]
     weights = torch.ones(77)
@@ -184,8 +184,9 @@ def test_a_weight_multiplies_what_is_said_of_its_tokens(words, emphasis):
         count = len(tokenizer(piece, add_special_tokens=False).input_ids)
         weights[at : at + count] = weight
         at += count
-    expected = plain[:, 77:] * weights[None, :, None]
-    if emphasis == "original":
+    nothing = encode([""], words).embeds if law == "empty" else 0
+    expected = nothing + (plain[:, 77:] - nothing) * weights[None, :, None]
+    if law == "mean":
         expected = expected * (plain[:, 77:].mean() / expected.mean())
     assert torch.equal(found[:, :77], plain[:, :77])
     assert torch.allclose(found[:, 77:], expected, atol=1e-5)

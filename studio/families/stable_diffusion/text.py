@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -23,6 +23,11 @@ from studio.domain.prompt_emphasis import Segment
 from studio.domain.sampling import Sampling
 from studio.families.stable_diffusion.prompt_encoder import PromptEncoder
 from studio.families.stable_diffusion.tokens import Chunk, chunks
+
+Law = Literal["mean", "plain", "empty"]
+"""What weights do to what an encoder says of tokens: multiply it, and bring each chunk back to the
+mean that it had (AUTOMATIC1111's "Original"); multiply it (its "No norm"); or multiply how it
+differs from what is said at the same place of an empty text (ComfyUI)."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,7 @@ def texts(
     device: torch.device,
 ) -> list[Text]:
     """Of `asked`, each with whether it is negative: encoded together, so of one length."""
-    keeps_mean = sampling.emphasis == "original"
-    encoded = encode([pieces for pieces, _ in asked], models, sampling.clip_skip, keeps_mean)
+    encoded = encode([pieces for pieces, _ in asked], models, sampling.clip_skip, _law_of(sampling))
     embeds, pooled = encoded.embeds.to(device), encoded.pooled
 
     def text(place: int, pieces: Sequence[Segment], is_negative: bool) -> Text:
@@ -76,13 +80,12 @@ def encode(
     texts: Sequence[Sequence[Segment]],
     models: TextModels,
     clip_skip: int = 1,
-    keeps_mean: bool = True,
+    law: Law = "mean",
 ) -> Encoded:
     """Embeddings of `texts`, each in pieces of one weight, under all encoders, laid side by side.
 
-    What an encoder says of a token is multiplied by the token's weight; with `keeps_mean` each
-    chunk is brought back to the mean that it had, as AUTOMATIC1111's "Original" does. A chunk
-    without weights stays as it is, and so does the pooled embedding.
+    What an encoder says of a token counts by the token's weight, as `law` says. A chunk without
+    weights stays as it is, and so does the pooled embedding.
 
     `clip_skip` counts layers as artists do: 1 is the last, 2 the one before; never a later one
     than the family was trained on. Shorter texts are filled up with empty chunks; the pooled
@@ -97,22 +100,35 @@ def encode(
         empty = chunks((), tokenizer)
         rows = [row for rows in cut for row in rows + empty * (most - len(rows))]
         embeds, ends = _run(rows, encoder, models.text_encoders[place], clip_skip)
-        embeds = _weighted(embeds, rows, keeps_mean)
+        nothing = None
+        if law == "empty" and not all(row.is_plain for row in rows):
+            nothing, _ = _run(empty, encoder, models.text_encoders[place], clip_skip)
+        embeds = _weighted(embeds, rows, law, nothing)
         sides.append(embeds.reshape(len(texts), -1, embeds.shape[-1]))
         if encoder.pooled:
             pooled = ends[::most]
     return Encoded(sides[0] if len(sides) == 1 else torch.cat(sides, dim=-1), pooled)
 
 
-def _weighted(embeds: torch.Tensor, rows: Sequence[Chunk], keeps_mean: bool) -> torch.Tensor:
-    """`embeds` (rows, 77, C), each token's times its weight."""
+def _law_of(sampling: Sampling) -> Law:
+    if sampling.prompt_dialect == "comfyui":
+        return "empty"
+    return "mean" if sampling.emphasis == "original" else "plain"
+
+
+def _weighted(
+    embeds: torch.Tensor, rows: Sequence[Chunk], law: Law, nothing: torch.Tensor | None
+) -> torch.Tensor:
+    """`embeds` (rows, 77, C), each token's by its weight; `nothing` (1, 77, C) are those of an
+    empty text, which the law "empty" needs."""
     heavy = [place for place, row in enumerate(rows) if not row.is_plain]
     if not heavy:
         return embeds
     weights = torch.tensor([rows[place].weights for place in heavy], device=embeds.device)
     before = embeds[heavy].float()
-    after = before * weights[..., None]
-    if keeps_mean:
+    base = 0 if nothing is None else nothing.float()
+    after = base + (before - base) * weights[..., None]
+    if law == "mean":
         mean = after.mean(dim=(1, 2), keepdim=True)
         ratio = before.mean(dim=(1, 2), keepdim=True) / mean
         after = after * torch.where(mean == 0, torch.ones_like(ratio), ratio)
