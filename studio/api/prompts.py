@@ -11,6 +11,7 @@ from studio.api.answers import EVERYWHERE, refusals
 from studio.api.places import PublicText
 from studio.api.wire import PREFIX
 from studio.catalog.lens import Lens, Seen
+from studio.domain.sampling import DialectName
 
 
 class PromptInput(BaseModel):
@@ -23,6 +24,7 @@ class PromptInput(BaseModel):
     negative_prompt: str = Field("", max_length=20_000)
     checkpoint: str | None = Field(None, max_length=1000)
     steps: int = Field(20, ge=1, le=150)
+    prompt_dialect: DialectName = "a1111"
 
 
 class PromptBody(BaseModel):
@@ -67,8 +69,9 @@ def build_prompts_router(lens: Lens, default: Any, public: PublicText) -> APIRou
     def prompt(asked: PromptInput) -> PromptBody:
         """What a prompt says and how long it is. No model is loaded for it."""
         checkpoint = asked.checkpoint or default()
-        seen = lens.look(asked.prompt, checkpoint, asked.steps)
-        negative = lens.look(asked.negative_prompt, checkpoint, asked.steps)
+        of = checkpoint, asked.steps, asked.prompt_dialect
+        seen = lens.look(asked.prompt, *of)
+        negative = lens.look(asked.negative_prompt, *of)
         return _body(seen, negative, public)
 
     return router

@@ -12,11 +12,11 @@ from typing import Any
 
 from studio.catalog.catalog import Catalog
 from studio.domain import embedding_names
+from studio.domain import prompt_dialects as dialects
 from studio.domain.errors import CheckpointError, UnknownModel, shorten
 from studio.domain.lora_tags import Tag
-from studio.domain.prompt_emphasis import Segment, segments
-from studio.domain.prompt_schedule import schedule
-from studio.domain.prompt_syntax import Part, Reading, read
+from studio.domain.prompt_emphasis import Segment
+from studio.domain.prompt_syntax import Part, Reading
 from studio.domain.refs import ModelFile, ModelRef
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -64,14 +64,22 @@ class Lens:
         self._lock = threading.Lock()
         self._tokenizers: OrderedDict[ModelFile, Any] = OrderedDict()
 
-    def look(self, prompt: str, checkpoint: str | None, steps: int) -> Seen:
+    def look(self, prompt: str, checkpoint: str | None, steps: int, dialect: str) -> Seen:
         """`prompt` for a drawing of `steps`. Raises `UnknownCheckpoint`."""
         ref = self._catalog.find(checkpoint)
-        reading = read(prompt)
-        times = schedule(reading.text, steps)
-        texts = [text for part in reading.parts for _, text in part.schedule(steps)]
+        reading = dialects.reading(prompt, dialect)
+        whole = dialects.pieces(reading.text, "original", dialect)
+        texts = {
+            text
+            for part in reading.parts
+            for _, text in dialects.schedule(part.text, dialect, steps)
+        }
         tokenizers = self._of(ref)
-        counted = [ref.family.count(segments(text), tokenizers) for text in texts if tokenizers]
+        counted = [
+            ref.family.count(dialects.pieces(text, "original", dialect), tokenizers)
+            for text in texts
+            if tokenizers
+        ]
         tokens, chunks = max(counted, default=(None, None))
         loras, warnings = self._loras(reading)
         named = embedding_names.named_in(
@@ -82,15 +90,15 @@ class Lens:
         return Seen(
             tokens=tokens,
             chunks=chunks,
-            segments=segments(reading.text),
-            schedule=times,
+            segments=whole,
+            schedule=dialects.schedule(reading.text, dialect, steps),
             parts=reading.parts,
             networks=reading.networks,
             text=reading.text,
             unknown=unknown,
             loras=loras,
             embeddings=sorted(named),
-            warnings=[*warnings, *_about_weights(reading, ref)],
+            warnings=[*warnings, *_about_weights(whole, ref)],
         )
 
     def _of(self, ref: ModelRef) -> Any:
@@ -122,8 +130,8 @@ def _words(reading: Reading, named: set[str]) -> list[str]:
     return list(dict.fromkeys(_WORD.findall(text)))
 
 
-def _about_weights(reading: Reading, ref: ModelRef) -> list[str]:
-    heavy = [one for one in segments(reading.text) if one.weight != 1 and not one.is_break]
+def _about_weights(pieces: Sequence[Segment], ref: ModelRef) -> list[str]:
+    heavy = [one for one in pieces if one.weight != 1 and not one.is_break]
     if heavy and not ref.family.takes_weights:
         return [f"{ref.family.name} reads brackets and weights as letters."]
     return [

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from studio.domain.errors import InvalidRequest, refused, shorten
 from studio.domain.lora_tags import Tag
-from studio.domain.prompt_syntax import read
+from studio.domain.prompt_dialects import reading
 from studio.domain.request import GenerationRequest, LoraInput
 
 _LORAS = ("lora", "lyco")
@@ -21,12 +21,13 @@ def with_networks_taken_out(request: GenerationRequest) -> GenerationRequest:
     Raises `InvalidRequest` for a network of another kind, for one that is not understood, and for
     one in a prompt that cannot have its own.
     """
-    _refuse("negative_prompt", request.negative_prompt, "They act on the whole picture.")
+    dialect = request.prompt_dialect
+    _refuse("negative_prompt", request.negative_prompt, dialect, "They act on the whole picture.")
     if request.hires:
         for name in ("prompt", "negative_prompt"):
             text = getattr(request.hires, name) or ""
-            _refuse(f"hires.{name}", text, "They act on both drawings.")
-    tags = read(request.prompt).networks
+            _refuse(f"hires.{name}", text, dialect, "They act on both drawings.")
+    tags = reading(request.prompt, dialect).networks
     if not tags:
         return request
     text, at = [], 0
@@ -39,8 +40,8 @@ def with_networks_taken_out(request: GenerationRequest) -> GenerationRequest:
     return request.model_copy(update=changes)
 
 
-def _refuse(field: str, text: str, why: str) -> None:
-    for tag in read(text).networks:
+def _refuse(field: str, text: str, dialect: str, why: str) -> None:
+    for tag in reading(text, dialect).networks:
         raise InvalidRequest(f"{shorten(tag.text)} belongs into the prompt. {why}", field)
 
 

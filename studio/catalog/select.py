@@ -10,8 +10,7 @@ from studio.catalog.tiny_vaes import tiny_vae_for
 from studio.domain import embedding_names
 from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, UnknownModel, about
-from studio.domain.prompt_emphasis import segments
-from studio.domain.prompt_syntax import read
+from studio.domain.prompt_dialects import pieces, reading
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
 
@@ -93,7 +92,7 @@ def _embeddings(
     by_name = {ref.name: ref for ref in catalog.refs("embedding")}
     family, takes = checkpoint.family, "embedding" in checkpoint.family.takes
     fitting = {n: ref for n, ref in by_name.items() if takes and ref.family in (None, family)}
-    text = f"{read(request.prompt).text}\n{read(request.negative_prompt).text}"
+    text = "\n".join(_texts(request))
     named = embedding_names.named_in(text, fitting)
     others = embedding_names.named_in(text, by_name) - fitting.keys()
     warnings = (
@@ -112,9 +111,15 @@ def _are_weights_read(request: GenerationRequest, checkpoint: ModelRef) -> bool:
     """Whether what the prompts say by brackets means something to the family."""
     if checkpoint.family.takes_weights or request.emphasis == "none":
         return True
-    texts = (request.prompt, request.negative_prompt)
-    found = [piece for text in texts for piece in segments(read(text).text)]
+    dialect = request.prompt_dialect
+    found = [piece for text in _texts(request) for piece in pieces(text, "original", dialect)]
     return all(piece.weight == 1 for piece in found)
+
+
+def _texts(request: GenerationRequest) -> list[str]:
+    """Its prompts without what is no text in them."""
+    asked = (request.prompt, request.negative_prompt)
+    return [reading(text, request.prompt_dialect).text for text in asked]
 
 
 def _loras(

@@ -11,6 +11,7 @@ from studio.domain import infotext_reader, lora_tags, lora_text
 from studio.domain.control import CONTROL_MODES, ControlInput
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
+from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.request import GenerationRequest, LoraInput, declaration
 from studio.domain.schedulers import SCHEDULERS
@@ -54,6 +55,7 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "Denoising strength": _strength(request),
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
         "Emphasis": None if request.emphasis == "original" else EMPHASES[request.emphasis],
+        "Prompt dialect": _dialect(request),
         **_noise_settings(request),
         **_declared_settings(request),
         "Init image hash": _init_image_hash(request.task),
@@ -70,6 +72,10 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
     lines = _prompt_lines(request)
     lines.append(", ".join(f"{k}: {_quoted(k, v)}" for k, v in settings.items() if v is not None))
     return "\n".join(lines)
+
+
+def _dialect(request: GenerationRequest) -> str | None:
+    return None if request.prompt_dialect == "a1111" else DIALECTS[request.prompt_dialect]
 
 
 def _prompt_lines(request: GenerationRequest) -> list[str]:
