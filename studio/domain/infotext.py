@@ -179,8 +179,9 @@ def _hires(request: GenerationRequest, hashes: Hashes) -> dict[str, object]:
         changes["noise_schedule"] = SCHEDULERS[hires.scheduler].automatic  # not as the first one's
     if "noise_schedule" in changes:
         changes["noise_schedule"] = NOISE_SCHEDULES[changes["noise_schedule"]]
-    if "emphasis" in changes:
-        changes["emphasis"] = EMPHASES[hires.emphasis]
+    for name, labels in (("emphasis", EMPHASES), ("prompt_dialect", DIALECTS)):
+        if name in changes:
+            changes[name] = labels[changes[name]]
     if "checkpoint" in changes:
         changes["checkpoint"] = _with_hash(hires.checkpoint, hashes)
     labelled = {
@@ -201,6 +202,7 @@ _HIRES_LABELS = {
     "guidance_rescale": "Hires CFG Rescale",
     "clip_skip": "Hires clip skip",
     "emphasis": "Hires emphasis",
+    "prompt_dialect": "Hires prompt dialect",
     "eta": "Hires eta",
     "s_churn": "Hires sigma churn",
     "s_tmin": "Hires sigma tmin",

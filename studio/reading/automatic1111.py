@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from studio.domain import infotext_reader, lora_tags
 from studio.domain.infotext_reader import Infotext
+from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.reading import control_units, json_text
 from studio.reading.draft import Draft, as_number
@@ -106,6 +107,8 @@ def read_into(infotext: Infotext, left: dict[str, str], draft: Draft, ours: bool
         draft.sampler("Sampler", sampler, schedule, of="Schedule type")
     if "Emphasis" in left:
         draft.choice("Emphasis", left.pop("Emphasis"), "emphasis", EMPHASES)
+    if "Prompt dialect" in left:
+        draft.choice("Prompt dialect", left.pop("Prompt dialect"), "prompt_dialect", DIALECTS)
     _seed(left, draft, ours)
     if "Size" in left:
         draft.size("Size", *_sides(left.pop("Size")))

@@ -15,6 +15,7 @@ _PLAIN = ("Reroute", BYPASSED, "InpaintModelConditioning")
 
 def read_texts(graph: Graph, sampler: Node, draft: Draft) -> None:
     """Both prompts of a sampler, or of the guider that stands for them."""
+    draft.dialect("comfyui")
     guider = sampler.link("guider")
     of = graph.get(guider.id) if guider else sampler
     if of is None:
@@ -23,8 +24,8 @@ def read_texts(graph: Graph, sampler: Node, draft: Draft) -> None:
         link = of.link(name, "conditioning") if side == 0 else of.link(name)
         pieces = _texts(graph, link, side, draft, set()) if link else []
         words = " BREAK ".join(filter(None, pieces))
-        bare = _EMBEDDING.sub(lambda match: _embedding(match[1], draft), words)
-        words = words if draft.dialect("comfyui") else bare
+        for name_of_one in _EMBEDDING.findall(words):
+            draft.model(f"embedding:{name_of_one}", "embedding", name_of_one)
         if words or (side == 0 and pieces):
             draft.text(name, words, field)
         elif side == 0:
@@ -67,8 +68,3 @@ def _own_text(graph: Graph, node: Node, side: int) -> str | None:
     if isinstance(node.inputs.get(name), str):
         return node.inputs[name]
     return None
-
-
-def _embedding(name: str, draft: Draft) -> str:
-    """Its bare name is what stands for it here."""
-    return draft.model(f"embedding:{name}", "embedding", name) or name

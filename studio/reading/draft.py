@@ -11,7 +11,7 @@ from studio.domain.errors import StudioError
 from studio.domain.geometry import CELL, LEAST, MOST
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.refs import ModelRef
-from studio.domain.request import MAX_SEED, GenerationRequest, declaration
+from studio.domain.request import MAX_SEED, declaration
 from studio.domain.sampling import NAME_CHARACTERS
 from studio.domain.scheduler_names import resolve
 from studio.domain.schedulers import SCHEDULERS
@@ -93,12 +93,9 @@ class Draft:
             return self.task
         return self.request.setdefault(part, {}) if part else self.request
 
-    def dialect(self, name: str) -> bool:
-        """Say whose rules the prompts follow; whether a request can say that."""
-        can = "prompt_dialect" in GenerationRequest.model_fields
-        if can:
-            self.request["prompt_dialect"] = name
-        return can
+    def dialect(self, name: str) -> None:
+        """Say whose rules the prompts follow."""
+        self.request["prompt_dialect"] = name
 
     def text(self, name: str, value: object, field: str) -> None:
         """A prompt. What no file and no answer can carry is taken out of it, and what is not to

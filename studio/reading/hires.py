@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from studio.domain.geometry import CELL, LEAST
+from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.stages import LARGEST, UPSCALERS
 from studio.reading.draft import Draft, as_number
 
+_CHOICES = (
+    ("Hires emphasis", "emphasis", EMPHASES),
+    ("Hires prompt dialect", "prompt_dialect", DIALECTS),
+)
 _NUMBERS = {
     "Hires upscale": "factor",
     "Hires steps": "steps",
@@ -48,8 +53,9 @@ def read_hires(left: dict[str, str], draft: Draft) -> None:
         _resize(left.pop("Hires resize"), draft)
     if "Hires upscaler" in left:
         upscaler(left.pop("Hires upscaler"), draft, "Hires upscaler")
-    if "Hires emphasis" in left:
-        draft.choice("Hires emphasis", left.pop("Hires emphasis"), "hires.emphasis", EMPHASES)
+    for label, field, choices in _CHOICES:
+        if label in left:
+            draft.choice(label, left.pop(label), f"hires.{field}", choices)
     for label, field in _TEXTS.items():
         if label in left:
             draft.text(label, left.pop(label), f"hires.{field}")

@@ -31,7 +31,7 @@ _NO_SETTINGS = {
     *("app_version", "generation_mode", "_canvas_objects", "canvas_v2_metadata", "board_id"),
     *("created_by", "metadata_version", "positive_style_prompt", "negative_style_prompt"),
 }
-_COMPEL = re.compile(r"[\w)\"'][+-]+(?=[\s,.)]|$)|\)\d|\)\.(?:blend|and|swap)\(")
+_CALLS = re.compile(r"\)(\.(?:blend|and|swap)\()")
 _NEGATIVE = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -98,14 +98,13 @@ def read(said: dict[str, Any], draft: Draft) -> str:
 
 def _prompts(left: dict[str, Any], draft: Draft) -> None:
     """Weights are written in another way there."""
-    can = draft.dialect("invokeai")
+    draft.dialect("invokeai")
     for name, field in (("positive_prompt", "prompt"), ("negative_prompt", "negative_prompt")):
         words = left.pop(name, "")
         if words or field == "prompt":
             draft.text(name, words, field)
-        if not can and isinstance(words, str) and _COMPEL.search(words):
-            why = "Weights as InvokeAI writes them are not read here. Write (word:1.2) instead."
-            draft.ignore(name, words, why)
+        for call in _CALLS.findall(words if isinstance(words, str) else ""):
+            draft.ignore(name, call, "Prompts are not put together so here: it is read as letters.")
         style = left.get(name.replace("prompt", "style_prompt"))
         if style and style != words:
             why = "Both text encoders read the same prompt here."

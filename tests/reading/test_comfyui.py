@@ -61,7 +61,7 @@ def of(graph, *models):
 
 EXPECTED = {
     "prompt": "a fox (red:1.2)",
-    "negative_prompt": "blur, bad",
+    "negative_prompt": "blur, embedding:bad",
     "seed": 77,
     "steps": 24,
     "guidance_scale": 6.5,
@@ -103,7 +103,7 @@ def test_what_is_not_here_is_missing():
         ("lora", "ink.safetensors"),
         ("vae", "soft.safetensors"),
     ]
-    assert reading.request["negative_prompt"] == "blur, bad"
+    assert reading.request["negative_prompt"] == "blur, embedding:bad"
 
 
 def test_texts_and_numbers_from_other_nodes():

@@ -11,6 +11,7 @@ from studio.domain.control import CONTROL_MODES
 from studio.domain.errors import InvalidRequest
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
+from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.request import MAX_SEED, GenerationRequest
 from studio.domain.sampling import SAMPLING
@@ -54,6 +55,7 @@ SAMPLED = {
     "guidance_rescale": lambda r: number(r, 0, 1),
     "clip_skip": lambda r: r.randrange(1, 13),
     "emphasis": lambda r: r.choice(list(EMPHASES)),
+    "prompt_dialect": lambda r: r.choice(list(DIALECTS)),
     "eta": lambda r: number(r, 0, 1),
     "s_churn": lambda r: number(r, 0, 100),
     "s_tmin": lambda r: number(r, 0, 10),
