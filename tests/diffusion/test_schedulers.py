@@ -148,3 +148,10 @@ def test_no_step_waits_for_the_device(name):
             if answer is not None and item.wants_negative:
                 answer = Guided(answer, answer)
     assert end.value.value.shape == (1, 4, 16, 16)
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_step_takes_so_many_calls_as_are_foretold(name):
+    made = schedulers.build(name, "automatic", "epsilon", [0])
+    made.begin(20)
+    assert len(made.timesteps) == pytest.approx(20 * SCHEDULERS[name].calls, abs=3)

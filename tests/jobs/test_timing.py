@@ -8,7 +8,6 @@ from statistics import median
 import pytest
 
 from studio.domain.request import GenerationRequest
-from studio.domain.schedulers import SCHEDULERS
 from studio.domain.tasks import ImageToImage, Outpaint
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.jobs.timing import fit
@@ -96,12 +95,3 @@ def test_a_workload_is_what_will_be_drawn():
     assert [part[2:4] for part in wider] == [(768, 256)]
     far = of((512, 256), task=Outpaint(image="input:x", left=2048, right=2048))
     assert len(far) > 3
-
-
-@pytest.mark.parametrize("name", SCHEDULERS)
-def test_so_many_calls_a_step_are_what_the_sampler_makes(name):
-    from studio.diffusion import schedulers
-
-    made = schedulers.build(name, "automatic", "epsilon", [0])
-    made.begin(20)
-    assert len(made.timesteps) == pytest.approx(20 * SCHEDULERS[name].calls, abs=3)
