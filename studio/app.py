@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.lens import Lens
+from studio.catalog.prompts import with_wildcards_drawn
 from studio.catalog.select import select
 from studio.catalog.settle import settle
+from studio.catalog.wildcards import Wildcards
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
 from studio.domain.files import as_text
@@ -80,6 +82,7 @@ class Studio:
         self.catalog = Catalog(folders, self.settings.data_dir, self._ledger)
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
+        self.wildcards = Wildcards([each / "wildcards" for each in self.settings.presets_folders])
         self._downloads: Downloads | None = None
         self._preprocessors: Preprocessors | None = None
         self._weight_downloads: WeightDownloads | None = None
@@ -101,6 +104,7 @@ class Studio:
             self.catalog,
             self.sources,
             lambda *unit: self.preprocessors.check(*unit),
+            partial(with_wildcards_drawn, wildcards=self.wildcards),
             self.settings.checkpoint,
         )
         if load_later:
@@ -439,10 +443,11 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
 
 def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
     """What prompts and other texts come to."""
-    from studio.api import prompts, readings
+    from studio.api import presets, prompts, readings
 
+    app.include_router(presets.build_presets_router(studio.wildcards, listing.public))
     app.include_router(readings.build_read_router(studio.reader))
-    lens = Lens(studio.catalog)
+    lens = Lens(studio.catalog, studio.wildcards)
     app.include_router(
         prompts.build_prompts_router(lens, lambda: studio.default_checkpoint, listing.public)
     )

@@ -195,6 +195,11 @@ class Settings(BaseModel):
         return self.data_dir / "models"
 
     @property
+    def presets_folders(self) -> tuple[Path, Path]:
+        """Styles, presets and wildcards: those that are shipped, then the user's own."""
+        return shipped("presets"), self.data_dir / "presets"
+
+    @property
     def preprocessors_dir(self) -> Path:
         """Where the weights of preprocessors go."""
         return self.data_dir / "preprocessors"
@@ -211,7 +216,7 @@ class Settings(BaseModel):
         return dict(line.split(":", 1) for line in lines)
 
 
-def shipped(name: Literal["assets", "benchmarks"]) -> Path:
+def shipped(name: Literal["assets", "benchmarks", "presets"]) -> Path:
     """A folder that comes with the studio: beside the package in a checkout, inside it when
     installed."""
     package = Path(__file__).resolve().parent

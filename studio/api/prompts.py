@@ -11,6 +11,7 @@ from studio.api.answers import EVERYWHERE, refusals
 from studio.api.places import PublicText
 from studio.api.wire import PREFIX
 from studio.catalog.lens import Lens, Seen
+from studio.domain.dynamic_prompts import MOST_PICTURES
 from studio.domain.sampling import DialectName
 
 
@@ -39,7 +40,8 @@ class PromptBody(BaseModel):
     networks  [kind, name, weight on the text encoders, on the backbone]
     text      what is left without networks and comments
     unknown   words that the checkpoint's vocabulary holds in crumbs alone
-    pictures  how many are drawn of it
+    wildcards  that it draws from
+    pictures  how many prompts it and the negative one are together
     warnings  what will be refused, or does not mean what it may look like
     """
 
@@ -54,8 +56,8 @@ class PromptBody(BaseModel):
     loras: list[str]
     embeddings: list[str]
     styles: list[str] = []
-    wildcards: list[str] = []
-    pictures: int = 1
+    wildcards: list[str]
+    pictures: int
     warnings: list[str]
     negative_tokens: int | None
     negative_chunks: int | None
@@ -94,6 +96,8 @@ def _body(seen: Seen, negative: Seen, public: PublicText) -> PromptBody:
         unknown=list(seen.unknown),
         loras=list(seen.loras),
         embeddings=list(seen.embeddings),
+        wildcards=list(dict.fromkeys([*seen.wildcards, *negative.wildcards])),
+        pictures=min(seen.pictures * negative.pictures, MOST_PICTURES),
         warnings=[public(text) for text in (*seen.warnings, *negative.warnings)],
         negative_tokens=negative.tokens,
         negative_chunks=negative.chunks,

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.catalog.catalog import Catalog
-from studio.domain import embedding_names
+from studio.catalog.wildcards import Wildcards
+from studio.domain import dynamic_prompts, embedding_names
 from studio.domain import prompt_dialects as dialects
-from studio.domain.errors import CheckpointError, UnknownModel, shorten
+from studio.domain.dynamic_syntax import named
+from studio.domain.errors import CheckpointError, StudioError, UnknownModel, shorten
 from studio.domain.lora_tags import Tag
 from studio.domain.prompt_emphasis import Segment
 from studio.domain.prompt_syntax import Part, Reading
@@ -30,7 +32,7 @@ class Seen:
     """A prompt under the lens.
 
     tokens    of the longest text that it is at some step, without marks and padding; None where the
-              checkpoint's vocabulary cannot be read
+              checkpoint's vocabulary cannot be read. Of a prompt that is many, those of one of them
     chunks    of 75 tokens, in families that have them
     segments  of the text, networks and comments left out
     schedule  [(the last step of which it is the text, the text)]
@@ -40,6 +42,8 @@ class Seen:
     unknown   words that the checkpoint's vocabulary knows in crumbs alone
     loras     names in the catalog of those among `networks` that there are
     embeddings  that the text names
+    wildcards  that it draws from
+    pictures  how many prompts it is
     warnings  what will be refused, or does not mean what it may look like
     """
 
@@ -53,26 +57,29 @@ class Seen:
     unknown: Sequence[str]
     loras: Sequence[str]
     embeddings: Sequence[str]
+    wildcards: Sequence[str]
+    pictures: int
     warnings: Sequence[str]
 
 
 class Lens:
     """Looks at prompts for the checkpoints of `catalog`. Safe in several threads."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, wildcards: Wildcards) -> None:
         self._catalog = catalog
+        self._wildcards = wildcards
         self._lock = threading.Lock()
         self._tokenizers: OrderedDict[ModelFile, Any] = OrderedDict()
 
     def look(self, prompt: str, checkpoint: str | None, steps: int, dialect: str) -> Seen:
         """`prompt` for a drawing of `steps`. Raises `UnknownCheckpoint`."""
         ref = self._catalog.find(checkpoint)
+        drawn, pictures, objections = self._drawn(prompt)
+        one = dialects.reading(drawn, dialect)
         reading = dialects.reading(prompt, dialect)
         whole = dialects.pieces(reading.text, "original", dialect)
         texts = {
-            text
-            for part in reading.parts
-            for _, text in dialects.schedule(part.text, dialect, steps)
+            text for part in one.parts for _, text in dialects.schedule(part.text, dialect, steps)
         }
         tokenizers = self._of(ref)
         counted = [
@@ -81,11 +88,11 @@ class Lens:
             if tokenizers
         ]
         tokens, chunks = max(counted, default=(None, None))
-        loras, warnings = self._loras(reading)
-        named = embedding_names.named_in(
-            reading.text, (each.name for each in self._catalog.refs("embedding"))
+        loras, warnings = self._loras(one)
+        embeddings = embedding_names.named_in(
+            one.text, (each.name for each in self._catalog.refs("embedding"))
         )
-        words = _words(reading, named)
+        words = _words(one, embeddings)
         unknown = ref.family.unknown(words, tokenizers) if tokenizers else []
         return Seen(
             tokens=tokens,
@@ -97,9 +104,27 @@ class Lens:
             text=reading.text,
             unknown=unknown,
             loras=loras,
-            embeddings=sorted(named),
-            warnings=[*warnings, *_about_weights(whole, ref)],
+            embeddings=sorted(embeddings),
+            wildcards=self._known(named(prompt)),
+            pictures=pictures,
+            warnings=[*objections, *warnings, *_about_weights(whole, ref)],
         )
+
+    def _drawn(self, prompt: str) -> tuple[str, int, list[str]]:
+        """One of the prompts that it is, how many it is, and what will be refused about that."""
+        try:
+            drawn = dynamic_prompts.draw(prompt, 0, self._wildcards)
+            return drawn, dynamic_prompts.count(prompt, self._wildcards), []
+        except StudioError as error:
+            return prompt, 1, [error.message]
+
+    def _known(self, names: Sequence[str]) -> list[str]:
+        known = set()
+        for name in names:
+            with suppress(StudioError):
+                if self._wildcards(name):
+                    known.add(name)
+        return [name for name in names if name in known]
 
     def _of(self, ref: ModelRef) -> Any:
         """Its tokenizers; None where they cannot be read."""

@@ -6,12 +6,42 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studio.domain.errors import InvalidRequest, refused, shorten
+from studio.domain import dynamic_prompts
+from studio.domain.dynamic_prompts import Wildcards
+from studio.domain.errors import InvalidRequest, StudioError, refused, shorten
 from studio.domain.lora_tags import Tag
 from studio.domain.prompt_dialects import reading
 from studio.domain.request import GenerationRequest, LoraInput
 
 _LORAS = ("lora", "lyco")
+_PROMPTS = ("prompt", "negative_prompt")
+
+
+def with_wildcards_drawn(request: GenerationRequest, wildcards: Wildcards) -> GenerationRequest:
+    """`request` with each of its prompts being one, drawn by its seed, and what the two were kept
+    beside them. Raises as `dynamic_prompts.draw`."""
+    request = request.with_seed()
+    changes: dict[str, Any] = {}
+    for name in _PROMPTS:
+        text = _drawn(name, getattr(request, name), request.seed, wildcards)
+        if text != getattr(request, name):
+            changes |= {name: text, f"{name}_template": getattr(request, name)}
+    if request.hires:
+        own = {name: getattr(request.hires, name) for name in _PROMPTS}
+        drawn = {
+            name: _drawn(f"hires.{name}", text, request.seed, wildcards)
+            for name, text in own.items()
+            if text is not None
+        }
+        changes["hires"] = request.hires.model_copy(update=drawn)
+    return request.model_copy(update=changes)
+
+
+def _drawn(field: str, text: str, seed: int, wildcards: Wildcards) -> str:
+    try:
+        return dynamic_prompts.draw(text, seed, wildcards)
+    except StudioError as error:
+        raise type(error)(error.message, field) from None
 
 
 def with_networks_taken_out(request: GenerationRequest) -> GenerationRequest:
@@ -24,7 +54,7 @@ def with_networks_taken_out(request: GenerationRequest) -> GenerationRequest:
     dialect = request.prompt_dialect
     _refuse("negative_prompt", request.negative_prompt, dialect, "They act on the whole picture.")
     if request.hires:
-        for name in ("prompt", "negative_prompt"):
+        for name in _PROMPTS:
             text = getattr(request.hires, name) or ""
             _refuse(f"hires.{name}", text, dialect, "They act on both drawings.")
     tags = reading(request.prompt, dialect).networks

@@ -3,7 +3,8 @@
 StudioError
 ├── InvalidRequest        the caller asked for something that cannot be; nothing was started
 │   ├── UnknownCheckpoint
-│   └── UnknownModel      no LoRA, VAE, embedding, … of that name
+│   ├── UnknownModel      no LoRA, VAE, embedding, … of that name
+│   └── UnknownWildcard   no wildcard of that name
 ├── NotFound              no such job or picture (any more)
 ├── NotYours              it belongs to another login
 ├── QueueFull             too many jobs wait already
@@ -62,6 +63,10 @@ class UnknownModel(InvalidRequest):
     pass
 
 
+class UnknownWildcard(InvalidRequest):
+    pass
+
+
 class NotFound(StudioError):
     status = 404
 
@@ -101,6 +106,7 @@ _TREE: dict[str, type[StudioError]] = {
         InvalidRequest,
         UnknownCheckpoint,
         UnknownModel,
+        UnknownWildcard,
         NotFound,
         NotYours,
         QueueFull,

@@ -67,6 +67,8 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "TI hashes": _listed({n: h for n, h in hashes.items() if n[0] == "embedding"}),
         **{f"ControlNet {n}": _unit(unit, hashes) for n, unit in enumerate(request.controls)},
         **_exact_prompts(request),
+        "Template": request.prompt_template,
+        "Negative Template": request.negative_prompt_template,
         "Version": f"Latent Studio {__version__}",
     }
     lines = _prompt_lines(request)

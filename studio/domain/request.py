@@ -26,7 +26,7 @@ from studio.domain import geometry, lora_text
 from studio.domain.control import MAX_UNITS, ControlInput
 from studio.domain.errors import refused, shorten
 from studio.domain.family import ModelFamily
-from studio.domain.sampling import ModelName, Sampling, Words
+from studio.domain.sampling import ModelName, Sampling, Text, Words
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.shown import Shown
 from studio.domain.stages import HiresInput, RefinerInput
@@ -153,6 +153,17 @@ class GenerationRequest(Sampling, Words):
         description="Another checkpoint for the last steps, as in checkpoint=NAME,switch_at=0.8.",
     )
 
+    prompt_template: Text | None = Field(
+        None,
+        title="Prompt template",
+        description="What the prompt was before its wildcards were drawn. The studio's to tell.",
+    )
+    negative_prompt_template: Text | None = Field(
+        None,
+        title="Negative prompt template",
+        description="The same of the negative prompt.",
+    )
+
     @field_validator("hires")
     @classmethod
     def _follows_a_drawing(
@@ -239,9 +250,14 @@ class GenerationRequest(Sampling, Words):
                 "checkpoint": checkpoint,
                 "width": width,
                 "height": height,
-                "seed": self.seed if self.seed >= 0 else secrets.randbelow(2**32),
             }
-        )
+        ).with_seed()
+
+    def with_seed(self) -> GenerationRequest:
+        """This request with a seed, drawn if it has none."""
+        if self.seed >= 0:
+            return self
+        return self.model_copy(update={"seed": secrets.randbelow(2**32)})
 
     def second(self) -> GenerationRequest:
         """What the second drawing (`hires`) comes to, as a request of its own. Settled alone."""

@@ -20,6 +20,7 @@ class Settling:
 
     check       raises `InvalidRequest` where a unit's preprocessor cannot run; its second argument
                 says whether the task has a mask
+    words       a request -> the same with its words settled
     checkpoint  for requests that name none; None: the catalog's first
     """
 
@@ -28,11 +29,13 @@ class Settling:
         catalog: Catalog,
         sources: Sources,
         check: Callable[[ControlInput, bool], None],
+        words: Callable[[GenerationRequest], GenerationRequest],
         checkpoint: str | None,
     ) -> None:
         self._catalog = catalog
         self._sources = sources
         self._check = check
+        self._words = words
         self._checkpoint = checkpoint
 
     def settled(self, request: GenerationRequest) -> GenerationRequest:
@@ -50,7 +53,7 @@ class Settling:
         for place, unit in enumerate(request.controls):
             with about(f"controls.{place}"):
                 self._check(unit, has_mask)
-        request = self._sources.kept(request)
+        request = self._sources.kept(self._words(request))
         image_size = self._sources.size(request.task)
         size = plans.source_size(request.task, image_size) if image_size else None
         return settle(self._catalog, request, size)

@@ -34,6 +34,7 @@ _NUMBERS = {
     "Sigma tmax": "s_tmax",
     "Sigma noise": "s_noise",
 }
+_TEMPLATES = {"Template": "prompt_template", "Negative Template": "negative_prompt_template"}
 _NEUTRAL = {
     "RNG": ("CPU",),
     "ENSD": ("0",),
@@ -65,6 +66,7 @@ _UNKNOWN = "There is no such setting here."
 _NO_SETTINGS = {
     *("Version", "User", "App", "Created Date"),
     *("Exact prompt", "Exact negative prompt", "Exact LoRAs"),
+    *("Template", "Negative Template"),
 }
 """What says nothing about the picture, or has been read already."""
 
@@ -137,6 +139,9 @@ def _prompts(infotext: Infotext, left: Mapping[str, str], draft: Draft) -> list[
     negative = left.get("Exact negative prompt", infotext.negative_prompt)
     if negative:
         draft.text("Negative prompt", negative, "negative_prompt")
+    for label, field in _TEMPLATES.items():
+        if label in left:
+            draft.put(field, left[label], label)
     return tags
 
 

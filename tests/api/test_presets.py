@@ -1,0 +1,90 @@
+"""Wildcards over HTTP, and in requests that name them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+
+from studio.domain.infotext_reader import read
+from studio.picturebook import vocabulary
+from studio.settings import Settings
+
+
+@pytest.fixture
+def studio(serve, tmp_path):
+    own = tmp_path / "data" / "presets" / "wildcards" / "my"
+    own.mkdir(parents=True)
+    (own / "pets.txt").write_text(
+        "\ufeff# mine\n2::a cat <lora:blueprint:0.5>\n\na fish\n", "utf-8"
+    )
+    (own / "bad.txt").write_bytes(b"\xff\xfe")
+    return serve()
+
+
+def request_of(studio, **fields) -> dict:
+    """What was saved of the first picture."""
+    id = studio.submit(**{"width": 64, "height": 64} | fields)
+    job = studio.wait_until(id, "finished", "failed")
+    assert job["state"] == "finished", job
+    [path] = sorted(studio.studio.gallery.folder.rglob("*.png"))[-1:]
+    with Image.open(path) as image:
+        return json.loads(image.info["studio"]) | {"infotext": image.info["parameters"]}
+
+
+def test_wildcards_are_drawn_once_by_the_seed_and_the_template_is_kept(studio):
+    fields = {"prompt": "{red|blue} house, __my/pets__", "negative_prompt": "{x|y}", "seed": 4}
+    saved = request_of(studio, **fields)
+    words = saved["prompt"].split()
+    assert words[0] in ("red", "blue") and "{" not in saved["prompt"]
+    assert (" cat" in saved["prompt"]) == bool(saved["loras"])
+    assert saved["prompt_template"] == fields["prompt"]
+    settings = read(saved["infotext"]).settings
+    assert settings["Template"] == fields["prompt"] and settings["Negative Template"] == "{x|y}"
+    assert request_of(studio, **fields)["prompt"] == saved["prompt"]
+    again = {name: value for name, value in saved.items() if name != "infotext"}
+    assert request_of(studio, **again) == saved
+    prompts = {request_of(studio, **fields | {"seed": seed})["prompt"] for seed in range(6)}
+    assert len(prompts) > 1
+    assert request_of(studio, prompt=r"a \{house\}")["prompt_template"] is None
+
+
+def test_unknown_ones_are_refused_and_the_lens_tells_of_them(studio):
+    answer = studio.http.post("/studio/v1/jobs", json={"prompt": "__my/pet__"})
+    assert answer.status_code == 422 and answer.json()["field"] == "prompt"
+    assert "my/pets" in answer.json()["message"]
+
+    def look(prompt: str, negative: str = "") -> dict:
+        sent = {"prompt": prompt, "negative_prompt": negative}
+        return studio.http.post("/studio/v1/prompt", json=sent).raise_for_status().json()
+
+    seen = look("{a|b|c} red __my/pets__", "{x|y}")
+    assert (seen["wildcards"], seen["pictures"], seen["warnings"]) == (["my/pets"], 12, [])
+    assert seen["unknown"] == [] and seen["tokens"] < 12
+    [warning] = look("__my/pet__")["warnings"]
+    assert "my/pets" in warning
+    [warning] = look("__my/bad__")["warnings"]
+    assert "UTF-8" in warning and str(studio.studio.settings.data_dir) not in warning
+    assert look("__my/*__")["pictures"] == 1 and look("__picturebook/col*__")["pictures"] == 10
+
+
+def test_shipped_ones_are_listed_and_all_of_them_can_be_drawn(studio):
+    listed = studio.http.get("/studio/v1/wildcards").raise_for_status().json()["wildcards"]
+    by_name = {each["name"]: each for each in listed}
+    assert by_name["my/pets"] == {
+        "name": "my/pets",
+        "count": 2,
+        "entries": ["a cat <lora:blueprint:0.5>", "a fish"],
+        "message": None,
+    }
+    assert "UTF-8" in by_name["my/bad"]["message"] and len(by_name) > 14
+    wildcards = studio.studio.wildcards
+    for kind, words in (("colours", vocabulary.COLOURS), ("objects", vocabulary.OBJECTS)):
+        assert tuple(each.text for each in wildcards(f"picturebook/{kind}")) == words
+    lens = [name for name in by_name if not name.startswith("my/")]
+    for name in lens:
+        sent = {"prompt": f"__{name}__", "checkpoint": "picturebook"}
+        seen = studio.http.post("/studio/v1/prompt", json=sent).json()
+        assert seen["pictures"] >= 3 and not seen["warnings"], name
+    assert Settings().presets_folders[0].is_dir()
