@@ -6,7 +6,8 @@
     {1-3$$ and $$a|b}  one to three, with " and " in between
 
 All of it nests. A backslash before a brace, a bar or an underscore makes it a letter; so are braces
-without a partner, and what stands behind # on a line. What is drawn has nothing left to draw.
+without a partner or without a choice between them, and what stands behind # on a line. What is
+drawn has nothing left to draw.
 """
 
 from __future__ import annotations

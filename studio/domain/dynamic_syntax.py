@@ -126,14 +126,21 @@ def _joined(node: Node | list[str]) -> Node:
 
 
 def _paired(tokens: Sequence[str | Wildcard]) -> set[int]:
-    """Places of the braces that have a partner."""
-    waiting: list[int] = []
+    """Places of the braces that have a partner, and between them a bar of their own or $$: all
+    others are letters."""
+    waiting: list[list[int]] = []
+    """Place of each that is open, and how many bars it has."""
     paired: set[int] = set()
     for place, token in enumerate(tokens):
         if token == "{":
-            waiting.append(place)
+            waiting.append([place, 0])
+        elif token == "|" and waiting:
+            waiting[-1][1] += 1
         elif token == "}" and waiting:
-            paired |= {waiting.pop(), place}
+            start, bars = waiting.pop()
+            first = tokens[start + 1]
+            if bars or (isinstance(first, str) and _HOW_MANY.match(first)):
+                paired |= {start, place}
     return paired
 
 

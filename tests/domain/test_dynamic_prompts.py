@@ -39,6 +39,7 @@ def lists(name: str) -> list[Entry]:
         ("{-1$$a|b}", "a/b", 2),
         ("{9$$a}", "a", 1),
         ("{0-1$$a}", "/a", 2),
+        ("{{a|b} {c}}", "{a {c}}/{b {c}}", 2),
         ("__animal__s", "cats/dogs", 2),
         ("{2$$__animal__}", "cat, dog/dog, cat", 2),
         ("__a/nested__", "a cat/a dog/one of them/two of them", 4),
@@ -56,7 +57,20 @@ def test_what_it_can_be(prompt, are, number):
 
 
 @pytest.mark.parametrize(
-    "prompt", ["a house", r"\{a|b\}", "{a", "a|b}", r"\__animal__", "____", "a_b__c", "# {a|b}", ""]
+    "prompt",
+    [
+        "a house",
+        r"\{a|b\}",
+        "{a",
+        "a|b}",
+        r"\__animal__",
+        "____",
+        "{a}",
+        "{{a}}",
+        "${}",
+        "# {a|b}",
+        "",
+    ],
 )
 def test_letters_stay(prompt):
     assert draw(prompt, 3, lists) == prompt and not is_dynamic(prompt) and not named(prompt)
@@ -78,9 +92,9 @@ def test_weights_say_how_often():
         ("__nobody__", "nobody"),
         ("__round__", "round → about → round"),
         ("__empty__", "no lines"),
-        ("{" * 60 + "a" + "}" * 60, "nested"),
+        ("{2$$a|" * 60 + "}" * 60, "nested"),
         ("{a|b}" * 600, "more than 500"),
-        ("{" + "long " * 3000 + "}{" + "long " * 3000 + "}", "20,000"),
+        ("{1$$" + "long " * 4001 + "b}", "20,000"),
     ],
 )
 def test_what_never_ends_is_refused(prompt, words):

@@ -9,7 +9,10 @@ from tests.ui.using import generate, open_tab, set_number, shown_id, wait_for, w
 
 _NASTY = '<img src=x onerror="window.hurt=1"><script>window.hurt=2</script>${window.hurt=3}{{hurt}}'
 
-_NOT_ON_THE_PAGE = {"task", "batch_place", "refiner"}
+_NOT_ON_THE_PAGE = {
+    *("task", "batch_place", "refiner"),
+    *("prompt_template", "negative_prompt_template"),
+}
 """Its tabs; what only the record of a picture has; what has a control for each of its fields."""
 
 
