@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.lens import Lens
-from studio.catalog.prompts import with_wildcards_drawn
+from studio.catalog.prompts import with_words_settled
 from studio.catalog.select import select
 from studio.catalog.settle import settle
+from studio.catalog.styles import Styles
 from studio.catalog.wildcards import Wildcards
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
@@ -82,6 +83,7 @@ class Studio:
         self.catalog = Catalog(folders, self.settings.data_dir, self._ledger)
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
+        self.styles = Styles(*(each / "styles.csv" for each in self.settings.presets_folders))
         self.wildcards = Wildcards([each / "wildcards" for each in self.settings.presets_folders])
         self._downloads: Downloads | None = None
         self._preprocessors: Preprocessors | None = None
@@ -104,7 +106,7 @@ class Studio:
             self.catalog,
             self.sources,
             lambda *unit: self.preprocessors.check(*unit),
-            partial(with_wildcards_drawn, wildcards=self.wildcards),
+            partial(with_words_settled, styles=self.styles, wildcards=self.wildcards),
             self.settings.checkpoint,
         )
         if load_later:
@@ -445,7 +447,9 @@ def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
     """What prompts and other texts come to."""
     from studio.api import presets, prompts, readings
 
-    app.include_router(presets.build_presets_router(studio.wildcards, listing.public))
+    app.include_router(
+        presets.build_presets_router(studio.styles, studio.wildcards, listing.public)
+    )
     app.include_router(readings.build_read_router(studio.reader))
     lens = Lens(studio.catalog, studio.wildcards)
     app.include_router(

@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from studio.catalog.styles import Styles, put_on
 from studio.domain import dynamic_prompts
-from studio.domain.dynamic_prompts import Wildcards
+from studio.domain.dynamic_prompts import MOST_CHARACTERS, Wildcards
 from studio.domain.errors import InvalidRequest, StudioError, refused, shorten
 from studio.domain.lora_tags import Tag
 from studio.domain.prompt_dialects import reading
@@ -17,15 +18,51 @@ _LORAS = ("lora", "lyco")
 _PROMPTS = ("prompt", "negative_prompt")
 
 
-def with_wildcards_drawn(request: GenerationRequest, wildcards: Wildcards) -> GenerationRequest:
-    """`request` with each of its prompts being one, drawn by its seed, and what the two were kept
-    beside them. Raises as `dynamic_prompts.draw`."""
-    request = request.with_seed()
+def with_words_settled(
+    request: GenerationRequest, styles: Styles, wildcards: Wildcards
+) -> GenerationRequest:
+    """`request` with its styles put on and its wildcards drawn by its seed; what the two prompts
+    were, where they are others now, and the names of the styles are kept beside them.
+
+    Raises `InvalidRequest` for a style that is not there, and as `dynamic_prompts.draw`.
+    """
+    typed = request
+    if request.styles:
+        request = _with_styles(request, styles)
+    request = _with_wildcards_drawn(request.with_seed(), wildcards)
+    changes: dict[str, Any] = {
+        f"{name}_template": getattr(typed, name)
+        for name in _PROMPTS
+        if getattr(request, name) != getattr(typed, name)
+    }
+    return request.model_copy(update=changes)
+
+
+def _with_styles(request: GenerationRequest, styles: Styles) -> GenerationRequest:
+    words = {name: getattr(request, name) for name in _PROMPTS}
+    second = {name: getattr(request.hires, name) for name in _PROMPTS} if request.hires else {}
+    for style in map(styles.find, request.styles):
+        for name in _PROMPTS:
+            words[name] = put_on(words[name], getattr(style, name))
+            if second.get(name):
+                second[name] = put_on(second[name], getattr(style, name))
+    if any(len(text or "") > MOST_CHARACTERS for text in (*words.values(), *second.values())):
+        raise InvalidRequest(
+            f"With its styles a prompt has more than {MOST_CHARACTERS:,} characters. Take some "
+            "out.",
+            "styles",
+        )
+    if second:
+        words["hires"] = request.hires.model_copy(update=second)
+    return request.model_copy(update=words | {"styles": (), "applied_styles": request.styles})
+
+
+def _with_wildcards_drawn(request: GenerationRequest, wildcards: Wildcards) -> GenerationRequest:
     changes: dict[str, Any] = {}
     for name in _PROMPTS:
         text = _drawn(name, getattr(request, name), request.seed, wildcards)
         if text != getattr(request, name):
-            changes |= {name: text, f"{name}_template": getattr(request, name)}
+            changes[name] = text
     if request.hires:
         own = {name: getattr(request.hires, name) for name in _PROMPTS}
         drawn = {

@@ -29,7 +29,7 @@ from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job
 from studio.settings import Settings
 
-_NO_FLAGS = ("task", "prompt_template", "negative_prompt_template")
+_NO_FLAGS = ("task", "applied_styles", "prompt_template", "negative_prompt_template")
 _REQUEST_FLAGS = tuple(name for name in GenerationRequest.model_fields if name not in _NO_FLAGS)
 _ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
 """What `generate` takes of the settings; the rest is about serving."""

@@ -67,6 +67,7 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "TI hashes": _listed({n: h for n, h in hashes.items() if n[0] == "embedding"}),
         **{f"ControlNet {n}": _unit(unit, hashes) for n, unit in enumerate(request.controls)},
         **_exact_prompts(request),
+        "Styles": _styles(request),
         "Template": request.prompt_template,
         "Negative Template": request.negative_prompt_template,
         "Version": f"Latent Studio {__version__}",
@@ -320,6 +321,13 @@ def _quoted(key: str, value: object) -> str:
     if not text or re.search(r'[,:\n\r]|^["{\s]|["\s]$', text) or looks_like_size:
         return json.dumps(text, ensure_ascii=False)
     return text
+
+
+def _styles(request: GenerationRequest) -> str | None:
+    """Their names as a JSON list, which other readers leave alone."""
+    return (
+        json.dumps(request.applied_styles, ensure_ascii=False) if request.applied_styles else None
+    )
 
 
 def _number(value: float) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from annotated_types import Gt
 from pydantic import (
+    AfterValidator,
     BaseModel,
     Field,
     ValidationError,
@@ -26,7 +27,7 @@ from studio.domain import geometry, lora_text
 from studio.domain.control import MAX_UNITS, ControlInput
 from studio.domain.errors import refused, shorten
 from studio.domain.family import ModelFamily
-from studio.domain.sampling import ModelName, Sampling, Text, Words
+from studio.domain.sampling import ModelName, Sampling, Text, Words, is_text
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.shown import Shown
 from studio.domain.stages import HiresInput, RefinerInput
@@ -35,6 +36,9 @@ from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
 MAX_SEED = 2**53 - 1
 """The largest whole number that JSON in a browser carries exactly."""
 _MOST_LORAS = 32
+_MOST_STYLES = 32
+
+StyleName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(is_text)]
 
 _MOST_TEXT = 2200
 """A LoRA's longest name with all its characters escaped, and two weights."""
@@ -153,10 +157,22 @@ class GenerationRequest(Sampling, Words):
         description="Another checkpoint for the last steps, as in checkpoint=NAME,switch_at=0.8.",
     )
 
+    styles: tuple[StyleName, ...] = Field(
+        (),
+        title="Styles",
+        max_length=_MOST_STYLES,
+        description="Words with a name that are put around the prompts, in this order.",
+    )
+    applied_styles: tuple[StyleName, ...] = Field(
+        (),
+        title="Styles in the prompts",
+        max_length=_MOST_STYLES,
+        description="Those that were put around them already. The studio's to tell.",
+    )
     prompt_template: Text | None = Field(
         None,
         title="Prompt template",
-        description="What the prompt was before its wildcards were drawn. The studio's to tell.",
+        description="What the prompt was before styles and wildcards. The studio's to tell.",
     )
     negative_prompt_template: Text | None = Field(
         None,

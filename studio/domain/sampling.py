@@ -28,7 +28,7 @@ GuidanceScale = Annotated[
 ClipSkip = Annotated[int, Field(ge=1, le=12, json_schema_extra={"step": 1})]
 
 
-def _is_text(value: str) -> str:
+def is_text(value: str) -> str:
     """What every file and every answer can carry."""
     if "\0" in value:
         raise ValueError(f"has a NUL character at position {value.index(chr(0)) + 1}. Delete it.")
@@ -66,7 +66,7 @@ def _is_known_dialect(value: str) -> str:
     return value
 
 
-ModelName = Annotated[str, Field(max_length=1000), AfterValidator(_is_text)]
+ModelName = Annotated[str, Field(max_length=1000), AfterValidator(is_text)]
 SchedulerName = Annotated[
     str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_scheduler)
 ]
@@ -75,7 +75,7 @@ NoiseScheduleName = Annotated[
 ]
 EmphasisName = Annotated[str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_emphasis)]
 DialectName = Annotated[str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_dialect)]
-Text = Annotated[str, Field(max_length=20_000), AfterValidator(_is_text)]
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(is_text)]
 
 
 class Words(Frozen):

@@ -66,7 +66,7 @@ _UNKNOWN = "There is no such setting here."
 _NO_SETTINGS = {
     *("Version", "User", "App", "Created Date"),
     *("Exact prompt", "Exact negative prompt", "Exact LoRAs"),
-    *("Template", "Negative Template"),
+    *("Styles", "Template", "Negative Template"),
 }
 """What says nothing about the picture, or has been read already."""
 
@@ -139,6 +139,9 @@ def _prompts(infotext: Infotext, left: Mapping[str, str], draft: Draft) -> list[
     negative = left.get("Exact negative prompt", infotext.negative_prompt)
     if negative:
         draft.text("Negative prompt", negative, "negative_prompt")
+    names = json_text.loads(left.get("Styles", ""))
+    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+        draft.put("applied_styles", names, "Styles")
     for label, field in _TEMPLATES.items():
         if label in left:
             draft.put(field, left[label], label)

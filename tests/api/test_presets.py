@@ -88,3 +88,46 @@ def test_shipped_ones_are_listed_and_all_of_them_can_be_drawn(studio):
         seen = studio.http.post("/studio/v1/prompt", json=sent).json()
         assert seen["pictures"] >= 3 and not seen["warnings"], name
     assert Settings().presets_folders[0].is_dir()
+
+
+def test_styles_are_put_on_once_and_their_names_are_kept(studio):
+    http = studio.http
+    shipped = http.get("/studio/v1/styles").raise_for_status().json()["styles"]
+    assert len(shipped) >= 60 and not any(style["own"] for style in shipped)
+    assert all("{prompt}" in style["prompt"] for style in shipped)
+    words = {"prompt": "in {oil|ink}, thick", "negative_prompt": "no {prompt}"}
+    assert http.put("/studio/v1/styles/Mine, my", json=words).status_code == 200
+    fields = {"prompt": "a house", "negative_prompt": "rain", "seed": 3}
+    saved = request_of(studio, **fields, styles=["Linocut", "Mine, my"])
+    assert saved["prompt"] in {
+        f"linocut print of a house, bold black shapes, carved texture, in {how}, thick"
+        for how in ("oil", "ink")
+    }
+    assert saved["negative_prompt"] == "no rain, photograph, gradients"
+    assert (saved["styles"], saved["applied_styles"]) == ([], ["Linocut", "Mine, my"])
+    assert (saved["prompt_template"], saved["negative_prompt_template"]) == ("a house", "rain")
+    text = {"text": saved.pop("infotext")}
+    restored = http.post("/studio/v1/read", json=text).json()["request"]
+    assert restored["applied_styles"] == saved["applied_styles"]
+    assert request_of(studio, **saved)["prompt"] == saved["prompt"]
+    refused = http.post("/studio/v1/jobs", json={"styles": ["Linocutt"]}).json()
+    assert refused["field"] == "styles" and "Linocut" in refused["message"]
+
+
+def test_tables_of_others_are_read_and_ones_own_go_before_shipped_ones(studio):
+    table = studio.studio.settings.data_dir / "presets" / "styles.csv"
+    lines = '\ufeffname,prompt\r\n,nobody\r\n Odd ,"a, ""b""\nc",rest\r\nBare\r\n'
+    table.write_bytes(lines.encode("utf-8"))
+
+    def own() -> dict:
+        listed = studio.http.get("/studio/v1/styles").raise_for_status().json()["styles"]
+        return {each["name"]: each["prompt"] for each in listed if each["own"]}
+
+    assert own() == {"Odd": 'a, "b"\nc', "Bare": ""}
+    assert studio.http.put("/studio/v1/styles/Fog", json={"prompt": "mist"}).status_code == 200
+    assert own() == {"Odd": 'a, "b"\nc', "Bare": "", "Fog": "mist"}
+    assert studio.http.delete("/studio/v1/styles/Fog").status_code == 204
+    assert studio.http.delete("/studio/v1/styles/Fog").status_code == 404
+    assert list(own()) == ["Odd", "Bare"]
+    table.write_bytes(b"\xff\xfe")
+    assert studio.http.get("/studio/v1/styles").status_code == 422

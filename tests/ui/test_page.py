@@ -11,7 +11,7 @@ _NASTY = '<img src=x onerror="window.hurt=1"><script>window.hurt=2</script>${win
 
 _NOT_ON_THE_PAGE = {
     *("task", "batch_place", "refiner"),
-    *("prompt_template", "negative_prompt_template"),
+    *("styles", "applied_styles", "prompt_template", "negative_prompt_template"),
 }
 """Its tabs; what only the record of a picture has; what has a control for each of its fields."""
 

@@ -1,0 +1,22 @@
+"""`studio generate --style NAME`, with the real engine and the embedded model."""
+
+from __future__ import annotations
+
+import json
+
+from PIL import Image
+
+from studio.cli import main
+
+
+def test_styles_are_put_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("STUDIO_DATA_DIR", str(tmp_path))
+    small = ("--width", "64", "--height", "64", "--steps", "2", "--seed", "1", "--json")
+    styles = ("--style", "Picturebook pixel art", "--style", "Night")
+    assert main(["generate", "--prompt", "a red house", *styles, *small]) == 0
+    [path] = json.loads(capsys.readouterr().out)["images"]
+    request = json.loads(Image.open(path).info["studio"])
+    assert request["prompt"] == "a red house, pixel art, at night, moonlight, deep shadows"
+    assert request["prompt_template"] == "a red house"
+    assert main(["generate", "--style", "Nihgt", *small]) == 2
+    assert "Is it Night" in capsys.readouterr().err
