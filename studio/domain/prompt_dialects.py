@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from studio.domain.prompt_emphasis import EMPHASES, Segment, joined
 from studio.domain.prompt_emphasis import pieces as emphasised
@@ -52,27 +52,33 @@ def pieces(text: str, emphasis: str, dialect: str) -> list[Segment]:
     assert emphasis in EMPHASES
     if emphasis == "none" or dialect == "a1111":
         return emphasised(text, emphasis)
-    found = joined(_comfyui(text) if dialect == "comfyui" else _compel(text))
+    ways = {"comfyui": (_comfyui, _letters), "invokeai": (_compel, _signed)}
+    found = joined(_weighed(text, *ways[dialect]))
     return [one._replace(weight=1.0) for one in found] if emphasis == "ignore" else found
 
 
-def _comfyui(text: str) -> Iterator[_Piece]:
+_Group = Callable[[str, int, int, int, float], tuple[int, float, int]]
+"""(text, where a bracket's content begins and ends, where the text around it ends, the weight
+around it) -> (where its words end, their weight, where it ends itself)."""
+_Letters = Callable[[str, int, int, float], Iterator[_Piece]]
+
+
+def _weighed(text: str, group: _Group, letters: _Letters) -> Iterator[_Piece]:
     """A stray ) makes letters of all that follow it, one that is missing of what it would end."""
     left: list[tuple[int, int, float, int]] = [(0, len(text), 1.0, 0)]
     while left:
         start, end, weight, depth = left.pop()
         groups = list(_groups(text, start, end)) if depth < _DEEPEST else []
+        if not groups:
+            yield from letters(text, start, end, weight)
+            continue
         at, inner = start, []
         for begin, stop in groups:
+            words_end, own, behind = group(text, begin + 1, stop - 1, end, weight)
             inner.append((at, begin, weight, _DEEPEST))
-            inner.append(
-                (begin + 1, *_comfyui_weight(text, begin + 1, stop - 1, weight), depth + 1)
-            )
-            at = stop
-        if groups:
-            left += reversed([*inner, (at, end, weight, _DEEPEST)])
-        elif start < end:
-            yield (_ESCAPED.sub(r"\1", text[start:end]), weight, start, end)
+            inner.append((begin + 1, words_end, own, depth + 1))
+            at = behind
+        left += reversed([*inner, (at, end, weight, _DEEPEST)])
 
 
 def _groups(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -92,49 +98,31 @@ def _groups(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         at += 1
 
 
-def _comfyui_weight(text: str, start: int, end: int, around: float) -> tuple[int, float]:
-    """(where the words end, their weight) of a bracket's content."""
+def _comfyui(text: str, start: int, end: int, _: int, around: float) -> tuple[int, float, int]:
     colon = text.rfind(":", start, end)
     weight = _number(text[colon + 1 : end]) if colon > start else None
-    return (end, around * 1.1) if weight is None else (colon, weight)
+    return (end, around * 1.1, end + 1) if weight is None else (colon, weight, end + 1)
 
 
-def _compel(text: str) -> Iterator[_Piece]:
-    left: list[tuple[int, int, float, int]] = [(0, len(text), 1.0, 0)]
-    while left:
-        start, end, weight, depth = left.pop()
-        groups = list(_groups(text, start, end)) if depth < _DEEPEST else []
-        at, inner = start, []
-        for begin, stop in groups:
-            if begin < at:
-                continue  # it lies in the sign of the one before
-            factor, behind = _compel_suffix(text, stop, end)
-            inner.append((at, begin, weight, _DEEPEST))
-            inner.append((begin + 1, stop - 1, weight * factor, depth + 1))
-            at = behind
-        if groups:
-            left += reversed([*inner, (at, end, weight, _DEEPEST)])
-        else:
-            yield from _signed(text, start, end, weight)
+def _letters(text: str, start: int, end: int, weight: float) -> Iterator[_Piece]:
+    yield (_ESCAPED.sub(r"\1", text[start:end]), weight, start, end)
 
 
-def _compel_suffix(text: str, start: int, end: int) -> tuple[float, int]:
-    """(what the sign or number behind a bracket multiplies by, where it ends)."""
-    match = _SUFFIX.match(text, start, end)
-    if match is None:
-        return 1.0, start
-    factor = _by_signs(match[1]) if match[1] else _number(match[2])
-    return (1.0 if factor is None else factor), match.end()
+def _compel(text: str, start: int, end: int, last: int, around: float) -> tuple[int, float, int]:
+    sign = _SUFFIX.match(text, end + 1, last)
+    if sign is None:
+        return end, around, end + 1
+    factor = _by_signs(sign[1]) if sign[1] else _number(sign[2])
+    return end, around * (1.0 if factor is None else factor), sign.end()
 
 
 def _signed(text: str, start: int, end: int, weight: float) -> Iterator[_Piece]:
     at = start
     for match in _SIGNED.finditer(text, start, end):
-        yield (_ESCAPED.sub(r"\1", text[at : match.start()]), weight, at, match.start())
+        yield from _letters(text, at, match.start(), weight)
         yield (match[1], weight * _by_signs(match[2]), match.start(), match.end())
         at = match.end()
-    if at < end:
-        yield (_ESCAPED.sub(r"\1", text[at:end]), weight, at, end)
+    yield from _letters(text, at, end, weight)
 
 
 def _by_signs(signs: str) -> float:

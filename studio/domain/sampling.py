@@ -5,6 +5,7 @@ A request is such a record, for its first drawing; those that follow may change 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
@@ -40,41 +41,20 @@ def is_text(value: str) -> str:
     return value
 
 
-def _is_known_scheduler(value: str) -> str:
-    if value not in SCHEDULERS:
-        raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(SCHEDULERS)}.")
-    return value
+def _one_of(names: Collection[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(names)}.")
+        return value
 
-
-def _is_known_noise_schedule(value: str) -> str:
-    if value not in NOISE_SCHEDULES:
-        raise ValueError(
-            f"{shorten(value)} is unknown. Choose one of: {', '.join(NOISE_SCHEDULES)}."
-        )
-    return value
-
-
-def _is_known_emphasis(value: str) -> str:
-    if value not in EMPHASES:
-        raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(EMPHASES)}.")
-    return value
-
-
-def _is_known_dialect(value: str) -> str:
-    if value not in DIALECTS:
-        raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(DIALECTS)}.")
-    return value
+    return AfterValidator(check)
 
 
 ModelName = Annotated[str, Field(max_length=1000), AfterValidator(is_text)]
-SchedulerName = Annotated[
-    str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_scheduler)
-]
-NoiseScheduleName = Annotated[
-    str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_noise_schedule)
-]
-EmphasisName = Annotated[str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_emphasis)]
-DialectName = Annotated[str, Field(max_length=NAME_CHARACTERS), AfterValidator(_is_known_dialect)]
+SchedulerName = Annotated[str, Field(max_length=NAME_CHARACTERS), _one_of(SCHEDULERS)]
+NoiseScheduleName = Annotated[str, Field(max_length=NAME_CHARACTERS), _one_of(NOISE_SCHEDULES)]
+EmphasisName = Annotated[str, Field(max_length=NAME_CHARACTERS), _one_of(EMPHASES)]
+DialectName = Annotated[str, Field(max_length=NAME_CHARACTERS), _one_of(DIALECTS)]
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(is_text)]
 
 
