@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from studio.catalog.catalog import Catalog
 from studio.catalog.lens import Lens
 from studio.catalog.prompts import with_words_settled
+from studio.catalog.presets import Presets
 from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.styles import Styles
@@ -84,6 +85,7 @@ class Studio:
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
         self.styles = Styles(*(each / "styles.csv" for each in self.settings.presets_folders))
+        self.presets = Presets(*self.settings.presets_folders)
         self.wildcards = Wildcards([each / "wildcards" for each in self.settings.presets_folders])
         self._downloads: Downloads | None = None
         self._preprocessors: Preprocessors | None = None
@@ -448,7 +450,9 @@ def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
     from studio.api import presets, prompts, readings
 
     app.include_router(
-        presets.build_presets_router(studio.styles, studio.wildcards, listing.public)
+        presets.build_presets_router(
+            studio.presets, studio.styles, studio.wildcards, listing.public
+        )
     )
     app.include_router(readings.build_read_router(studio.reader))
     lens = Lens(studio.catalog, studio.wildcards)

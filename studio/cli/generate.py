@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.app import Studio
+from studio.catalog.presets import Presets
 from studio.cli import task_flags
 from studio.cli.flags import add_flags, given
 from studio.cli.like import fields_like
@@ -69,6 +70,11 @@ def add_generate(commands: Any) -> None:
         "other flags change single ones",
     )
     group.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="settings with a name, as 'SDXL Lightning, 4 steps'; other flags change single ones",
+    )
+    group.add_argument(
         "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
     )
     group.add_argument("--json", action="store_true", help="print one JSON object")
@@ -78,12 +84,14 @@ def add_generate(commands: Any) -> None:
 def _generate(options: argparse.Namespace) -> int:
     if options.like is not None and options.request is not None:
         raise InvalidRequest("--like and --request do not go together. Give one of them.")
-    tasks = _tasks(options, _in_file(options.request)) if options.like is None else []
-    studio = Studio(Settings.read(given(options, _ENGINE_SETTINGS)), outputs=options.out)
+    settings = Settings.read(given(options, _ENGINE_SETTINGS))
+    named = _in_preset(options.preset, settings)
+    tasks = _tasks(options, _in_file(options.request) | named) if options.like is None else []
+    studio = Studio(settings, outputs=options.out)
     try:
         if options.like is not None:
             checkpoint = options.checkpoint or studio.settings.checkpoint
-            tasks = _tasks(options, fields_like(options.like, studio.reader, checkpoint))
+            tasks = _tasks(options, fields_like(options.like, studio.reader, checkpoint) | named)
         results, failed = _run_all(studio, tasks)
     except KeyboardInterrupt:
         if not studio.close(timeout_s=1):
@@ -132,6 +140,11 @@ def _tasks(options: argparse.Namespace, in_file: dict[str, Any]) -> list[_Task]:
         source = each.init_image if each.init_image != options.init_image else None
         tasks.append(_Task(GenerationRequest.parse(fields | {"task": task}), source))
     return tasks
+
+
+def _in_preset(name: str | None, settings: Settings) -> dict[str, Any]:
+    """The fields that the preset sets."""
+    return {} if name is None else dict(Presets(*settings.presets_folders).find(name).request)
 
 
 def _in_file(name: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from PIL import Image
 from studio.domain.infotext_reader import read
 from studio.picturebook import vocabulary
 from studio.settings import Settings
+from studio.settings import shipped as shipped_folder
 
 
 @pytest.fixture
@@ -131,3 +132,31 @@ def test_tables_of_others_are_read_and_ones_own_go_before_shipped_ones(studio):
     assert list(own()) == ["Odd", "Bare"]
     table.write_bytes(b"\xff\xfe")
     assert studio.http.get("/studio/v1/styles").status_code == 422
+
+
+def test_presets_are_shipped_kept_and_forgotten(studio):
+    http = studio.http
+
+    def all() -> dict:
+        listed = http.get("/studio/v1/presets").raise_for_status().json()["presets"]
+        return {each["name"]: each for each in listed}
+
+    shipped = all()
+    assert len(shipped) == len(list(shipped_folder("presets").glob("*.json"))), "all can be used"
+    lightning = shipped["SDXL Lightning, 4 steps"]
+    assert ["Steps", "4"] in lightning["changes"] and lightning["request"]["guidance_scale"] == 1
+    path = "/studio/v1/presets/My%20own"
+    body = {"steps": 7, "hires": {"factor": 1.5}}
+    assert http.put(path, json=body).raise_for_status().json()["own"]
+    assert all()["My own"]["request"] == body
+    assert http.put("/studio/v1/presets/LCM", json={"steps": 3}).json()["request"] == {"steps": 3}
+    assert http.delete("/studio/v1/presets/LCM").status_code == 204
+    assert all()["LCM"] == shipped["LCM"]
+    for wrong in ({"steps": 0}, {"stepz": 1}, {"steps": "many"}):
+        assert http.put(path, json=wrong).status_code == 422
+    assert all()["My own"]["request"] == body
+    for name in ("a:b", ".hidden", "x "):
+        assert http.put(f"/studio/v1/presets/{name}", json=body).status_code == 422
+    assert http.delete("/studio/v1/presets/SDXL%20Turbo").status_code == 404
+    (studio.studio.settings.data_dir / "presets" / "bad.json").write_text("[1]")
+    assert "bad" not in all()

@@ -1,4 +1,4 @@
-"""`studio generate --style NAME`, with the real engine and the embedded model."""
+"""`studio generate --style NAME --preset NAME`, with the real engine and the embedded model."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from PIL import Image
 from studio.cli import main
 
 
-def test_styles_are_put_on(tmp_path, monkeypatch, capsys):
+def test_styles_and_presets_are_put_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("STUDIO_DATA_DIR", str(tmp_path))
     small = ("--width", "64", "--height", "64", "--steps", "2", "--seed", "1", "--json")
     styles = ("--style", "Picturebook pixel art", "--style", "Night")
-    assert main(["generate", "--prompt", "a red house", *styles, *small]) == 0
+    preset = ("--preset", "picturebook, fast")
+    assert main(["generate", "--prompt", "a red house", *styles, *preset, *small]) == 0
     [path] = json.loads(capsys.readouterr().out)["images"]
     request = json.loads(Image.open(path).info["studio"])
     assert request["prompt"] == "a red house, pixel art, at night, moonlight, deep shadows"
     assert request["prompt_template"] == "a red house"
+    assert (request["guidance_scale"], request["steps"]) == (5, 2), "flags change single settings"
     assert main(["generate", "--style", "Nihgt", *small]) == 2
     assert "Is it Night" in capsys.readouterr().err
+    assert main(["generate", "--preset", "LCN", *small]) == 2
+    assert "LCM" in capsys.readouterr().err
