@@ -229,6 +229,7 @@ def test_serve_answers_draws_the_same_alone_in_its_folder_and_ends_on_ctrl_c(
     assert (tmp_path / "out" / "00001-9.png").read_bytes() == served
 
 
+@pytest.mark.slow
 def test_serve_starts_with_an_untested_library_and_says_so_once(process, environment, tmp_path):
     metadata = tmp_path / "libraries" / "latent_studio-0.1.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)

@@ -187,8 +187,8 @@ def test_color_correction_brings_the_colours_back(desk):
 
 
 WIDER = {**OUTPAINT, "right": 260}
-BATCHES = [(TO_IMAGE, "Euler a"), (INPAINT, "Euler a"), (WIDER, "DPM++ SDE")]
-MORE_BATCHES = [(TO_IMAGE, "DPM++ SDE"), (INPAINT, "DPM++ SDE"), (WIDER, "Euler a")]
+BATCHES = [(TO_IMAGE, "Euler a"), (INPAINT, "DPM++ SDE"), (WIDER, "Euler a")]
+MORE_BATCHES = [(TO_IMAGE, "DPM++ SDE"), (INPAINT, "Euler a"), (WIDER, "DPM++ SDE")]
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,9 @@ def test_every_setting(fields):
     assert difference(pictures(engine(), **fields)[0], reference(**fields)[0]) <= TOLERANCE
 
 
-@pytest.mark.parametrize("scheduler", ["Euler a", "DPM++ SDE"])
+@pytest.mark.parametrize(
+    "scheduler", ["Euler a", pytest.param("DPM++ SDE", marks=pytest.mark.slow)]
+)
 def test_a_batch(scheduler):
     fields = {"prompt": "a cat", "seed": 40, "steps": 4, "batch_size": 2, "scheduler": scheduler}
     ours, theirs = pictures(engine(), **fields), reference(**fields)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 import torch
 
+from studio.catalog.select import select
 from studio.domain import events
 from studio.engine.forecast import Appetite
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence import memory
+from studio.residence.manager import ModelManager
 from studio.residence.metering import Meter
 from tests import models_in_memory
 from tests.engine.running import run, settled, step
@@ -20,8 +23,11 @@ FIELDS = {"prompt": "a red house", "seed": 1, "steps": 1}
 
 @pytest.fixture(scope="module")
 def engine() -> StableDiffusionEngine:
-    """It has drawn something large, so that its models are in memory and their appetite known."""
-    engine = models_in_memory.engine()
+    """It has drawn something large, so that its models are in memory and their appetite known; no
+    others are there, which could be given up."""
+    engine = StableDiffusionEngine(
+        ModelManager("cpu", "float32"), partial(select, models_in_memory.catalog())
+    )
     assert isinstance(run(engine, settled(**FIELDS, width=136))[-1], events.Finished)
     return engine
 

@@ -159,6 +159,7 @@ def small_model(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_the_command_trains_exports_and_resumes(tmp_path, small_model):
     common = ["controlnet", "segmentation", "--device", "cpu", "--scenes", "32", "--batch", "2"]
     common += [

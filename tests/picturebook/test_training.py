@@ -241,6 +241,7 @@ def test_a_stage_is_resumed(trained):
     assert load_checkpoint(folder / "work" / "vae.pt")["step"] > first["step"]
 
 
+@pytest.mark.slow
 def test_a_model_goes_on_from_exported_weights(trained, tmp_path):
     _, run = trained
     run("unet", "--seconds", "0.1", "--rate", "0.001", "--begin-with", str(MODEL_DIR),

@@ -110,7 +110,7 @@ def test_edges_lead_a_picture_and_a_second_unit_joins(browser, served):
     not (assets_dir() / "models" / f"{PREFIX}-scribble").is_dir(),
     reason="the ControlNet for scribbles does not come with this checkout",
 )
-@pytest.mark.parametrize("left", [0.08, 0.62])
+@pytest.mark.parametrize("left", [0.08, pytest.param(0.62, marks=pytest.mark.slow)])
 def test_a_drawn_scribble_says_where_the_house_stands(browser, served, left):
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
