@@ -23,7 +23,9 @@ QUIET = {"DDIM", "DPM fast", "DPM adaptive"}
 """They add no noise unless they are told to."""
 
 
-@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize(
+    "prediction_type", ["epsilon", pytest.param("v_prediction", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", [n for n in REPLACED if n != "DPM++ 3M SDE"])
 def test_the_same_bytes_as_diffusers(name, prediction_type):
     compared = 0

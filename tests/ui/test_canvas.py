@@ -201,6 +201,7 @@ def test_grow_and_shrink(inpaint, served):
     assert (canvas.stored(served) == cv2.erode(grown, disc)).all()
 
 
+@pytest.mark.slow
 def test_a_photo_of_twelve_megapixels(inpaint, served):
     size = (4000, 3000)
     canvas = inpaint(size)

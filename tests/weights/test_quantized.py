@@ -76,7 +76,7 @@ def assert_equal(found, expected) -> None:
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+@pytest.mark.parametrize("suffix", [".safetensors", pytest.param(".ckpt", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_checkpoint_in_one_file(form, suffix, tmp_path):
     """U-Net, VAE and text encoders: each weight is what its number and scale stand for."""
