@@ -90,6 +90,7 @@ def unet_of(engine: StableDiffusionEngine) -> nn.Module:
         return models.backbone
 
 
+@pytest.mark.slow
 def test_every_sampler_beside_all_others(engine, alone):
     """One call a step for all that is left, whatever its steps, seeds and noise."""
     requests = [

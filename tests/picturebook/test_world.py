@@ -229,6 +229,7 @@ def test_buckets_reach_from_two_to_one_to_one_to_two_on_the_latent_grid():
         assert all(0.9 <= w * h / native**2 <= 1.3 for w, h in sizes)
 
 
+@pytest.mark.slow
 def test_training_set_is_drawn_once_and_equals_its_scenes(tmp_path):
     arrays = data.draw_training_set(tmp_path, 64, 32, processes=1, report=lambda line: None)
     counts = [{len(kept) for kept in bucket.values()} for bucket in arrays]
