@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.lens import Lens
-from studio.catalog.prompts import with_words_settled
 from studio.catalog.presets import Presets
+from studio.catalog.prompts import with_words_settled
 from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.styles import Styles

@@ -142,8 +142,8 @@ def _add_preset_routes(router: APIRouter, presets: Presets) -> None:
 
 def _preset(preset: Preset) -> PresetBody:
     titles = GenerationRequest.model_fields
-    changes = [[titles[name].title or name, _words(value)] for name, value in preset.request.items()]
     request = dict(preset.request)
+    changes = [[titles[name].title or name, _words(value)] for name, value in request.items()]
     return PresetBody(name=preset.name, request=request, changes=changes, own=preset.is_own)
 
 

@@ -65,8 +65,8 @@ class Presets:
         fields that no request can have, and `SaveError`."""
         if not _NAME.fullmatch(name):
             raise InvalidRequest(
-                f'{shorten(name)} cannot be a file\'s name. Leave out / \\ : * ? " < > | and blanks '
-                "at its ends."
+                f"{shorten(name)} cannot be a file's name. Leave out / \\ : * ? \" < > | and "
+                "blanks at its ends."
             )
         preset = Preset(name, _checked(request), is_own=True)
         path = self._own / f"{name}.json"
@@ -74,7 +74,8 @@ class Presets:
         try:
             with self._lock:
                 self._own.mkdir(parents=True, exist_ok=True)
-                partial.write_text(json.dumps(preset.request, ensure_ascii=False, indent=2), "utf-8")
+                text = json.dumps(preset.request, ensure_ascii=False, indent=2)
+                partial.write_text(text, "utf-8")
                 os.replace(partial, path)
         except OSError as error:
             raise SaveError(
