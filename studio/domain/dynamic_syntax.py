@@ -75,11 +75,6 @@ def parse_entry(line: str) -> Entry | None:
     return Entry(text)
 
 
-def is_dynamic(prompt: str) -> bool:
-    """Does anything have to be drawn?"""
-    return any(not isinstance(node, str) for node in read(prompt))
-
-
 def named(prompt: str) -> list[str]:
     """The wildcards in it, each once, in their order."""
     names: dict[str, None] = {}

@@ -12,14 +12,12 @@ import bisect
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from studio.domain.lora_tags import Tag, find
-from studio.domain.prompt_schedule import FIRST, Begun, schedule
 
 _COMMENT = re.compile(r"^#[^\n]*(?:\n|\Z)|#[^\n]*", re.MULTILINE)
 _AND = re.compile(r"\bAND\b")
-_MEANS_SOMETHING = re.compile(r"[\\()\[\]]|BREAK")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?|\d*\.\d+)")
 
 
@@ -31,10 +29,6 @@ class Part:
     text: str
     weight: float
     start: int
-
-    def schedule(self, steps: int, begun: Begun = FIRST) -> list[tuple[int, str]]:
-        """As `prompt_schedule.schedule` gives it."""
-        return schedule(self.text, steps, begun)
 
 
 @dataclass(frozen=True)
@@ -49,16 +43,6 @@ class Reading:
     text: str
     networks: tuple[Tag, ...]
     parts: tuple[Part, ...]
-    _places: _Places = field(repr=False, compare=False)
-
-    @property
-    def is_plain(self) -> bool:
-        """It says nothing but its text."""
-        return not self.networks and len(self.parts) == 1 and not _MEANS_SOMETHING.search(self.text)
-
-    def place(self, at: int) -> int:
-        """Where in the prompt the character number `at` of `text` stands."""
-        return self._places.before(at)
 
 
 class _Places:
@@ -90,14 +74,14 @@ class _Places:
 def read(prompt: str) -> Reading:
     """What `prompt` says. Linear in its length."""
     places, networks = _bare(prompt, _COMMENT)
-    return Reading(places.text, networks, tuple(_parts(places)), places)
+    return Reading(places.text, networks, tuple(_parts(places)))
 
 
 def read_as_one(prompt: str, left_out: re.Pattern[str]) -> Reading:
     """`prompt` as one text, without networks and without what `left_out` matches: for readers that
     know neither comments nor several prompts."""
     places, networks = _bare(prompt, left_out)
-    return Reading(places.text, networks, (Part(places.text, 1.0, places.before(0)),), places)
+    return Reading(places.text, networks, (Part(places.text, 1.0, places.before(0)),))
 
 
 def _bare(prompt: str, left_out: re.Pattern[str]) -> tuple[_Places, tuple[Tag, ...]]:

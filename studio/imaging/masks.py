@@ -167,8 +167,3 @@ def _shifted(start: int, stop: int, length: int, limit: int) -> int:
     if length > limit:
         return -((length - limit) // 2)
     return min(max(begin, 0), limit - length)
-
-
-def covered_share(mask: Image.Image) -> float:
-    """How much of the picture `mask` lets change: 0 to 1, gray counted by its value."""
-    return float(np.asarray(mask).mean(dtype=np.float64)) / 255

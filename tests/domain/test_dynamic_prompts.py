@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from studio.domain.dynamic_prompts import MOST_PICTURES, count, draw
-from studio.domain.dynamic_syntax import Entry, is_dynamic, named, parse_entry
+from studio.domain.dynamic_syntax import Entry, named, parse_entry
 from studio.domain.errors import InvalidRequest, UnknownWildcard
 
 LISTS = {
@@ -53,7 +53,6 @@ def test_what_it_can_be(prompt, are, number):
     drawn = {draw(prompt, seed, lists) for seed in range(60)}
     assert drawn == set(are.split("/")) and count(prompt, lists) == number
     assert all(draw(text, 1, lists) == text for text in drawn)
-    assert is_dynamic(prompt)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +72,7 @@ def test_what_it_can_be(prompt, are, number):
     ],
 )
 def test_letters_stay(prompt):
-    assert draw(prompt, 3, lists) == prompt and not is_dynamic(prompt) and not named(prompt)
+    assert draw(prompt, 3, lists) == prompt and not named(prompt)
 
 
 def test_weights_say_how_often():
@@ -111,7 +110,6 @@ def test_odd_text_is_no_error_and_what_was_drawn_stays():
         except UnknownWildcard:
             continue
         assert draw(drawn, seed + 1, lists) == drawn
-        assert is_dynamic(text) or drawn == text
 
 
 def test_numbers_too_large_to_count_are_bounded():

@@ -115,11 +115,6 @@ def test_bounding_box():
     assert masks.bounding_box(Image.new("L", SIZE)) is None
 
 
-def test_covered_share():
-    assert masks.covered_share(SQUARE) == pytest.approx(10_000 / 120_000)
-    assert masks.covered_share(Image.new("L", SIZE, 51)) == pytest.approx(0.2)
-
-
 @pytest.mark.parametrize(
     ("box", "padding", "shape", "expected"),
     [

@@ -58,11 +58,6 @@ export function recover(kind, earlier) {
   sources.get(kind).recover(earlier);
 }
 
-/** Take the picture away, with its mask. */
-export function removeSource(kind) {
-  sources.get(kind).remove();
-}
-
 /** An undo brings it back. */
 export function clearMask(kind) {
   sources.get(kind).mask?.clear();
