@@ -89,27 +89,28 @@ def ids(studio, engine, app):
 
 class TestWhatIsThereIsAnsweredAsDescribed:
     @pytest.mark.parametrize(
-        ("path", "of", "query", "answered"),
+        ("asked", "answered"),
         [
-            ("/studio/v1/jobs/{id}", "job", {}, (200, "application/json")),
-            ("/studio/v1/jobs/{id}/events", "job", {}, (200, "text/event-stream")),
-            ("/studio/v1/jobs/{id}/preview", "job", {}, (200, "image/jpeg")),
-            ("/studio/v1/jobs/{id}/preview", "job", {"after": 0}, (200, "image/jpeg")),
-            ("/studio/v1/jobs/{id}/preview", "job", {"after": 10**6}, (204, None)),
-            ("/studio/v1/images/{id}", "image", {}, (200, "image/png")),
-            ("/studio/v1/images/{id}", "image", {"format": "webp"}, (200, "image/webp")),
-            ("/studio/v1/images/{id}/thumbnail", "image", {}, (200, "image/webp")),
-            ("/studio/v1/images/{id}/details", "image", {}, (200, "application/json")),
-            ("/studio/v1/images/{id}/request", "image", {}, (200, "application/json")),
-            ("/studio/v1/images/{id}/lineage", "image", {}, (200, "application/json")),
-            ("/studio/v1/images/{id}/before", "image", {}, (200, "image/png")),
-            ("/studio/v1/images/{id}/difference", "image", {}, (200, "image/png")),
-            ("/studio/v1/images/{id}/mask", "image", {}, (404, "application/json")),
-            ("/studio/v1/uploads/{id}", "upload", {}, (200, "image/png")),
-            ("/studio/v1/uploads/{id}/view", "upload", {"kind": "mask"}, (200, "image/png")),
+            (("/studio/v1/jobs/{id}", "job", {}), (200, "application/json")),
+            (("/studio/v1/jobs/{id}/events", "job", {}), (200, "text/event-stream")),
+            (("/studio/v1/jobs/{id}/preview", "job", {}), (200, "image/jpeg")),
+            (("/studio/v1/jobs/{id}/preview", "job", {"after": 0}), (200, "image/jpeg")),
+            (("/studio/v1/jobs/{id}/preview", "job", {"after": 10**6}), (204, None)),
+            (("/studio/v1/images/{id}", "image", {}), (200, "image/png")),
+            (("/studio/v1/images/{id}", "image", {"format": "webp"}), (200, "image/webp")),
+            (("/studio/v1/images/{id}/thumbnail", "image", {}), (200, "image/webp")),
+            (("/studio/v1/images/{id}/details", "image", {}), (200, "application/json")),
+            (("/studio/v1/images/{id}/request", "image", {}), (200, "application/json")),
+            (("/studio/v1/images/{id}/lineage", "image", {}), (200, "application/json")),
+            (("/studio/v1/images/{id}/before", "image", {}), (200, "image/png")),
+            (("/studio/v1/images/{id}/difference", "image", {}), (200, "image/png")),
+            (("/studio/v1/images/{id}/mask", "image", {}), (404, "application/json")),
+            (("/studio/v1/uploads/{id}", "upload", {}), (200, "image/png")),
+            (("/studio/v1/uploads/{id}/view", "upload", {"kind": "mask"}), (200, "image/png")),
         ],
     )
-    def test_by_id(self, described, ids, path, of, query, answered):
+    def test_by_id(self, described, ids, asked, answered):
+        path, of, query = asked
         case = described[path]["GET"].Case(path_parameters={"id": ids[of]}, query=query)
         answer = case.call_and_validate(checks=CHECKS)
         [media_type] = answer.headers.get("content-type") or [None]
