@@ -107,6 +107,16 @@ def with_networks_taken_out(request: GenerationRequest) -> GenerationRequest:
     return request.model_copy(update=changes)
 
 
+def about_network(error: InvalidRequest, asked: GenerationRequest) -> InvalidRequest:
+    """`error`, about the LoRAs of a request that `asked` became; about one that stood in the prompt
+    it says so."""
+    field, _, place = error.field.partition(".")
+    if field != "loras" or int(place) < len(asked.loras):
+        return error
+    tag = reading(asked.prompt, asked.prompt_dialect).networks[int(place) - len(asked.loras)]
+    return type(error)(f"{shorten(tag.text)}: {error.message}", "prompt")
+
+
 def _refuse(field: str, text: str, dialect: str, why: str) -> None:
     for tag in reading(text, dialect).networks:
         raise InvalidRequest(f"{shorten(tag.text)} belongs into the prompt. {why}", field)

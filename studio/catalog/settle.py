@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.catalog.catalog import Catalog
-from studio.catalog.prompts import with_networks_taken_out
+from studio.catalog.prompts import about_network, with_networks_taken_out
 from studio.catalog.select import select
 from studio.domain.errors import InvalidRequest, about
 from studio.domain.geometry import Size
@@ -24,8 +24,11 @@ def settle(
     `source_size` is that of the picture it begins with, if any. Raises as `select` does, and
     `InvalidRequest` where a checkpoint cannot go on with what the one before has drawn.
     """
-    request = with_networks_taken_out(request)
-    selection = select(catalog, request)
+    asked, request = request, with_networks_taken_out(request)
+    try:
+        selection = select(catalog, request)
+    except InvalidRequest as error:
+        raise about_network(error, asked) from None
     loras = tuple(
         lora.model_copy(update={"name": use.ref.name})
         for lora, use in zip(request.loras, selection.loras, strict=True)

@@ -99,7 +99,8 @@ def test_networks_in_the_prompt_are_the_requests_own():
 @pytest.mark.parametrize(
     ("fields", "error", "words"),
     [
-        ({"prompt": "<lora:blueprin:1>"}, UnknownModel, "blueprint"),
+        ({"prompt": "<lora:blueprin:1>"}, UnknownModel, "prompt: '<lora:blueprin:1>': 'blue"),
+        ({"prompt": "<lora:blueprint>", "loras": ["nix"]}, UnknownModel, "loras.0: 'nix'"),
         ({"prompt": "<hypernet:x:1>"}, InvalidRequest, "hypernet"),
         ({"prompt": "<lora:blueprint:much>"}, InvalidRequest, "much"),
         ({"prompt": "<lora:blueprint:99>"}, InvalidRequest, "10"),
