@@ -130,7 +130,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def swept(shared: Served) -> Iterator[Served]:
-    """The same for a test that makes jobs: afterwards they are deleted."""
+    """The same for a test that makes jobs: afterwards they are deleted, and none runs any more."""
     yield shared
-    for job in shared.studio.queue.jobs():
-        shared.studio.queue.delete(job.id)
+    queue = shared.studio.queue
+    for job in queue.jobs():
+        queue.delete(job.id)
+    until_s = time.monotonic() + 20
+    while queue.waiting and time.monotonic() < until_s:
+        time.sleep(0.005)
