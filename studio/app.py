@@ -18,6 +18,7 @@ from studio.catalog.presets import Presets
 from studio.catalog.prompts import with_words_settled
 from studio.catalog.select import select
 from studio.catalog.settle import settle
+from studio.catalog.shipped import shipped_upscalers
 from studio.catalog.styles import Styles
 from studio.catalog.wildcards import Wildcards
 from studio.domain import errors
@@ -81,7 +82,7 @@ class Studio:
         prepare_environment(self.settings)
         folders = (assets_dir() / "models", *self.settings.models_dir)
         self._ledger = Ledger.opened(self.settings.data_dir)
-        self.catalog = Catalog(folders, self.settings.data_dir, self._ledger)
+        self.catalog = Catalog(folders, self.settings.data_dir, self._ledger, shipped_upscalers())
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
         self.styles = Styles(*(each / "styles.csv" for each in self.settings.presets_folders))
@@ -379,9 +380,7 @@ def _listing(studio: Studio) -> ModelListing:
     from studio.api.places import public_text
 
     public = public_text((*studio.settings.folders, studio.gallery.folder))
-    return ModelListing(
-        studio.catalog, lambda: studio.status()["warm"], assets_dir() / "models", public
-    )
+    return ModelListing(studio.catalog, lambda: studio.status()["warm"], public)
 
 
 def _routes(studio: Studio, listing: ModelListing) -> FastAPI:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -34,7 +33,9 @@ class ModelBody(BaseModel):
 
     fits                 names of the families of checkpoints it goes with; null: any
     warm                 it is in memory
-    architecture         of a ControlNet: controlnet, union, t2i_adapter or ip_adapter
+    architecture         of a ControlNet: controlnet, union, t2i_adapter or ip_adapter; of an
+                         upscaler what its network is called, as ESRGAN
+    scale                of an upscaler: how many times as wide and high its pictures become
     control_types        of a ControlNet-Union: the types of maps that it reads
     path                 below the models folder that it lies in, whose name comes first
     removable            it may be deleted: all but what comes with the studio
@@ -57,6 +58,7 @@ class ModelBody(BaseModel):
     rank: int | None
     vectors: int | None
     architecture: str | None
+    scale: int | None
     control_types: list[str]
     size_bytes: int
     modified_s: float
@@ -145,19 +147,17 @@ class TrashedBody(BaseModel):
 
 
 class ModelListing:
-    """Answers about `catalog`. `warm()` names the checkpoints in memory; what lies below
-    `embedded` cannot be deleted. What it tells is made `public`."""
+    """Answers about `catalog`. `warm()` names the checkpoints in memory. What it tells is made
+    `public`."""
 
     def __init__(
         self,
         catalog: Catalog,
         warm: Callable[[], Collection[str]],
-        embedded: Path,
         public: PublicText,
     ) -> None:
         self.catalog = catalog
         self._warm = warm
-        self._embedded = embedded
         self.public = public
 
     def find(self, kind: str, name: str) -> ModelRef:
@@ -195,13 +195,14 @@ class ModelListing:
             rank=ref.facts.rank,
             vectors=ref.facts.vectors,
             architecture=_architecture(ref),
+            scale=ref.facts.scale,
             control_types=list(ref.facts.control_types),
             size_bytes=ref.file.size_bytes,
             modified_s=ref.file.modified_ns / 1e9,
             short_hash=self.catalog.short_hash(ref),
             sha256=self.catalog.sha256(ref),
             warm=ref.kind == "checkpoint" and ref.name in warm,
-            removable=not ref.path.is_relative_to(self._embedded),
+            removable=not self.catalog.is_shipped(ref),
             trigger_words=list(ref.facts.trigger_words),
             path=self.public(as_text(ref.path)),
             notes=notes.text,
@@ -341,7 +342,9 @@ def _family_defaults(family: ModelFamily) -> dict[str, Any]:
 
 
 def _architecture(ref: ModelRef) -> str | None:
-    return ref.facts.architecture or ARCHITECTURES[0] if ref.kind == "controlnet" else None
+    if ref.kind == "controlnet":
+        return ref.facts.architecture or ARCHITECTURES[0]
+    return ref.facts.architecture or None
 
 
 def _fits(ref: ModelRef, families: Collection[ModelFamily]) -> list[str] | None:

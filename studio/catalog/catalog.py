@@ -11,10 +11,11 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from studio.catalog import earlier
@@ -54,14 +55,20 @@ class Catalog:
     folders   where to look; the first is the embedded one
     data_dir  its `models` folder is looked into too
     ledger    remembers what was found; by default that in `data_dir`, if there is one
+    shipped   files that lie elsewhere and come with the studio -> what these models are called
     """
 
     def __init__(
-        self, folders: Sequence[Path], data_dir: Path | None = None, ledger: Ledger | None = None
+        self,
+        folders: Sequence[Path],
+        data_dir: Path | None = None,
+        ledger: Ledger | None = None,
+        shipped: Mapping[Path, str] = MappingProxyType({}),
     ) -> None:
         roots = [*folders, *([data_dir / "models"] if data_dir else [])]
         self._roots = tuple(Path(os.path.abspath(root)) for root in roots)
         self._embedded = self._roots[0] if folders else None
+        self._shipped = shipped
         memory = ModelMemory(ledger or Ledger.opened(data_dir))
         if data_dir:
             earlier.take_over(memory, data_dir)
@@ -94,7 +101,7 @@ class Catalog:
         """Look again: new files appear, deleted ones vanish, changed ones are what they are now."""
         with self._lock:
             self._scanned_ns = time.time_ns()
-            self._scan = scan(self._roots)
+            self._scan = scan(self._roots, self._shipped)
             broken, pending = dict(self._scan.failed), {}
             with _no_collection():
                 self._probed = self._probe_all(broken, pending)
@@ -178,13 +185,17 @@ class Catalog:
         self._publish_again()
         return notes
 
+    def is_shipped(self, ref: ModelRef) -> bool:
+        """Whether it comes with the studio."""
+        return ref.path in self._shipped or ref.file.root == self._embedded
+
     def delete(self, ref: ModelRef) -> Path:
         """Move its file or folder to `trash`, and return where it lies now, for `restore`.
 
         Raises `InvalidRequest` for an embedded model, `NotFound` if it is gone already,
         `SaveError` if it cannot be moved.
         """
-        if self._embedded and ref.path.is_relative_to(self._embedded):
+        if self.is_shipped(ref):
             raise InvalidRequest(f"{ref.name} comes with the studio and cannot be deleted.")
         if not os.path.lexists(ref.path):
             raise NotFound(f"{ref.name} is gone already.")
@@ -255,9 +266,10 @@ class Catalog:
         refs: dict[str, dict[str, ModelRef]] = {kind: {} for kind in KINDS}
         for file, facts in sorted(self._probed, key=lambda each: _is_pickle(each[0])):
             named = refs[facts.kind]
-            name = unused(display_name(file), named)
+            name = unused(self._shipped.get(file.path) or display_name(file), named)
             named[name] = ModelRef(name, file, facts, self._noted(file))
-        names = {kind: Names(kind, named.values(), self._embedded) for kind, named in refs.items()}
+        first = {self._embedded, *(path.parent for path in self._shipped)}
+        names = {kind: Names(kind, named.values(), first) for kind, named in refs.items()}
         before, self._contents = self._contents, _Contents(names, broken, pending)
         return before != self._contents
 

@@ -17,7 +17,7 @@ from studio.store.models import ModelMemory
 
 log = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 """To be raised whenever a probe would tell more of the same file, or something else."""
 
 _FAMILIES = {family.name: family for family in FAMILIES}

@@ -52,6 +52,10 @@ class Keys:
                 return shape
         return None
 
+    def numbers(self, pattern: str) -> list[int]:
+        """What the one group of the regular expression is wherever it is found, to a name's end."""
+        return sorted({int(number) for number in re.findall(rf"{pattern}(?=\n)", self._text)})
+
     def width(self, pattern: str) -> int | None:
         """The in-width (second dimension) of the weight of that name."""
         shape = self.shape(pattern)

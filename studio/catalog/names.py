@@ -52,17 +52,17 @@ def unused(name: str, taken: Container[str]) -> str:
 
 
 class Names:
-    """The models of one kind: those below `embedded` first, then by name."""
+    """The models of one kind: those from the folders `embedded` first, then by name."""
 
     def __init__(
         self,
         kind: str,
         refs: Iterable[ModelRef] = (),
-        embedded: Path | None = None,
+        embedded: Container[Path] = (),
     ) -> None:
         self._kind = kind
         self._refs = sorted(
-            refs, key=lambda ref: (ref.file.root != embedded, ref.name.casefold(), ref.name)
+            refs, key=lambda ref: (ref.file.root not in embedded, ref.name.casefold(), ref.name)
         )
         self._by_name = {ref.name: ref for ref in self._refs}
         self._by_alias: dict[str, ModelRef] | None = None

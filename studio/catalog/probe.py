@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from studio.catalog.header import read_header
+from studio.catalog.ncnn_header import is_ncnn, read_ncnn_header
 from studio.catalog.pickle_header import SUFFIXES as PICKLES
 from studio.catalog.pickle_header import read_pickle
 from studio.catalog.probe_folder import probe_folder
@@ -28,6 +29,8 @@ def probe(path: Path) -> ModelFacts:
 def _probed(path: Path) -> ModelFacts:
     if path.is_dir():
         return probe_folder(path)
+    if is_ncnn(path):
+        return probe_header(path.name, read_ncnn_header(path))
     is_pickle = path.suffix.lower() in PICKLES
     header = read_pickle(path).header if is_pickle else read_header(path)
     facts = probe_pickle(path, header) if is_pickle else probe_header(path.name, header)

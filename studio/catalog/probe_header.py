@@ -15,6 +15,7 @@ from studio.catalog.keys import (
     Keys,
     kind_of,
 )
+from studio.catalog.upscalers import architecture_of, scale_of
 from studio.domain.preprocessor_spec import union_types
 from studio.domain.refs import ModelFacts
 from studio.families import recognition
@@ -43,6 +44,8 @@ def probe_header(name: str, header: Header) -> ModelFacts:
     if known is not None:
         return _named(ModelFacts(**known), name, header)
     kind = kind_of(keys)
+    if kind == "unknown" and architecture_of(keys):
+        kind = "upscaler"
     if kind == "unknown" and _embedding_rows(header):
         kind = "embedding"
     facts = ModelFacts(
@@ -81,6 +84,7 @@ def examined(facts: ModelFacts, name: str, keys: Keys, header: Header | None = N
         "image_encoder": _image_encoder,
         "vae": _vae,
         "tiny_vae": _tiny_vae,
+        "upscaler": _upscaler,
     }
     if facts.kind in details:
         facts = details[facts.kind](facts, keys)
@@ -206,6 +210,14 @@ def _tiny_vae(facts: ModelFacts, keys: Keys) -> ModelFacts:
         problem = f"is a tiny VAE with {shape[1]} latent channels. The studio's families have 4."
         return replace(facts, problem=problem)
     return facts
+
+
+def _upscaler(facts: ModelFacts, keys: Keys) -> ModelFacts:
+    architecture = architecture_of(keys)
+    facts = replace(facts, family=None)
+    if architecture is None:  # the library that runs it may know more of them
+        return facts
+    return replace(facts, architecture=architecture, scale=scale_of(architecture, keys))
 
 
 MAX_EMBEDDING_BYTES = 16 * 2**20

@@ -36,13 +36,15 @@ class Scan:
     failed: dict[Path, str] = field(default_factory=dict)
 
 
-def scan(roots: Iterable[Path]) -> Scan:
+def scan(roots: Iterable[Path], files: Iterable[Path] = ()) -> Scan:
     """Everything below `roots`, and the `embeddings` beside a root that is called `models`, as in
-    AUTOMATIC1111's tree. Never raises for the disk.
+    AUTOMATIC1111's tree; and these single `files`. Never raises for the disk.
 
     Links are followed; a folder or file that can be reached in two ways is found once.
     """
     result, visited = Scan(), set()
+    for file in files:
+        _Walk(file.parent, result, visited).add_file(file)
     for root in roots:
         _Walk(root, result, visited).walk(root, 0)
         beside = root.parent / "embeddings"
@@ -72,7 +74,7 @@ class _Walk:
             if entry.name.startswith("."):
                 continue
             if entry.name.lower().endswith(SAFETENSORS + PICKLES):
-                self._add_file(entry)
+                self.add_file(Path(entry.path))
             elif depth < MAX_DEPTH and self._may_enter(entry):
                 folders.append(folder / entry.name)
         for each in folders:
@@ -124,12 +126,13 @@ class _Walk:
         )
         return False
 
-    def _add_file(self, entry: os.DirEntry[str]) -> None:
-        path, result = Path(entry.path), self._result
+    def add_file(self, path: Path) -> None:
+        """Unless it was met before."""
+        result = self._result
         try:
-            status = os.stat(entry.path)
+            status = os.stat(path)
         except FileNotFoundError:
-            if entry.is_symlink():
+            if path.is_symlink():
                 result.failed[path] = as_text(f"{path.name} is a link to a file that is not there.")
             return
         except OSError as error:

@@ -16,6 +16,7 @@ from studio.catalog.header import read_header
 from studio.catalog.inspect import inspect
 from studio.catalog.places import add, subfolder
 from studio.catalog.probe import SAFETENSORS, probe
+from studio.catalog.shipped import shipped_upscalers
 from studio.cli.progress import ProgressBar
 from studio.domain.errors import CheckpointError, InvalidRequest, UnknownModel
 from studio.domain.files import as_text
@@ -51,7 +52,8 @@ def catalog_of(settings: Settings) -> Catalog:
     for folder in settings.models_dir:
         if not folder.is_dir():
             raise InvalidRequest(f"models_dir: {folder} is no folder. Check the path.")
-    return Catalog((assets_dir() / "models", *settings.models_dir), settings.data_dir)
+    folders = assets_dir() / "models", *settings.models_dir
+    return Catalog(folders, settings.data_dir, shipped=shipped_upscalers())
 
 
 def _add_list(own: Any, flags: Flags) -> Callable[[argparse.Namespace, Settings], int]:
@@ -222,6 +224,7 @@ def _purpose(ref: ModelRef) -> str:
     phrases = [] if facts.task == "base" else [facts.task]
     phrases += [ref.prediction_type] if ref.prediction_type == "v_prediction" else []
     phrases += [f"rank {facts.rank}"] if facts.rank else []
+    phrases += [f"×{facts.scale}"] if facts.scale else []
     phrases += [f"{facts.vectors} vectors"] if facts.vectors else []
     return ", ".join(phrases)
 

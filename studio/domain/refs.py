@@ -56,7 +56,9 @@ class ModelFacts:
     zero_snr         trained with a schedule that ends in pure noise (arXiv:2305.08891)
     dtype            of most of its weights, as in torch: "float16"
     rank, vectors    of a LoRA, of an embedding
-    architecture     of a ControlNet: one of ARCHITECTURES, "" being the first of them
+    architecture     of a ControlNet: one of ARCHITECTURES, "" being the first of them; of an
+                     upscaler, "ESRGAN", "SwinIR", …, "" where only the network itself tells
+    scale            of an upscaler: how many times as wide and high its pictures become
     control_types    of a ControlNet-Union: those of `preprocessor_spec.CONTROL_TYPES` that it knows
     image_features   of an image encoder, how wide is what it says of a picture: its layers and its
                      embedding; of an IP-Adapter, what it wants of these, 0 where it reads no such
@@ -78,6 +80,7 @@ class ModelFacts:
     title: str = ""
     trigger_words: tuple[str, ...] = ()
     architecture: str = ""
+    scale: int | None = None
     control_types: tuple[str, ...] = ()
     image_features: tuple[int, ...] = ()
     flow_shift: float | None = None

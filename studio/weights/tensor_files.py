@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 
 from studio.catalog.header import TORCH_NAMES, Header, TensorInfo, read_header
+from studio.catalog.ncnn_header import is_ncnn, read_ncnn_header
 from studio.catalog.pickle_header import SUFFIXES as PICKLES
 from studio.catalog.pickle_header import read_pickle_header
 from studio.catalog.quantized import Quantization, quantization
@@ -55,8 +56,9 @@ class TensorFile(Protocol):
 
 
 def open_tensors(path: Path, *more: Path) -> TensorFile:
-    """Safetensors, or by its suffix an old file of PyTorch's; `more` are the other shards of one
-    part. Weights that were quantised with scales beside them come out as what they stand for.
+    """Safetensors, by its suffix an old file of PyTorch's, or one half of ncnn's pair; `more` are
+    the other shards of one part. Weights that were quantised with scales beside them come out as
+    what they stand for.
 
     Raises `CheckpointError` if it cannot be used.
     """
@@ -70,6 +72,8 @@ def open_tensors(path: Path, *more: Path) -> TensorFile:
 
 
 def _read_header(path: Path) -> Header:
+    if is_ncnn(path):
+        return read_ncnn_header(path)
     is_pickle = path.suffix.lower() in PICKLES
     return read_pickle_header(path) if is_pickle else read_header(path)
 

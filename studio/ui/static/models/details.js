@@ -187,6 +187,7 @@ function facts(model) {
     "Made for": { inpaint: "inpainting", depth: "depth", pix2pix: "editing by words" }[model.task],
     Precision: model.dtype,
     Rank: model.rank,
+    Scale: model.scale && `×${model.scale}`,
     Vectors: model.vectors,
     Size: model.size_bytes ? size(model.size_bytes) : null,
     Hash: model.short_hash ?? (model.reason ? null : "not computed yet"),
