@@ -20,6 +20,7 @@ from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.shipped import shipped_upscalers
 from studio.catalog.styles import Styles
+from studio.catalog.typed import as_typed
 from studio.catalog.wildcards import Wildcards
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
@@ -85,7 +86,7 @@ class Studio:
         self.catalog = Catalog(folders, self.settings.data_dir, self._ledger, shipped_upscalers())
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
-        self.styles = Styles(*(each / "styles.csv" for each in self.settings.presets_folders))
+        self.styles = Styles(*self.settings.presets_folders)
         self.presets = Presets(*self.settings.presets_folders)
         self.wildcards = Wildcards([each / "wildcards" for each in self.settings.presets_folders])
         self._downloads: Downloads | None = None
@@ -109,7 +110,7 @@ class Studio:
             self.catalog,
             self.sources,
             lambda *unit: self.preprocessors.check(*unit),
-            partial(with_words_settled, styles=self.styles, wildcards=self.wildcards),
+            self._with_words_settled,
             self.settings.checkpoint,
         )
         if load_later:
@@ -121,13 +122,21 @@ class Studio:
         forecasts = self._forecasts(settling)
         self.queue = JobQueue(
             self._engine,
-            lambda request: self._with_room(settling.settled(request)),
+            lambda request, owner: self._with_room(settling.settled(request, owner)),
             keeping,
             forecasts=forecasts,
             patience_s=self.settings.swap_patience,
         )
         self.pages = Pages(self.queue, keeping)
         self.outlook = Outlook(self.queue.line, forecasts, settling.completed, self._memory)
+
+    def _with_words_settled(self, request: GenerationRequest, account: str) -> GenerationRequest:
+        return with_words_settled(request, self.styles, self.wildcards, account)
+
+    def typed(self, request: GenerationRequest, account: str) -> GenerationRequest:
+        """`request` of `account` with its prompts as they were typed, if these come to the same."""
+        settle = partial(self._with_words_settled, account=account)
+        return as_typed(request, self.styles.all(account), settle)
 
     def __enter__(self) -> Studio:
         return self
@@ -453,7 +462,7 @@ def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
             studio.presets, studio.styles, studio.wildcards, listing.public
         )
     )
-    app.include_router(readings.build_read_router(studio.reader))
+    app.include_router(readings.build_read_router(studio.reader, studio.typed))
     lens = Lens(studio.catalog, studio.wildcards)
     app.include_router(
         prompts.build_prompts_router(lens, lambda: studio.default_checkpoint, listing.public)

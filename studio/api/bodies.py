@@ -33,7 +33,7 @@ OTHERS = Limit(2**20, 50_000)
 ROUTES: Mapping[str, Limit] = {
     rf"{PREFIX}/uploads": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/images/import": Limit(PICTURE_BYTES, None),
-    rf"{PREFIX}/read": Limit(PICTURE_BYTES, None),
+    rf"{PREFIX}/read(/form)?": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/jobs": Limit(PICTURE_BYTES, 250_000),
     rf"{PREFIX}/forecast": Limit(PICTURE_BYTES, 250_000),
     rf"{PREFIX}/preprocessors/[^/]+/map": Limit(PICTURE_BYTES, 1000),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from studio.api.answers import EVERYWHERE, refusals
+from studio.api.caller import Account
 from studio.api.places import PublicText
 from studio.api.wire import PREFIX
 from studio.catalog.presets import Preset, Presets
+from studio.catalog.shelves import Shelf
 from studio.catalog.styles import Style, Styles
 from studio.catalog.wildcards import Wildcards
+from studio.domain.accounts import may_change, shown
 from studio.domain.errors import InvalidRequest, StudioError
 from studio.domain.request import GenerationRequest, StyleName
 from studio.domain.sampling import Text
@@ -20,6 +23,9 @@ from studio.domain.sampling import Text
 _SHOWN_ENTRIES = 5
 
 PresetName = Annotated[str, Path(min_length=1, max_length=80)]
+Shared = Annotated[
+    bool, Query(description="For everybody; else for the login alone that keeps it.")
+]
 
 
 class WildcardBody(BaseModel):
@@ -47,13 +53,21 @@ class StyleWords(BaseModel):
     negative_prompt: Text = ""
 
 
-class StyleBody(BaseModel):
-    """A style. `own`: not shipped."""
+class Owned(BaseModel):
+    """Whose a thing is. `own`: the caller may change it, `shared`: everybody has it, `owner`: the
+    login that keeps it, null for what is shipped and what is everybody's."""
+
+    own: bool
+    shared: bool
+    owner: str | None
+
+
+class StyleBody(Owned):
+    """A style."""
 
     name: str
     prompt: str
     negative_prompt: str
-    own: bool
 
 
 class StylesBody(BaseModel):
@@ -62,14 +76,14 @@ class StylesBody(BaseModel):
     styles: list[StyleBody]
 
 
-class PresetBody(BaseModel):
-    """Fields of a request with a name. `changes`: what they are called, and their values, in words;
-    `own`: not shipped."""
+class PresetBody(Owned):
+    """Fields of a request with a name. `changes`: what they are called, and their values, in
+    words; `family`: of which models it is for, null: of any."""
 
     name: str
+    family: str | None
     request: dict[str, Any]
     changes: list[list[str]]
-    own: bool
 
 
 class PresetsBody(BaseModel):
@@ -85,25 +99,7 @@ def build_presets_router(
     router = APIRouter(prefix=PREFIX, tags=["studio"], responses=EVERYWHERE)
     _add_preset_routes(router, presets)
 
-    @router.get("/styles", responses=refusals(422))
-    def list_styles() -> StylesBody:
-        """Words with a name, which a request names in `styles`."""
-        return StylesBody(styles=[_style(style) for style in styles.all()])
-
-    @router.put("/styles/{name}", responses=refusals(422, 507))
-    def put_style(name: StyleName, words: StyleWords) -> StyleBody:
-        """Keep a style; one that is shipped comes back when yours of its name is deleted."""
-        if name != name.strip():
-            raise InvalidRequest("A style's name has no blanks at its ends. Take them out.")
-        style = Style(name, words.prompt, words.negative_prompt, is_own=True)
-        styles.put(style)
-        return _style(style)
-
-    @router.delete("/styles/{name}", status_code=204, responses=refusals(404, 422, 507))
-    def delete_style(name: StyleName) -> Response:
-        """Forget a style of your own."""
-        styles.delete(name)
-        return Response(status_code=204)
+    _add_style_routes(router, styles)
 
     @router.get("/wildcards")
     def list_wildcards() -> WildcardsBody:
@@ -121,30 +117,74 @@ def build_presets_router(
     return router
 
 
-def _add_preset_routes(router: APIRouter, presets: Presets) -> None:
-    @router.get("/presets")
-    def list_presets() -> PresetsBody:
-        """Requests in part, for models of few steps, for each family, and your own."""
-        return PresetsBody(presets=[_preset(preset) for preset in presets.all()])
+def _add_style_routes(router: APIRouter, styles: Styles) -> None:
+    @router.get("/styles", responses=refusals(422))
+    def list_styles(account: Account) -> StylesBody:
+        """Words with a name, which a request names in `styles`: those that the caller has."""
+        return StylesBody(styles=[_style(style, account) for style in styles.all(account)])
 
-    @router.put("/presets/{name}", responses=refusals(422, 507))
-    def put_preset(name: PresetName, request: Annotated[dict[str, Any], Body()]) -> PresetBody:
-        """Keep fields of a request under a name; a shipped preset comes back when yours of its
-        name is deleted."""
-        return _preset(presets.put(name, request))
+    @router.put("/styles/{name}", responses=refusals(422, 507))
+    def put_style(
+        name: StyleName, words: StyleWords, account: Account, shared: Shared = False
+    ) -> StyleBody:
+        """Keep a style; one that is shipped comes back when yours of its name is deleted."""
+        if name != name.strip():
+            raise InvalidRequest("A style's name has no blanks at its ends. Take them out.")
+        style = styles.put(name, words.prompt, words.negative_prompt, account, shared)
+        return _style(style, account)
 
-    @router.delete("/presets/{name}", status_code=204, responses=refusals(404, 422, 507))
-    def delete_preset(name: PresetName) -> Response:
-        """Forget a preset of your own."""
-        presets.delete(name)
+    @router.delete("/styles/{name}", status_code=204, responses=refusals(404, 422, 507))
+    def delete_style(name: StyleName, account: Account) -> Response:
+        """Forget a style of your own."""
+        styles.delete(name, account)
         return Response(status_code=204)
 
 
-def _preset(preset: Preset) -> PresetBody:
+def _add_preset_routes(router: APIRouter, presets: Presets) -> None:
+    @router.get("/presets")
+    def list_presets(account: Account) -> PresetsBody:
+        """Requests in part, for models of few steps, for each family, and those that the caller
+        has besides."""
+        return PresetsBody(presets=[_preset(preset, account) for preset in presets.all(account)])
+
+    @router.put("/presets/{name}", responses=refusals(422, 507))
+    def put_preset(
+        name: PresetName,
+        request: Annotated[dict[str, Any], Body()],
+        account: Account,
+        shared: Shared = False,
+    ) -> PresetBody:
+        """Keep fields of a request under a name; a shipped preset comes back when yours of its
+        name is deleted."""
+        return _preset(presets.put(name, request, account, shared), account)
+
+    @router.delete("/presets/{name}", status_code=204, responses=refusals(404, 422, 507))
+    def delete_preset(name: PresetName, account: Account) -> Response:
+        """Forget a preset of your own."""
+        presets.delete(name, account)
+        return Response(status_code=204)
+
+
+def _owned(shelf: Shelf, account: str) -> dict[str, Any]:
+    owner = shelf.owner
+    return {
+        "own": owner is not None and may_change(account, owner),
+        "shared": shelf.is_shared,
+        "owner": owner and shown(owner),
+    }
+
+
+def _preset(preset: Preset, account: str) -> PresetBody:
     titles = GenerationRequest.model_fields
     request = dict(preset.request)
     changes = [[titles[name].title or name, _words(value)] for name, value in request.items()]
-    return PresetBody(name=preset.name, request=request, changes=changes, own=preset.is_own)
+    return PresetBody(
+        name=preset.name,
+        family=preset.family,
+        request=request,
+        changes=changes,
+        **_owned(preset.shelf, account),
+    )
 
 
 def _words(value: Any) -> str:
@@ -155,10 +195,10 @@ def _words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _style(style: Style) -> StyleBody:
+def _style(style: Style, account: str) -> StyleBody:
     return StyleBody(
         name=style.name,
         prompt=style.prompt,
         negative_prompt=style.negative_prompt,
-        own=style.is_own,
+        **_owned(style.shelf, account),
     )

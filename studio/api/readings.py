@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,11 +13,17 @@ from starlette.datastructures import UploadFile
 
 from studio.api.answers import EVERYWHERE, refusals
 from studio.api.bodies import PICTURE_BYTES
+from studio.api.caller import Account
 from studio.api.wire import PREFIX
 from studio.domain.errors import InvalidRequest
+from studio.domain.request import GenerationRequest
 from studio.reading import json_text
 from studio.reading.reader import Reader
+from studio.reading.record import Ignored, Reading
 
+_CHANGED = "They, or the wildcards with them, have changed since: their words stay in the prompts."
+_BESIDE = ("applied_styles", "prompt_template", "negative_prompt_template", "batch_place")
+"""What a form has no field for."""
 _MOST_JSON = 2 * json_text.MOST_CHARACTERS
 _FILE = {"type": "string", "format": "binary"}
 _REQUEST_BODY = {
@@ -70,8 +78,21 @@ class ReadingBody(BaseModel):
     missing: list[MissingBody]
 
 
-def build_read_router(reader: Reader) -> APIRouter:
-    """The route `/studio/v1/read`."""
+class FormBody(ReadingBody):
+    """The same, and what a form has of it. `form`: the prompts as they were typed, with `styles`
+    and undrawn wildcards, where these still come to the very words; of a batch the one picture.
+    `awaits`: `task` and `controls` that lack a picture, as far as they are told."""
+
+    form: dict[str, Any]
+    awaits: dict[str, Any]
+
+
+Typed = Callable[[GenerationRequest, str], GenerationRequest]
+"""A request, and an account -> the request with its prompts as they were typed."""
+
+
+def build_read_router(reader: Reader, typed: Typed) -> APIRouter:
+    """The routes below `/studio/v1/read`."""
     router = APIRouter(prefix=PREFIX, tags=["studio"], responses=EVERYWHERE)
 
     @router.post("/read", openapi_extra=_REQUEST_BODY, responses=refusals(422))
@@ -89,7 +110,42 @@ def build_read_router(reader: Reader) -> APIRouter:
             raise InvalidRequest("The body is missing. Send a picture file or a text.")
         return ReadingBody.model_validate(await run_in_threadpool(reader.read, data, checkpoint))
 
+    @router.post("/read/form", openapi_extra=_REQUEST_BODY, responses=refusals(422))
+    async def read_for_a_form(
+        http: Request,
+        account: Account,
+        checkpoint: Annotated[str | None, Query(max_length=1000)] = None,
+    ) -> FormBody:
+        """What `read` says, and what a form with one control for each setting has of it."""
+        data = await _sent(http)
+        if not data:
+            raise InvalidRequest("The body is missing. Send a picture file or a text.")
+        return await run_in_threadpool(in_form, data, checkpoint, account)
+
+    def in_form(data: bytes | str, checkpoint: str | None, account: str) -> FormBody:
+        reading = reader.read(data, checkpoint)
+        form, ignored = _form(reading, partial(typed, account=account))
+        told = ReadingBody.model_validate(reading).model_dump()
+        told["ignored"] += [IgnoredBody.model_validate(each).model_dump() for each in ignored]
+        return FormBody(**told, form=form, awaits=reading.awaits)
+
     return router
+
+
+def _form(
+    reading: Reading, typed: Callable[[GenerationRequest], GenerationRequest]
+) -> tuple[dict[str, Any], list[Ignored]]:
+    """The fields of a form, and what it cannot have."""
+    request = GenerationRequest.parse(reading.request)
+    if request.batch_place is not None:
+        alone = {"seed": request.seed + request.batch_place, "batch_size": 1, "batch_place": None}
+        request = request.model_copy(update=alone)
+    found, ignored = typed(request), []
+    if request.applied_styles and not found.styles:
+        names = ", ".join(request.applied_styles)
+        ignored.append(Ignored("Styles", names, _CHANGED))
+    form = found.model_dump(mode="json", include=set(reading.request) | {"styles"})
+    return {name: form[name] for name in form if name not in _BESIDE}, ignored
 
 
 async def _sent(http: Request) -> bytes | str:

@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studio.catalog.styles import Styles, put_on
+from studio.catalog.styles import Style, Styles, put_on
 from studio.domain import dynamic_prompts
+from studio.domain.accounts import LOCAL
 from studio.domain.dynamic_prompts import MOST_CHARACTERS, Wildcards
 from studio.domain.errors import InvalidRequest, StudioError, refused, shorten
 from studio.domain.lora_tags import Tag
@@ -19,16 +20,17 @@ _PROMPTS = ("prompt", "negative_prompt")
 
 
 def with_words_settled(
-    request: GenerationRequest, styles: Styles, wildcards: Wildcards
+    request: GenerationRequest, styles: Styles, wildcards: Wildcards, account: str = LOCAL
 ) -> GenerationRequest:
-    """`request` with its styles put on and its wildcards drawn by its seed; what the two prompts
-    were, where they are others now, and the names of the styles are kept beside them.
+    """`request` with its styles, as `account` has them, put on and its wildcards drawn by its seed;
+    what the two prompts were, where they are others now, and the names of the styles are kept
+    beside them.
 
     Raises `InvalidRequest` for a style that is not there, and as `dynamic_prompts.draw`.
     """
     typed = request
     if request.styles:
-        request = _with_styles(request, styles)
+        request = _with_styles(request, [styles.find(name, account) for name in request.styles])
     request = _with_wildcards_drawn(request.with_seed(), wildcards)
     changes: dict[str, Any] = {
         f"{name}_template": getattr(typed, name)
@@ -38,10 +40,10 @@ def with_words_settled(
     return request.model_copy(update=changes)
 
 
-def _with_styles(request: GenerationRequest, styles: Styles) -> GenerationRequest:
+def _with_styles(request: GenerationRequest, styles: list[Style]) -> GenerationRequest:
     words = {name: getattr(request, name) for name in _PROMPTS}
     second = {name: getattr(request.hires, name) for name in _PROMPTS} if request.hires else {}
-    for style in map(styles.find, request.styles):
+    for style in styles:
         for name in _PROMPTS:
             words[name] = put_on(words[name], getattr(style, name))
             if second.get(name):

@@ -24,7 +24,8 @@ class Foretold:
 class Outlook:
     """For the jobs of `line`.
 
-    complete  a request as it was asked -> one with nothing left open; raises `InvalidRequest`
+    complete  a request as it was asked, and the account that asks -> one with nothing left open;
+              raises `InvalidRequest`
     memory    what a settled request takes of it, None where that is not known; waits for nobody
     """
 
@@ -32,7 +33,7 @@ class Outlook:
         self,
         line: Line,
         forecasts: Forecasts,
-        complete: Callable[[GenerationRequest], GenerationRequest],
+        complete: Callable[[GenerationRequest, str], GenerationRequest],
         memory: Callable[[GenerationRequest], Memory | None],
     ) -> None:
         self._line, self._forecasts = line, forecasts
@@ -40,7 +41,7 @@ class Outlook:
 
     def of_request(self, request: GenerationRequest, owner: str) -> tuple[Foretold, Memory | None]:
         """Of `request` as if `owner` submitted it now. Raises `InvalidRequest`, and its kinds."""
-        settled = self._complete(request)
+        settled = self._complete(request, owner)
         parts = self._forecasts.workload(settled)
         seconds = self._forecasts.seconds(settled.checkpoint, parts)
         turn_s = self._forecasts.turn_s(settled.checkpoint, parts)

@@ -30,7 +30,8 @@ class JobQueue:
 
     build_engine  called once, in the worker thread: importing and loading may take seconds, and
             jobs may be submitted meanwhile
-    settle      completes a request (checkpoint, size, seed), or raises `InvalidRequest`
+    settle      completes a request of an account (checkpoint, size, seed), or raises
+                `InvalidRequest`
     keeping     what outlasts the process
     forecasts   says how long jobs take, and learns from them; by default for itself
     patience_s  a job may be put off for so long, so that others go first whose models are loaded
@@ -41,7 +42,7 @@ class JobQueue:
     def __init__(
         self,
         build_engine: Callable[[], Engine],
-        settle: Callable[[GenerationRequest], GenerationRequest],
+        settle: Callable[[GenerationRequest, str], GenerationRequest],
         keeping: Keeping,
         *,
         forecasts: Forecasts | None = None,
@@ -64,7 +65,7 @@ class JobQueue:
     def submit(self, request: GenerationRequest, key: str | None = None, owner: str = LOCAL) -> Job:
         """Queue `request` for the account `owner`; with the `key` of an earlier one of it that job
         comes back. Raises `InvalidRequest`, or `QueueFull` with too many jobs before it."""
-        settled = self._settle(request)
+        settled = self._settle(request, owner)
         with self._submitting:
             known = key and self._keeping.id_with(owner, key)
             if known:

@@ -20,7 +20,7 @@ class Settling:
 
     check       raises `InvalidRequest` where a unit's preprocessor cannot run; its second argument
                 says whether the task has a mask
-    words       a request -> the same with its words settled
+    words       a request, and the account that asks -> the same with its words settled
     checkpoint  for requests that name none; None: the catalog's first
     """
 
@@ -29,7 +29,7 @@ class Settling:
         catalog: Catalog,
         sources: Sources,
         check: Callable[[ControlInput, bool], None],
-        words: Callable[[GenerationRequest], GenerationRequest],
+        words: Callable[[GenerationRequest, str], GenerationRequest],
         checkpoint: str | None,
     ) -> None:
         self._catalog = catalog
@@ -38,22 +38,22 @@ class Settling:
         self._words = words
         self._checkpoint = checkpoint
 
-    def settled(self, request: GenerationRequest) -> GenerationRequest:
+    def settled(self, request: GenerationRequest, account: str) -> GenerationRequest:
         """As `completed`; a job will need it."""
-        request = self.completed(request)
+        request = self.completed(request, account)
         self._sources.use(request)
         return request
 
-    def completed(self, request: GenerationRequest) -> GenerationRequest:
-        """`request` with its pictures kept, and checkpoint, size, seed and the names of models
-        fixed. Raises `InvalidRequest` and its kinds, or `SaveError`."""
+    def completed(self, request: GenerationRequest, account: str) -> GenerationRequest:
+        """`request` of `account` with its pictures kept, and checkpoint, size, seed and the names
+        of models fixed. Raises `InvalidRequest` and its kinds, or `SaveError`."""
         if request.checkpoint is None:
             request = request.model_copy(update={"checkpoint": self._checkpoint})
         has_mask = isinstance(request.task, (Inpaint, Outpaint))
         for place, unit in enumerate(request.controls):
             with about(f"controls.{place}"):
                 self._check(unit, has_mask)
-        request = self._sources.kept(self._words(request))
+        request = self._sources.kept(self._words(request, account))
         image_size = self._sources.size(request.task)
         size = plans.source_size(request.task, image_size) if image_size else None
         return settle(self._catalog, request, size)

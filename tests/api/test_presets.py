@@ -160,3 +160,78 @@ def test_presets_are_shipped_kept_and_forgotten(studio):
     assert http.delete("/studio/v1/presets/SDXL%20Turbo").status_code == 404
     (studio.studio.settings.data_dir / "presets" / "bad.json").write_text("[1]")
     assert "bad" not in all()
+
+
+def test_a_login_keeps_its_own_and_may_share_them(serve):
+    """Of both kinds: ann's alone, shared with bo, taken back; nobody else's is changed."""
+    served = serve(auth=("ann:secret", "b.o/x:word"))
+    http, ann, bo = served.http, ("ann", "secret"), ("b.o/x", "word")
+
+    def seen(kind: str, by: tuple) -> dict:
+        listed = http.get(f"/studio/v1/{kind}", auth=by).raise_for_status().json()[kind]
+        return {each["name"]: each for each in listed}
+
+    for kind, body, other in (
+        ("presets", {"steps": 7}, {"steps": 9}),
+        ("styles", {"prompt": "in ink"}, {"prompt": "in oil"}),
+    ):
+        path = f"/studio/v1/{kind}/Mine"
+        mine = http.put(path, json=body, auth=ann).raise_for_status().json()
+        assert (mine["own"], mine["shared"], mine["owner"]) == (True, False, "ann")
+        assert "Mine" in seen(kind, ann) and "Mine" not in seen(kind, bo)
+        assert http.delete(path, auth=bo).status_code == 404
+        http.put(f"{path}?shared=1", json=body, auth=ann).raise_for_status()
+        theirs = seen(kind, bo)["Mine"]
+        assert (theirs["own"], theirs["shared"], theirs["owner"]) == (False, True, "ann")
+        refused = http.delete(path, auth=bo)
+        assert refused.status_code == 403 and refused.json()["error"] == "NotYours"
+        assert "ann" in refused.json()["message"]
+        assert http.put(path, json=other, auth=bo).raise_for_status().json()["owner"] == "b.o/x"
+        own = seen(kind, bo)["Mine"]
+        assert other.items() <= own.get("request", own).items()
+        assert http.delete(path, auth=bo).status_code == 204  # ann's is there again
+        assert seen(kind, bo)["Mine"]["owner"] == "ann"
+        http.put(path, json=body, auth=ann).raise_for_status()  # for herself once more
+        assert "Mine" not in seen(kind, bo) and "Mine" in seen(kind, ann)
+    job = {"styles": ["Mine"], "prompt": "a house", "width": 64, "height": 64, "steps": 1}
+    assert http.post("/studio/v1/jobs", json=job, auth=bo).json()["field"] == "styles"
+    assert http.post("/studio/v1/forecast", json=job, auth=bo).json()["field"] == "styles"
+    id = http.post("/studio/v1/jobs", json=job, auth=ann).raise_for_status().json()["id"]
+    request = http.get(f"/studio/v1/jobs/{id}", auth=ann).json()["request"]
+    assert request["prompt"] == "a house, in ink"
+    folders = (served.studio.settings.data_dir / "presets" / "accounts").iterdir()
+    assert {folder.name for folder in folders} == {"ann", "b%2Eo%2Fx"}
+
+
+def test_what_is_read_comes_into_a_form_as_it_was_typed(studio):
+    http = studio.http
+    http.put("/studio/v1/styles/Mine", json={"prompt": "in thick paint", "negative_prompt": "ink"})
+
+    def form(text: str | dict) -> dict:
+        sent = {"text": text if isinstance(text, str) else json.dumps(text)}
+        return http.post("/studio/v1/read/form", json=sent).raise_for_status().json()
+
+    typed = {"prompt": "{red|blue} house <lora:blueprint:0.4>", "styles": ["Linocut", "Mine"]}
+    saved = request_of(studio, **typed, seed=5)
+    for text in (saved.pop("infotext"), saved):
+        read = form(text)
+        assert {name: read["form"][name] for name in typed} == typed
+        assert read["form"]["loras"] == [] and len(saved["loras"]) == 1
+        assert not read["ignored"] and not read["awaits"]
+        assert read["form"].keys().isdisjoint({"applied_styles", "prompt_template", "batch_place"})
+    assert request_of(studio, **form(saved)["form"])["prompt"] == saved["prompt"]
+
+    settings = "Steps: 5, CFG scale: 4, Seed: 2"
+    read = form(f"a dog, in thick paint\nNegative prompt: rain, ink\n{settings}")
+    assert (read["form"]["prompt"], read["form"]["negative_prompt"]) == ("a dog", "rain")
+    assert read["form"]["styles"] == ["Mine"] and read["request"]["prompt"].endswith("paint")
+    half = form(f"a dog, in thick paint\n{settings}")
+    assert half["form"]["styles"] == []
+
+    http.put("/studio/v1/styles/Mine", json={"prompt": "in oil"})
+    read = form(saved)
+    assert read["form"]["prompt"] == saved["prompt"] and read["form"]["styles"] == []
+    assert [each["name"] for each in read["ignored"]] == ["Styles"]
+    of_batch = saved | {"batch_size": 3, "batch_place": 2}
+    read = form(of_batch)["form"]
+    assert (read["batch_size"], read["seed"]) == (1, 7)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from functools import partial
 
 import pytest
 from PIL import Image
@@ -43,7 +42,7 @@ def opened(folder, engine=None) -> JobQueue:
     library = Library(gallery, PictureLedger(ledger), folder / "thumbnails")
     return JobQueue(
         lambda: engine or FakeEngine(),
-        partial(GenerationRequest.settled, checkpoint="fake", family=PICTUREBOOK),
+        lambda request, owner: request.settled("fake", PICTUREBOOK),
         Keeping(library.keep, gallery.picture, JobLedger(ledger)),
     )
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from functools import partial
 
 from studio.domain.events import Finished
-from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.gallery.files import Gallery
@@ -30,7 +28,7 @@ def opened(folder, ledger=None):
     library = Library(gallery, PictureLedger(ledger), folder / "thumbnails")
     queue = JobQueue(
         lambda: FakeEngine(0.005),
-        partial(GenerationRequest.settled, checkpoint="fake", family=PICTUREBOOK),
+        lambda request, owner: request.settled("fake", PICTUREBOOK),
         Keeping(library.keep, gallery.picture, JobLedger(ledger), Room(gallery.folder)),
     )
     try:

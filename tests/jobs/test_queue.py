@@ -36,7 +36,7 @@ def build():
         queues.append(
             JobQueue(
                 build_engine or (lambda: engine),
-                settle=lambda request: request.settled("fake", PICTUREBOOK),
+                settle=lambda request, owner: request.settled("fake", PICTUREBOOK),
                 keeping=Keeping(lambda picture, claim: keep(picture), not_kept),
             )
         )
