@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from studio.domain.family import ModelFamily
+from studio.domain.seamless import TilingName
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Conditioning:
     guidance_rescale  0 to 1, see `guidance.mix`
     extra_channels    (B, c, h, w), what an inpaint U-Net takes beside the latents: the mask
                       (1 = repaint) and the latents of what is kept; None for other U-Nets
+    tiling            across which borders the picture goes on at the other side
     """
 
     prompts: tuple[Prompt, ...]
@@ -69,6 +71,7 @@ class Conditioning:
     guidance_scale: float = 1.0
     guidance_rescale: float = 0.0
     extra_channels: torch.Tensor | None = None
+    tiling: TilingName = "none"
 
 
 @dataclass(frozen=True)

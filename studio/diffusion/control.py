@@ -15,7 +15,7 @@ import torch
 from diffusers import ControlNetUnionModel, T2IAdapter
 from torch.nn import functional
 
-from studio.diffusion import image_prompts
+from studio.diffusion import image_prompts, seamless
 from studio.diffusion.denoise import Ask
 from studio.diffusion.image_prompts import ImagePrompt
 from studio.diffusion.interruption import interruptible
@@ -149,7 +149,11 @@ class ControlNetUnit:
                 "text_embeds": rows.pooled_embeds.to(dtype),
                 "time_ids": rows.time_ids.to(dtype),
             }
-        with _with_hint(self.net, hint), interruptible(self.net, rows.sample):
+        with (
+            _with_hint(self.net, hint),
+            seamless.wrapped(self.net, rows.tiling),
+            interruptible(self.net, rows.sample),
+        ):
             down, middle = self.net(
                 rows.sample.to(dtype),
                 rows.timestep,

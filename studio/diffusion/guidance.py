@@ -42,6 +42,7 @@ def rows(ask: Ask, units: Sequence[Unit] = ()) -> Rows:
         extra_channels=None if extra is None else one([extra] * len(texts)),
         negatives=0 if conditioning.negative is None else count,
         units=tuple(units),
+        tiling=conditioning.tiling,
     )
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from torch.nn import functional
 
 from studio.diffusion.interruption import interruptible
+from studio.domain.seamless import TilingName, across, down
 
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
@@ -69,9 +70,19 @@ _UPSCALERS = {
 }
 
 
-def upscaled(latents: torch.Tensor, upscaler: str, height: int, width: int) -> torch.Tensor:
+def upscaled(
+    latents: torch.Tensor, upscaler: str, height: int, width: int, tiling: TilingName = "none"
+) -> torch.Tensor:
     """Latents (B, C, h, w) as (B, C, height, width), in cells, by one of
-    `stages.LATENT_UPSCALERS`; of another shape the middle."""
+    `stages.LATENT_UPSCALERS`; of another shape the middle. Beyond the borders of `tiling` lies the
+    other side."""
+    rows, columns = 3 if down(tiling) else 1, 3 if across(tiling) else 1
+    if rows * columns > 1:  # itself on each side, so that each border has its neighbour
+        whole = upscaled(
+            latents.repeat(1, 1, rows, columns), upscaler, height * rows, width * columns
+        )
+        top, left = height * (rows // 2), width * (columns // 2)
+        return whole[:, :, top : top + height, left : left + width]
     scale = max(height / latents.shape[2], width / latents.shape[3])
     cover = (
         max(height, round(latents.shape[2] * scale)),

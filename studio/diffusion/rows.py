@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from studio.diffusion.image_prompts import ImagePrompt
+from studio.domain.seamless import TilingName
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Rows:
     extra_channels  (R, c, h, w), see `Conditioning`; None for most backbones
     negatives       so many rows, the first ones, are under the negative prompt
     units           what acts beside the backbone at this call
+    tiling          across which borders they go on at the other side, see `diffusion.seamless`
     """
 
     sample: torch.Tensor
@@ -35,6 +37,7 @@ class Rows:
     extra_channels: torch.Tensor | None = None
     negatives: int = 0
     units: tuple[Unit, ...] = ()
+    tiling: TilingName = "none"
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -43,7 +46,7 @@ class Rows:
     def kind(self) -> Hashable:
         """Rows of one kind, for one backbone, can share a call."""
         units = tuple(unit.kind for unit in self.units)
-        return self.sample.shape[1:], self.prompt_embeds.shape[1:], units
+        return self.sample.shape[1:], self.prompt_embeds.shape[1:], units, self.tiling
 
     def after(self, count: int) -> Rows:
         """All rows but the first `count`, which are negative ones."""
@@ -63,6 +66,7 @@ class Rows:
             cut(self.extra_channels),
             self.negatives - count,
             self.units,
+            self.tiling,
         )
 
 
@@ -85,6 +89,7 @@ def joined(asked: Sequence[Rows]) -> Rows:
         time_ids=all_of("time_ids"),
         prompt_lengths=None if lengths[0] is None else sum(lengths, ()),
         extra_channels=all_of("extra_channels"),
+        tiling=asked[0].tiling,
     )
 
 

@@ -60,6 +60,7 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         **_declared_settings(request),
         "Init image hash": _init_image_hash(request.task),
         "RNG": "CPU",
+        "Tiling": _TILINGS[request.tiling],
         **_task_settings(request.task),
         **_hires(request, hashes),
         **_refiner(request.refiner, hashes),
@@ -75,6 +76,10 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
     lines = _prompt_lines(request)
     lines.append(", ".join(f"{k}: {_quoted(k, v)}" for k, v in settings.items() if v is not None))
     return "\n".join(lines)
+
+
+_TILINGS = {"none": None, "x": "x", "y": "y", "both": True}
+"""AUTOMATIC1111 knows both ways or none."""
 
 
 def _dialect(request: GenerationRequest) -> str | None:

@@ -29,6 +29,7 @@ from studio.domain.errors import refused, shorten
 from studio.domain.family import ModelFamily
 from studio.domain.sampling import ModelName, Sampling, Text, Words, is_text
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.seamless import TilingName
 from studio.domain.shown import Shown
 from studio.domain.stages import HiresInput, RefinerInput
 from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
@@ -122,6 +123,12 @@ class GenerationRequest(Sampling, Words):
         title="Place in the batch",
         description="Draws the whole batch and keeps this picture of it alone, 0 being the first: "
         "bit by bit as it came out of that batch, as devices round by how many they draw at once.",
+    )
+    tiling: Annotated[TilingName, Shown("Advanced", "seamless")] = Field(
+        "none",
+        title="Seamless tiling",
+        description="The picture goes on at its other side, so that copies of it can be laid side "
+        "by side without a seam.",
     )
     vae: Annotated[ModelName | None, Shown("Advanced", "{}", place=-1)] = Field(
         None,

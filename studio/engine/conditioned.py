@@ -15,6 +15,7 @@ from studio.diffusion.rows import Unit
 from studio.domain import prompt_dialects as dialects
 from studio.domain.control import ControlInput
 from studio.domain.geometry import Size
+from studio.domain.seamless import TilingName
 from studio.engine.controlling import Controls
 from studio.engine.recipe import Draw
 from studio.engine.run import Predict, Resources
@@ -57,7 +58,7 @@ class Conditioned:
         """Its backbone takes mask and masked latents beside the latents (9 channels)."""
         return self._models.backbone.config.in_channels > self.family.latent_channels
 
-    def conditioning(self, size: Size) -> Conditioning:
+    def conditioning(self, size: Size, tiling: TilingName) -> Conditioning:
         """What a picture of `size` is steered by."""
         negative = self._negative and self._at_size(self._negative, True, size)
         return Conditioning(
@@ -65,14 +66,15 @@ class Conditioned:
             negative,
             self._sampling.guidance_scale,
             self._sampling.guidance_rescale if negative else 0.0,
+            tiling=tiling,
         )
 
-    def units(self, pass_: Pass, canvas: Image.Image | None) -> list[Unit]:
+    def units(self, pass_: Pass, canvas: Image.Image | None, tiling: TilingName) -> list[Unit]:
         """The ControlNet units for `pass_` over `canvas` (as above)."""
         self._lease.bring(self.family.backbone)
         if not self._controls.units:
             return []
-        return self._controls.at_work(self._models.controlnets, pass_, canvas)
+        return self._controls.at_work(self._models.controlnets, pass_, canvas, tiling)
 
     def predict(
         self, ask: Ask, units: Sequence[Unit]

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import torch
 from PIL import Image
 
-from studio.diffusion import control, image_prompts
+from studio.diffusion import control, image_prompts, seamless
 from studio.diffusion.rows import Unit
 from studio.domain.control import ControlInput
 from studio.domain.errors import about
 from studio.domain.geometry import CELL
 from studio.domain.preprocessor_spec import UNION_PLACES
 from studio.domain.refs import Selection
+from studio.domain.seamless import TilingName
 from studio.engine.maps import MapOf, of_pass
 from studio.imaging import reading
 from studio.imaging.passes import Pass
@@ -39,7 +40,11 @@ class Controls:
     _features: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def at_work(
-        self, nets: Sequence[torch.nn.Module], pass_: Pass, canvas: Image.Image | None
+        self,
+        nets: Sequence[torch.nn.Module],
+        pass_: Pass,
+        canvas: Image.Image | None,
+        tiling: TilingName,
     ) -> list[Unit]:
         """The units for one pass over `canvas` (RGB; None: there is no picture yet). `nets` are
         those of the selection, in its order."""
@@ -62,7 +67,8 @@ class Controls:
                 map = of_pass(unit, pass_, canvas, self.read, self.map_of)
             values = torch.from_numpy(control_values(map))[None].to(net.device)
             place = UNION_PLACES.get(unit.control_type)
-            at_work.append(control.unit(net, values, acting, place))
+            with seamless.wrapped(net, tiling):
+                at_work.append(control.unit(net, values, acting, place))
         return at_work
 
     def look(

@@ -17,6 +17,7 @@ from studio.domain.control import ControlInput
 from studio.domain.events import Started
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
+from studio.domain.seamless import TilingName
 from studio.engine import editing
 from studio.engine.borrowed import Borrowed
 from studio.engine.clock import Clock
@@ -28,6 +29,11 @@ from studio.engine.run import Apart, Resources, StableDiffusionRun, Told, Work
 from studio.engine.run import Ask as Asked
 from studio.engine.vae import Decoded, as_preview
 from studio.imaging.passes import Pass
+
+_PARTLY = (
+    "Only a part of the picture was drawn at a time, so its borders are not seamless. Draw the "
+    "whole picture at its own size."
+)
 
 Loop = Generator[Ask | Step, torch.Tensor | Guided | None, torch.Tensor]
 
@@ -108,7 +114,7 @@ class Drawing:
         if self._models is None:
             return None
         loop = yield Apart(lambda: self._loop(pass_, is_first))
-        self._units = yield Apart(lambda: self._models.units(pass_, self._edit.source))
+        self._units = yield Apart(lambda: self._units_at(pass_))
         previews = self._previews(pass_)
         last, answer = None, None
         while not run.cancelled:
@@ -131,6 +137,17 @@ class Drawing:
             answer = yield from self._models.predict(asked, self._units)
         return last
 
+    def _units_at(self, pass_: Pass) -> Sequence[Unit]:
+        return self._models.units(pass_, self._edit.source, self._tiling(pass_))
+
+    def _tiling(self, pass_: Pass) -> TilingName:
+        """Only a whole picture has another side to go on at."""
+        tiling = self._run.request.tiling
+        if tiling == "none" or self._edit.is_whole(pass_):
+            return tiling
+        self.warnings[_PARTLY] = None
+        return "none"
+
     def _previews(self, pass_: Pass) -> Previewing:
         show, shown = self._models.previewer(), self._edit.shown(pass_)
         return Previewing(self._run.wants_preview, show, shown, self._edit.profile)
@@ -139,15 +156,16 @@ class Drawing:
         """The denoise loop over `pass_`."""
         models, sampling, generators = self._models, self._draw.sampling, self._generators
         family, ref = models.family, self._draw.selection.checkpoint
+        tiling = self._tiling(pass_)
         width, height = (side // family.vae_factor for side in pass_.size)
         noise = latents.initial_noise(generators, family.latent_channels, height, width)
         noise = noise.to(self._device)
         task = self._run.request.task
         setting = editing.Setting(
-            task, self._draw.strength, models.vae, models.takes_mask, generators
+            task, self._draw.strength, models.vae.wrapped(tiling), models.takes_mask, generators
         )
         start, extra_channels = editing.begin(setting, pass_, self._edit, noise)
-        conditioning = models.conditioning(pass_.size)
+        conditioning = models.conditioning(pass_.size, tiling)
         conditioning = dataclasses.replace(conditioning, extra_channels=extra_channels)
         seeds = _seeds(self._run.request) if is_first else latents.further_seeds(generators)
         scheduler = family.scheduler(ref, sampling, seeds)
@@ -164,7 +182,7 @@ class Drawing:
         if self._models is None:
             return
         with suppress(Interrupted):
-            self._units = yield Apart(lambda: self._models.units(pass_, self._edit.source))
+            self._units = yield Apart(lambda: self._units_at(pass_))
 
     def _reconditioned(self, ask: Ask, pass_: Pass) -> Ask:
         """`ask` as the models at hand understand it."""
@@ -172,7 +190,7 @@ class Drawing:
             return ask
         asked = ask.conditioning
         conditioning = dataclasses.replace(
-            self._models.conditioning(pass_.size),
+            self._models.conditioning(pass_.size, asked.tiling),
             guidance_scale=asked.guidance_scale,
             extra_channels=asked.extra_channels,
         )
@@ -186,14 +204,14 @@ class Drawing:
         if self._models is None:
             images, warnings = as_preview(clean, self._draw.selection.checkpoint.family)
         else:
-            images, warnings = yield from self._decoded(clean)
+            images, warnings = yield from self._decoded(clean, self._tiling(pass_))
         self.warnings |= dict.fromkeys(warnings)
         self._edit.paste(pass_, images)
 
-    def _decoded(self, clean: torch.Tensor) -> Generator[Apart, Any, Decoded]:
+    def _decoded(self, clean: torch.Tensor, tiling: TilingName) -> Generator[Apart, Any, Decoded]:
         """One picture after the other, which takes the most memory of a run; of a run that was
         cancelled all at once, and soon."""
-        vae, pictures, warnings = self._models.vae, [], {}
+        vae, pictures, warnings = self._models.vae.wrapped(tiling), [], {}
         with suppress(Interrupted):
             for row in clean.split(1):
                 if self._run.cancelled:

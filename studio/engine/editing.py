@@ -12,7 +12,7 @@ from PIL import Image
 
 from studio.diffusion import inpainting, latents
 from studio.diffusion.denoise import Start
-from studio.domain.geometry import CELL, Size
+from studio.domain.geometry import CELL, Box, Size
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Inpaint, Task
 from studio.engine.vae import Vae
@@ -34,7 +34,7 @@ class Editing:
 
     def __init__(self, request: GenerationRequest, plan: Plan | None) -> None:
         self._plan = plan
-        self._rows = request.batch_size
+        self._rows, self._tiling = request.batch_size, request.tiling
         self.canvases: list[Image.Image] = []
         self.latents: torch.Tensor | None = None
         self.is_drawn = False
@@ -45,6 +45,10 @@ class Editing:
     def source(self) -> Image.Image | None:
         """What a request that begins with a picture has made of it so far."""
         return self.canvases[0] if self._plan else None
+
+    def is_whole(self, pass_: Pass) -> bool:
+        """Whether it draws all of the canvas, and nothing beyond."""
+        return self._plan is None or pass_.box == Box(0, 0, *self.canvases[0].size)
 
     @property
     def profile(self) -> bytes | None:
@@ -65,10 +69,12 @@ class Editing:
         `stages.UPSCALERS`."""
         if self.latents is not None:
             self.latents = latents.upscaled(
-                self.latents, upscaler, size[1] // CELL, size[0] // CELL
+                self.latents, upscaler, size[1] // CELL, size[0] // CELL, self._tiling
             )
         else:
-            self.canvases = [enlarged(canvas, size, upscaler) for canvas in self.canvases]
+            self.canvases = [
+                enlarged(canvas, size, upscaler, self._tiling) for canvas in self.canvases
+            ]
 
     def max_difference(self, canvas: Image.Image) -> int | None:
         """The largest change of a channel where the mask is zero; None without a mask."""

@@ -11,11 +11,12 @@ from typing import TypeVar
 import torch
 from PIL import Image
 
-from studio.diffusion import latents
+from studio.diffusion import latents, seamless
 from studio.diffusion.interruption import Interrupted, interrupted_when
 from studio.diffusion.preview import Frames, Previewer, previewer
 from studio.domain import errors
 from studio.domain.family import ModelFamily
+from studio.domain.seamless import TilingName
 from studio.residence import memory
 from studio.residence.lease import Lease
 
@@ -49,11 +50,15 @@ def as_preview(clean: torch.Tensor, family: ModelFamily) -> Decoded:
 
 
 class Vae:
-    """That of `lease`, which stays as others know it."""
+    """That of `lease`, which stays as others know it; `tiling` as `seamless.wrapped` takes it."""
 
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
+    def __init__(self, lease: Lease, tiling: TilingName = "none") -> None:
+        self._lease, self._tiling = lease, tiling
         self._module = lease.models.vae
+
+    def wrapped(self, tiling: TilingName) -> Vae:
+        """The same, for pictures that go on at the other side."""
+        return Vae(self._lease, tiling)
 
     def decode(self, clean: torch.Tensor) -> Decoded:
         """The pictures of latents (B, C, h, w), and the warnings to go with them.
@@ -105,7 +110,8 @@ class Vae:
         tensor: torch.Tensor,
     ) -> Result:
         try:
-            return work(module, tensor)
+            with seamless.wrapped(module, self._tiling):
+                return work(module, tensor)
         except (RuntimeError, MemoryError) as error:
             if not errors.is_out_of_memory(error):
                 raise

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from studio.domain.geometry import Box, Size
+from studio.domain.seamless import TilingName, across, down
 from studio.domain.tasks import ResizeMode
 
 
@@ -32,9 +33,19 @@ def resized(image: Image.Image, size: Size, mode: ResizeMode = "just_resize") ->
 _UPSCALERS = {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
 
 
-def enlarged(image: Image.Image, size: Size, upscaler: str) -> Image.Image:
-    """`image` at `size` by "Lanczos" or "Nearest", cut off evenly where the shape differs."""
-    return image.resize(size, _UPSCALERS[upscaler], box=_largest_crop(image.size, size))
+def enlarged(
+    image: Image.Image, size: Size, upscaler: str, tiling: TilingName = "none"
+) -> Image.Image:
+    """`image` at `size` by "Lanczos" or "Nearest", cut off evenly where the shape differs. Beyond
+    the borders of `tiling` lies the other side."""
+    left, top, right, bottom = _largest_crop(image.size, size)
+    if tiling != "none":  # itself on each side, so that each border has its neighbour
+        width = image.width if across(tiling) else 0
+        height = image.height if down(tiling) else 0
+        times = 3 if height else 1, 3 if width else 1, 1
+        image = Image.fromarray(np.tile(np.asarray(image), times))
+        left, top, right, bottom = left + width, top + height, right + width, bottom + height
+    return image.resize(size, _UPSCALERS[upscaler], box=(left, top, right, bottom))
 
 
 def crop(image: Image.Image, box: Box) -> Image.Image:

@@ -41,7 +41,6 @@ _NEUTRAL = {
     "Token merging ratio": ("0",),
     "Variation seed strength": ("0",),
     "Conditional mask weight": ("1.0", "1"),
-    "Tiling": ("False",),
     "VAE Encoder": ("Full",),
     "VAE Decoder": ("Full",),
     "NGMS": ("0",),
@@ -53,7 +52,6 @@ _WHY = {
     "Variation seed strength": "There are no variation seeds here.",
     "Seed resize from": "Noise of another size cannot be taken over here.",
     "ENSD": "The noise of ancestral samplers follows the seed itself here.",
-    "Tiling": "Seamless tiles cannot be drawn here.",
     "Face restoration": "Faces are not restored here.",
     "Token merging ratio": "Tokens are never merged here.",
     "Token merging ratio hr": "Tokens are never merged here.",
@@ -62,6 +60,7 @@ _WHY = {
     "Batch size": "Each picture of a batch has its own seed: it is drawn alone.",
     "Batch pos": "Each picture of a batch has its own seed: it is drawn alone.",
 }
+_TILINGS = {"none": "False", "both": "True", "x": "x", "y": "y"}
 _UNKNOWN = "There is no such setting here."
 _NO_SETTINGS = {
     *("Version", "User", "App", "Created Date"),
@@ -111,6 +110,8 @@ def read_into(infotext: Infotext, left: dict[str, str], draft: Draft, ours: bool
         draft.choice("Emphasis", left.pop("Emphasis"), "emphasis", EMPHASES)
     if "Prompt dialect" in left:
         draft.choice("Prompt dialect", left.pop("Prompt dialect"), "prompt_dialect", DIALECTS)
+    if "Tiling" in left:
+        draft.choice("Tiling", left.pop("Tiling"), "tiling", _TILINGS)
     _seed(left, draft, ours)
     if "Size" in left:
         draft.size("Size", *_sides(left.pop("Size")))

@@ -76,6 +76,8 @@ def read(said: dict[str, Any], draft: Draft) -> str:
     if "clip_skip" in left:
         skipped = as_number(left.pop("clip_skip"))
         draft.number("clip_skip", None if skipped is None else skipped + 1, "clip_skip")
+    if seamless := [axis for axis in "xy" if left.pop(f"seamless_{axis}", None)]:
+        draft.put("tiling", "both" if len(seamless) == 2 else seamless[0], "seamless")
     if "scheduler" in left:
         _scheduler(left.pop("scheduler"), draft)
     for field, kind in (("model", "checkpoint"), ("vae", "vae")):

@@ -14,6 +14,7 @@ from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.request import PARTS, Declaration, GenerationRequest, declaration
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.seamless import TILINGS
 from studio.domain.stages import UPSCALERS
 from studio.domain.tasks import AREAS, MASKED_CONTENTS, RESIZE_MODES, TASKS
 from studio.ui.tasks import EDITING
@@ -24,6 +25,7 @@ MENUS: dict[str, Mapping[str, str]] = {
     "noise_schedule": NOISE_SCHEDULES,
     "emphasis": EMPHASES,
     "prompt_dialect": DIALECTS,
+    "tiling": TILINGS,
     "resize_mode": RESIZE_MODES,
     "area": AREAS,
     "masked_content": MASKED_CONTENTS,

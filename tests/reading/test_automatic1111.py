@@ -149,6 +149,7 @@ def test_values_that_cannot_be_are_told():
         "noise_schedule": "karras",
         "guidance_scale": 1.0,
         "clip_skip": 2,
+        "tiling": "both",
         "width": 2048,
         "height": 1368,
     }

@@ -85,10 +85,10 @@ class TestInvokeAI:
         has(reading, prompt="a fox", negative_prompt="blur", steps=24, seed=0, clip_skip=2)
         has(reading, scheduler="DPM++ 2M", noise_schedule="karras", guidance_rescale=0.7)
         has(reading, width=512, height=768, checkpoint="dream", vae="soft", loras=LORAS)
-        plain = self.SAID | {"scheduler": "dpmpp_2m", "seamless_x": True}
+        plain = self.SAID | {"scheduler": "dpmpp_2m", "seamless_x": True, "seamless_z": True}
         reading = read(json.dumps(plain), *MODELS)
-        has(reading, scheduler="DPM++ 2M", noise_schedule="normal")
-        assert why(reading).keys() == {"seamless_x"}
+        has(reading, scheduler="DPM++ 2M", noise_schedule="normal", tiling="x")
+        assert why(reading).keys() == {"seamless_z"}
 
     def test_a_changed_picture_and_what_is_added(self):
         said = self.SAID | {

@@ -54,6 +54,19 @@ def test_prompt_previews_picture(visit, served, slow):
     assert page.locator(".strip .tile").count() == 1
 
 
+def test_a_seamless_picture_is_shown_beside_itself(visit):
+    page = visit()
+    generate(page)
+    wait_for(page, "finished")
+    tiled = page.get_by_role("button", name="Tiled")
+    assert not tiled.is_visible()
+    page.get_by_role("button", name="Advanced").click()
+    page.locator("#tiling").select_option("both")
+    generate(page)
+    tiled.click()
+    page.get_by_role("img", name="The picture beside itself").wait_for()
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_warnings_stand_under_their_picture_a_line_each(visit, served, width):
     told = ("The embedding old-style was passed over: it is for SD 1.x.", "A LoRA fits in part.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from studio.diffusion import seamless
 from studio.diffusion.image_prompts import ImageAttention
 from studio.diffusion.interruption import interruptible
 from studio.diffusion.rows import Residuals, Rows
@@ -33,9 +34,10 @@ class UNetPredictor:
                 "time_ids": rows.time_ids.to(self._dtype),
             }
         sample = sample.to(self._dtype)
-        if residuals is not None:
-            return self._steered(sample, rows.timestep, residuals, named)
-        return self._called(sample, rows.timestep, named)
+        with seamless.wrapped(self._unet, rows.tiling):
+            if residuals is not None:
+                return self._steered(sample, rows.timestep, residuals, named)
+            return self._called(sample, rows.timestep, named)
 
     def _steered(
         self,

@@ -1,5 +1,5 @@
 // Over the frame: the picture as it was, or a map that led it, beside what became of it, parted by a
-// line that is dragged; or a map of what changed.
+// line that is dragged; or a map of what changed; or a seamless tile beside itself.
 
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
@@ -9,6 +9,7 @@ const WAITING = { className: "over waiting", textContent: "Looking at what was b
 const VIEWS = {
   compare: { rest: () => "before", alt: "The picture as it was", sides: ["Before", "After"] },
   difference: { rest: () => "difference", alt: "Map of what changed", sides: null },
+  tiles: { rest: () => "", alt: "The picture beside itself", sides: null },
   maps: { rest: (unit) => `control/${unit}`, alt: "The map that led it", sides: ["Map", "Result"] },
 };
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10 };
@@ -30,7 +31,7 @@ export class Compare {
     const units = picture?.request.controls?.length ?? 0;
     this.unit = Math.min(this.unit, Math.max(1, units));
     const place = picture && rest ? rest(this.unit) : "";
-    const wanted = place && `${place} ${picture.id}`;
+    const wanted = picture && rest ? `${view} ${place} ${picture.id}` : "";
     if (wanted === this.shown) return;
     this.shown = wanted;
     if (!wanted) {
@@ -38,7 +39,7 @@ export class Compare {
       return;
     }
     const image = new Image();
-    image.src = address(`${picture.url}/${place}`);
+    image.src = address(place ? `${picture.url}/${place}` : picture.url);
     image.alt = alt;
     image.draggable = false;
     this.remove();
@@ -51,7 +52,8 @@ export class Compare {
     clearTimeout(waiting);
     if (this.shown !== wanted) return;
     this.remove();
-    if (isDecoded)
+    if (isDecoded && view === "tiles") this.put(tiles(image));
+    else if (isDecoded)
       this.put(sides ? this.slider(image, sides) : make("div", { className: "over" }, image));
     else this.say(`${alt} cannot be loaded (any more).`);
     if (view === "maps" && units > 1) this.offerUnits(units, picture);
@@ -123,6 +125,13 @@ export class Compare {
     move(this.share);
     return over;
   }
+}
+
+/** Three by three of it, so that each border has its neighbour. */
+function tiles(image) {
+  const over = make("div", { className: "over tiles", role: "img", ariaLabel: image.alt });
+  over.style.backgroundImage = `url("${image.src}")`;
+  return over;
 }
 
 function bindPointer(over, line, move) {

@@ -8,7 +8,7 @@ import { menuOf } from "../shared/menu.js";
 import * as pictures from "../shared/pictures.js";
 import { write } from "../shared/store.js";
 import { task } from "../shared/task.js";
-import { allowCompare, allowMaps, onView, showView, view } from "../shared/views.js";
+import { allowViews, onView, showView, view } from "../shared/views.js";
 import { facts, madeWords, promise } from "../shared/words.js";
 import { Compare } from "./compare.js";
 import { Frame } from "./frame.js";
@@ -133,10 +133,10 @@ export class Viewer {
     const edited =
       picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
     this.root.classList.toggle("edited", edited);
-    allowCompare(edited);
     const steered = Boolean(picture?.request.controls?.length);
     this.root.classList.toggle("steered", steered);
-    allowMaps(steered);
+    const tiles = (picture?.request.tiling ?? "none") !== "none";
+    allowViews({ compare: edited, difference: edited, maps: steered, tiles });
     this.compare.show(view(), picture);
     this.warn(picture?.warnings ?? []);
     const { words, isKept } = promise(picture);

@@ -1,5 +1,5 @@
 // What the place of the picture shows: what a task begins with (source), what became of it
-// (result), or the two together (compare, difference).
+// (result), the two together (compare, difference), the maps that led it, or it beside itself (tiles).
 
 import { signal } from "./signals.js";
 import { read, write } from "./store.js";
@@ -10,8 +10,8 @@ const KEPT = ["source", "result"];
 
 const views = read("views", {});
 const shown = signal();
-let canCompare = false;
-let hasMaps = false;
+const ABOUT_TWO = ["compare", "difference"];
+const there = { compare: false, difference: false, maps: false, tiles: false };
 
 const UNITS = "controlnet"; // a tab of its own for the same task
 const place = () => (isShown(UNITS) ? UNITS : task());
@@ -21,8 +21,7 @@ const hasSource = () => isEditing() || isShown(UNITS);
 export function view() {
   const usual = hasSource() ? "source" : "result";
   const chosen = views[place()] ?? usual;
-  const isThere =
-    { source: hasSource(), maps: hasMaps }[chosen] ?? (chosen === "result" || canCompare);
+  const isThere = chosen === "source" ? hasSource() : there[chosen];
   return isThere ? chosen : "result";
 }
 
@@ -32,17 +31,10 @@ export function showView(name) {
   tell();
 }
 
-/** Is there a picture before the one shown, to compare it with? */
-export function allowCompare(allowed) {
-  if (canCompare === allowed) return;
-  canCompare = allowed;
-  tell();
-}
-
-/** Were there maps that led the picture shown? */
-export function allowMaps(allowed) {
-  if (hasMaps === allowed) return;
-  hasMaps = allowed;
+/** Which views of the picture shown make sense: name -> whether it does. */
+export function allowViews(allowed) {
+  if (Object.entries(allowed).every(([name, is]) => there[name] === is)) return;
+  Object.assign(there, allowed);
   tell();
 }
 
@@ -59,8 +51,10 @@ export function bindViews(root) {
       const name = button.dataset.view;
       button.setAttribute("aria-pressed", String(name === shown));
       if (name === "source") button.textContent = isShown(UNITS) ? "Units" : "Source";
-      if (name === "maps") button.hidden = !hasMaps;
-      button.disabled = !KEPT.includes(name) && name !== "maps" && !canCompare;
+      if (KEPT.includes(name)) continue;
+      const isAboutTwo = ABOUT_TWO.includes(name);
+      button.hidden = !isAboutTwo && !there[name];
+      button.disabled = isAboutTwo && !there[name];
       button.title = button.disabled ? "For a picture that was made from another" : "";
     }
   });
