@@ -7,12 +7,13 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
+from studio.catalog.completions import Completions
 from studio.catalog.lens import Lens
 from studio.catalog.presets import Presets
 from studio.catalog.prompts import with_words_settled
@@ -20,6 +21,7 @@ from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.shipped import shipped_upscalers
 from studio.catalog.styles import Styles
+from studio.catalog.tags import Tags
 from studio.catalog.typed import as_typed
 from studio.catalog.wildcards import Wildcards
 from studio.domain import errors
@@ -44,6 +46,7 @@ from studio.settings import Settings, assets_dir
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
 from studio.store.pictures import PictureLedger
+from studio.store.prompts import PromptLedger
 from studio.store.room import Room
 from studio.store.timings import TimingLedger
 
@@ -86,9 +89,7 @@ class Studio:
         self.catalog = Catalog(folders, self.settings.data_dir, self._ledger, shipped_upscalers())
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
-        self.styles = Styles(*self.settings.presets_folders)
-        self.presets = Presets(*self.settings.presets_folders)
-        self.wildcards = Wildcards([each / "wildcards" for each in self.settings.presets_folders])
+        self._open_words(self.settings.presets_folders)
         self._downloads: Downloads | None = None
         self._preprocessors: Preprocessors | None = None
         self._weight_downloads: WeightDownloads | None = None
@@ -117,6 +118,7 @@ class Studio:
             self.gallery.clear()
         ledger = self._ledger if load_later else Ledger(None)
         self.library = Library(self.gallery, PictureLedger(ledger), self.settings.thumbnails_dir)
+        self.prompts = PromptLedger(ledger)
         room = Room(self.gallery.folder)
         keeping = Keeping(self.library.keep, self.gallery.picture, JobLedger(ledger), room)
         forecasts = self._forecasts(settling)
@@ -137,6 +139,13 @@ class Studio:
         """`request` of `account` with its prompts as they were typed, if these come to the same."""
         settle = partial(self._with_words_settled, account=account)
         return as_typed(request, self.styles.all(account), settle)
+
+    def _open_words(self, folders: Sequence[Path]) -> None:
+        self.styles = Styles(*folders)
+        self.presets = Presets(*folders)
+        self.wildcards = Wildcards([each / "wildcards" for each in folders])
+        self.tags = Tags([each / "tags" for each in folders])
+        self.lens = Lens(self.catalog, self.wildcards)
 
     def __enter__(self) -> Studio:
         return self
@@ -293,7 +302,14 @@ class Studio:
         if self._state == "starting":
             self._state = "warm"
         self._built = engine
+        if self._warm_up:  # beside the first job, whose words are read by its model
+            threading.Thread(target=self._read_words, daemon=True, name="words").start()
         return engine
+
+    def _read_words(self) -> None:
+        """What the first look at a prompt, and the first word of it, would have to wait for."""
+        self.lens.warm_up(self.default_checkpoint)
+        self.tags.find("", 1)
 
     def _real_engine(self) -> Engine:
         # Here and not at the top: torch and diffusers take seconds to import.
@@ -455,7 +471,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
 
 def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
     """What prompts and other texts come to."""
-    from studio.api import presets, prompts, readings
+    from studio.api import completions, history, presets, prompts, readings
 
     app.include_router(
         presets.build_presets_router(
@@ -463,10 +479,15 @@ def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
         )
     )
     app.include_router(readings.build_read_router(studio.reader, studio.typed))
-    lens = Lens(studio.catalog, studio.wildcards)
     app.include_router(
-        prompts.build_prompts_router(lens, lambda: studio.default_checkpoint, listing.public)
+        prompts.build_prompts_router(studio.lens, lambda: studio.default_checkpoint, listing.public)
     )
+    app.include_router(
+        completions.build_completions_router(
+            Completions(studio.catalog, studio.tags, studio.wildcards, studio.styles)
+        )
+    )
+    app.include_router(history.build_history_router(studio.prompts))
 
 
 def _guarded(app: FastAPI, settings: Settings) -> FastAPI:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
@@ -28,6 +29,19 @@ class PromptInput(BaseModel):
     prompt_dialect: DialectName = "a1111"
 
 
+class MarkBody(BaseModel):
+    """What stands from character `start` up to `end` of a prompt, counted in Unicode's characters:
+    `kind` is lora, lyco, hypernet, embedding, wildcard or unknown (a word, as in `unknown`);
+    `known` says whether there is such a thing, `weight` is a network's own on the backbone."""
+
+    kind: str
+    name: str
+    start: int
+    end: int
+    known: bool
+    weight: float | None
+
+
 class PromptBody(BaseModel):
     """A prompt under the lens.
 
@@ -42,7 +56,10 @@ class PromptBody(BaseModel):
     unknown   words that the checkpoint's vocabulary holds in crumbs alone
     wildcards  that it draws from
     pictures  how many prompts it and the negative one are together
-    warnings  what will be refused, or does not mean what it may look like
+    warnings  of both prompts: what will be refused, or does not mean what it may look like
+    marks     where what it names stands in it, by place
+
+    `negative_…` are those of the negative prompt.
     """
 
     tokens: int | None
@@ -61,6 +78,9 @@ class PromptBody(BaseModel):
     warnings: list[str]
     negative_tokens: int | None
     negative_chunks: int | None
+    marks: list[MarkBody]
+    negative_unknown: list[str]
+    negative_marks: list[MarkBody]
 
 
 def build_prompts_router(lens: Lens, default: Any, public: PublicText) -> APIRouter:
@@ -101,4 +121,11 @@ def _body(seen: Seen, negative: Seen, public: PublicText) -> PromptBody:
         warnings=[public(text) for text in (*seen.warnings, *negative.warnings)],
         negative_tokens=negative.tokens,
         negative_chunks=negative.chunks,
+        marks=_marks(seen),
+        negative_unknown=list(negative.unknown),
+        negative_marks=_marks(negative),
     )
+
+
+def _marks(seen: Seen) -> list[MarkBody]:
+    return [MarkBody(**asdict(mark)) for mark in seen.marks]

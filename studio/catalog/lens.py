@@ -12,19 +12,33 @@ from typing import Any
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.wildcards import Wildcards
-from studio.domain import dynamic_prompts, embedding_names
+from studio.domain import dynamic_prompts, dynamic_syntax, embedding_names
 from studio.domain import prompt_dialects as dialects
 from studio.domain.dynamic_syntax import named
 from studio.domain.errors import CheckpointError, StudioError, UnknownModel, shorten
-from studio.domain.lora_tags import Tag
+from studio.domain.lora_tags import LORA_KINDS, Tag
 from studio.domain.prompt_emphasis import Segment
-from studio.domain.prompt_syntax import Part, Reading
+from studio.domain.prompt_syntax import COMMENT, Part, Reading
 from studio.domain.refs import ModelFile, ModelRef
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _STRONG = 2.0
 """A weight above it tears a picture apart."""
 _MOST_KEPT = 8
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What stands from character `start` up to `end` of a prompt: a network (lora, lyco,
+    hypernet), an embedding, a wildcard, or an unknown word. `known`: whether there is such a
+    thing; `weight`: a network's own, on the backbone."""
+
+    kind: str
+    name: str
+    start: int
+    end: int
+    known: bool = True
+    weight: float | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,7 @@ class Seen:
     networks  as they stand in the prompt
     text      what is left without networks and comments
     unknown   words that the checkpoint's vocabulary knows in crumbs alone
+    marks     where what it names stands in the prompt as it was typed, by place
     loras     names in the catalog of those among `networks` that there are
     embeddings  that the text names
     wildcards  that it draws from
@@ -55,6 +70,7 @@ class Seen:
     networks: Sequence[Tag]
     text: str
     unknown: Sequence[str]
+    marks: Sequence[Mark]
     loras: Sequence[str]
     embeddings: Sequence[str]
     wildcards: Sequence[str]
@@ -89,11 +105,16 @@ class Lens:
         ]
         tokens, chunks = max(counted, default=(None, None))
         loras, warnings = self._loras(one)
-        embeddings = embedding_names.named_in(
-            one.text, (each.name for each in self._catalog.refs("embedding"))
-        )
-        words = _words(one, embeddings)
-        unknown = ref.family.unknown(words, tokenizers) if tokenizers else []
+        names = [each.name for each in self._catalog.refs("embedding")]
+        embeddings = embedding_names.named_in(one.text, names)
+        wildcards = self._known(named(prompt))
+        marks = [*self._networks(reading), *_wildcards(prompt, wildcards)]
+        typed = _without(prompt, marks, dialect)
+        marks += [Mark("embedding", *place) for place in embedding_names.places(typed, names)]
+        typed = _without(typed, marks, dialect)
+        words = dict.fromkeys([*_words(one, embeddings), *_WORD.findall(typed)])
+        unknown = ref.family.unknown(list(words), tokenizers) if tokenizers else []
+        marks += _unknown(typed, set(unknown))
         return Seen(
             tokens=tokens,
             chunks=chunks,
@@ -103,9 +124,10 @@ class Lens:
             networks=reading.networks,
             text=reading.text,
             unknown=unknown,
+            marks=sorted(marks, key=lambda mark: mark.start),
             loras=loras,
             embeddings=sorted(embeddings),
-            wildcards=self._known(named(prompt)),
+            wildcards=wildcards,
             pictures=pictures,
             warnings=[*objections, *warnings, *_about_weights(whole, ref)],
         )
@@ -126,6 +148,11 @@ class Lens:
                     known.add(name)
         return [name for name in names if name in known]
 
+    def warm_up(self, checkpoint: str | None) -> None:
+        """Import and read now what the first look would have to wait for."""
+        with suppress(StudioError):
+            self.look("", checkpoint, 1, "a1111")
+
     def _of(self, ref: ModelRef) -> Any:
         """Its tokenizers; None where they cannot be read."""
         with self._lock:
@@ -138,6 +165,15 @@ class Lens:
             self._tokenizers.move_to_end(ref.file)
             return self._tokenizers[ref.file]
 
+    def _networks(self, reading: Reading) -> list[Mark]:
+        marks = []
+        for tag in reading.networks:
+            name, known = tag.name, False
+            with suppress(UnknownModel):
+                name, known = self._catalog.find(tag.name, "lora").name, tag.kind in LORA_KINDS
+            marks.append(Mark(tag.kind, name, tag.start, tag.end, known, tag.unet_weight))
+        return marks
+
     def _loras(self, reading: Reading) -> tuple[list[str], list[str]]:
         names, warnings = [], []
         for tag in reading.networks:
@@ -146,6 +182,27 @@ class Lens:
             except UnknownModel as error:
                 warnings.append(f"{shorten(tag.text)}: {error.message}")
         return names, warnings
+
+
+def _wildcards(prompt: str, known: Sequence[str]) -> list[Mark]:
+    found = dynamic_syntax.places(prompt)
+    return [Mark("wildcard", *place, known=place[0] in known) for place in found]
+
+
+def _without(prompt: str, marks: Sequence[Mark], dialect: str) -> str:
+    """`prompt` with blanks where `marks` and comments stand, as long as it was."""
+    letters = list(prompt)
+    spans = [(mark.start, mark.end) for mark in marks]
+    if dialect == "a1111":
+        spans += [match.span() for match in COMMENT.finditer(prompt)]
+    for start, end in spans:
+        letters[start:end] = " " * (end - start)
+    return "".join(letters)
+
+
+def _unknown(text: str, words: set[str]) -> list[Mark]:
+    found = (match for match in _WORD.finditer(text) if match[0] in words)
+    return [Mark("unknown", match[0], *match.span(), known=False) for match in found]
 
 
 def _words(reading: Reading, named: set[str]) -> list[str]:

@@ -11,11 +11,10 @@ from studio.domain import dynamic_prompts
 from studio.domain.accounts import LOCAL
 from studio.domain.dynamic_prompts import MOST_CHARACTERS, Wildcards
 from studio.domain.errors import InvalidRequest, StudioError, refused, shorten
-from studio.domain.lora_tags import Tag
+from studio.domain.lora_tags import LORA_KINDS, Tag
 from studio.domain.prompt_dialects import reading
 from studio.domain.request import GenerationRequest, LoraInput
 
-_LORAS = ("lora", "lyco")
 _PROMPTS = ("prompt", "negative_prompt")
 
 
@@ -125,7 +124,7 @@ def _refuse(field: str, text: str, dialect: str, why: str) -> None:
 
 
 def _lora(tag: Tag) -> LoraInput:
-    if tag.kind not in _LORAS:
+    if tag.kind not in LORA_KINDS:
         raise InvalidRequest(
             f"{shorten(tag.text)}: networks of kind {tag.kind} cannot be used here. Take it out.",
             "prompt",

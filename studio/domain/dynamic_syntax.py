@@ -88,6 +88,12 @@ def named(prompt: str) -> list[str]:
     return list(names)
 
 
+def places(prompt: str) -> list[tuple[str, int, int]]:
+    """(name, start, end) of each wildcard as it stands in it, those in names of networks too."""
+    found = (match for match in _TOKEN.finditer(prompt) if match["wildcard"])
+    return [(match["wildcard"], *match.span()) for match in found]
+
+
 def read(prompt: str) -> list[Node]:
     """The prompt taken apart. Linear in its length."""
     tokens = list(_tokens(prompt))

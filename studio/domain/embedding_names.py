@@ -25,6 +25,16 @@ def split(text: str, names: Iterable[str]) -> list[tuple[str, str | None]]:
     return [*pieces, (text[at:], None)]
 
 
+def places(text: str, names: Iterable[str]) -> list[tuple[str, int, int]]:
+    """(name, start, end) of each that `text` names."""
+    found, at = [], 0
+    for piece, name in split(text, names):
+        if name:
+            found.append((name, at, at + len(piece)))
+        at += len(piece)
+    return found
+
+
 def passed_over(name: str, why: str) -> str:
     """The warning that the embedding `name` was not used."""
     return f"The embedding {name} was passed over and its name read as words: {why}."

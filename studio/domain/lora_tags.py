@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from studio.domain import lora_text
 
 _TAG = re.compile(r"<(\w{1,20}):((?:\\[\\:<>]|[^<>\n\\]|\\(?![\\:<>])){1,2200}+)>")
-_KINDS = ("lora", "lyco", "hypernet")
+LORA_KINDS = ("lora", "lyco")
+"""Two names of one thing."""
+_KINDS = (*LORA_KINDS, "hypernet")
 _NAMES = {"te": 0, "unet": 1, "dyn": 2}
 """Of weights that are written with their names, and where they stand without."""
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 
 from studio.domain.lora_tags import Tag, find
 
-_COMMENT = re.compile(r"^#[^\n]*(?:\n|\Z)|#[^\n]*", re.MULTILINE)
+COMMENT = re.compile(r"^#[^\n]*(?:\n|\Z)|#[^\n]*", re.MULTILINE)
+"""What is for people, and its line with it where it is all that stands there."""
 _AND = re.compile(r"\bAND\b")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?|\d*\.\d+)")
 
@@ -73,7 +74,7 @@ class _Places:
 
 def read(prompt: str) -> Reading:
     """What `prompt` says. Linear in its length."""
-    places, networks = _bare(prompt, _COMMENT)
+    places, networks = _bare(prompt, COMMENT)
     return Reading(places.text, networks, tuple(_parts(places)))
 
 

@@ -231,6 +231,13 @@ class GenerationRequest(Sampling, Words):
             return range(self.batch_size)
         return range(self.batch_place, self.batch_place + 1)
 
+    @property
+    def typed_prompts(self) -> tuple[str, str]:
+        """Prompt and negative prompt before styles and wildcards."""
+        typed = self.prompt_template, self.negative_prompt_template
+        now = self.prompt, self.negative_prompt
+        return tuple(text if was is None else was for was, text in zip(typed, now, strict=True))
+
     @model_validator(mode="after")
     def _units_have_pictures(self) -> GenerationRequest:
         if isinstance(self.task, TextToImage):

@@ -45,9 +45,11 @@ class Keeping:
         self._interrupted: set[Job] = set()
         self._taken_up: set[str] = set()
 
-    def add(self, job: Job, key: str | None) -> None:
-        """`job` is the last in the line; `key` is the one that it came with."""
-        self._ledger.add(job.id, job.owner, job.request.model_dump_json(), job.created_s, key)
+    def add(self, job: Job, key: str | None, words: tuple[str, str]) -> None:
+        """`job` is the last in the line; `key` is the one that it came with, `words` are the two
+        prompts as they were typed."""
+        request = job.request.model_dump_json()
+        self._ledger.add(job.id, job.owner, request, job.created_s, key, words)
 
     def id_with(self, owner: str, key: str) -> str | None:
         """That of the job of `owner` which came with `key`."""

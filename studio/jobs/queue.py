@@ -64,7 +64,13 @@ class JobQueue:
 
     def submit(self, request: GenerationRequest, key: str | None = None, owner: str = LOCAL) -> Job:
         """Queue `request` for the account `owner`; with the `key` of an earlier one of it that job
-        comes back. Raises `InvalidRequest`, or `QueueFull` with too many jobs before it."""
+        comes back. Its prompts join the history of `owner`. Raises `InvalidRequest`, or `QueueFull`
+        with too many jobs before it."""
+        return self._submit(request, key, owner, request.typed_prompts)
+
+    def _submit(
+        self, request: GenerationRequest, key: str | None, owner: str, words: tuple[str, str]
+    ) -> Job:
         settled = self._settle(request, owner)
         with self._submitting:
             known = key and self._keeping.id_with(owner, key)
@@ -72,7 +78,7 @@ class JobQueue:
                 return self.get(known)
             self.line.check(owner)
             job = Job(secrets.token_urlsafe(16), settled, owner)
-            self._keeping.add(job, key)
+            self._keeping.add(job, key, words)
             with self._remembering:
                 self._jobs[job.id] = job
                 self._forget_oldest()
@@ -106,9 +112,9 @@ class JobQueue:
         return job
 
     def again(self, id: str, owner: str = LOCAL) -> Job:
-        """One more job, of `owner`, with the very settings of that one, seed included. Raises
-        `NotFound`, and as `submit` does."""
-        return self.submit(self.get(id).request, owner=owner)
+        """One more job, of `owner`, with the very settings of that one, seed included: nothing was
+        typed for it. Raises `NotFound`, and as `submit` does."""
+        return self._submit(self.get(id).request, None, owner, ("", ""))
 
     @property
     def paused(self) -> bool:

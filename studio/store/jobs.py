@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 from studio.domain.errors import SaveError
 from studio.domain.events import Cancelled, Failed, Finished
-from studio.store.ledger import Ledger
+from studio.store import prompts
+from studio.store.ledger import Ledger, Statement
 
 log = logging.getLogger(__name__)
 
 _MOST_UNKEPT = 10_000
-
-Statement = tuple[str, Sequence[object]]
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,24 @@ class JobLedger:
         """Whether it is there after the process."""
         return self._ledger.is_durable
 
-    def add(self, id: str, owner: str, request: str, created_s: float, key: str | None) -> None:
-        """The last in the line."""
+    def add(
+        self,
+        id: str,
+        owner: str,
+        request: str,
+        created_s: float,
+        key: str | None,
+        words: tuple[str, str] = ("", ""),
+    ) -> None:
+        """The last in the line; its owner's history of prompts remembers `words`."""
         account = "INSERT OR IGNORE INTO accounts VALUES (?, ?)"
         job = (  # of a key that came twice while nothing could be kept, the first
             "INSERT OR IGNORE INTO jobs (id, owner, place, state, request, created_s, key) "
             "SELECT ?, ?, coalesce(max(place), 0) + 1, 'queued', ?, ?, ? FROM jobs"
         )
         values = id, owner, request, created_s, key
-        self._do((account, (owner, created_s)), (job, values))
+        history = prompts.remembering(owner, *words, created_s)
+        self._do((account, (owner, created_s)), (job, values), *history)
 
     def reorder(self, ids: Sequence[str]) -> None:
         """These wait, in this order."""

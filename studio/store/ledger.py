@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 FILE_NAME = "studio.db"
 """In the data folder."""
 
+Statement = tuple[str, Sequence[object]]
+"""SQL and its values."""
+
 _CHECKED_BYTES = 32 * 2**20
 """Up to this size it is read through at each start, which takes a tenth of a second. Damage in a
 larger one shows where it is read."""

@@ -141,6 +141,20 @@ MIGRATIONS = (
     CREATE INDEX timings_of_families ON timings (machine, family, id);
     CREATE INDEX timings_of_loads ON timings (machine, checkpoint, id) WHERE load_s IS NOT NULL;
     """,
+    """
+    CREATE TABLE prompts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        owner TEXT NOT NULL REFERENCES accounts (name),
+        digest BLOB NOT NULL,
+        prompt TEXT NOT NULL,
+        negative_prompt TEXT NOT NULL,
+        words TEXT NOT NULL,
+        used_s REAL NOT NULL,
+        uses INTEGER NOT NULL,
+        UNIQUE (owner, digest)
+    ) STRICT;
+    CREATE INDEX prompts_by_use ON prompts (owner, used_s, id);
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -155,6 +169,8 @@ pictures        what lies on disk, and what a job is about to store: without its
                 place in the job's batch; `hash`: the first 32 hex digits of the file's sha256;
                 `origin`: that of the picture which its task begins with; `path`: below the
                 outputs, when it is not in the trash
+prompts         what its owner drew from, as it was typed, each pair once, with when it was last
+                used; `digest`: its sha256; `words`: what is searched, without differences of case
 boards, loras   on which a picture is, with which it was made
 words           what of a picture is searched: see `store.search`
 model_files     `facts`: JSON, what a probe of `facts_version` told of it at that size and time

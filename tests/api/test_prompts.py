@@ -59,3 +59,27 @@ def test_bad_input_is_refused(shared):
         assert shared.http.post("/studio/v1/prompt", json=body).status_code == 422
     answer = shared.http.post("/studio/v1/prompt", json={"prompt": "a", "checkpoint": "nobody's"})
     assert answer.status_code == 422 and "picturebook" in answer.json()["message"]
+
+
+def test_what_a_prompt_names_is_told_with_its_place(look):
+    prompt = (
+        "🦊 a quokka, <lora:blueprint:0.5:0.7> # quokka\n__picturebook/skies__ "
+        "{quokka|a cat} __no__ <lora:none> <hypernet:h:2>"
+    )
+    seen = look(prompt, negative_prompt="(quokka:1.2)")
+    marks = [
+        (one["kind"], prompt[one["start"] : one["end"]], one["known"], one["weight"])
+        for one in seen["marks"]
+    ]
+    assert marks == [
+        ("unknown", "quokka", False, None),
+        ("lora", "<lora:blueprint:0.5:0.7>", True, 0.7),
+        ("wildcard", "__picturebook/skies__", True, None),
+        ("unknown", "quokka", False, None),
+        ("wildcard", "__no__", False, None),
+        ("lora", "<lora:none>", False, 1.0),
+        ("hypernet", "<hypernet:h:2>", False, 2.0),
+    ]
+    assert seen["negative_unknown"] == ["quokka"]
+    assert [(one["start"], one["end"]) for one in seen["negative_marks"]] == [(1, 7)]
+    assert look("a red house")["marks"] == []

@@ -148,6 +148,7 @@ ARROWS = {
         "store.finding",
         "store.lineage",
         "store.pictures",
+        "store.prompts",
     },
     "ui": {"domain", "picturebook.control_palette", "ui"},
     "settings": {"domain"},
