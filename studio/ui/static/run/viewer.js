@@ -132,10 +132,9 @@ export class Viewer {
     this.words.show(picture?.request ?? null);
     const edited =
       picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
-    this.root.classList.toggle("edited", edited);
     const steered = Boolean(picture?.request.controls?.length);
-    this.root.classList.toggle("steered", steered);
     const tiles = (picture?.request.tiling ?? "none") !== "none";
+    this.root.classList.toggle("has-views", edited || tiles);
     allowViews({ compare: edited, difference: edited, maps: steered, tiles });
     this.compare.show(view(), picture);
     this.warn(picture?.warnings ?? []);
