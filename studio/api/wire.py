@@ -59,7 +59,8 @@ class QueueBody(BaseModel):
 
 
 class ImageBody(BaseModel):
-    """A kept picture. `url` is the PNG; `warnings` say what of the request could not be done as it
+    """A kept picture. `url` is the PNG; `seed` and `variation_seed` (null: its noise does not vary)
+    are its own within a batch; `warnings` say what of the request could not be done as it
     was asked, or why the picture is not on disk.
 
     outside_mask_max_difference  largest change of any channel, 0 to 255, where an inpaint's or
@@ -69,6 +70,7 @@ class ImageBody(BaseModel):
     id: str
     url: str
     seed: int
+    variation_seed: int | None = None
     infotext: str
     partial: bool = False
     warnings: list[str] = []
@@ -147,6 +149,7 @@ def image_body(picture: events.Picture, public: PublicText) -> ImageBody:
         id=picture.id,
         url=f"{PREFIX}/images/{picture.id}",
         seed=picture.seed,
+        variation_seed=picture.request.variation_seed_at(picture.place),
         infotext=picture.infotext,
         partial=picture.partial,
         warnings=[public(text) for text in picture.warnings],

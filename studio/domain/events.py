@@ -19,7 +19,8 @@ class Picture:
 
     image    RGB
     profile  the ICC profile that its values are in, that of the picture it began with; None: sRGB
-    seed     of this very picture: the request's seed + its place in the batch
+    seed     of this very picture
+    place    of it in the batch, 0 being the first
     request  the settled request
     infotext settings as A1111 writes them, for this picture
     partial  True if the run was stopped before the last step
@@ -35,6 +36,7 @@ class Picture:
     seed: int
     request: GenerationRequest
     infotext: str
+    place: int = 0
     partial: bool = False
     id: str | None = None
     path: Path | None = None

@@ -15,6 +15,7 @@ from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.request import GenerationRequest, LoraInput, declaration
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.seeds import Seeds
 from studio.domain.stages import RefinerInput
 from studio.domain.tasks import (
     AREAS,
@@ -32,8 +33,8 @@ Hashes = Mapping[tuple[str, str], str]
 """(kind of model, its name) -> the first ten digits of its file's sha256, where it is known."""
 
 
-def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -> str:
-    """The infotext of the picture that `seed` gave. `request` is settled.
+def write(request: GenerationRequest, place: int, hashes: Hashes | None = None) -> str:
+    """The infotext of the picture at `place` of the batch. `request` is settled.
 
     Of the models in use only those stand in it with a hash that `hashes` has; embeddings are
     named there alone, as the prompt has them anyway.
@@ -45,13 +46,14 @@ def write(request: GenerationRequest, seed: int, hashes: Hashes | None = None) -
         "Sampler": request.scheduler,
         "Schedule type": NOISE_SCHEDULES[schedule],
         "CFG scale": _number(request.guidance_scale),
-        "Seed": seed,
+        "Seed": request.seed_at(place),
         "Size": f"{request.width}x{request.height}",
-        **_batch(request, seed),
+        **_batch(request, place),
         "Model hash": hashes.get(("checkpoint", request.checkpoint)),
         "Model": request.checkpoint,
         "VAE hash": hashes.get(("vae", request.vae)),
         "VAE": request.vae,
+        **_variation(request, place),
         "Denoising strength": _strength(request),
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
         "Emphasis": None if request.emphasis == "original" else EMPHASES[request.emphasis],
@@ -114,11 +116,21 @@ def _exact(lora: LoraInput) -> list[object]:
     return [lora.name, *(weight for weight in weights if weight is not None)]
 
 
-def _batch(request: GenerationRequest, seed: int) -> dict[str, int]:
+def _batch(request: GenerationRequest, place: int) -> dict[str, int]:
     """A picture drawn with others is not quite the one that its seed alone gives on each device."""
     if request.batch_size == 1:
         return {}
-    return {"Batch size": request.batch_size, "Batch pos": seed - request.seed}
+    return {"Batch size": request.batch_size, "Batch pos": place}
+
+
+def _variation(seeds: Seeds, place: int) -> dict[str, object]:
+    settings: dict[str, object] = {}
+    if seeds.variation_strength:
+        settings["Variation seed"] = seeds.variation_seed_at(place)
+        settings["Variation seed strength"] = _number(seeds.variation_strength)
+    if size := seeds.seed_resize_from:
+        settings["Seed resize from"] = f"{size[0]}x{size[1]}"
+    return settings
 
 
 def _tag(lora: LoraInput) -> str:
@@ -315,7 +327,7 @@ def _noise_settings(request: GenerationRequest) -> dict[str, str]:
     return {label: value for name, (label, value) in settings.items() if name in honoured and value}
 
 
-_SIZES = ("Size", "Hires resize")
+_SIZES = ("Size", "Hires resize", "Seed resize from")
 """What readers take for two numbers, and rightly so."""
 
 

@@ -7,7 +7,6 @@ its control from the declaration, the command line its flag, the validation its 
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -30,12 +29,11 @@ from studio.domain.family import ModelFamily
 from studio.domain.sampling import ModelName, Sampling, Text, Words, is_text
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.seamless import TilingName
+from studio.domain.seeds import Seeds
 from studio.domain.shown import Shown
 from studio.domain.stages import HiresInput, RefinerInput
 from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
 
-MAX_SEED = 2**53 - 1
-"""The largest whole number that JSON in a browser carries exactly."""
 _MOST_LORAS = 32
 _MOST_STYLES = 32
 
@@ -86,7 +84,7 @@ def _is_number(text: str) -> bool:
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
 
 
-class GenerationRequest(Sampling, Words):
+class GenerationRequest(Seeds, Sampling, Words):
     """One request for `batch_size` pictures. Frozen; unknown fields are refused by name.
 
     `checkpoint`, `width` and `height` left out (None) and `seed` −1 mean "you choose":
@@ -99,30 +97,6 @@ class GenerationRequest(Sampling, Words):
     )
     height: Annotated[Side | None, Shown("Size")] = Field(
         None, title="Height", description="In pixels, a multiple of 8."
-    )
-    seed: Annotated[int, Shown("Seed and batch")] = Field(
-        -1,
-        ge=-1,
-        le=MAX_SEED,
-        title="Seed",
-        description="The same seed gives the same picture. −1 draws a new one each time.",
-        json_schema_extra={"step": 1},
-    )
-    batch_size: Annotated[int, Shown("Seed and batch")] = Field(
-        1,
-        ge=1,
-        le=16,
-        title="Batch size",
-        description="Pictures drawn together, with seeds counting up.",
-        json_schema_extra={"step": 1},
-    )
-    batch_place: int | None = Field(
-        None,
-        ge=0,
-        le=15,
-        title="Place in the batch",
-        description="Draws the whole batch and keeps this picture of it alone, 0 being the first: "
-        "bit by bit as it came out of that batch, as devices round by how many they draw at once.",
     )
     tiling: Annotated[TilingName, Shown("Advanced", "seamless")] = Field(
         "none",
@@ -215,22 +189,6 @@ class GenerationRequest(Sampling, Words):
             raise ValueError(f"{len(value)} are too many, at most {most} are allowed.")
         return value
 
-    @model_validator(mode="after")
-    def _place_is_in_batch(self) -> GenerationRequest:
-        if self.batch_place is not None and self.batch_place >= self.batch_size:
-            raise ValueError(
-                f"batch_place: there is no place {self.batch_place} in a batch of "
-                f"{self.batch_size}; the first is 0. Choose a lower one, or the batch's own size."
-            )
-        return self
-
-    @property
-    def places(self) -> range:
-        """Those of the batch that are kept; the picture at one has the seed + its place."""
-        if self.batch_place is None:
-            return range(self.batch_size)
-        return range(self.batch_place, self.batch_place + 1)
-
     @property
     def typed_prompts(self) -> tuple[str, str]:
         """Prompt and negative prompt before styles and wildcards."""
@@ -282,12 +240,6 @@ class GenerationRequest(Sampling, Words):
                 "height": height,
             }
         ).with_seed()
-
-    def with_seed(self) -> GenerationRequest:
-        """This request with a seed, drawn if it has none."""
-        if self.seed >= 0:
-            return self
-        return self.model_copy(update={"seed": secrets.randbelow(2**32)})
 
     def second(self) -> GenerationRequest:
         """What the second drawing (`hires`) comes to, as a request of its own. Settled alone."""
@@ -358,7 +310,7 @@ def _limits(name: str) -> str:
     if field.minimum is None:
         return ""
     kind = "a number" if isinstance(field.minimum, float) else "a whole number"
-    if name in ("width", "height"):
+    if name.endswith(("width", "height")):
         kind = "a multiple of 8"
     excluded = any(isinstance(limit, Gt) for limit in model.model_fields[name].metadata)
     lower, upper = ("above", ", up to") if excluded else ("from", " to")

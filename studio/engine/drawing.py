@@ -12,12 +12,14 @@ import torch
 from studio.diffusion import latents
 from studio.diffusion.denoise import Ask, Guided, Step, denoise
 from studio.diffusion.interruption import Interrupted
+from studio.diffusion.noise import Noise
 from studio.diffusion.rows import Unit
 from studio.domain.control import ControlInput
 from studio.domain.events import Started
+from studio.domain.geometry import CELL
 from studio.domain.refs import Selection
-from studio.domain.request import GenerationRequest
 from studio.domain.seamless import TilingName
+from studio.domain.seeds import Seeds
 from studio.engine import editing
 from studio.engine.borrowed import Borrowed
 from studio.engine.clock import Clock
@@ -58,7 +60,7 @@ class Drawing:
         self._draw, self._run, self._edit, self._resources = draw, run, edit, resources
         self._borrowed, self._clock, self._keeps_latents = borrowed, clock, keeps_latents
         self._device = resources.manager.device
-        self._generators = latents.generators(_seeds(run.request))
+        self._noise = _noise(run.request)
         self._models: Conditioned | None = None
         self._units: Sequence[Unit] = ()
         self._is_refined = False
@@ -154,12 +156,11 @@ class Drawing:
 
     def _loop(self, pass_: Pass, is_first: bool) -> Loop:
         """The denoise loop over `pass_`."""
-        models, sampling, generators = self._models, self._draw.sampling, self._generators
+        models, sampling, generators = self._models, self._draw.sampling, self._noise.generators
         family, ref = models.family, self._draw.selection.checkpoint
         tiling = self._tiling(pass_)
         width, height = (side // family.vae_factor for side in pass_.size)
-        noise = latents.initial_noise(generators, family.latent_channels, height, width)
-        noise = noise.to(self._device)
+        noise = self._noise.draw(family.latent_channels, height, width).to(self._device)
         task = self._run.request.task
         setting = editing.Setting(
             task, self._draw.strength, models.vae.wrapped(tiling), models.takes_mask, generators
@@ -167,7 +168,7 @@ class Drawing:
         start, extra_channels = editing.begin(setting, pass_, self._edit, noise)
         conditioning = models.conditioning(pass_.size, tiling)
         conditioning = dataclasses.replace(conditioning, extra_channels=extra_channels)
-        seeds = _seeds(self._run.request) if is_first else latents.further_seeds(generators)
+        seeds = self._noise.seeds if is_first else latents.further_seeds(generators)
         scheduler = family.scheduler(ref, sampling, seeds)
         return denoise(noise, scheduler, sampling.steps, conditioning, generators, start)
 
@@ -225,5 +226,11 @@ class Drawing:
         return (yield Apart(lambda: vae.decode_soon(clean, show, (width, height))))
 
 
-def _seeds(request: GenerationRequest) -> range:
-    return range(request.seed, request.seed + request.batch_size)
+def _noise(seeds: Seeds) -> Noise:
+    batch, first_size = range(seeds.batch_size), seeds.seed_resize_from
+    return Noise(
+        [seeds.seed_at(place) for place in batch],
+        [seeds.variation_seed_at(place) for place in batch],
+        seeds.variation_strength,
+        first_size and (first_size[1] // CELL, first_size[0] // CELL),
+    )

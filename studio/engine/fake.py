@@ -101,7 +101,7 @@ class FakeEngine:
                 )
             ]
             if run.wants_preview():
-                happened.append(events.Preview(run.step, _jpeg(self._draw(run, run.request.seed))))
+                happened.append(events.Preview(run.step, _jpeg(self._draw(run, 0))))
             return happened
         run.done = True
         elapsed_s = time.monotonic() - run.started_s
@@ -111,19 +111,22 @@ class FakeEngine:
         request = run.request
         return tuple(
             events.Picture(
-                image=self._draw(run, seed),
-                seed=seed,
+                image=self._draw(run, place),
+                seed=request.seed_at(place),
+                place=place,
                 request=request,
-                infotext=infotext.write(request, seed),
+                infotext=infotext.write(request, place),
                 partial=partial,
                 warnings=self.warnings,
             )
-            for seed in (request.seed + place for place in request.places)
+            for place in request.places
         )
 
-    def _draw(self, run: _FakeRun, seed: int) -> Image.Image:
-        """A colour that depends on prompt, seed and step alone."""
-        key = f"{run.request.prompt}|{seed}|{run.step}".encode()
+    def _draw(self, run: _FakeRun, place: int) -> Image.Image:
+        """A colour that depends on prompt, seeds and step alone."""
+        request = run.request
+        seeds = filter(None, (request.seed_at(place), request.variation_seed_at(place)))
+        key = f"{request.prompt}|{'|'.join(map(str, seeds))}|{run.step}".encode()
         colour = tuple(hashlib.sha256(key).digest()[:3])
         size = run.request.width, run.request.height
         if run.request.hires and run.step > run.request.steps:

@@ -76,9 +76,10 @@ def _pictures(
     return tuple(
         events.Picture(
             image=image,
-            seed=request.seed + place,
+            seed=request.seed_at(place),
+            place=place,
             request=request,
-            infotext=infotext.write(request, request.seed + place, known),
+            infotext=infotext.write(request, place, known),
             partial=partial,
             warnings=tuple(warnings),
             outside_mask_max_difference=edit.max_difference(image),

@@ -72,7 +72,8 @@ def of_data(data: bytes, stored: Stored) -> PictureRow:
 def seed_of(data: bytes) -> int:
     """Of the picture in a file, whoever made it; 0 where the file does not tell."""
     request = told(metadata(data).texts).request
-    return request.get("seed", 0) + request.get("batch_place", 0)
+    seed = request.get("seed", 0)
+    return seed if request.get("variation_strength") else seed + request.get("batch_place", 0)
 
 
 def _told(texts: Texts) -> dict[str, Any]:

@@ -154,6 +154,7 @@ class Gallery:
             seed=int(id.rpartition("-")[2]) if path else request.seed,
             request=request,
             infotext=image.info.get("parameters", ""),
+            place=request.batch_place or 0,
             partial="studio-partial" in image.info,
             id=id,
             path=path,

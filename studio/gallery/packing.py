@@ -22,10 +22,10 @@ def encode(picture: Picture) -> bytes:
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
-    request, place = picture.request, picture.seed - picture.request.seed
+    request = picture.request
     if request.batch_size > 1:
         # What a device computes depends on how many pictures it draws at once.
-        request = request.model_copy(update={"batch_place": place})
+        request = request.model_copy(update={"batch_place": picture.place})
     texts = PngInfo()
     texts.add_text("parameters", picture.infotext)
     texts.add_text("studio", request.model_dump_json())

@@ -17,6 +17,8 @@ _CALLED = {
     "scheduler": "Schedule type",
     "cfg_scale": "CFG scale",
     "seed": "Seed",
+    "subseed": "Variation seed",
+    "subseed_strength": "Variation seed strength",
     "eta": "Eta",
     "s_churn": "Sigma churn",
     "s_tmin": "Sigma tmin",
@@ -44,10 +46,11 @@ _OF_HIRES = {
 }
 """Field of the API -> what infotext calls it."""
 _TELLING = {"sampler_name", "sampler_index", "cfg_scale", "enable_hr", "override_settings"}
-_NEUTRAL = {("n_iter", "1"), ("batch_size", "1"), ("subseed_strength", "0")}
+_NEUTRAL = {("n_iter", "1"), ("batch_size", "1")}
 _ELSEWHERE = {
     *("prompt", "negative_prompt", "width", "height", "override_settings", "enable_hr"),
     *("hr_resize_x", "hr_resize_y", "init_images", "mask", "save_images", "send_images"),
+    *("seed_resize_from_w", "seed_resize_from_h"),
 }
 
 
@@ -93,6 +96,9 @@ def _sizes(fields: dict[str, Any], has_hires: bool) -> dict[str, str]:
     sides = [as_number(fields.get(name)) for name in ("width", "height")]
     if all(sides):
         sizes["Size"] = f"{sides[0]}x{sides[1]}"
+    first = [as_number(fields.get(f"seed_resize_from_{side}")) or 0 for side in "wh"]
+    if min(first) > 0:
+        sizes["Seed resize from"] = f"{first[0]}x{first[1]}"
     resize = [as_number(fields.get(name)) or 0 for name in ("hr_resize_x", "hr_resize_y")]
     if has_hires and any(resize):
         sizes["Hires resize"] = f"{resize[0]}x{resize[1]}"

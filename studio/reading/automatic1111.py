@@ -15,6 +15,7 @@ from studio.reading.hires import read_hires
 from studio.reading.loras import Hashes, add_lora, read_tag
 from studio.reading.picture_tasks import read_task
 from studio.reading.record import Texts
+from studio.reading.seeds import read_seeds
 
 NAMES = ("parameters", "UserComment", "comment", "ImageDescription", "stealth", "text")
 """Where it stands, the first that is there counting."""
@@ -39,7 +40,6 @@ _NEUTRAL = {
     "RNG": ("CPU",),
     "ENSD": ("0",),
     "Token merging ratio": ("0",),
-    "Variation seed strength": ("0",),
     "Conditional mask weight": ("1.0", "1"),
     "VAE Encoder": ("Full",),
     "VAE Decoder": ("Full",),
@@ -48,9 +48,6 @@ _NEUTRAL = {
 """Values that say what is done here anyway."""
 _WHY = {
     "RNG": "Noise is drawn by the CPU here: the same seed gives another picture.",
-    "Variation seed": "There are no variation seeds here.",
-    "Variation seed strength": "There are no variation seeds here.",
-    "Seed resize from": "Noise of another size cannot be taken over here.",
     "ENSD": "The noise of ancestral samplers follows the seed itself here.",
     "Face restoration": "Faces are not restored here.",
     "Token merging ratio": "Tokens are never merged here.",
@@ -112,7 +109,7 @@ def read_into(infotext: Infotext, left: dict[str, str], draft: Draft, ours: bool
         draft.choice("Prompt dialect", left.pop("Prompt dialect"), "prompt_dialect", DIALECTS)
     if "Tiling" in left:
         draft.choice("Tiling", left.pop("Tiling"), "tiling", _TILINGS)
-    _seed(left, draft, ours)
+    read_seeds(left, draft, ours)
     if "Size" in left:
         draft.size("Size", *_sides(left.pop("Size")))
     _models(left, hashes, draft)
@@ -155,20 +152,6 @@ def _exact_loras(text: str, hashes: Hashes, draft: Draft) -> None:
         if isinstance(lora, list) and lora and isinstance(lora[0], str):
             name, *weights = lora
             add_lora(draft, name, hashes, *map(as_number, weights[:2]))
-
-
-def _seed(left: dict[str, str], draft: Draft, ours: bool) -> None:
-    """Of a batch of ours, with the place in it: then the same bytes come again."""
-    if "Seed" not in left:
-        return
-    draft.seed("Seed", left.pop("Seed"))
-    size, place = (as_number(left.get(name)) for name in ("Batch size", "Batch pos"))
-    seed = draft.request.get("seed")
-    if ours and seed is not None and size and place is not None and 0 <= place <= seed:
-        draft.request["seed"] = seed - int(place)
-        draft.put("batch_place", int(place), "Batch pos")
-        draft.number("Batch size", left.pop("Batch size"), "batch_size")
-        left.pop("Batch pos")
 
 
 def _sides(text: str) -> tuple[str, str]:

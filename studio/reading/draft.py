@@ -11,10 +11,11 @@ from studio.domain.errors import StudioError
 from studio.domain.geometry import CELL, LEAST, MOST
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.refs import ModelRef
-from studio.domain.request import MAX_SEED, declaration
+from studio.domain.request import declaration
 from studio.domain.sampling import NAME_CHARACTERS
 from studio.domain.scheduler_names import resolve
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.seeds import MAX_SEED
 from studio.reading.record import Ignored, Missing, Reading
 
 MOST_ENTRIES = 300
@@ -145,12 +146,12 @@ class Draft:
                 return self.put(field, own, name)
         return self.ignore(name, value, f"Here it is one of: {', '.join(choices.values())}.")
 
-    def seed(self, name: str, value: object) -> None:
+    def seed(self, name: str, value: object, field: str = "seed") -> None:
         number = as_number(value)
         if number is None or number != int(number) or not 0 <= number <= MAX_SEED:
             why = f"A seed is a whole number from 0 to {MAX_SEED} here; a new one will be drawn."
             return self.ignore(name, value, why)
-        return self.put("seed", int(number), name)
+        return self.put(field, int(number), name)
 
     def size(self, name: str, width: object, height: object) -> None:
         """Both sides, as multiples of what a latent cell is wide; what is too large for one drawing

@@ -47,6 +47,7 @@ UNSET = {
     "hires_height": "factor",
     "hires_steps": "same",
     "hires_guidance_scale": "same",
+    "variation_seed": "random",
 }
 """What the empty box of a field says that may be left open."""
 
@@ -128,7 +129,7 @@ def control(name: str) -> str:
     """The control of a field, of the sort that its declaration asks for."""
     if name in MENUS:
         return menu(name)
-    if name == "seed":
+    if name in ("seed", "variation_seed"):
         return seed(name)
     if name == "loras":
         return _field(name, "loras", include("settings/loras.html"))
@@ -202,11 +203,11 @@ def menu(name: str) -> str:
 
 
 def seed(name: str) -> str:
-    """The seed's box with its two buttons."""
+    """A seed's box with its two buttons."""
     field = _declared(name)
     box = (
         f'<input type="number" id="{name}" min="{field.minimum}" max="{field.maximum}" step="1" '
-        f'aria-describedby="{name}-help">'
+        f'placeholder="{UNSET.get(name, "")}" aria-describedby="{name}-help">'
     )
     buttons = icon_button("dice", "A new seed each time", "dice")
     buttons += icon_button("again", "Reuse the last seed", "reuse")

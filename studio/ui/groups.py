@@ -51,6 +51,7 @@ GROUPS = (
     Group("Hires. fix", folded=True),
     Group("Refiner", folded=True),
     Group("Seed and batch"),
+    Group("Variation", folded=True),
     Group(
         "Many pictures",
         kinds=tuple(kind for kind, tab in TABS.items() if tab.many),

@@ -32,8 +32,8 @@ def read(text):
 
 
 def written(seed=5, checkpoint="model", **fields):
-    request = GenerationRequest(**fields).settled(checkpoint, PICTUREBOOK)
-    return infotext.write(request, seed)
+    request = GenerationRequest(seed=seed, **fields).settled(checkpoint, PICTUREBOOK)
+    return infotext.write(request, 0)
 
 
 def test_everything_that_makes_the_picture_is_in_it():
@@ -95,7 +95,7 @@ def test_models_beside_the_checkpoint_stand_in_it():
         ("lora", "not in use"): "cccccccccc",
         ("embedding", "style"): "dddddddddd",
     }
-    prompt, _, settings = read(infotext.write(request, 5, hashes))
+    prompt, _, settings = read(infotext.write(request, 0, hashes))
     assert prompt == "a cat <lora:ink:0.8> <lora:wash:1:0.5>"
     assert settings["Model hash"] == "0123456789"
     assert (settings["VAE hash"], settings["VAE"]) == ("aaaaaaaaaa", "soft")
@@ -123,7 +123,7 @@ def test_a_lora_of_any_name_is_read_back(name):
         loras=[{"name": "ink"}, {"name": name, "weight": 0.5, "text_encoder_weight": 0.25}],
     ).settled("model", PICTUREBOOK)
     hashes = {("lora", "ink"): "bbbbbbbbbb", ("lora", name): "aaaaaaaaaa"}
-    prompt, _, settings = read(infotext.write(request, 5, hashes))
+    prompt, _, settings = read(infotext.write(request, 0, hashes))
     first, second = re.findall(r"<lora:((?:\\.|[^>\\])*)>", prompt)
     assert first == "ink:1"
     assert lora_text.split(second) == [name, "0.25", "0.5"]
@@ -215,7 +215,7 @@ class TestUnits:
         request = GenerationRequest(
             controls=[{"controlnet": "control_canny", "image": "input:x"} | fields]
         ).settled("model", PICTUREBOOK)
-        found = read(infotext.write(request, 1, hashes))[2]["ControlNet 0"]
+        found = read(infotext.write(request, 0, hashes))[2]["ControlNet 0"]
         return dict(part.split(": ", 1) for part in re.split(r", (?=[A-Z])", found))
 
     def test_all_that_their_readers_know(self):
@@ -261,7 +261,7 @@ def test_a_second_drawing_and_a_refiner_are_told_as_automatic1111_does():
     request = GenerationRequest(
         width=128, height=96, hires=hires, refiner={"checkpoint": "other", "switch_at": 0.7}
     ).settled("model", PICTUREBOOK)
-    *_, settings = read(infotext.write(request, 5, {("checkpoint", "other"): "0123456789"}))
+    *_, settings = read(infotext.write(request, 0, {("checkpoint", "other"): "0123456789"}))
     expected = {
         "Size": "128x96",
         "Denoising strength": "0.45",

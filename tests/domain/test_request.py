@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from studio.domain.errors import EngineError, InvalidRequest, OutOfMemory, named
 from studio.domain.noise_schedules import NOISE_SCHEDULES
-from studio.domain.request import MAX_SEED, GenerationRequest
+from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.seeds import MAX_SEED
 from studio.families.stable_diffusion.family import PICTUREBOOK, SD1
 
 
@@ -25,6 +26,8 @@ from studio.families.stable_diffusion.family import PICTUREBOOK, SD1
         ("height", 64, 2048),
         ("seed", -1, MAX_SEED),
         ("batch_size", 1, 16),
+        ("variation_seed", 0, MAX_SEED),
+        ("variation_strength", 0.0, 1.0),
         ("clip_skip", 1, 12),
     ],
 )

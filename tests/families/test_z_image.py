@@ -76,6 +76,16 @@ def test_what_cannot_be_used_is_named(tmp_path, tensors, message):
     assert message in Catalog([tmp_path]).broken[path]
 
 
+def test_pictures_lie_between_two_seeds(bench):
+    varied = {"variation_seed": 40, "variation_strength": 0.3}
+    *_, between = bench.draw(**varied)
+    *_, batch = bench.draw(**varied | {"variation_seed": 39}, batch_size=2)
+    assert torch.allclose(batch[1:], between, atol=1e-4)
+    *_, end = bench.draw(**varied | {"variation_strength": 1})
+    *_, other = bench.draw(seed=40)
+    assert torch.equal(end, other) and not torch.allclose(between, other, atol=0.1)
+
+
 @pytest.mark.parametrize("scheduler", ["Heun", "DPM++ 2M"])
 def test_other_samplers_go_to_where_euler_goes_with_many_steps(bench, scheduler):
     """The weights are random, so what they lead to is rough; more steps come nearer."""

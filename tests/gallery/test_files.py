@@ -30,8 +30,9 @@ def picture(seed=7, prompt="a red house", size=(64, 48), **fields):
     return Picture(
         image=Image.fromarray(noise),
         seed=seed,
+        place=seed - request.seed,
         request=request,
-        infotext=infotext.write(request, seed),
+        infotext=infotext.write(request, seed - request.seed),
         **fields,
     )
 

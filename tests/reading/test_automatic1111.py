@@ -137,8 +137,8 @@ def test_civitai_writes_hashes_of_its_own():
 def test_values_that_cannot_be_are_told():
     reading = read(
         "a fox <lora:ink:50>\nSteps: 400, Sampler: Magic, Schedule type: Karras, CFG scale: 0.5, "
-        "Seed: -1, Size: 3072x2050, Clip skip: 1.5, Eta: much, Variation seed: 3, "
-        "Variation seed strength: 0.2, Seed resize from: 512x512, Face restoration: CodeFormer, "
+        "Seed: -1, Size: 3072x2050, Clip skip: 1.5, Eta: much, Variation seed: -3, "
+        "Variation seed strength: 0.2, Seed resize from: 4096x512, Face restoration: CodeFormer, "
         "RNG: NV, Tiling: True, Favourite colour: blue, ENSD: 31337",
         ("lora", "ink"),
     )
@@ -152,11 +152,20 @@ def test_values_that_cannot_be_are_told():
         "tiling": "both",
         "width": 2048,
         "height": 1368,
+        "variation_strength": 0.2,
     }
     reasons = why(reading)
     assert "150 was taken" in reasons["Steps"] and "2048x1368 was taken" in reasons["Size"]
     assert reasons["Sampler"] == "There is no such sampler here."
-    assert {"Seed", "Eta", "Variation seed", "RNG", "ENSD", "Favourite colour"} <= reasons.keys()
+    assert {
+        "Seed",
+        "Eta",
+        "Variation seed",
+        "Seed resize from",
+        "RNG",
+        "ENSD",
+        "Favourite colour",
+    } <= reasons.keys()
     assert reasons.keys().isdisjoint(reading.understood)
     values = {entry.name: entry.value for entry in reading.ignored}
     assert values["Favourite colour"] == "blue" and values["Size"] == "3072x2050"

@@ -13,9 +13,10 @@ from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
 from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
-from studio.domain.request import MAX_SEED, GenerationRequest
+from studio.domain.request import GenerationRequest
 from studio.domain.sampling import SAMPLING
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.seeds import MAX_SEED
 from studio.domain.stages import UPSCALERS
 from studio.domain.tasks import AREAS, MASKED_CONTENTS
 from studio.families.stable_diffusion.family import PICTUREBOOK
@@ -136,11 +137,16 @@ def request(rng: random.Random) -> GenerationRequest:
             height=lambda r: r.randrange(8, 257) * 8,
             seed=lambda r: r.choice([0, MAX_SEED - 16, r.randrange(MAX_SEED - 16)]),
             batch_size=lambda r: r.randrange(1, 17),
+            variation_strength=lambda r: number(r, 0, 1),
+            variation_seed=lambda r: r.randrange(MAX_SEED - 16),
             vae=name,
             loras=lambda r: [lora(r) for _ in range(r.randrange(1, 4))],
             controls=lambda r: [unit(r) for _ in range(r.randrange(1, 3))],
             refiner=lambda r: {"checkpoint": name(r), "switch_at": number(r, 0, 1)},
         )
+        if rng.random() < 0.3:
+            for side in ("width", "height"):
+                fields[f"seed_resize_from_{side}"] = rng.randrange(1, 257) * 8
         if rng.random() < 0.6:
             fields |= {"hires": hires(rng)} if rng.random() < 0.5 else {"task": task(rng)}
         try:
@@ -176,7 +182,7 @@ def held(one: GenerationRequest) -> dict[str, object]:
 def read_back(one: GenerationRequest, place: int) -> GenerationRequest:
     """The request that the infotext of its picture `place` comes to, its pictures put in."""
     reader = Reader(Shelf(everything=True), lambda request: None)
-    reading = reader.read(infotext.write(one, one.seed + place))
+    reading = reader.read(infotext.write(one, place))
     assert reading.source == "studio"
     assert not why(reading), reading.ignored
     assert {entry.kind for entry in reading.missing} <= {"image"}
@@ -198,4 +204,4 @@ def test_infotext_read_back_is_the_request(seed):
         place = rng.randrange(one.batch_size)
         if one.batch_size > 1:
             one = one.model_copy(update={"batch_place": place})
-        assert held(read_back(one, place)) == held(one), infotext.write(one, one.seed + place)
+        assert held(read_back(one, place)) == held(one), infotext.write(one, place)

@@ -48,7 +48,7 @@ def test_its_readings_agree(format):
     kept = []  # it takes two pictures at one place in memory for the same
     for request in requests(40):
         hashes = {("checkpoint", request.checkpoint): "0123456789"}
-        text = infotext.write(request, request.seed, hashes)
+        text = infotext.write(request, 0, hashes)
         data = encode(Picture(picture(), request.seed, request, text))
         if format != "png":
             data = converted(data, format, settings=True)

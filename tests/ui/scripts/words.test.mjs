@@ -28,6 +28,18 @@ test("the status says where a job stands", () => {
   );
 });
 
+test("of a batch each picture is told the seeds that make it alone", () => {
+  const request = { seed: 5, variation_seed: 40, variation_strength: 0.3, width: 8, height: 8 };
+  const own = (seed, variation) => ({ seed, variation_seed: variation, variation_strength: 0.3 });
+  assert.deepEqual(words.seedsOf({ seed: 5, variation_seed: 42, request }), own(5, 42));
+  const kept = { seed: 5, request: { ...request, batch_place: 1 } };
+  assert.deepEqual(words.seedsOf(kept), own(5, 41));
+  assert.match(words.facts(kept, [8, 8]), /^Seed 5, variation 41 · /);
+  const plain = { seed: 7, request: { ...request, variation_strength: 0 } };
+  assert.deepEqual(words.seedsOf(plain), { seed: 7 });
+  assert.match(words.facts(plain, [8, 8]), /^Seed 7 · /);
+});
+
 test("what was measured outside a mask is told, and only there", () => {
   const picture = (most, kind) => ({
     outside_mask_max_difference: most,

@@ -6,6 +6,7 @@ import { asked, restore } from "../settings/form.js";
 import { shownTab, showTab } from "../shared/tabs.js";
 import { labelOf, showTask, task } from "../shared/task.js";
 import { showView, view } from "../shared/views.js";
+import { seedsOf } from "../shared/words.js";
 
 /** What `source.js` knows a result by. */
 const asSource = (picture, [width, height]) => ({
@@ -99,9 +100,10 @@ export function accept(picture, size, kind) {
 
 /** Everything as it was when `picture` was asked for: its tab, its pictures, its settings. Of a
  * batch that one alone is wanted. `offer(words, undo)` tells it and gives the way back. */
-export async function takeUp({ request, seed }, offer) {
+export async function takeUp(picture, offer) {
+  const { request } = picture;
   if (!request?.scheduler) throw new Error("The file of this picture holds no settings.");
-  await takeUpAll({ ...request, seed, batch_size: 1 }, offer);
+  await takeUpAll({ ...request, ...seedsOf(picture), batch_size: 1 }, offer);
 }
 
 /** The same of a request as a whole. */

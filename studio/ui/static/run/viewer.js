@@ -9,7 +9,7 @@ import * as pictures from "../shared/pictures.js";
 import { write } from "../shared/store.js";
 import { task } from "../shared/task.js";
 import { allowViews, onView, showView, view } from "../shared/views.js";
-import { facts, madeWords, promise } from "../shared/words.js";
+import { facts, madeWords, promise, seedsOf } from "../shared/words.js";
 import { Compare } from "./compare.js";
 import { Frame } from "./frame.js";
 import * as jobs from "./jobs.js";
@@ -162,7 +162,9 @@ export class Viewer {
   /** Results of a job: the first in the frame, a batch as thumbnails. */
   async results(made) {
     if (made.length === 0) return;
-    write("last_seed", made[0].seed);
+    const { seed, variation_seed } = seedsOf(made[0]);
+    write("last_seed", seed);
+    if (variation_seed !== undefined) write("last_variation_seed", variation_seed);
     if (!this.browsing) await this.display(made[0], made);
     await this.strip.renew();
     pictures.came.tell(made.map(({ id }) => id));
@@ -274,14 +276,14 @@ export class Viewer {
       this.flash(button, done ? "Copied" : "Not allowed by the browser");
     });
     on("seed", (event) => {
-      const earlier = [value("seed"), value("batch_size")];
-      field("seed").set(this.picture.seed);
+      const own = { ...seedsOf(this.picture), batch_size: 1 }; // it is this one that is wanted
+      const names = Object.keys(own);
+      const earlier = names.map(value);
+      for (const name of names) field(name).set(own[name]);
       this.flash(event.currentTarget, "Seed set");
-      if (earlier[1] === 1) return;
-      field("batch_size").set(1); // it is this one that is wanted
+      if (earlier[names.indexOf("batch_size")] === 1) return;
       this.offer("Seed set, for one picture", () => {
-        field("seed").set(earlier[0]);
-        field("batch_size").set(earlier[1]);
+        for (const [at, name] of names.entries()) field(name).set(earlier[at]);
       });
     });
     on("discard", () => this.discard(this.picture));

@@ -155,11 +155,12 @@ export function seed(element) {
   bindBox(box, one, (typed) => Math.min(maximum, Math.max(minimum, Math.round(typed))));
   element.querySelector("[data-action=dice]").addEventListener("click", () => one.reset());
   const reuse = element.querySelector("[data-action=reuse]");
+  const last = `last_${one.name}`;
   const enable = () => {
-    reuse.disabled = read("last_seed", null) === null;
+    reuse.disabled = read(last, null) === null;
     reuse.title = reuse.disabled ? "No picture yet whose seed to reuse" : "Reuse the last seed";
   };
-  reuse.addEventListener("click", () => one.set(read("last_seed", one.value)));
+  reuse.addEventListener("click", () => one.set(read(last, one.value)));
   whenever([results], enable);
 }
 

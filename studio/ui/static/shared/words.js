@@ -30,11 +30,25 @@ export function loadingWords({ stage, fraction }) {
   return `Loading ${stage?.split(": ")[0] || "the model"}${share}`;
 }
 
+/**
+ * The settings that make the noise of one picture of a batch, as of one that is drawn alone.
+ * @returns {Record<string, number>}
+ */
+export function seedsOf({ seed, request, variation_seed: told }) {
+  const { variation_strength: strength, variation_seed: first, batch_place: place } = request;
+  if (!strength) return { seed };
+  const variation = told ?? first + (place ?? 0);
+  return { seed, variation_seed: variation, variation_strength: strength };
+}
+
 /** Seed, size and settings of one picture, as far as they are known. */
-export function facts({ seed, request }, [width, height]) {
+export function facts(picture, [width, height]) {
+  const { request } = picture;
+  const { seed, variation_seed: variation } = seedsOf(picture);
+  const seeds = variation === undefined ? `${seed}` : `${seed}, variation ${variation}`;
   const { scheduler, steps, guidance_scale: guidance } = request;
   const known = scheduler ? [scheduler, `${steps} steps`, `CFG ${guidance}`] : [];
-  return [`Seed ${seed}`, `${width} × ${height}`, ...known].join(" · ");
+  return [`Seed ${seeds}`, `${width} × ${height}`, ...known].join(" · ");
 }
 
 /** When a picture of the library was made, and by whom, if that is told. */
