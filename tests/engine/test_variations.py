@@ -29,7 +29,9 @@ def bytes_of(**fields) -> list[bytes]:
     return [image.tobytes() for image in pictures(engine(), **fields)]
 
 
-@pytest.mark.parametrize("more", [{}, {"scheduler": "Euler a"}, HIRES])
+@pytest.mark.parametrize(
+    "more", [{}, {"scheduler": "Euler a"}, pytest.param(HIRES, marks=pytest.mark.slow)]
+)
 def test_strength_0_is_the_seed_s_picture_and_1_the_variation_seed_s(more):
     fields = SMALL | more
     assert bytes_of(**fields, variation_seed=40) == bytes_of(**fields)
@@ -54,7 +56,9 @@ def test_inpainting_and_image_to_image_vary_too():
         assert drawn(**VARIED) not in (end, drawn())
 
 
-@pytest.mark.parametrize("scheduler", ["DPM++ 2M", "DPM++ SDE"])
+@pytest.mark.parametrize(
+    "scheduler", ["DPM++ 2M", pytest.param("DPM++ SDE", marks=pytest.mark.slow)]
+)
 def test_in_a_batch_the_variation_seeds_count_up(scheduler):
     fields = SMALL | VARIED | {"scheduler": scheduler}
     last = run(engine(), settled(**fields, batch_size=3))[-1]
