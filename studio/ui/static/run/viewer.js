@@ -134,7 +134,7 @@ export class Viewer {
       picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
     const steered = Boolean(picture?.request.controls?.length);
     const tiles = (picture?.request.tiling ?? "none") !== "none";
-    this.root.classList.toggle("has-views", edited || tiles);
+    this.root.classList.toggle("has-views", edited || steered || tiles);
     allowViews({ compare: edited, difference: edited, maps: steered, tiles });
     this.compare.show(view(), picture);
     this.warn(picture?.warnings ?? []);
