@@ -11,6 +11,7 @@ from studio.api.readings import ReadingBody
 from studio.api.wire import PREFIX
 from studio.domain.accounts import LOCAL, shown
 from studio.gallery.details import Details
+from studio.gallery.word_maps import Kept
 from studio.store.lineage import Lineage
 from studio.store.pictures import PictureRow
 
@@ -77,6 +78,31 @@ class DetailsBody(EntryBody):
     size_bytes: int
 
 
+class WordBody(BaseModel):
+    """A word of a picture's prompt.
+
+    start, end  where it stands in the prompt, in characters, `end` left out
+    share       of the attention that is paid to all words, 0 to 1
+    peak        its strongest place beside that of the strongest word, 0 to 1
+    """
+
+    word: str
+    start: int
+    end: int
+    share: float
+    peak: float
+
+
+class WordsBody(BaseModel):
+    """Each word has a map of `width` × `height`, in this order one under the other in the PNG at
+    `url`: 255 is the word's own strongest place, 0 nothing."""
+
+    words: list[WordBody]
+    width: int
+    height: int
+    url: str
+
+
 class LineageBody(BaseModel):
     """The family of a picture, oldest first; `edges` are pairs of parent and child."""
 
@@ -141,6 +167,16 @@ def details_body(
         models=[UsedModelBody(**vars(model)) for model in details.models],
         size_bytes=details.size_bytes,
     )
+
+
+def words_body(id: str, kept: Kept) -> WordsBody:
+    words = [
+        WordBody(word=one.word, start=one.start, end=one.end, share=one.share, peak=one.peak)
+        for one in kept.words
+    ]
+    width, height = kept.size
+    url = f"{PREFIX}/images/{id}/words/maps"
+    return WordsBody(words=words, width=width, height=height, url=url)
 
 
 def lineage_body(lineage: Lineage) -> LineageBody:

@@ -18,23 +18,28 @@ from studio.api.image_bodies import (
     ImageChange,
     LineageBody,
     PageBody,
+    WordsBody,
     details_body,
     entry_body,
     lineage_body,
+    words_body,
 )
 from studio.api.places import PublicText
 from studio.api.uploads import FOREVER
 from studio.api.wire import PREFIX
 from studio.domain.accounts import LOCAL, check_owner
 from studio.domain.errors import NotFound, NotYours
+from studio.gallery import word_maps
 from studio.gallery.details import details
 from studio.gallery.library import Library
+from studio.gallery.word_maps import Kept
 from studio.reading.reader import Reader
 from studio.store.cursor import cursor, values_of
 from studio.store.finding import Filters, time_us
 from studio.store.pictures import PictureRow
 
 _THUMBNAIL: Answers = {200: sends("The thumbnail", "image/webp")}
+_MAPS: Answers = {200: sends("The maps", "image/png")}
 _MOST_SEARCH = 100_000
 _Name = Annotated[str | None, Query(max_length=1000)]
 
@@ -136,6 +141,24 @@ def _add_picture_routes(
             if found is None:
                 raise
             return found
+
+    def kept_words(id: str) -> Kept:
+        library.entry(id)
+        path = gallery.path(id)
+        if path is None:
+            raise NotFound(f"Picture {id} is in memory only: where its words acted is not kept.")
+        return word_maps.read(id, path)
+
+    @router.get("/{id}/words", responses=none)
+    def words(id: str) -> WordsBody:
+        """Where in the picture each word of its prompt acted, where this was looked at while it was
+        drawn (`attention_maps`): by the cross attentions of the U-Net."""
+        return words_body(id, kept_words(id))
+
+    @router.get("/{id}/words/maps", response_class=Response, responses=_MAPS | none)
+    def maps_of_words(id: str) -> Response:
+        """The maps of all words, one under the other, in gray."""
+        return Response(kept_words(id).png, media_type="image/png", headers=FOREVER)
 
     @router.get("/{id}/lineage", responses=none)
     def lineage(id: str) -> LineageBody:

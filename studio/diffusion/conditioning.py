@@ -13,6 +13,16 @@ from studio.domain.seamless import TilingName
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word of a prompt: where it stands there as it was typed, `end` left out, and the `places`
+    of its tokens among the L of a `Text`."""
+
+    start: int
+    end: int
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Text:
     """One text as a backbone reads it, the same for all pictures of a batch.
 
@@ -20,12 +30,14 @@ class Text:
     pooled    (1, P), the text as one vector; None where the family has none
     time_ids  (1, k), sizes and scores told beside it; None as above
     length    so many of its L tokens count; None: all do
+    words     those whose acting is looked at
     """
 
     embeds: torch.Tensor
     pooled: torch.Tensor | None = None
     time_ids: torch.Tensor | None = None
     length: int | None = None
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Protocol
 
 import torch
 
+from studio.diffusion.attention import Watched
 from studio.diffusion.image_prompts import ImagePrompt
 from studio.domain.seamless import TilingName
 
@@ -26,6 +28,7 @@ class Rows:
     negatives       so many rows, the first ones, are under the negative prompt
     units           what acts beside the backbone at this call
     tiling          across which borders they go on at the other side, see `diffusion.seamless`
+    watched         those of which it is looked at where their words act
     """
 
     sample: torch.Tensor
@@ -38,6 +41,7 @@ class Rows:
     negatives: int = 0
     units: tuple[Unit, ...] = ()
     tiling: TilingName = "none"
+    watched: tuple[Watched, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -49,7 +53,7 @@ class Rows:
         return self.sample.shape[1:], self.prompt_embeds.shape[1:], units, self.tiling
 
     def after(self, count: int) -> Rows:
-        """All rows but the first `count`, which are negative ones."""
+        """All rows but the first `count`, which are negative ones; none of them is watched."""
         if not count:
             return self
 
@@ -81,6 +85,7 @@ def joined(asked: Sequence[Rows]) -> Rows:
         return None if tensors[0] is None else one(tensors)
 
     lengths = [rows.prompt_lengths for rows in asked]
+    firsts = accumulate((len(rows) for rows in asked), initial=0)
     return Rows(
         sample=all_of("sample"),
         timestep=all_of("timestep"),
@@ -90,6 +95,11 @@ def joined(asked: Sequence[Rows]) -> Rows:
         prompt_lengths=None if lengths[0] is None else sum(lengths, ()),
         extra_channels=all_of("extra_channels"),
         tiling=asked[0].tiling,
+        watched=tuple(
+            each.behind(first)
+            for first, rows in zip(firsts, asked, strict=False)
+            for each in rows.watched
+        ),
     )
 
 

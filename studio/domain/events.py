@@ -11,6 +11,7 @@ from PIL import Image
 
 from studio.domain.errors import StudioError, named
 from studio.domain.request import GenerationRequest
+from studio.domain.word_maps import WordMap
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Picture:
     outside_mask_max_difference
              largest change of any channel (0 to 255) where an inpaint's or outpaint's mask is
              zero: measured on this picture, to be 0; None without a mask
+    words    where each word of the prompt acted, in its order, where that was asked for
     """
 
     image: Image.Image
@@ -43,6 +45,7 @@ class Picture:
     warnings: tuple[str, ...] = ()
     outside_mask_max_difference: int | None = None
     profile: bytes | None = None
+    words: tuple[WordMap, ...] = ()
 
 
 @dataclass(frozen=True)

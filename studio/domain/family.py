@@ -37,6 +37,8 @@ class ModelFamily(ABC):
     takes            which kinds of model can be added to its own: of "lora", "embedding" and
                      "controlnet"
     takes_weights    its text encoders' words can be told to count more or less, as in (moon:1.3)
+    tells_words      its backbone reads the prompt by cross attention, by which it is told where
+                     each word acts
     """
 
     name: str
@@ -57,6 +59,7 @@ class ModelFamily(ABC):
     where: Mapping[str, str] = field(default_factory=dict, hash=False)
     takes: frozenset[str] = frozenset()
     takes_weights: bool = False
+    tells_words: bool = False
 
     @property
     def text_parts(self) -> tuple[str, ...]:
@@ -97,6 +100,11 @@ class ModelFamily(ABC):
         """What `asked`, texts in pieces with whether they are negative, say to the backbone: a
         `diffusion.conditioning.Text` for each, all of one length, read by
         `diffusion.conditioning.TextModels`. Raises `InvalidRequest`."""
+
+    def token_starts(self, pieces: Sequence[Segment], models: Any) -> list[tuple[int, int]]:
+        """Of each token of a text: where it stands in the joined texts of `pieces`, and its place
+        among the L of the `Text` that `texts` makes of them. For families that tell words."""
+        return []
 
     def at_size(self, text: Any, is_negative: bool, size: tuple[int, int]) -> Any:
         """The same `Text` for a picture of `size`, where the family is told of sizes."""

@@ -138,6 +138,12 @@ class GenerationRequest(Seeds, Sampling, Words):
         description="Another checkpoint for the last steps, as in checkpoint=NAME,switch_at=0.8.",
     )
 
+    attention_maps: Annotated[bool, Shown("Advanced", "word maps")] = Field(
+        False,
+        title="Where words act",
+        description="Keeps, for each word of the prompt, a map of where in the picture it acted.",
+    )
+
     styles: tuple[StyleName, ...] = Field(
         (),
         title="Styles",

@@ -9,13 +9,15 @@ import torch
 from PIL import Image
 
 from studio.diffusion import guidance, preview
-from studio.diffusion.conditioning import Conditioning, Prompt, TextModels
+from studio.diffusion.attention import Attention
+from studio.diffusion.conditioning import Conditioning, Prompt, TextModels, Word
 from studio.diffusion.denoise import Ask, Guided
 from studio.diffusion.rows import Unit
 from studio.domain import prompt_dialects as dialects
 from studio.domain.control import ControlInput
 from studio.domain.geometry import Size
 from studio.domain.seamless import TilingName
+from studio.engine import word_places
 from studio.engine.controlling import Controls
 from studio.engine.recipe import Draw
 from studio.engine.run import Predict, Resources
@@ -30,6 +32,7 @@ class Conditioned:
     controls  the ControlNet units, whose nets are among the models
     canvas    RGB, what units without a picture of their own make their maps from; None: there is
               none
+    is_seen   where the words of the prompt act is to be looked at
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Conditioned:
         controls: Sequence[ControlInput],
         canvas: Image.Image | None,
         resources: Resources,
+        is_seen: bool = False,
     ) -> None:
         self._lease, self._models = lease, lease.models
         self._controls = Controls(controls, lease.selection, resources.read, resources.map_of)
@@ -50,7 +54,7 @@ class Conditioned:
         lease.bring(*self.family.text_parts, "vae")
         self.vae = Vae(lease)
         self._predictor = self.family.predictor(self._models.backbone)
-        self._sampling = draw.sampling
+        self._sampling, self._is_seen = draw.sampling, is_seen
         self._prompts, self._negative = self._read(draw, resources.manager.device)
 
     @property
@@ -77,12 +81,16 @@ class Conditioned:
         return self._controls.at_work(self._models.controlnets, pass_, canvas, tiling)
 
     def predict(
-        self, ask: Ask, units: Sequence[Unit]
+        self, ask: Ask, units: Sequence[Unit], attention: Attention | None = None
     ) -> Generator[Predict, torch.Tensor | None, torch.Tensor | Guided | None]:
         """The answer to `ask`, with the help of `units`; None where nobody waits for it any
-        more."""
+        more. What is seen of the words on the way goes to `attention`."""
         acting = [unit for unit in units if unit.acting.covers(ask)]
         rows = guidance.rows(ask, acting)
+        if attention is not None:
+            texts = [prompt.at(ask.begun) for prompt in ask.conditioning.prompts]
+            watched = attention.watched(texts, ask.begun, rows.negatives)
+            rows = dataclasses.replace(rows, watched=watched)
         predicted = yield Predict(self._models.backbone, self._predictor, rows)
         return None if predicted is None else guidance.mix(ask, predicted, self.family.guided)
 
@@ -113,13 +121,16 @@ class Conditioned:
         if is_guided:
             asked |= dict.fromkeys((text, True) for _, text in negative)
         emphasis = draw.sampling.emphasis if self.family.takes_weights else "none"
+        text_models = TextModels(
+            self.family, models.tokenizers, models.text_encoders, models.embeddings
+        )
         texts = self.family.texts(
             [
                 (dialects.pieces(text, emphasis, dialect), is_negative)
                 for text, is_negative in asked
             ],
             draw.sampling,
-            TextModels(self.family, models.tokenizers, models.text_encoders, models.embeddings),
+            text_models,
             device,
         )
         known = dict(zip(asked, texts, strict=True))
@@ -129,4 +140,16 @@ class Conditioned:
             return Prompt(tuple(of_time), weight)
 
         prompts = tuple(prompt(texts, weight, False) for texts, weight in positive)
+        if self._is_seen:
+            words = word_places.words(draw, emphasis, text_models)
+            prompts = tuple(map(_with_words, prompts, words))
         return prompts, prompt(negative, 1.0, True) if is_guided else None
+
+
+def _with_words(prompt: Prompt, words: Sequence[tuple[Word, ...]]) -> Prompt:
+    """`prompt`, the words of its texts told."""
+    texts = [
+        (until, dataclasses.replace(text, words=own))
+        for (until, text), own in zip(prompt.texts, words, strict=True)
+    ]
+    return dataclasses.replace(prompt, texts=tuple(texts))

@@ -30,6 +30,7 @@ from studio.engine.recipe import Draw
 from studio.engine.run import Apart, Resources, StableDiffusionRun, Told, Work
 from studio.engine.run import Ask as Asked
 from studio.engine.vae import Decoded, as_preview
+from studio.engine.word_maps import WordMaps
 from studio.imaging.passes import Pass
 
 _PARTLY = (
@@ -40,10 +41,17 @@ _PARTLY = (
 Loop = Generator[Ask | Step, torch.Tensor | Guided | None, torch.Tensor]
 
 
+_NO_WORDS = (
+    "Where the words act cannot be told: {} does not read them by cross attention. Take a "
+    "checkpoint of Stable Diffusion."
+)
+
+
 class Drawing:
     """A `draw` of `run`, into the pictures of `edit`; `warnings` are those to go with them.
 
     keeps_latents  what follows begins with latents: they are not decoded
+    words          where what is seen of the prompt's words goes; None: it is not looked at
     """
 
     def __init__(
@@ -56,9 +64,11 @@ class Drawing:
         borrowed: Borrowed,
         clock: Clock,
         keeps_latents: bool = False,
+        words: WordMaps | None = None,
     ) -> None:
         self._draw, self._run, self._edit, self._resources = draw, run, edit, resources
         self._borrowed, self._clock, self._keeps_latents = borrowed, clock, keeps_latents
+        self._words = words
         self._device = resources.manager.device
         self._noise = _noise(run.request)
         self._models: Conditioned | None = None
@@ -83,6 +93,8 @@ class Drawing:
                 break
             clean = last.denoised if self._run.cancelled else last.latents
             yield from self._take_over(pass_, clean)
+            if self._words:
+                self._words.end(pass_, self._edit.size or self._draw.size)
         if self._edit.latents is not None and self._run.cancelled:
             yield from self._take_over(self._draw.passes[0], self._edit.latents)
 
@@ -102,10 +114,13 @@ class Drawing:
             yield Started()
         lease, draw, canvas = self._borrowed.lease, self._draw, self._edit.source
         with suppress(Interrupted):
+            is_seen = self._words is not None
             self._models = yield Apart(
-                lambda: Conditioned(lease, draw, controls, canvas, self._resources)
+                lambda: Conditioned(lease, draw, controls, canvas, self._resources, is_seen)
             )
         self.warnings |= dict.fromkeys(lease.models.warnings)
+        if self._words and not selection.checkpoint.family.tells_words:
+            self.warnings[_NO_WORDS.format(selection.checkpoint.family.name)] = None
 
     def _denoise(self, pass_: Pass, is_first: bool) -> Generator[Told | Asked, Any, Step | None]:
         """Answers with the last step that was made; None if cancelled before the first."""
@@ -136,7 +151,8 @@ class Drawing:
                     break
                 previews = self._previews(pass_)
             asked = self._reconditioned(item, pass_)
-            answer = yield from self._models.predict(asked, self._units)
+            seen = self._words and self._words.attention
+            answer = yield from self._models.predict(asked, self._units, seen)
         return last
 
     def _units_at(self, pass_: Pass) -> Sequence[Unit]:
@@ -161,6 +177,8 @@ class Drawing:
         tiling = self._tiling(pass_)
         width, height = (side // family.vae_factor for side in pass_.size)
         noise = self._noise.draw(family.latent_channels, height, width).to(self._device)
+        if self._words:
+            self._words.begin((width, height))
         task = self._run.request.task
         setting = editing.Setting(
             task, self._draw.strength, models.vae.wrapped(tiling), models.takes_mask, generators

@@ -51,6 +51,11 @@ class Editing:
         return self._plan is None or pass_.box == Box(0, 0, *self.canvases[0].size)
 
     @property
+    def size(self) -> Size | None:
+        """(width, height) of a picture that the request begins with; None: it begins with none."""
+        return self._plan and self._plan.before.size
+
+    @property
     def profile(self) -> bytes | None:
         """The ICC profile of the canvases; None: sRGB."""
         return self._plan and self._plan.profile

@@ -16,7 +16,9 @@ from PIL import Image
 
 from studio.domain import events, infotext
 from studio.domain.errors import OutOfMemory
+from studio.domain.prompt_words import marked
 from studio.domain.request import GenerationRequest
+from studio.domain.word_maps import WordMap
 from studio.engine.protocol import Memory, WantsPreview, never
 
 
@@ -118,6 +120,7 @@ class FakeEngine:
                 infotext=infotext.write(request, place),
                 partial=partial,
                 warnings=self.warnings,
+                words=_words(request) if request.attention_maps else (),
             )
             for place in request.places
         )
@@ -132,6 +135,20 @@ class FakeEngine:
         if run.request.hires and run.step > run.request.steps:
             size = run.request.hires.size(size)
         return Image.new("RGB", size, colour)
+
+
+def _words(request: GenerationRequest) -> tuple[WordMap, ...]:
+    """Each word acts in a column of its own, the first on the left, the last one most."""
+    spans = marked(request.prompt).spans
+    maps = []
+    for place, (start, end) in enumerate(spans):
+        image = Image.new("L", (8 * len(spans), 8))
+        image.paste(255, (8 * place, 0, 8 * place + 8, 8))
+        image = image.resize((16, 16), Image.Resampling.BOX)
+        peak = (1 + place) / len(spans)
+        share = peak * 2 / (len(spans) + 1)
+        maps.append(WordMap(request.prompt[start:end], start, end, share, peak, image))
+    return tuple(maps)
 
 
 def _jpeg(image: Image.Image) -> bytes:

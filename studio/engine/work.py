@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from studio.domain import events, infotext
 from studio.domain.refs import ModelRef, Selection
+from studio.domain.request import GenerationRequest
 from studio.engine.borrowed import Borrowed
 from studio.engine.clock import Clock
 from studio.engine.drawing import Drawing
 from studio.engine.editing import Editing
 from studio.engine.recipe import Draw, Stage, Upscale, recipe
 from studio.engine.run import Resources, StableDiffusionRun, Work
+from studio.engine.word_maps import WordMaps
 from studio.imaging import plans
 
 
@@ -25,6 +27,8 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
     to_do = [stage for stage in stages if not _changes_nothing(stage)]
     yield from resources.forecast.check(run, run.request, to_do)
     clock = Clock(to_do)
+    seen = _seen(run.request, to_do)
+    words = seen and WordMaps(run.request.prompt, run.request.batch_size)
     with Borrowed(run, resources.manager) as borrowed:
         for number, stage in enumerate(to_do):
             if isinstance(stage, Upscale):
@@ -39,6 +43,7 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
                 borrowed=borrowed,
                 clock=clock,
                 keeps_latents=bool(after) and after[0].begins == "latents",
+                words=words if stage is seen else None,
             )
             yield from drawing.work()
             clock.stage_is_over()
@@ -50,7 +55,7 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
         partial = run.cancelled  # from now on a cancel comes too late
         pictures = ()
         if edit.is_drawn or not partial:
-            pictures = _pictures(run, resources, stages, edit, warnings, partial)
+            pictures = _pictures(run, resources, stages, edit, words, warnings, partial)
         if partial:
             yield events.Cancelled(pictures)
         else:
@@ -61,11 +66,20 @@ def _changes_nothing(stage: Stage) -> bool:
     return isinstance(stage, Draw) and stage.strength == 0 and stage.begins == "pixels"
 
 
+def _seen(request: GenerationRequest, stages: Sequence[Stage]) -> Draw | None:
+    """In which drawing it is looked at where the words act: the last one of the request's own
+    prompt, whose words can be pointed at."""
+    draws = [stage for stage in stages if isinstance(stage, Draw)]
+    own = [draw for draw in draws if draw.prompt == request.prompt and draw.strength > 0]
+    return own[-1] if request.attention_maps and own else None
+
+
 def _pictures(
     run: StableDiffusionRun,
     resources: Resources,
     stages: Sequence[Stage],
     edit: Editing,
+    words: WordMaps | None,
     warnings: Mapping[str, None],
     partial: bool,
 ) -> tuple[events.Picture, ...]:
@@ -84,6 +98,7 @@ def _pictures(
             warnings=tuple(warnings),
             outside_mask_max_difference=edit.max_difference(image),
             profile=edit.profile,
+            words=words.of(place) if words else (),
         )
         for place in request.places
         for image in (edit.canvases[place],)

@@ -20,7 +20,7 @@ from studio.domain.accounts import LOCAL
 from studio.domain.errors import InvalidRequest, NotFound, SaveError, StudioError
 from studio.domain.events import Picture
 from studio.domain.files import as_text
-from studio.gallery import entries, sidecars
+from studio.gallery import entries, sidecars, word_maps
 from studio.gallery.files import KEPT_IN_MEMORY, Gallery, Stored
 from studio.gallery.sidecars import Sidecar
 from studio.gallery.thumbnails import Thumbnails
@@ -94,6 +94,8 @@ class Library:
                 sidecars.write(kept.path, Sidecar(claim.owner))
             except SaveError as error:
                 log.warning("%s", error)
+        if picture.words:
+            word_maps.write(kept.path, picture.words)
         if self._caretaker.is_alive():  # else nobody will ask for it now
             self._thumbnails.make_soon(kept.id, kept.image, kept.profile)
         return kept
@@ -265,6 +267,7 @@ class Library:
                 sidecars.remove(target)
                 raise _cannot(found.path, "moved", error) from None
             sidecars.remove(found.path)
+            word_maps.move(found.path, target)
             self.pictures.put([row])
         return row
 
@@ -277,6 +280,7 @@ class Library:
                 if found is not None:
                     self.gallery.places.erase(found)
                     sidecars.remove(found.path)
+                    word_maps.remove(found.path)
                 self._thumbnails.remove(id)
                 erased.append(id)
         except OSError as error:

@@ -19,9 +19,11 @@ TRASH = "trash"
 
 _ID = re.compile(r"(?:(\d{4}-\d{2}-\d{2})_)?(\d{5,12})-(\d{1,20})", re.ASCII)
 _NAME = re.compile(rf"(\d{{5,12}})-\d{{1,20}}(?:{'|'.join(map(re.escape, SUFFIXES))})", re.ASCII)
-_TAKEN = re.compile(r"\.?(\d{5,12})(?:-\d{1,20}\.\w{3,4}|\.part)", re.ASCII)
+_TAKEN = re.compile(r"\.?(\d{5,12})(?:-\d{1,20}(?:\.words)?\.\w{3,4}|\.part)", re.ASCII)
 """Names that have a number: pictures, what is said of them, and claims."""
-_HALF_WRITTEN = re.compile(r"\.\d{5,12}\.part|\.(erased|\d{5,12}-\d{1,20}\.json)\.new", re.ASCII)
+_HALF_WRITTEN = re.compile(
+    r"\.\d{5,12}\.part|\.(erased|\d{5,12}-\d{1,20}\.(json|words\.png))\.new", re.ASCII
+)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ERASED = ".erased"
 """Holds the highest number of a folder's erased pictures, so that it is not given again."""

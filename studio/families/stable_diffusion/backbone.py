@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from studio.diffusion import seamless
+from studio.diffusion.attention import CrossAttention
 from studio.diffusion.image_prompts import ImageAttention
 from studio.diffusion.interruption import interruptible
 from studio.diffusion.rows import Residuals, Rows
@@ -18,9 +19,18 @@ class UNetPredictor:
     def __init__(self, unet: torch.nn.Module) -> None:
         self._unet = unet
         self._dtype = unet.dtype  # what it computes in, however small its weights are kept
-        self._attention: ImageAttention | None = None
+        self._image_attention: ImageAttention | None = None
+        self._cross_attention: CrossAttention | None = None
 
     def __call__(self, rows: Rows, residuals: Residuals | None = None) -> torch.Tensor:
+        if not rows.watched:
+            return self._predicted(rows, residuals)
+        if self._cross_attention is None:
+            self._cross_attention = CrossAttention(self._unet)
+        with self._cross_attention.looked_at(rows.watched, rows.sample.shape[2:]):
+            return self._predicted(rows, residuals)
+
+    def _predicted(self, rows: Rows, residuals: Residuals | None) -> torch.Tensor:
         sample = rows.sample
         if rows.extra_channels is not None:
             sample = torch.cat([sample, rows.extra_channels], dim=1)
@@ -55,9 +65,9 @@ class UNetPredictor:
             return self._called(sample, timestep, named)
         tokens = [prompt.tokens.to(self._dtype) for prompt in residuals.prompts]
         named["encoder_hidden_states"] = named["encoder_hidden_states"], tokens
-        if self._attention is None:
-            self._attention = ImageAttention(self._unet)
-        with self._attention.lent(residuals.prompts):
+        if self._image_attention is None:
+            self._image_attention = ImageAttention(self._unet)
+        with self._image_attention.lent(residuals.prompts):
             return self._called(sample, timestep, named)
 
     def _called(

@@ -32,6 +32,7 @@ class UNetFamily(ModelFamily):
 
     takes: frozenset[str] = frozenset({"lora", "embedding", "controlnet"})
     takes_weights: bool = True
+    tells_words: bool = True
     prompt_encoders: tuple[PromptEncoder, ...] = (PromptEncoder(),)
     size_conditioning: tuple[str, ...] = ()
     aesthetic_scores: tuple[float, float] = (6.0, 2.5)
@@ -80,6 +81,12 @@ class UNetFamily(ModelFamily):
         from studio.families.stable_diffusion import text
 
         return text.texts(asked, sampling, models, device)
+
+    def token_starts(self, pieces: Sequence[Segment], models: Any) -> list[tuple[int, int]]:
+        from studio.families.stable_diffusion import tokens
+
+        vectors = {name: each[0] for name, each in models.embeddings.items()}
+        return tokens.starts(pieces, models.tokenizers[0], vectors)
 
     def at_size(self, text: Any, is_negative: bool, size: tuple[int, int]) -> Any:
         from studio.families.stable_diffusion.text import at_size

@@ -25,12 +25,18 @@ searched by."""
 @dataclass
 class Chunk:
     """One row. `vectors`: place among `ids` -> what stands there instead of a token; `weights`: how
-    much each of the ids counts; `tokens`: so many are not marks or padding."""
+    much each of the ids counts; `starts`: where in the text those begin that are neither marks nor
+    padding."""
 
     ids: list[int]
     weights: list[float]
     vectors: dict[int, torch.Tensor] = field(default_factory=dict)
-    tokens: int = 0
+    starts: tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """So many are neither marks nor padding."""
+        return len(self.starts)
 
     @property
     def is_plain(self) -> bool:
@@ -48,26 +54,30 @@ def chunks(
     The words that `embeddings` names become its vectors (n, width). They take a token's place
     each, and those of one word stay together where a chunk has room for them.
     """
-    rows = _Rows(tokenizer)
+    rows, start = _Rows(tokenizer), 0
     for piece in pieces:
         if piece.is_break:
             rows.next()
         for words, name in embedding_names.split(piece.text, embeddings or {}):
             if name:
-                rows.add_together(list(embeddings[name]), piece.weight)
+                rows.add_together(list(embeddings[name]), piece.weight, start)
             elif words:
-                for id in tokenizer(words, add_special_tokens=False, verbose=False).input_ids:
-                    rows.add(id, piece.weight)
+                read = tokenizer(
+                    words, add_special_tokens=False, verbose=False, return_offsets_mapping=True
+                )
+                for id, (at, _) in zip(read.input_ids, read.offset_mapping, strict=True):
+                    rows.add(id, piece.weight, start + at)
+            start += len(words)
     return rows.chunks()
 
 
 class _Rows:
-    """Tokens or vectors, with weights, as they fill row after row."""
+    """Tokens or vectors, with weights and places in the text, as they fill row after row."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._comma = tokenizer(",", add_special_tokens=False, verbose=False).input_ids
-        self._rows: list[list[tuple[int | torch.Tensor, float]]] = [[]]
+        self._rows: list[list[tuple[int | torch.Tensor, float, int]]] = [[]]
         self._after_comma = 0
         """So many of the last row stand up to its last comma; 0: it has none."""
 
@@ -75,7 +85,7 @@ class _Rows:
         self._rows.append([])
         self._after_comma = 0
 
-    def add(self, item: int | torch.Tensor, weight: float) -> None:
+    def add(self, item: int | torch.Tensor, weight: float, start: int) -> None:
         row = self._rows[-1]
         is_comma = [item] == self._comma if isinstance(item, int) else False
         if len(row) == CHUNK_TOKENS:
@@ -85,35 +95,52 @@ class _Rows:
             del row[CHUNK_TOKENS - len(moved) :]
             self.next()
             self._rows[-1] += moved
-        self._rows[-1].append((item, weight))
+        self._rows[-1].append((item, weight, start))
         if is_comma:
             self._after_comma = len(self._rows[-1])
 
-    def add_together(self, items: list[torch.Tensor], weight: float) -> None:
+    def add_together(self, items: list[torch.Tensor], weight: float, start: int) -> None:
         if CHUNK_TOKENS - len(self._rows[-1]) < len(items) <= CHUNK_TOKENS:
             self.next()
         for item in items:
-            self.add(item, weight)
+            self.add(item, weight, start)
 
     def chunks(self) -> list[Chunk]:
         if len(self._rows) > 1 and not self._rows[-1]:
             self._rows.pop()
         return [self._chunk(row) for row in self._rows]
 
-    def _chunk(self, row: list[tuple[int | torch.Tensor, float]]) -> Chunk:
+    def _chunk(self, row: list[tuple[int | torch.Tensor, float, int]]) -> Chunk:
         vectors = {
-            place: item for place, (item, _) in enumerate(row, 1) if isinstance(item, torch.Tensor)
+            place: item
+            for place, (item, _, _) in enumerate(row, 1)
+            if isinstance(item, torch.Tensor)
         }
-        ids = [_PLACE if isinstance(item, torch.Tensor) else item for item, _ in row]
+        ids = [_PLACE if isinstance(item, torch.Tensor) else item for item, _, _ in row]
         missing = CHUNK_TOKENS - len(row)
         tokenizer = self._tokenizer
         padding = [tokenizer.pad_token_id] * missing
         return Chunk(
             [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id, *padding],
-            [1.0, *(weight for _, weight in row), 1.0, *[1.0] * missing],
+            [1.0, *(weight for _, weight, _ in row), 1.0, *[1.0] * missing],
             vectors,
-            len(row),
+            tuple(start for _, _, start in row),
         )
+
+
+def starts(
+    pieces: Sequence[Segment],
+    tokenizer: Any,
+    embeddings: Mapping[str, torch.Tensor] | None = None,
+) -> list[tuple[int, int]]:
+    """Of each token of `pieces`, read as `chunks`: where it stands in their text, and its place
+    among those of all rows laid end to end, marks and padding included."""
+    rows = enumerate(chunks(pieces, tokenizer, embeddings))
+    return [
+        (start, number * len(row.ids) + place)
+        for number, row in rows
+        for place, start in enumerate(row.starts, 1)
+    ]
 
 
 def count(word: str, tokenizer: Any) -> int:
