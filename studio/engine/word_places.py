@@ -38,7 +38,7 @@ def words(draw: Draw, emphasis: str, models: TextModels) -> list[list[tuple[Word
                 known.append(Word(*span, tokens))
         return tuple(known)
 
-    return [
-        [of(*pair) for pair in zip(one, other, strict=True)]
-        for one, other in zip(texts(draw.prompt), texts(marked.text), strict=True)
-    ]
+    plain, with_marks = texts(draw.prompt), texts(marked.text)
+    if list(map(len, plain)) != list(map(len, with_marks)):
+        return [[()] * len(part) for part in plain]
+    return [list(map(of, *pair)) for pair in zip(plain, with_marks, strict=True)]

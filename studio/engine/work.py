@@ -55,7 +55,7 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
         partial = run.cancelled  # from now on a cancel comes too late
         pictures = ()
         if edit.is_drawn or not partial:
-            pictures = _pictures(run, resources, stages, edit, words, warnings, partial)
+            pictures = _pictures(run, resources, stages, edit, words, warnings, partial=partial)
         if partial:
             yield events.Cancelled(pictures)
         else:
@@ -81,6 +81,7 @@ def _pictures(
     edit: Editing,
     words: WordMaps | None,
     warnings: Mapping[str, None],
+    *,
     partial: bool,
 ) -> tuple[events.Picture, ...]:
     request = run.request

@@ -77,7 +77,8 @@ def ids(studio, engine, app):
     http = TestClient(app)
     upload = http.post("/studio/v1/uploads", content=png()).json()
     task = {"kind": "image_to_image", "image": upload["ref"]}
-    body = {"task": task, "width": 64, "height": 64, "steps": 4}
+    body = {"task": task, "width": 64, "height": 64, "steps": 4, "prompt": "a red house"}
+    body["attention_maps"] = True
     job = http.post("/studio/v1/jobs", json=body).json()["id"]
     running = studio.queue.get(job)
     running.watched()
@@ -102,6 +103,8 @@ class TestWhatIsThereIsAnsweredAsDescribed:
             (("/studio/v1/images/{id}/details", "image", {}), (200, "application/json")),
             (("/studio/v1/images/{id}/request", "image", {}), (200, "application/json")),
             (("/studio/v1/images/{id}/lineage", "image", {}), (200, "application/json")),
+            (("/studio/v1/images/{id}/words", "image", {}), (200, "application/json")),
+            (("/studio/v1/images/{id}/words/maps", "image", {}), (200, "image/png")),
             (("/studio/v1/images/{id}/before", "image", {}), (200, "image/png")),
             (("/studio/v1/images/{id}/difference", "image", {}), (200, "image/png")),
             (("/studio/v1/images/{id}/mask", "image", {}), (404, "application/json")),

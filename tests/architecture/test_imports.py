@@ -62,6 +62,8 @@ ARROWS = {
     "engine.driver": {"diffusion", "domain", "engine.run", "residence"},
     "engine.joining": {"domain", "engine.driver", "engine.recipe", "engine.run", "residence"},
     "engine.previewing": {"diffusion", "domain", "engine.editing", "engine.protocol"},
+    "engine.word_maps": {"diffusion", "domain", "imaging"},
+    "engine.word_places": {"diffusion", "domain", "engine.recipe"},
     "engine.conditioned": {
         "diffusion",
         "domain",
@@ -69,6 +71,7 @@ ARROWS = {
         "engine.recipe",
         "engine.run",
         "engine.vae",
+        "engine.word_places",
         "imaging",
         "residence",
     },
@@ -83,6 +86,7 @@ ARROWS = {
         "engine.recipe",
         "engine.run",
         "engine.vae",
+        "engine.word_maps",
         "imaging",
     },
     "engine.work": {
@@ -93,6 +97,7 @@ ARROWS = {
         "engine.editing",
         "engine.recipe",
         "engine.run",
+        "engine.word_maps",
         "imaging",
     },
     "engine.stable_diffusion": {
@@ -202,6 +207,7 @@ ONLY_IN = {
         "engine.previewing",
         "engine.stable_diffusion",
         "engine.vae",
+        "engine.word_maps",
         "families",
         "picturebook",
         "preprocessors",

@@ -13,9 +13,11 @@ from PIL import Image
 from studio.app import Studio, open_library
 from studio.domain.errors import NotFound, SaveError
 from studio.domain.request import GenerationRequest
+from studio.domain.word_maps import WordMap
 from studio.engine.fake import FakeEngine
 from studio.gallery import library as module
-from studio.gallery import sidecars
+from studio.gallery import sidecars, word_maps
+from studio.gallery.rebuilding import rebuild
 from studio.settings import Settings
 from studio.store import ledger as ledgers
 from studio.store.finding import Filters
@@ -205,3 +207,50 @@ def test_beside_pictures_of_the_command_line_lies_nothing_else(tmp_path):
     ) as studio:
         studio.generate(GenerationRequest(steps=1, width=64, height=64, seed=5))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["00001-5.png"]
+
+
+def words(*levels):
+    """As many words as `levels`, each everywhere as strong as its level, 0 to 1."""
+    maps = [Image.new("L", (16, 12), 255) for _ in levels]
+    return tuple(
+        WordMap(f"wörd {place}", 7 * place, 7 * place + 6, level, level, image)
+        for place, (level, image) in enumerate(zip(levels, maps, strict=True))
+    )
+
+
+def told(library, id):
+    kept = word_maps.read(id, library.gallery.path(id))
+    return [(one.word, one.start, one.share, one.peak, one.image.size) for one in kept.words]
+
+
+def test_maps_of_words_go_wherever_their_picture_goes(library, settings):
+    kept = library.keep(picture(1, words=words(0.25, 1)), Claim())
+    without = library.keep(picture(2), Claim())
+    expected = [("wörd 0", 0, 0.25, 0.25, (16, 12)), ("wörd 1", 7, 1.0, 1.0, (16, 12))]
+    assert told(library, kept.id) == expected
+    with pytest.raises(NotFound, match="Turn on"):
+        told(library, without.id)
+    library.trash(kept.id)
+    library.trash(without.id)
+    assert told(library, kept.id) == expected
+    assert not word_maps.beside(kept.path).exists()
+    library.restore(kept.id)
+    assert word_maps.beside(kept.path).exists()
+    rebuild(library)
+    assert told(library, kept.id) == expected
+    kept.path.unlink()  # by hand: its number is not given to another, which would have its words
+    later = library.keep(picture(1), Claim())
+    assert later.path.name == "00003-1.png"
+    library.trash(later.id)
+    for damaged in (b"", b"\x89PNG", word_maps.encode(words(1))[:-30]):
+        word_maps.beside(library.gallery.path(later.id)).write_bytes(damaged)
+        with pytest.raises(NotFound, match="cannot be read"):
+            told(library, later.id)
+    library.erase(later.id)
+    assert [path.name for path in settings.data_dir.rglob("*.words.png")] == [
+        word_maps.beside(kept.path).name
+    ]
+    half = word_maps.beside(library.keep(picture(9), Claim()).path).with_suffix(".png.new")
+    half.write_bytes(b"")
+    library.gallery.clear()
+    assert not list(settings.data_dir.rglob("*.new"))
