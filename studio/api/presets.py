@@ -123,7 +123,7 @@ def _add_style_routes(router: APIRouter, styles: Styles) -> None:
         """Words with a name, which a request names in `styles`: those that the caller has."""
         return StylesBody(styles=[_style(style, account) for style in styles.all(account)])
 
-    @router.put("/styles/{name}", responses=refusals(422, 507))
+    @router.put("/styles/{name:path}", responses=refusals(422, 507))
     def put_style(
         name: StyleName, words: StyleWords, account: Account, shared: Shared = False
     ) -> StyleBody:
@@ -133,7 +133,7 @@ def _add_style_routes(router: APIRouter, styles: Styles) -> None:
         style = styles.put(name, words.prompt, words.negative_prompt, account, shared)
         return _style(style, account)
 
-    @router.delete("/styles/{name}", status_code=204, responses=refusals(404, 422, 507))
+    @router.delete("/styles/{name:path}", status_code=204, responses=refusals(404, 422, 507))
     def delete_style(name: StyleName, account: Account) -> Response:
         """Forget a style of your own."""
         styles.delete(name, account)
@@ -147,7 +147,7 @@ def _add_preset_routes(router: APIRouter, presets: Presets) -> None:
         has besides."""
         return PresetsBody(presets=[_preset(preset, account) for preset in presets.all(account)])
 
-    @router.put("/presets/{name}", responses=refusals(422, 507))
+    @router.put("/presets/{name:path}", responses=refusals(422, 507))
     def put_preset(
         name: PresetName,
         request: Annotated[dict[str, Any], Body()],
@@ -158,7 +158,7 @@ def _add_preset_routes(router: APIRouter, presets: Presets) -> None:
         name is deleted."""
         return _preset(presets.put(name, request, account, shared), account)
 
-    @router.delete("/presets/{name}", status_code=204, responses=refusals(404, 422, 507))
+    @router.delete("/presets/{name:path}", status_code=204, responses=refusals(404, 422, 507))
     def delete_preset(name: PresetName, account: Account) -> Response:
         """Forget a preset of your own."""
         presets.delete(name, account)

@@ -137,9 +137,10 @@ def _form(
 ) -> tuple[dict[str, Any], list[Ignored]]:
     """The fields of a form, and what it cannot have."""
     request = GenerationRequest.parse(reading.request)
-    if request.batch_place is not None:
-        alone = {"seed": request.seed + request.batch_place, "batch_size": 1, "batch_place": None}
-        request = request.model_copy(update=alone)
+    place = request.batch_place
+    if place is not None:
+        seeds = {"seed": request.seed_at(place), "variation_seed": request.variation_seed_at(place)}
+        request = request.model_copy(update=seeds | {"batch_size": 1, "batch_place": None})
     found, ignored = typed(request), []
     if request.applied_styles and not found.styles:
         names = ", ".join(request.applied_styles)

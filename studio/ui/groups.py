@@ -103,5 +103,5 @@ def _group(group: Group) -> str:
 
 def field_names() -> tuple[str, ...]:
     """All fields that have a control."""
-    names = ("checkpoint", "prompt", "negative_prompt")
+    names = ("checkpoint", "prompt", "negative_prompt", "styles")
     return names + tuple(name for group in GROUPS for name in group.fields)

@@ -130,6 +130,9 @@ def test_tables_of_others_are_read_and_ones_own_go_before_shipped_ones(studio):
     assert studio.http.delete("/studio/v1/styles/Fog").status_code == 204
     assert studio.http.delete("/studio/v1/styles/Fog").status_code == 404
     assert list(own()) == ["Odd", "Bare"]
+    assert studio.http.put("/studio/v1/styles/a%2Fb", json={"prompt": "x"}).status_code == 200
+    assert list(own()) == ["Odd", "Bare", "a/b"]
+    assert studio.http.delete("/studio/v1/styles/a%2Fb").status_code == 204
     table.write_bytes(b"\xff\xfe")
     assert studio.http.get("/studio/v1/styles").status_code == 422
 
@@ -155,7 +158,7 @@ def test_presets_are_shipped_kept_and_forgotten(studio):
     for wrong in ({"steps": 0}, {"stepz": 1}, {"steps": "many"}):
         assert http.put(path, json=wrong).status_code == 422
     assert all()["My own"]["request"] == body
-    for name in ("a:b", ".hidden", "x "):
+    for name in ("a:b", ".hidden", "x ", "a%2Fb"):
         assert http.put(f"/studio/v1/presets/{name}", json=body).status_code == 422
     assert http.delete("/studio/v1/presets/SDXL%20Turbo").status_code == 404
     (studio.studio.settings.data_dir / "presets" / "bad.json").write_text("[1]")
@@ -235,3 +238,5 @@ def test_what_is_read_comes_into_a_form_as_it_was_typed(studio):
     of_batch = saved | {"batch_size": 3, "batch_place": 2}
     read = form(of_batch)["form"]
     assert (read["batch_size"], read["seed"]) == (1, 7)
+    read = form(of_batch | {"variation_seed": 4, "variation_strength": 0.5})["form"]
+    assert (read["batch_size"], read["seed"], read["variation_seed"]) == (1, 5, 6)

@@ -232,9 +232,10 @@ SCRIPT_ARROWS = {
     "models": {"models", "settings", "shared"},
     "canvas": {"canvas", "settings", "shared"},
     "control": {"canvas", "control", "settings", "shared"},
-    "run": {"canvas", "control", "run", "settings", "shared"},
-    "library": {"canvas", "control", "library", "run", "settings", "shared"},
-    "": {"canvas", "control", "library", "models", "run", "settings", "shared"},
+    "restore": {"canvas", "control", "restore", "settings", "shared"},
+    "run": {"canvas", "control", "restore", "run", "settings", "shared"},
+    "library": {"canvas", "control", "library", "restore", "run", "settings", "shared"},
+    "": {"canvas", "control", "library", "models", "restore", "run", "settings", "shared"},
 }
 """Folder of the page's scripts -> the folders it may import; "" is main.js, which joins them."""
 

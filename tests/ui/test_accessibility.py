@@ -1,4 +1,4 @@
-"""axe-core finds nothing on any tab, nor in the queue, in the light or the dark."""
+"""axe-core finds nothing on any tab, nor in queue and dialogs, in the light or the dark."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+INFOTEXT = "a fox <lora:none:1>\nSteps: 5, Sampler: Euler, CFG scale: 4, Seed: 1, Odd: thing"
 TABS = ("text-to-image", "image-to-image", "inpaint", "outpaint", "controlnet", "library", "models")
 
 
@@ -36,6 +37,23 @@ def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
     report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     found += [f"queue: {one['id']}" for one in report["violations"]]
     page.keyboard.press("Escape")
+    for state in ("asking", "read"):
+        if state == "asking":
+            page.get_by_role("button", name="Paste settings").click()
+        else:
+            page.get_by_label("Settings as text").fill(INFOTEXT)
+            page.get_by_role("button", name="Read", exact=True).click()
+        page.locator(f".restore[data-state={state}]").wait_for()
+        report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [f"restore, {state}: {one['id']}" for one in report["violations"]]
+    page.keyboard.press("Escape")
+    for of in ("styles", "presets"):
+        page.locator(f"[data-action={of}-more]").click()
+        page.locator(f".{of} [data-what=save]").click()
+        page.locator("dialog.keep[open]").wait_for()
+        report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [f"save {of}: {one['id']}" for one in report["violations"]]
+        page.keyboard.press("Escape")
     for tab in TABS:
         page.locator(f".tabs a[href='#{tab}']").click()
         if tab == "library":

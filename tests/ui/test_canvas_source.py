@@ -171,7 +171,7 @@ def test_pictures_are_dropped_and_pasted(visit, tmp_path):
     page = visit()
     data = base64.b64encode(picture_file(tmp_path, (120, 80)).read_bytes()).decode()
     give = """
-    ([kind, data]) => {
+    ([kind, data, task]) => {
       const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
       const transfer = new DataTransfer();
       transfer.items.add(new File([bytes], "given.png", { type: "image/png" }));
@@ -179,12 +179,12 @@ def test_pictures_are_dropped_and_pasted(visit, tmp_path):
       const event = kind === "paste"
         ? new ClipboardEvent("paste", { clipboardData: transfer, ...options })
         : new DragEvent("drop", { dataTransfer: transfer, ...options });
-      document.querySelector("#settings").dispatchEvent(event);
+      document.querySelector(`.source.${task} .canvas`).dispatchEvent(event);
     }"""
     for kind, way in (("image_to_image", "drop"), ("outpaint", "paste")):
         canvas = Canvas(page, kind)
         assert "Choose a picture first" in canvas.ready()
-        page.evaluate(give, [way, data])
+        page.evaluate(give, [way, data, kind])
         canvas.wait()
         assert (canvas.source()["width"], canvas.source()["height"]) == (120, 80)
     assert set(Canvas(page, "image_to_image").ready()) == {"image"}

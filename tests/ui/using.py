@@ -57,8 +57,8 @@ def facts(page) -> dict[str, str]:
 def pick(page, button, name: str) -> None:
     """Choose `name` from the list that `button` opens."""
     button.click()
-    page.get_by_role("option", name=name).first.wait_for()
     page.get_by_role("combobox", name="Search").fill(name)
+    page.locator(".picker .option", has_text=name).first.wait_for()
     page.keyboard.press("Enter")
 
 

@@ -7,6 +7,7 @@ import { controlStage, controls } from "./control/panel.js";
 import { library } from "./library/library.js";
 import { picturePage } from "./library/picture.js";
 import { catalog } from "./models/catalog.js";
+import { restoring } from "./restore/restoring.js";
 import { badges } from "./run/badges.js";
 import { batch } from "./run/batch.js";
 import { forecast } from "./run/forecast.js";
@@ -21,6 +22,8 @@ import { choice } from "./settings/choices.js";
 import { menu, phrase, prose, seed, sizes, slider, toggle } from "./settings/fields.js";
 import { group, isSheetShown, settingsFoot, sheetHead, showSheet } from "./settings/groups.js";
 import { loras } from "./settings/loras.js";
+import { presets } from "./settings/presets.js";
+import { styles } from "./settings/styles.js";
 import { banner } from "./shared/banner.js";
 import { picker } from "./shared/picker.js";
 import { statusBar } from "./shared/status.js";
@@ -47,14 +50,17 @@ const PARTS = {
   notices,
   picker,
   picturePage,
+  presets,
   prose,
   queue,
+  restoring,
   seed,
   settingsFoot,
   sheetHead,
   sizes,
   slider,
   statusBar,
+  styles,
   tabs,
   toggle,
 };

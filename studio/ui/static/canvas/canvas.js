@@ -15,7 +15,8 @@ import { pngOf } from "./png.js";
 import { Pointers } from "./pointers.js";
 import { grow } from "./regions.js";
 import { shareWords } from "./source.js";
-import { offerFiles, onSource, source as sourceNamed } from "./sources.js";
+import { isForSettings, offerFiles, onSource, source as sourceNamed } from "./sources.js";
+import { arrivals } from "./uploads.js";
 import { View } from "./view.js";
 
 const SAY_MS = 6000;
@@ -207,8 +208,8 @@ class Canvas {
 
   dragged(event) {
     const { dataTransfer } = event;
-    if (!isShown(this.tab) || !(carries(dataTransfer) || dataTransfer.types.includes("Files")))
-      return;
+    if (!isShown(this.tab) || isForSettings(event)) return;
+    if (!carries(dataTransfer) && !dataTransfer.types.includes("Files")) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";
     this.root.classList.add("dropping");
@@ -216,7 +217,7 @@ class Canvas {
 
   dropped(event) {
     this.root.classList.remove("dropping");
-    if (!isShown(this.tab) || event.defaultPrevented) return;
+    if (!isShown(this.tab) || event.defaultPrevented || isForSettings(event)) return;
     const picture = carried(event.dataTransfer);
     const files = picture ? [picture] : [...event.dataTransfer.files];
     if (files.length === 0) return;
@@ -236,7 +237,10 @@ class Canvas {
   async take(files) {
     if (files.length > 1 && offerFiles(this.source.kind, files)) return;
     showView("source");
-    await this.trying(() => this.source.put(files[0], { ask: true }));
+    await this.trying(async () => {
+      const isTaken = await this.source.put(files[0], { ask: true });
+      if (isTaken && files[0] instanceof File) arrivals.tell(files[0]);
+    });
   }
 
   async trying(work) {

@@ -1,6 +1,7 @@
 // The pictures that the editing tabs begin with, as the rest of the page knows them. A kind is the
 // name of a task: image_to_image, inpaint, outpaint.
 
+import { targetOf } from "../shared/dom.js";
 import { signal } from "../shared/signals.js";
 import { canvasOf, EDITING } from "../shared/task.js";
 import { Source } from "./source.js";
@@ -29,6 +30,10 @@ export const onSource = changes.on;
 export function onFiles(listener) {
   takers.push(listener);
 }
+
+/** Is something held over a place whose words and settings it may bring, and no picture? */
+export const isForSettings = (event) =>
+  Boolean(targetOf(event).closest?.("#top-bar, #prompt-bar, #settings, dialog"));
 
 export const offerFiles = (kind, files) => takers.some((one) => one(kind, files));
 

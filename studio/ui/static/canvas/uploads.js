@@ -2,6 +2,7 @@
 
 import { address } from "../shared/data.js";
 import { ask } from "../shared/server.js";
+import { signal } from "../shared/signals.js";
 import { readMask } from "./png.js";
 
 const urlOf = (ref, rest) => {
@@ -12,6 +13,9 @@ const urlOf = (ref, rest) => {
       : `images/${encodeURIComponent(id)}`;
   return `studio/v1/${path}`;
 };
+
+/** Tells a File that somebody chose, dropped or pasted as a picture to begin with. */
+export const arrivals = signal();
 
 /** Send a file: what a task calls it, where the page finds it, its size. */
 export async function uploaded(blob) {

@@ -1,7 +1,7 @@
 // The panel of all ControlNet units. There is one; it moves between the ControlNet tab, where it has
 // the picture's place, and the settings of the other tabs.
 
-import { onSource } from "../canvas/sources.js";
+import { isForSettings, onSource } from "../canvas/sources.js";
 import { onFit } from "../settings/choices.js";
 import { onChange, register } from "../settings/form.js";
 import { isKnown, look as lookForModels } from "../shared/models.js";
@@ -137,10 +137,12 @@ class Panel {
     });
     addEventListener("dragover", (event) => {
       const { dataTransfer } = event;
-      if (isShown("controlnet") && (carries(dataTransfer) || dataTransfer.types.includes("Files")))
-        event.preventDefault();
+      if (!isShown("controlnet") || isForSettings(event)) return;
+      if (carries(dataTransfer) || dataTransfer.types.includes("Files")) event.preventDefault();
     });
-    addEventListener("drop", (event) => this.take(event, event.dataTransfer));
+    addEventListener("drop", (event) => {
+      if (!isForSettings(event)) this.take(event, event.dataTransfer);
+    });
   }
 
   /** A picture for the first unit that has none, else for the first that is open. */

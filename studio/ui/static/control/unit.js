@@ -2,7 +2,7 @@
 
 import { madeSize } from "../canvas/sizes.js";
 import { sourceOf } from "../canvas/sources.js";
-import { known, uploaded } from "../canvas/uploads.js";
+import { arrivals, known, uploaded } from "../canvas/uploads.js";
 import { familyOf, unfit } from "../settings/choices.js";
 import { value } from "../settings/form.js";
 import { address } from "../shared/data.js";
@@ -150,7 +150,10 @@ export class UnitView {
   }
 
   takeFile(file) {
-    return this.trying(async () => this.takePicture(await uploaded(file)), `Taking ${file.name}`);
+    return this.trying(async () => {
+      this.takePicture(await uploaded(file));
+      arrivals.tell(file);
+    }, `Taking ${file.name}`);
   }
 
   takePicture(picture) {

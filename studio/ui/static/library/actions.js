@@ -1,6 +1,7 @@
 // What is done with pictures of the library, each with its way back.
 
-import { send, takeUp } from "../run/send_to.js";
+import { takeUp } from "../restore/take_up.js";
+import { send } from "../run/send_to.js";
 import * as pictures from "../shared/pictures.js";
 import { labelOf } from "../shared/task.js";
 import { confirm, write } from "./ask.js";

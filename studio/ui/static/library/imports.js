@@ -1,5 +1,6 @@
 // Pictures of other studios join the library: files and folders that are dropped on it or chosen.
 
+import { SOURCES } from "../restore/reading_words.js";
 import { make } from "../shared/dom.js";
 import { menuOf } from "../shared/menu.js";
 import { importFile, tellImported } from "../shared/pictures.js";
@@ -9,15 +10,6 @@ const ACCEPTED = "image/png,image/jpeg,image/webp";
 const AT_ONCE = 2;
 const SHOWN = 50;
 const PICTURE = /\.(png|jpe?g|webp)$/i;
-const SOURCES = {
-  studio: "Latent Studio",
-  automatic1111: "AUTOMATIC1111",
-  comfyui: "ComfyUI",
-  invokeai: "InvokeAI",
-  fooocus: "Fooocus",
-  sdnext: "SD.Next",
-  novelai: "NovelAI",
-};
 
 export class Imports {
   /** `say(words)` tells what there is to say where nothing was imported. */
@@ -162,8 +154,7 @@ async function childrenOf(folder) {
   }
 }
 
-/** What is dropped on the library joins it. No drop anywhere opens the file in place of the page:
- * those that nobody took before come here last. */
+/** What is dropped on the library joins it. */
 function bindDrops(root, drop) {
   let depth = 0;
   const isFiles = (event) => event.dataTransfer.types.includes("Files");
@@ -184,10 +175,4 @@ function bindDrops(root, drop) {
     mark(0);
     if (event.dataTransfer.files.length) drop(event.dataTransfer);
   });
-  addEventListener("dragover", (event) => {
-    if (event.defaultPrevented || !isFiles(event)) return;
-    event.preventDefault();
-    event.dataTransfer.dropEffect = "none";
-  });
-  addEventListener("drop", (event) => isFiles(event) && event.preventDefault());
 }

@@ -1,6 +1,7 @@
 // A picture's own page, at /picture/ID: large, with all that is known of it and may be done with it.
 
-import { send as sendTo, takeUp } from "../run/send_to.js";
+import { takeUp } from "../restore/take_up.js";
+import { send as sendTo } from "../run/send_to.js";
 import { copy } from "../shared/clipboard.js";
 import { address } from "../shared/data.js";
 import { menuOf } from "../shared/menu.js";

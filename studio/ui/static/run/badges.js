@@ -5,6 +5,8 @@ import { clearMask, onSource, sourceOf } from "../canvas/sources.js";
 import { shows } from "../control/unit.js";
 import { acting, change, lacks, onUnits, units } from "../control/units.js";
 import { field, onChange, value } from "../settings/form.js";
+import { changedWords, onPreset, preset, takeOff } from "../settings/presets.js";
+import { aboutStyle, isMissing, onStyles, styleNamed } from "../settings/styles.js";
 import { icon, make } from "../shared/dom.js";
 import { onTask, task } from "../shared/task.js";
 import { onRounds, roundsWanted, setRounds } from "./loop.js";
@@ -16,14 +18,24 @@ export function badges(place) {
     const uses = field("loras")?.value ?? [];
     const shown = uses.slice(0, uses.length > MOST ? MOST - 1 : MOST).map(loraBadge);
     if (shown.length < uses.length) shown.push(allBadge(uses));
+    shown.unshift(...styleBadges());
     shown.unshift(...acting().map(unitBadge));
     const mask = task() === "inpaint" ? sourceOf("inpaint")?.mask : null;
     if (mask) shown.unshift(maskBadge(mask));
+    const acts = preset();
+    if (acts) shown.unshift(presetBadge(acts));
     if (roundsWanted() > 1) shown.unshift(loopBadge(roundsWanted()));
     place.replaceChildren(...shown);
     document.body.classList.toggle("has-badges", shown.length > 0);
   };
-  onChange((name) => ["loras", "invert"].includes(name) && draw());
+  let earlier = "";
+  onChange((name) => {
+    const now = JSON.stringify(preset());
+    if (["loras", "invert", "styles"].includes(name) || now !== earlier) draw();
+    earlier = now;
+  });
+  onPreset(draw);
+  onStyles(draw);
   onSource((kind) => kind === "inpaint" && draw());
   onRounds(draw);
   onUnits(draw);
@@ -42,6 +54,33 @@ function maskBadge({ share }) {
   return badge(words, covered, `The mask covers ${covered} of the picture`, () =>
     clearMask("inpaint"),
   );
+}
+
+function presetBadge(now) {
+  const about = `Preset ${now.name}. ${changedWords(now)}`;
+  const drawn = badge(`Preset: ${now.name}`, now.changed.length ? "changed" : "", about, takeOff);
+  drawn.classList.add("preset");
+  return drawn;
+}
+
+/** In the order in which they act. */
+function styleBadges() {
+  const styles = field("styles");
+  const chosen = styles?.value ?? [];
+  const names = chosen.slice(0, chosen.length > MOST ? MOST - 1 : MOST);
+  const shown = names.map((name) => {
+    const style = styleNamed(name);
+    const about = isMissing(name)
+      ? `There is no style ${name} any more: take it off, or save one of this name.`
+      : `Style ${name}${style ? `: ${aboutStyle(style)}` : ""}`;
+    const remove = () => styles.set(styles.value.filter((one) => one !== name));
+    const drawn = badge(name, isMissing(name) ? "missing" : "", about, remove);
+    drawn.classList.toggle("lacking", isMissing(name));
+    return drawn;
+  });
+  if (shown.length < chosen.length)
+    shown.push(badge(`${chosen.length} styles`, "", chosen.join("\n"), () => styles.set([])));
+  return shown;
 }
 
 function unitBadge(unit) {

@@ -17,6 +17,11 @@ export function bindKeys(session, viewer) {
       showQueue(false);
       return;
     }
+    const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey);
+    if (isUndo && !event.shiftKey && viewer.takeBack(isWriting(event))) {
+      event.preventDefault();
+      return;
+    }
     if (isShown("models") || isShown("library")) {
       if (event.key === "?" && !isTyping(event)) dialog.showModal();
       if (event.key === "q" && !isTyping(event)) showQueue(!isQueueShown());
@@ -46,6 +51,9 @@ function plainKey(event, viewer, dialog) {
   event.preventDefault();
   viewer.browse(picture);
 }
+
+const isWriting = ({ target }) =>
+  target.matches("textarea, input:not([type=range], [type=checkbox], [type=radio])");
 
 function isTyping(event) {
   const at = event.target;

@@ -1,13 +1,13 @@
 // The queue in the hand: what is drawn, what waits and what has ended, and what can be done to it.
 
 import { resultOf } from "../canvas/sizes.js";
+import { takeUpAll } from "../restore/take_up.js";
 import { showSheet } from "../settings/groups.js";
 import { targetOf } from "../shared/dom.js";
 import { account, lookAtStatus, onStatus, queued } from "../shared/status.js";
 import * as remote from "./queue_jobs.js";
 import { List } from "./queue_list.js";
 import { hasEnded, isWaiting, summary } from "./queue_words.js";
-import { takeUpAll } from "./send_to.js";
 
 const TURN_MS = 1000;
 const CALM_MS = 5000;

@@ -2,11 +2,10 @@
 
 import { onSource, put, recover, snapshot, sourceOf } from "../canvas/sources.js";
 import * as units from "../control/units.js";
-import { asked, restore } from "../settings/form.js";
-import { shownTab, showTab } from "../shared/tabs.js";
+import { goBack, takeUp, whereNow } from "../restore/take_up.js";
+import { showTab } from "../shared/tabs.js";
 import { labelOf, showTask, task } from "../shared/task.js";
 import { showView, view } from "../shared/views.js";
-import { seedsOf } from "../shared/words.js";
 
 /** What `source.js` knows a result by. */
 const asSource = (picture, [width, height]) => ({
@@ -17,14 +16,6 @@ const asSource = (picture, [width, height]) => ({
 });
 
 const UNITS = "controlnet";
-
-/** The tab and the view as they are, to be handed to `goBack` later. */
-const whereNow = () => ({ tab: shownTab(), view: view() });
-
-function goBack(from) {
-  showTab(from.tab);
-  showView(from.view);
-}
 
 /**
  * Put `picture`, of `size` [width, height], where the task `kind` begins, and show it; text-to-image
@@ -97,50 +88,3 @@ onSource((kind) => {
 export function accept(picture, size, kind) {
   return put(kind, asSource(picture, size), { ask: false, keep: true });
 }
-
-/** Everything as it was when `picture` was asked for: its tab, its pictures, its settings. Of a
- * batch that one alone is wanted. `offer(words, undo)` tells it and gives the way back. */
-export async function takeUp(picture, offer) {
-  const { request } = picture;
-  if (!request?.scheduler) throw new Error("The file of this picture holds no settings.");
-  await takeUpAll({ ...request, ...seedsOf(picture), batch_size: 1 }, offer);
-}
-
-/** The same of a request as a whole. */
-export async function takeUpAll(request, offer) {
-  const part = request.task ?? { kind: "text_to_image" };
-  const from = whereNow();
-  const hasUnits = Boolean(request.controls?.length);
-  if (part.kind === "text_to_image" && hasUnits) showTab(UNITS);
-  else showTask(part.kind);
-  const settings = asked();
-  const earlierUnits = units.snapshot();
-  const earlier = part.image ? snapshot(part.kind) : null;
-  restore(request);
-  let words = "Settings set";
-  if (part.image) {
-    await takeUpPictures(request, part).catch((error) => {
-      words = error.message;
-    });
-  }
-  offer(words, () => {
-    if (earlier) recover(part.kind, earlier);
-    restore(settings);
-    units.recover(earlierUnits);
-    goBack(from);
-  });
-}
-
-async function takeUpPictures(request, { kind, image, mask, ...rest }) {
-  showView("source");
-  await put(kind, mask ? { ref: image, mask } : { ref: image }, { ask: false });
-  if (kind === "outpaint" && !rest.aspect_ratio) {
-    const { left, top, right, bottom } = rest;
-    recover(kind, { ...snapshot(kind), frame: { left, top, right, bottom } });
-  }
-  const { width, height } = sourceOf(kind);
-  const isOwnSize = request.width === roundedUp(width) && request.height === roundedUp(height);
-  if (isOwnSize || kind === "outpaint") restore({ width: null, height: null });
-}
-
-const roundedUp = (side) => 8 * Math.ceil(side / 8);

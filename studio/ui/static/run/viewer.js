@@ -1,5 +1,6 @@
 // The right side of the page: the frame, the status line, the tools and the strip under it.
 
+import { takeUp } from "../restore/take_up.js";
 import { field, value } from "../settings/form.js";
 import { copy } from "../shared/clipboard.js";
 import { address } from "../shared/data.js";
@@ -14,7 +15,7 @@ import { Compare } from "./compare.js";
 import { Frame } from "./frame.js";
 import * as jobs from "./jobs.js";
 import { OwnWords } from "./own_words.js";
-import { send, takeUp } from "./send_to.js";
+import { send } from "./send_to.js";
 import { Strip, thumbnail } from "./strip.js";
 
 export class Viewer {
@@ -36,6 +37,9 @@ export class Viewer {
     this.news = root.querySelector(".news");
     this.turn = 0;
     this.undo = root.querySelector(".undo");
+    document.addEventListener("input", (event) => {
+      if (event.isTrusted) this.wroteSince = true;
+    });
     this.promise = root.querySelector(".promise");
     this.compare = new Compare(this.frame.element, (words) => this.say(words));
     this.picture = null;
@@ -98,6 +102,7 @@ export class Viewer {
   offer(words, undo) {
     this.say(words);
     this.undo.hidden = false;
+    this.wroteSince = false;
     this.undo.onclick = () => {
       this.say("Undone");
       undo();
@@ -106,6 +111,14 @@ export class Viewer {
     return () => {
       if (this.undo.onclick === onclick) this.undo.hidden = true;
     };
+  }
+
+  /** Take back what was offered to be taken back, as by Ctrl+Z; where somebody writes, only what came
+   * after the last letter. False if there is nothing. */
+  takeBack(isWriting) {
+    if (this.undo.hidden || (isWriting && this.wroteSince)) return false;
+    this.undo.click();
+    return true;
   }
 
   /** Make room for a new request: its shape {width, height}, no tools, and `under` the words what

@@ -14,14 +14,36 @@ export const field = (name) => fields.get(name);
 export const value = (name) => fields.get(name)?.value;
 export const anyChanged = () => [...fields.values()].some((one) => one.counts && one.isChanged);
 
-const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+export const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+
+/** The fields that set `name` of a request: several where that is a record. */
+export const names = (name) =>
+  [...fields.values()]
+    .filter((one) => (one.facts.place[0] || one.name) === name)
+    .map((one) => one.name);
 
 /** Call `listener(name)` after every change of a value or default. */
 export const onChange = changes.on;
 
+/** All settings as their defaults are; the answer brings back what they were. */
 export function resetAll() {
+  const earlier = snapshot();
   for (const one of fields.values()) if (one.counts) one.reset();
+  return () => recover(earlier);
 }
+
+/** The values of all fields as they are, to be handed to `recover` later. */
+export const snapshot = () => new Map([...fields.values()].map(({ name, value }) => [name, value]));
+
+export function recover(values) {
+  for (const name of inOrder()) {
+    const one = fields.get(name);
+    if (one && !same(one.value, values.get(name))) one.set(values.get(name));
+  }
+}
+
+/** The checkpoint first: it brings defaults. */
+const inOrder = () => new Set(["checkpoint", ...fields.keys()]);
 
 /** The values of all fields as a request; its task has what fields set of it, not the pictures. */
 export function asked() {
@@ -53,17 +75,30 @@ function ofRecords({ hires, refiner }) {
   return flat;
 }
 
-/** Put a whole request back into the form. What it does not say keeps its value; what it leaves
- * open is left open, where a field can be. */
-export function restore(request) {
-  const order = ["checkpoint", ...fields.keys()];
+/**
+ * What `request` makes of the fields, in the order in which they are to be set: [name, value] of each
+ * that it speaks of. What it leaves open is left open, where a field can be.
+ * of.whole  what it does not say of the settings goes back to its default
+ * of.kind   the task in which it will stand
+ */
+export function planned(request, { whole = false, kind = task() } = {}) {
   const known = { ...request.task, ...request, ...ofRecords(request) };
-  for (const name of new Set(order)) {
+  const family = defaults(known.checkpoint ?? value("checkpoint"));
+  const plan = [];
+  for (const name of inOrder()) {
     const one = fields.get(name);
     const next = known[name];
-    if (!one || next === undefined || (next === null && one.declared !== null)) continue;
-    one.set(next);
+    if (!one) continue;
+    if (next !== undefined && !(next === null && one.declared !== null)) plan.push([name, next]);
+    else if (whole && next === undefined && name !== "checkpoint" && one.isOf(kind))
+      plan.push([name, defaultOf(one, family, kind)]);
   }
+  return plan;
+}
+
+/** Put a whole request back into the form, as `planned` says. */
+export function restore(request, of) {
+  for (const [name, value] of planned(request, of)) fields.get(name).set(value);
 }
 
 class Field {
@@ -74,7 +109,7 @@ class Field {
     this.facts = data.fields[this.name];
     this.show = show;
     this.allows = allows;
-    this.isSetting = !["prompt", "negative_prompt", "checkpoint"].includes(this.name);
+    this.isSetting = !["prompt", "negative_prompt", "styles", "checkpoint"].includes(this.name);
     this.declared = this.facts.default;
     this.value = this.declared;
     this.turn();
@@ -87,7 +122,12 @@ class Field {
 
   /** Does the present task have this field? */
   get isShown() {
-    return this.facts.kinds.length === 0 || this.facts.kinds.includes(task());
+    return this.isOf(task());
+  }
+
+  /** Does the task `kind` have it? */
+  isOf(kind) {
+    return this.facts.kinds.length === 0 || this.facts.kinds.includes(kind);
   }
 
   get counts() {
@@ -131,9 +171,9 @@ class Field {
 }
 
 /** What a field has where nobody changed it; `family` is what the checkpoint brings. */
-function defaultOf(one, family) {
+function defaultOf(one, family, kind = task()) {
   const own = one.facts.defaults;
-  return task() in own ? own[task()] : (family[one.name] ?? one.declared);
+  return kind in own ? own[kind] : (family[one.name] ?? one.declared);
 }
 
 onTask(() => {
@@ -156,8 +196,7 @@ export function register(element, show, allows = () => true) {
 }
 
 /** What the family of the chosen checkpoint brings. */
-function defaults() {
-  const chosen = value("checkpoint") ?? stored.checkpoint;
+function defaults(chosen = value("checkpoint") ?? stored.checkpoint) {
   const ref = checkpointNamed(chosen) ?? checkpointNamed(data.default_checkpoint);
   const checkpoint = data.default_checkpoint;
   return { ...ref?.defaults, ...(checkpoint ? { checkpoint } : {}) };

@@ -69,13 +69,16 @@ export function group(root) {
   sum();
 }
 
-export function settingsFoot(element) {
-  const button = element.querySelector("button");
+export function settingsFoot(element, session) {
+  const button = element.querySelector("[data-action=reset-all]");
   const enable = () => {
     button.disabled = !anyChanged();
     button.title = button.disabled ? "Nothing differs from the defaults" : "";
   };
-  button.addEventListener("click", resetAll);
+  button.addEventListener("click", () => {
+    const undo = resetAll();
+    session.viewer.offer("All settings are as their defaults", undo);
+  });
   onChange(enable);
   onTask(enable);
   enable();

@@ -30,6 +30,9 @@ export function opens(button, of) {
   });
 }
 
+/** Open it at once, under `button`, which has another list of its own. */
+export const openOver = (button, of) => shared?.open(button, of);
+
 export const isPickerOpen = () => shared?.root.matches(":popover-open") ?? false;
 
 class List {
@@ -140,7 +143,7 @@ class List {
         role: "option",
         id: `option-${index}`,
         className: `option${index === this.active ? " active" : ""}`,
-        title: option.why ? `${option.label}: ${option.why}` : option.label,
+        title: [option.label, option.why || option.detail].filter(Boolean).join(": "),
         "aria-selected": String(isChosen),
         "aria-disabled": String(Boolean(option.why)),
         onclick: () => this.take(option),

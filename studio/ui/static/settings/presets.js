@@ -1,0 +1,191 @@
+// Presets: settings with a name. One acts at a time; taken off, what nobody changed since goes back
+// to what it was.
+
+import { checkpointNamed } from "../shared/data.js";
+import { make } from "../shared/dom.js";
+import { menuOf } from "../shared/menu.js";
+import { openOver, opens } from "../shared/picker.js";
+import { get, send } from "../shared/server.js";
+import { signal } from "../shared/signals.js";
+import { read, write } from "../shared/store.js";
+import { asked, field, names, onChange, planned, recover, same, snapshot, value } from "./form.js";
+import { keep } from "./keep.js";
+import { titleOf, wordsOf } from "./value_words.js";
+
+const PLACE = "studio/v1/presets";
+/** What no preset holds: they need a picture, or are drawn anew. */
+const NEVER = ["prompt", "negative_prompt", "controls"];
+const SELDOM = ["checkpoint", "seed", "variation_seed", "batch_size", "styles"];
+
+let known = [];
+/** What acts: {name, set: {field: value}, before: {field: value}}; null for none. */
+const active = signal(read("preset", null));
+active.on(() => write("preset", active.value));
+
+/** Call `listener()` when a preset comes or goes. Whether it changed since, `onChange` tells. */
+export const onPreset = active.on;
+
+/** {name, changed} of the preset that acts: the titles of what is set to something else since. Null
+ * where nothing is left of it. */
+export function preset() {
+  if (!active.value) return null;
+  const { name, set } = active.value;
+  const all = Object.keys(set).filter(field);
+  const changed = all.filter((one) => !same(value(one), set[one]));
+  return changed.length < all.length ? { name, changed: changed.map(titleOf) } : null;
+}
+
+/** Give the earlier values back, except to what was changed since. */
+export function takeOff() {
+  const { set, before } = active.value;
+  active.value = null;
+  for (const [name, next] of Object.entries(before))
+    if (field(name) && same(value(name), set[name])) field(name).set(next);
+}
+
+async function look() {
+  const found = await get(PLACE).catch(() => null);
+  if (!found || same(found.presets, known)) return false;
+  known = found.presets;
+  return true;
+}
+
+const named = (name) => known.find((one) => one.name === name);
+
+export function presets(element, session) {
+  const { viewer } = session;
+  const button = element.querySelector("#presets");
+  const show = () => {
+    const now = preset();
+    element.querySelector("#presets-value").textContent = now?.name ?? "None";
+    button.title = now ? changedWords(now) : "";
+  };
+  onPreset(show);
+  onChange(show);
+  show();
+  opens(button, {
+    options,
+    choose: (name) => apply(named(name), viewer),
+    current: () => preset()?.name,
+    empty: "There are no presets.",
+    placeholder: "Search presets",
+    before: look,
+  });
+  const acts = {
+    save: () => save(),
+    off: () => offered(viewer, takeOff, (name) => `Preset ${name} taken off`),
+    delete: () =>
+      openOver(button, {
+        options: () => known.filter((one) => one.own).map(option),
+        choose: (name) => remove(named(name), viewer),
+        before: look,
+        empty: "There are no presets of your own.",
+        placeholder: "Which one?",
+      }),
+  };
+  const list = element.querySelector(".menu-list");
+  menuOf(element.querySelector("[data-action=presets-more]"), list, ({ what }) => acts[what]());
+  list.addEventListener("beforetoggle", () => {
+    list.querySelector("[data-what=off]").hidden = !preset();
+  });
+}
+
+/** "Steps changed since", in full. */
+export const changedWords = ({ changed }) =>
+  changed.length ? `Changed since: ${changed.join(", ")}` : "";
+
+/** Own ones first, then those for the checkpoint's family, for any, for others. */
+function options() {
+  const family = checkpointNamed(value("checkpoint"))?.family;
+  const rank = (one) => (one.own ? 0 : one.family === family ? 1 : one.family ? 3 : 2);
+  const sorted = known.map((one) => ({ ...one, rank: rank(one) })).sort((a, b) => a.rank - b.rank);
+  return sorted.map(option);
+}
+
+function option(one) {
+  const { name, own, owner, rank } = one;
+  const whose = owner && !own ? `of ${owner}` : own ? "yours" : "";
+  const of = rank === 3 ? `for other models, ${one.family}` : "";
+  const changes = planned(one.request)
+    .filter(([field, next]) => !same(value(field), next))
+    .map(
+      ([field, next]) =>
+        `${titleOf(field)} ${wordsOf(field, value(field))} → ${wordsOf(field, next)}`,
+    );
+  const words = changes.join(", ") || "as it is now";
+  return { value: name, label: name, detail: [whose, of, words].filter(Boolean).join(" · ") };
+}
+
+/** `act()`, told with the way back. */
+function offered(viewer, act, words) {
+  const earlier = snapshot();
+  const before = active.value;
+  act();
+  viewer.offer(words(active.value?.name ?? before?.name), () => {
+    recover(earlier);
+    active.value = before;
+  });
+}
+
+function apply(one, viewer) {
+  const act = () => {
+    if (active.value) takeOff(); // what it changed is no basis
+    const plan = planned(one.request);
+    const before = Object.fromEntries(plan.map(([name]) => [name, value(name)]));
+    for (const [name, next] of plan) field(name).set(next);
+    active.value = { name: one.name, set: Object.fromEntries(plan), before };
+  };
+  offered(viewer, act, (name) => `Preset ${name}`);
+}
+
+const placeOf = (name, shared) =>
+  `${PLACE}/${encodeURIComponent(name)}${shared ? "?shared=1" : ""}`;
+
+/** Choose what is kept: what differs from the defaults is ticked, and comes first. */
+function save() {
+  const request = asked();
+  const now = preset();
+  const own = now && named(now.name)?.own ? named(now.name) : null;
+  const ticks = Object.keys(request)
+    .filter((name) => name !== "task" && !NEVER.includes(name) && request[name] !== null)
+    .map((name) => tick(name, request[name]));
+  ticks.sort((a, b) => Number(b.box.checked) - Number(a.box.checked));
+  const list = { className: "keep-ticks", role: "group", "aria-label": "What it sets" };
+  keep({
+    title: "Save as preset",
+    name: own?.name ?? "",
+    shared: own?.shared ?? false,
+    body: [make("div", list, ...ticks.map(({ label }) => label))],
+    save: async (name, shared) => {
+      const chosen = ticks.filter(({ box }) => box.checked);
+      if (!chosen.length) throw new Error("Tick at least one setting.");
+      const kept = Object.fromEntries(chosen.map(({ box }) => [box.value, request[box.value]]));
+      await send("PUT", placeOf(name, shared), kept);
+      await look();
+    },
+  });
+}
+
+function tick(name, value) {
+  const differs = names(name).some((each) => field(each).isChanged);
+  const checked = differs && !SELDOM.includes(name);
+  const isRecord = typeof value === "object" && !Array.isArray(value);
+  const box = make("input", { type: "checkbox", value: name, checked });
+  const title = make("span", { textContent: titleOf(isRecord ? names(name)[0] : name) });
+  const words = make("b", { textContent: isRecord ? "on" : wordsOf(name, value) });
+  return { box, label: make("label", {}, box, title, words) };
+}
+
+async function remove(one, viewer) {
+  try {
+    await send("DELETE", placeOf(one.name, false));
+  } catch (error) {
+    viewer.say(error.message);
+    return;
+  }
+  await look();
+  viewer.offer(`Preset ${one.name} deleted`, async () => {
+    await send("PUT", placeOf(one.name, one.shared), one.request);
+    await look();
+  });
+}
