@@ -7,23 +7,16 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
-from studio.catalog.completions import Completions
-from studio.catalog.lens import Lens
-from studio.catalog.presets import Presets
-from studio.catalog.prompts import with_words_settled
 from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.shipped import shipped_upscalers
-from studio.catalog.styles import Styles
-from studio.catalog.tags import Tags
-from studio.catalog.typed import as_typed
-from studio.catalog.wildcards import Wildcards
+from studio.catalog.words import Words
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
 from studio.domain.files import as_text
@@ -89,7 +82,7 @@ class Studio:
         self.catalog = Catalog(folders, self.settings.data_dir, self._ledger, shipped_upscalers())
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
-        self._open_words(self.settings.presets_folders)
+        self.words = Words(self.catalog, self.settings.presets_folders)
         self._downloads: Downloads | None = None
         self._preprocessors: Preprocessors | None = None
         self._weight_downloads: WeightDownloads | None = None
@@ -111,7 +104,7 @@ class Studio:
             self.catalog,
             self.sources,
             lambda *unit: self.preprocessors.check(*unit),
-            self._with_words_settled,
+            self.words.settled,
             self.settings.checkpoint,
         )
         if load_later:
@@ -131,21 +124,6 @@ class Studio:
         )
         self.pages = Pages(self.queue, keeping)
         self.outlook = Outlook(self.queue.line, forecasts, settling.completed, self._memory)
-
-    def _with_words_settled(self, request: GenerationRequest, account: str) -> GenerationRequest:
-        return with_words_settled(request, self.styles, self.wildcards, account)
-
-    def typed(self, request: GenerationRequest, account: str) -> GenerationRequest:
-        """`request` of `account` with its prompts as they were typed, if these come to the same."""
-        settle = partial(self._with_words_settled, account=account)
-        return as_typed(request, self.styles.all(account), settle)
-
-    def _open_words(self, folders: Sequence[Path]) -> None:
-        self.styles = Styles(*folders)
-        self.presets = Presets(*folders)
-        self.wildcards = Wildcards([each / "wildcards" for each in folders])
-        self.tags = Tags([each / "tags" for each in folders])
-        self.lens = Lens(self.catalog, self.wildcards)
 
     def __enter__(self) -> Studio:
         return self
@@ -308,8 +286,7 @@ class Studio:
 
     def _read_words(self) -> None:
         """What the first look at a prompt, and the first word of it, would have to wait for."""
-        self.lens.warm_up(self.default_checkpoint)
-        self.tags.find("", 1)
+        self.words.warm_up(self.default_checkpoint)
 
     def _real_engine(self) -> Engine:
         # Here and not at the top: torch and diffusers take seconds to import.
@@ -471,23 +448,18 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
 
 def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
     """What prompts and other texts come to."""
-    from studio.api import completions, history, presets, prompts, readings
+    from studio.api import combinations, completions, history, presets, prompts, readings
 
-    app.include_router(
-        presets.build_presets_router(
-            studio.presets, studio.styles, studio.wildcards, listing.public
-        )
-    )
-    app.include_router(readings.build_read_router(studio.reader, studio.typed))
-    app.include_router(
-        prompts.build_prompts_router(studio.lens, lambda: studio.default_checkpoint, listing.public)
-    )
-    app.include_router(
-        completions.build_completions_router(
-            Completions(studio.catalog, studio.tags, studio.wildcards, studio.styles)
-        )
-    )
-    app.include_router(history.build_history_router(studio.prompts))
+    words, public = studio.words, listing.public
+    for router in (
+        presets.build_presets_router(words.presets, words.styles, words.wildcards, public),
+        readings.build_read_router(studio.reader, words.typed),
+        prompts.build_prompts_router(words.lens, lambda: studio.default_checkpoint, public),
+        completions.build_completions_router(words.completions),
+        history.build_history_router(studio.prompts),
+        combinations.build_combinations_router(studio.queue, words.combinations),
+    ):
+        app.include_router(router)
 
 
 def _guarded(app: FastAPI, settings: Settings) -> FastAPI:

@@ -136,11 +136,7 @@ def _form(
     reading: Reading, typed: Callable[[GenerationRequest], GenerationRequest]
 ) -> tuple[dict[str, Any], list[Ignored]]:
     """The fields of a form, and what it cannot have."""
-    request = GenerationRequest.parse(reading.request)
-    place = request.batch_place
-    if place is not None:
-        seeds = {"seed": request.seed_at(place), "variation_seed": request.variation_seed_at(place)}
-        request = request.model_copy(update=seeds | {"batch_size": 1, "batch_place": None})
+    request = GenerationRequest.parse(reading.request).alone()
     found, ignored = typed(request), []
     if request.applied_styles and not found.styles:
         names = ", ".join(request.applied_styles)

@@ -10,12 +10,12 @@ from studio.catalog.styles import Style, Styles, put_on
 from studio.domain import dynamic_prompts
 from studio.domain.accounts import LOCAL
 from studio.domain.dynamic_prompts import MOST_CHARACTERS, Wildcards
-from studio.domain.errors import InvalidRequest, StudioError, refused, shorten
+from studio.domain.errors import InvalidRequest, about, refused, shorten
 from studio.domain.lora_tags import LORA_KINDS, Tag
 from studio.domain.prompt_dialects import reading
 from studio.domain.request import GenerationRequest, LoraInput
 
-_PROMPTS = ("prompt", "negative_prompt")
+PROMPTS = ("prompt", "negative_prompt")
 
 
 def with_words_settled(
@@ -28,22 +28,30 @@ def with_words_settled(
     Raises `InvalidRequest` for a style that is not there, and as `dynamic_prompts.draw`.
     """
     typed = request
-    if request.styles:
-        request = _with_styles(request, [styles.find(name, account) for name in request.styles])
-    request = _with_wildcards_drawn(request.with_seed(), wildcards)
+    request = _with_wildcards_drawn(with_styles(request, styles, account).with_seed(), wildcards)
     changes: dict[str, Any] = {
         f"{name}_template": getattr(typed, name)
-        for name in _PROMPTS
+        for name in PROMPTS
         if getattr(request, name) != getattr(typed, name)
     }
     return request.model_copy(update=changes)
 
 
-def _with_styles(request: GenerationRequest, styles: list[Style]) -> GenerationRequest:
-    words = {name: getattr(request, name) for name in _PROMPTS}
-    second = {name: getattr(request.hires, name) for name in _PROMPTS} if request.hires else {}
+def with_styles(
+    request: GenerationRequest, styles: Styles, account: str = LOCAL
+) -> GenerationRequest:
+    """`request` with its styles, as `account` has them, put on. Raises `InvalidRequest` for one
+    that is not there, and where a prompt grows too long."""
+    if not request.styles:
+        return request
+    return _styled(request, [styles.find(name, account) for name in request.styles])
+
+
+def _styled(request: GenerationRequest, styles: list[Style]) -> GenerationRequest:
+    words = {name: getattr(request, name) for name in PROMPTS}
+    second = {name: getattr(request.hires, name) for name in PROMPTS} if request.hires else {}
     for style in styles:
-        for name in _PROMPTS:
+        for name in PROMPTS:
             words[name] = put_on(words[name], getattr(style, name))
             if second.get(name):
                 second[name] = put_on(second[name], getattr(style, name))
@@ -60,12 +68,12 @@ def _with_styles(request: GenerationRequest, styles: list[Style]) -> GenerationR
 
 def _with_wildcards_drawn(request: GenerationRequest, wildcards: Wildcards) -> GenerationRequest:
     changes: dict[str, Any] = {}
-    for name in _PROMPTS:
+    for name in PROMPTS:
         text = _drawn(name, getattr(request, name), request.seed, wildcards)
         if text != getattr(request, name):
             changes[name] = text
     if request.hires:
-        own = {name: getattr(request.hires, name) for name in _PROMPTS}
+        own = {name: getattr(request.hires, name) for name in PROMPTS}
         drawn = {
             name: _drawn(f"hires.{name}", text, request.seed, wildcards)
             for name, text in own.items()
@@ -76,10 +84,8 @@ def _with_wildcards_drawn(request: GenerationRequest, wildcards: Wildcards) -> G
 
 
 def _drawn(field: str, text: str, seed: int, wildcards: Wildcards) -> str:
-    try:
+    with about(field):
         return dynamic_prompts.draw(text, seed, wildcards)
-    except StudioError as error:
-        raise type(error)(error.message, field) from None
 
 
 def with_networks_taken_out(request: GenerationRequest) -> GenerationRequest:
@@ -92,7 +98,7 @@ def with_networks_taken_out(request: GenerationRequest) -> GenerationRequest:
     dialect = request.prompt_dialect
     _refuse("negative_prompt", request.negative_prompt, dialect, "They act on the whole picture.")
     if request.hires:
-        for name in _PROMPTS:
+        for name in PROMPTS:
             text = getattr(request.hires, name) or ""
             _refuse(f"hires.{name}", text, dialect, "They act on both drawings.")
     tags = reading(request.prompt, dialect).networks

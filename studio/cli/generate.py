@@ -12,6 +12,7 @@ from typing import Any
 
 from studio.app import Studio
 from studio.catalog.presets import Presets
+from studio.catalog.words import Words
 from studio.cli import task_flags
 from studio.cli.flags import add_flags, given
 from studio.cli.like import fields_like
@@ -34,6 +35,7 @@ _NO_FLAGS = ("task", "applied_styles", "prompt_template", "negative_prompt_templ
 _REQUEST_FLAGS = tuple(name for name in GenerationRequest.model_fields if name not in _NO_FLAGS)
 _ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
 """What `generate` takes of the settings; the rest is about serving."""
+_MOST_COMBINATIONS = 1000
 _CONCERNS_ALL = (UnknownCheckpoint, UnknownModel, SaveError)
 """After these the next picture of a folder would fare no better."""
 
@@ -75,6 +77,15 @@ def add_generate(commands: Any) -> None:
         help="settings with a name, as 'SDXL Lightning, 4 steps'; other flags change single ones",
     )
     group.add_argument(
+        "--combinatorial",
+        action="store_true",
+        help="draw each of the prompts that {a|b} and __wildcards__ make of them, with seeds "
+        "counting up",
+    )
+    group.add_argument(
+        "--fixed-seed", action="store_true", help="with --combinatorial: all with the same seed"
+    )
+    group.add_argument(
         "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
     )
     group.add_argument("--json", action="store_true", help="print one JSON object")
@@ -92,6 +103,8 @@ def _generate(options: argparse.Namespace) -> int:
         if options.like is not None:
             checkpoint = options.checkpoint or studio.settings.checkpoint
             tasks = _tasks(options, fields_like(options.like, studio.reader, checkpoint) | named)
+        if options.combinatorial:
+            tasks = _combined(tasks, studio.words, options.fixed_seed)
         results, failed = _run_all(studio, tasks)
     except KeyboardInterrupt:
         if not studio.close(timeout_s=1):
@@ -100,6 +113,16 @@ def _generate(options: argparse.Namespace) -> int:
     studio.close()
     _print_results(results, failed, options.json)
     return max((status_of(error) for _, error in failed), default=0)
+
+
+def _combined(tasks: list[_Task], words: Words, fixed_seed: bool) -> list[_Task]:
+    """Those of each of the prompts that theirs are; says how many."""
+    combined = []
+    for task in tasks:
+        found = words.combinations(task.request, _MOST_COMBINATIONS, fixed_seed)
+        combined += [dataclasses.replace(task, request=one) for one in found.requests]
+    print(f"{len(combined)} prompts to draw", file=sys.stderr)
+    return combined
 
 
 def _run_all(

@@ -17,7 +17,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
+from itertools import accumulate, permutations, product
 
 from studio.domain.dynamic_syntax import Choice, Entry, Node, Wildcard, read
 from studio.domain.errors import InvalidRequest, UnknownWildcard, shorten
@@ -54,6 +54,12 @@ def draw(prompt: str, seed: int, wildcards: Wildcards) -> str:
 def count(prompt: str, wildcards: Wildcards) -> int:
     """How many prompts `prompt` is, at most `MOST_PICTURES`. Raises as `draw`."""
     return _Counting(wildcards).all(read(prompt))
+
+
+def combinations(prompt: str, wildcards: Wildcards) -> Iterator[str]:
+    """Each of the prompts that `prompt` is, as many as `count` says: the last choice in it changes
+    first. Raises as `draw`."""
+    yield from _Listing(wildcards).all(read(prompt))
 
 
 class _Walk:
@@ -159,6 +165,41 @@ class _Drawing(_Walk):
         ]
         order = sorted(range(len(weights)), key=lambda at: (late[at], keys[at]), reverse=True)
         return order[:number]
+
+
+class _Listing(_Walk):
+    """For prompts of which there are few."""
+
+    def all(self, nodes: Sequence[Node]) -> list[str]:
+        with self.deeper():
+            return _products("", [self._of(node) for node in nodes])
+
+    def _of(self, node: Node) -> list[str]:
+        if isinstance(node, str):
+            return [node]
+        if isinstance(node, Wildcard):
+            return [text for texts in self._lines(node) for text in texts]
+        listed = _only_wildcard(node)
+        options = self._lines(listed) if listed else [self.all(o.nodes) for o in node.options]
+        least, most = node.bounds(len(options))
+        return [
+            text
+            for number in range(least, most + 1)
+            for taken in permutations(options, number)
+            for text in _products(node.separator, taken)
+        ]
+
+    def _lines(self, node: Wildcard) -> list[list[str]]:
+        """The prompts that each of its lines is."""
+        entries = self.entries(node)
+        if entries is None:
+            return [[f"__{node.name}__"]]
+        with self.inside(node.name):
+            return [self.all(read(entry.text)) for entry in entries]
+
+
+def _products(separator: str, texts: Sequence[list[str]]) -> list[str]:
+    return [separator.join(pieces) for pieces in product(*texts)]
 
 
 class _Counting(_Walk):

@@ -124,6 +124,18 @@ class Seeds(Frozen):
         """Of the picture at `place`; None where the noise does not vary. Settled alone."""
         return self.variation_seed + place if self.variation_strength else None
 
+    def counted_on(self, number: int) -> Self:
+        """This, for pictures that come `number` places later. Settled alone."""
+        name = "variation_seed" if self.variation_strength else "seed"
+        return self.model_copy(update={name: getattr(self, name) + number})
+
+    def alone(self) -> Self:
+        """The picture at `batch_place`, if there is one, as it is drawn without its batch."""
+        if self.batch_place is None:
+            return self
+        single = {"batch_size": 1, "batch_place": None}
+        return self.counted_on(self.batch_place).model_copy(update=single)
+
     def with_seed(self) -> Self:
         """This with all the seeds that it needs, drawn where it has none, and no others."""
         seeds = {"seed": self.seed if self.seed >= 0 else secrets.randbelow(2**32)}

@@ -28,19 +28,22 @@ class Line:
         self._changed = threading.Condition(threading.RLock())
         self._is_starting, self._is_closed, self._paused = True, False, paused
 
-    def check(self, owner: str) -> None:
-        """Raises `QueueFull` where no more job of `owner` may come."""
+    def check(self, owner: str, count: int = 1) -> None:
+        """Raises `QueueFull` where `count` more jobs of `owner` may not come."""
         with self._changed:
             if self._is_closed:
                 raise QueueFull("The studio is closing and takes no more jobs. Start it again.")
             own = len(self._turns.of(owner))
-            if own >= MAX_WAITING:
+            more = f" and {count} more are too many" if count > 1 else ""
+            if own + count > MAX_WAITING:
                 raise QueueFull(
-                    f"{own} jobs are waiting already. Try again when some are done, or cancel some."
+                    f"{own} jobs are waiting already{more}. Try again when some are done, or "
+                    "cancel some."
                 )
-            if len(self._waiting) >= MAX_WAITING_OF_ALL:
+            if len(self._waiting) + count > MAX_WAITING_OF_ALL:
                 raise QueueFull(
-                    f"{len(self._waiting)} jobs are waiting already. Try again when some are done."
+                    f"{len(self._waiting)} jobs are waiting already{more}. Try again when some are "
+                    "done."
                 )
 
     def add(self, jobs: Mapping[Job, float]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from studio.domain.accounts import LOCAL
 from studio.domain.events import Cancelled
@@ -77,12 +77,35 @@ class JobQueue:
             if known:
                 return self.get(known)
             self.line.check(owner)
-            job = Job(secrets.token_urlsafe(16), settled, owner)
-            self._keeping.add(job, key, words)
-            with self._remembering:
-                self._jobs[job.id] = job
-                self._forget_oldest()
-            self.line.add({job: self._measured(job)})
+            return self._entered(settled, key, owner, words)
+
+    def submit_all(
+        self, requests: Sequence[GenerationRequest], key: str | None = None, owner: str = LOCAL
+    ) -> list[Job]:
+        """Queue all of `requests`, or none: as `submit`, which each of them may be refused by. With
+        the `key` of an earlier call for `owner` its jobs come back, as far as they are there."""
+        settled = [self._settle(request, owner) for request in requests]
+        with self._submitting:
+            keys = [key and f"{key}/{place}" for place in range(len(settled))]
+            known = [each and self._keeping.id_with(owner, each) for each in keys]
+            if any(known):
+                return [self.get(id) for id in known if id]
+            self.line.check(owner, len(settled))
+            jobs = []
+            for one, each in zip(settled, keys, strict=True):
+                words = ("", "") if jobs else requests[0].typed_prompts
+                jobs.append(self._entered(one, each, owner, words))
+            return jobs
+
+    def _entered(
+        self, settled: GenerationRequest, key: str | None, owner: str, words: tuple[str, str]
+    ) -> Job:
+        job = Job(secrets.token_urlsafe(16), settled, owner)
+        self._keeping.add(job, key, words)
+        with self._remembering:
+            self._jobs[job.id] = job
+            self._forget_oldest()
+        self.line.add({job: self._measured(job)})
         return job
 
     def get(self, id: str) -> Job:

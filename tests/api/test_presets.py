@@ -80,7 +80,7 @@ def test_shipped_ones_are_listed_and_all_of_them_can_be_drawn(studio):
         "message": None,
     }
     assert "UTF-8" in by_name["my/bad"]["message"] and len(by_name) > 14
-    wildcards = studio.studio.wildcards
+    wildcards = studio.studio.words.wildcards
     for kind, words in (("colours", vocabulary.COLOURS), ("objects", vocabulary.OBJECTS)):
         assert tuple(each.text for each in wildcards(f"picturebook/{kind}")) == words
     lens = [name for name in by_name if not name.startswith("my/")]

@@ -20,6 +20,13 @@ def test_styles_and_presets_are_put_on(tmp_path, monkeypatch, capsys):
     assert request["prompt"] == "a red house, pixel art, at night, moonlight, deep shadows"
     assert request["prompt_template"] == "a red house"
     assert (request["guidance_scale"], request["steps"]) == (5, 2), "flags change single settings"
+    both = ("--prompt", "a {red|blue} house", "--combinatorial")
+    assert main(["generate", *both, *small]) == 0
+    told = capsys.readouterr()
+    assert "2 prompts to draw" in told.err
+    output = json.loads(told.out)
+    drawn = [json.loads(Image.open(path).info["studio"])["prompt"] for path in output["images"]]
+    assert drawn == ["a red house", "a blue house"] and output["seeds"] == [1, 2]
     assert main(["generate", "--style", "Nihgt", *small]) == 2
     assert "Is it Night" in capsys.readouterr().err
     assert main(["generate", "--preset", "LCN", *small]) == 2

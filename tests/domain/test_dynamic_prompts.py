@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from studio.domain.dynamic_prompts import MOST_PICTURES, count, draw
+from studio.domain.dynamic_prompts import MOST_PICTURES, combinations, count, draw
 from studio.domain.dynamic_syntax import Entry, named, parse_entry
 from studio.domain.errors import InvalidRequest, UnknownWildcard
 
@@ -52,6 +52,9 @@ def lists(name: str) -> list[Entry]:
 def test_what_it_can_be(prompt, are, number):
     drawn = {draw(prompt, seed, lists) for seed in range(60)}
     assert drawn == set(are.split("/")) and count(prompt, lists) == number
+    listed = list(combinations(prompt, lists))
+    assert len(listed) == number and {draw(text, 0, lists) for text in listed} <= drawn
+    assert set(listed) <= drawn or "__" in "".join(listed)
     assert all(draw(text, 1, lists) == text for text in drawn)
 
 

@@ -208,3 +208,25 @@ def test_forty_loras_are_too_many():
     with pytest.raises(InvalidRequest, match="loras.*32") as refused:
         GenerationRequest.parse({"loras": [f"look-{n}" for n in range(40)]})
     assert len(str(refused.value)) < 300
+
+
+def test_a_picture_of_a_batch_has_seeds_of_its_own():
+    batch = GenerationRequest(seed=5, batch_size=4, batch_place=2)
+    assert [batch.seed_at(place) for place in range(4)] == [5, 6, 7, 8]
+    assert batch.variation_seed_at(2) is None
+    assert batch.alone() == GenerationRequest(seed=7)
+    varied = GenerationRequest(seed=5, batch_size=4, variation_strength=0.2, variation_seed=90)
+    assert [(varied.seed_at(k), varied.variation_seed_at(k)) for k in (0, 3)] == [(5, 90), (5, 93)]
+    assert varied.alone() == varied
+    alone = varied.model_copy(update={"batch_place": 3}).alone()
+    assert (alone.seed, alone.variation_seed, alone.batch_size) == (5, 93, 1)
+
+
+def test_seeds_are_drawn_where_they_are_needed_alone():
+    assert GenerationRequest(seed=5, variation_seed=9).with_seed().variation_seed is None
+    drawn = {GenerationRequest(variation_strength=0.1).with_seed() for _ in range(3)}
+    assert len({one.seed for one in drawn}) == len({one.variation_seed for one in drawn}) == 3
+    for field, other in (("width", "height"), ("height", "width")):
+        with pytest.raises(InvalidRequest, match=f"seed_resize_from_{other}.*Give both"):
+            GenerationRequest.parse({f"seed_resize_from_{field}": 64})
+    assert GenerationRequest().seed_resize_from is None

@@ -215,6 +215,18 @@ def test_a_full_queue_refuses_with_the_reason(build, monkeypatch):
         queue.submit(request())
 
 
+def test_of_several_jobs_all_are_queued_or_none(build, monkeypatch):
+    monkeypatch.setattr(line, "MAX_WAITING", 3)
+    queue = build()
+    queue.pause()
+    queue.submit(request())
+    with pytest.raises(QueueFull, match="waiting already and 3 more"):
+        queue.submit_all([request()] * 3)
+    assert len(queue.jobs()) == 1
+    two = queue.submit_all([request()] * 2, "a key")
+    assert queue.jobs()[1:] == two == queue.submit_all([request()] * 2, "a key")
+
+
 def test_a_queue_that_one_account_fills_is_open_to_others(build, monkeypatch):
     monkeypatch.setattr(line, "MAX_WAITING", 2)
     monkeypatch.setattr(line, "MAX_WAITING_OF_ALL", 3)
