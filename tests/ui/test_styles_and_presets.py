@@ -70,12 +70,12 @@ def test_styles_act_in_their_order_and_are_ones_own(page, served):
     prompt.fill("in thick paint")
     more(page, "styles", "save")
     keep(page, "Thick")
-    assert served.studio.styles.find("Thick").prompt == "in thick paint"
+    assert served.studio.words.styles.find("Thick").prompt == "in thick paint"
     more(page, "styles", "edit")
     page.get_by_role("option", name="Thick").click()
     page.locator("dialog.keep textarea").first.fill("{prompt} in paint")
     keep(page, "Thick")
-    assert served.studio.styles.find("Thick").prompt == "{prompt} in paint"
+    assert served.studio.words.styles.find("Thick").prompt == "{prompt} in paint"
     pick(page, styles, "Thick")
     more(page, "styles", "delete")
     page.get_by_role("option", name="Thick").click()
@@ -127,7 +127,7 @@ def test_a_preset_says_what_it_changes_and_gives_back_what_it_changed(page, serv
     dialog.get_by_role("button", name="Save").click()
     dialog.get_by_text("cannot be a file's name").wait_for()
     keep(page, "Mine")
-    kept = dict(served.studio.presets.find("Mine").request)
+    kept = dict(served.studio.words.presets.find("Mine").request)
     assert (
         kept["steps"] == 9 and kept["hires"]["factor"] == 1.5 and kept.keys() == {"steps", "hires"}
     )
@@ -138,7 +138,7 @@ def test_a_preset_says_what_it_changes_and_gives_back_what_it_changed(page, serv
     more(page, "presets", "delete")
     page.get_by_role("option", name="Mine").click()
     page.get_by_text("Preset Mine deleted").first.wait_for()
-    assert "Mine" not in [each.name for each in served.studio.presets.all()]
+    assert "Mine" not in [each.name for each in served.studio.words.presets.all()]
     undo(page)
     page.wait_for_function(
         "async () => (await (await fetch('studio/v1/presets')).text()).includes('Mine')"
