@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -18,8 +19,9 @@ from studio.api.readings import ReadingBody
 from studio.api.uploads import FOREVER, REQUEST_BODY
 from studio.api.wire import PREFIX
 from studio.domain.errors import InvalidRequest
-from studio.gallery import downloads, views
-from studio.gallery.downloads import Format
+from studio.gallery import downloads, export_names, exports, views
+from studio.gallery.exports import Export
+from studio.gallery.files import Gallery
 from studio.gallery.importing import Importer
 from studio.gallery.library import Library
 from studio.reading.reader import Reader
@@ -27,9 +29,24 @@ from studio.store.finding import Filters
 from studio.store.pictures import PictureRow
 
 MOST_IN_AN_ARCHIVE = 1000
+_MOST_IDS = 100_000
+
+
+class ImageQuery(Export):
+    """How a picture's file is given."""
+
+    download: bool = False
+
+
+class ArchiveQuery(Export):
+    """Which pictures, and how each is given."""
+
+    ids: Annotated[str, Field(max_length=_MOST_IDS)] = ""
+    board: Annotated[str | None, Field(max_length=1000)] = None
+
+
 _PICTURE: Answers = {200: sends("The picture", "image/*")}
 _ARCHIVE: Answers = {200: sends("The archive", "application/zip")}
-_MOST_IDS = 100_000
 
 
 def build_image_files_router(library: Library, reader: Reader) -> APIRouter:
@@ -48,44 +65,36 @@ def build_image_files_router(library: Library, reader: Reader) -> APIRouter:
         return ImportedBody(id=imported.row.id, is_new=imported.is_new, read=read)
 
     @router.get("/archive", response_class=Response, responses=_ARCHIVE | refusals(404, 422))
-    def archive(
-        ids: Annotated[str, Query(max_length=_MOST_IDS)] = "",
-        board: Annotated[str | None, Query(max_length=1000)] = None,
-    ) -> Response:
+    def archive(asked: Annotated[ArchiveQuery, Query()]) -> Response:
         """The files of several pictures, at most 1000, as a zip: those with the `ids`, separated by
-        commas, or all of a board."""
-        rows = _chosen(library, [id for id in ids.split(",") if id], board)
+        commas, or all of a board, each as it would be saved alone."""
+        rows = _chosen(library, [id for id in asked.ids.split(",") if id], asked.board)
+        if asked.name:
+            export_names.check(asked.name)
         headers = {
             "Content-Disposition": 'attachment; filename="latent-studio.zip"',
             "Cache-Control": "no-store",
         }
-        zipped = downloads.archive(_files(library, rows))
+        zipped = downloads.archive(_files(library.gallery, rows, asked))
         return StreamingResponse(zipped, media_type="application/zip", headers=headers)
 
     @router.get("/{id}", response_class=Response, responses=_PICTURE | refusals(404, 422))
-    def image(
-        id: str, format: Format | None = None, settings: bool = True, download: bool = False
-    ) -> Response:
-        """A picture's file, its settings inside; `download` makes browsers save it.
+    def image(id: str, asked: Annotated[ImageQuery, Query()]) -> Response:
+        """A picture's file, its settings inside; `download` makes browsers save it, by a name after
+        the pattern `name`, as "[date] [seed] [prompt_words]", or by its id.
 
-        In another `format` it is made anew; JPEG and WebP have the infotext in EXIF's UserComment.
-        Without `settings` no text of any kind is in it.
+        In another `format` or `quality`, no larger than `side` or in sRGB it is made anew; JPEG,
+        WebP and AVIF have the infotext in EXIF's UserComment. Without `settings` no text of any
+        kind is in it.
         """
-        path = library.gallery.path(id)
-        own = path.suffix if path else ".png"
-        suffix = downloads.SUFFIXES[format] if format else own
-        if not settings and suffix not in downloads.SUFFIXES.values():
-            suffix = ".png"
-        headers = dict(FOREVER)
-        if download:
-            headers["Content-Disposition"] = f'attachment; filename="latent-studio-{id}{suffix}"'
-        media_type = views.media_type_of(suffix)
-        if suffix == own and settings:
-            if path is not None:
-                return FileResponse(path, media_type=media_type, headers=headers)
-            return Response(library.gallery.bytes(id), media_type=media_type, headers=headers)
-        [format] = [name for name, ending in downloads.SUFFIXES.items() if ending == suffix]
-        data = downloads.converted(library.gallery.bytes(id), format, settings)
+        gallery, path = library.gallery, library.gallery.path(id)
+        headers, own = dict(FOREVER), path.suffix if path else ".png"
+        if asked.download:
+            headers["Content-Disposition"] = _saved_as(_name(library, id, asked))
+        media_type = views.media_type_of(asked.suffix(own))
+        if path is not None and asked.keeps(own):
+            return FileResponse(path, media_type=media_type, headers=headers)
+        data = exports.exported(gallery.bytes(id), own, asked)
         return Response(data, media_type=media_type, headers=headers)
 
     return router
@@ -114,7 +123,27 @@ def _chosen(library: Library, ids: list[str], board: str | None) -> list[Picture
     return page.rows
 
 
-def _files(library: Library, rows: list[PictureRow]) -> Iterator:
+def _name(library: Library, id: str, asked: ImageQuery) -> str:
+    row = library.entry(id)
+    name = exports.named(library.gallery, row, asked)
+    return name if asked.name else f"latent-studio-{name}"
+
+
+def _saved_as(name: str) -> str:
+    """A header's value, which must be Latin-1: RFC 6266 has another form for all letters."""
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
+    whole = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
+    return f'attachment; filename="{plain}"{whole}'
+
+
+def _files(gallery: Gallery, rows: list[PictureRow], asked: ArchiveQuery) -> Iterator:
+    taken: set[str] = set()
     for row in rows:
-        suffix = "." + (row.path.rpartition(".")[2] or "png")
-        yield f"{row.id}{suffix}", row.created, partial(library.gallery.bytes, row.id)
+        name = export_names.unique(exports.named(gallery, row, asked), taken)
+        taken.add(name.casefold())
+        own = exports.own_suffix(row)
+        yield (
+            name,
+            row.created,
+            lambda id=row.id, own=own: exports.exported(gallery.bytes(id), own, asked),
+        )

@@ -14,6 +14,7 @@ from studio.app import Studio
 from studio.catalog.presets import Presets
 from studio.catalog.words import Words
 from studio.cli import task_flags
+from studio.cli.exporting import add_export_flags, export_of, write
 from studio.cli.flags import add_flags, given
 from studio.cli.like import fields_like
 from studio.cli.progress import ProgressBar
@@ -28,6 +29,8 @@ from studio.domain.errors import (
 )
 from studio.domain.files import as_text
 from studio.domain.request import GenerationRequest
+from studio.gallery import export_names, exports
+from studio.gallery.exports import Export
 from studio.jobs.job import Job
 from studio.settings import Settings
 
@@ -89,12 +92,14 @@ def add_generate(commands: Any) -> None:
         "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
     )
     group.add_argument("--json", action="store_true", help="print one JSON object")
+    add_export_flags(generate.add_argument_group("what files to write (PNG, as drawn)"))
     generate.set_defaults(run=_generate)
 
 
 def _generate(options: argparse.Namespace) -> int:
     if options.like is not None and options.request is not None:
         raise InvalidRequest("--like and --request do not go together. Give one of them.")
+    export = export_of(options)
     settings = Settings.read(given(options, _ENGINE_SETTINGS))
     named = _in_preset(options.preset, settings)
     tasks = _tasks(options, _in_file(options.request) | named) if options.like is None else []
@@ -106,6 +111,9 @@ def _generate(options: argparse.Namespace) -> int:
         if options.combinatorial:
             tasks = _combined(tasks, studio.words, options.fixed_seed)
         results, failed = _run_all(studio, tasks)
+        results = [
+            (task, _given_away(studio, final, export, options.out)) for task, final in results
+        ]
     except KeyboardInterrupt:
         if not studio.close(timeout_s=1):
             os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
@@ -145,6 +153,29 @@ def _run_all(
             complain(error, f"{task.source}: ")
             failed.append((task, error))
     return results, failed
+
+
+def _given_away(
+    studio: Studio, final: events.Finished, export: Export, out: Path | None
+) -> events.Finished:
+    """The pictures as files of the form asked for, beside those of the library; of a folder of
+    their own, in their place."""
+    if export == Export():
+        return final
+    pictures = []
+    for picture in final.pictures:
+        stored = Path(picture.path)
+        row = studio.library.entry(picture.id)
+        taken = {each.casefold() for each in os.listdir(stored.parent)}
+        name = exports.named(studio.gallery, row, export)
+        own = name == stored.name
+        path = stored if own else stored.with_name(export_names.unique(name, taken))
+        data = exports.exported(stored.read_bytes(), stored.suffix, export)
+        write(path, data)
+        if out is not None and not own:
+            stored.unlink()
+        pictures.append(dataclasses.replace(picture, path=path))
+    return dataclasses.replace(final, pictures=tuple(pictures))
 
 
 def _require_saved(final: events.Finished) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from studio.app import open_library
+from studio.cli.exporting import add_export_flags, export_of, write
 from studio.cli.flags import add_flags, given
 from studio.cli.progress import ProgressBar
 from studio.cli.status import BAD_INPUT, FAILED
 from studio.domain.errors import InvalidRequest, NotFound, QueueFull, SaveError, StudioError
 from studio.domain.files import as_text, read_file
-from studio.gallery import downloads
+from studio.gallery import export_names, exports
 from studio.gallery.importing import Importer
 from studio.gallery.library import Library
 from studio.gallery.rebuilding import rebuild
@@ -53,10 +54,7 @@ def add_library(commands: Any) -> None:
     given_away = _command(own, "export", "copy pictures into a folder", _export)
     given_away.add_argument("ids", metavar="ID", nargs="*")
     given_away.add_argument("--out", metavar="DIR", type=Path, required=True)
-    given_away.add_argument("--format", choices=tuple(downloads.SUFFIXES))
-    given_away.add_argument(
-        "--no-settings", action="store_true", help="without any text in the files"
-    )
+    add_export_flags(given_away)
     _add_filters(given_away)
     _command(own, "rebuild", "make the ledger again from the pictures on disk", _rebuild)
 
@@ -216,37 +214,22 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
     filters = _filters(options)
     if not options.ids and filters == Filters():
         raise InvalidRequest("say which pictures: their ids, or --board NAME, --starred, ….")
-    paths = []
+    paths, export, taken = [], export_of(options), set()
     with _opened(settings) as library:
         rows = [library.entry(id) for id in options.ids] or list(_pages(library, filters))
         for row in rows:
             with suppress(NotFound):  # deleted meanwhile
-                paths.append(_exported(options, library, row))
+                gallery, own = library.gallery, exports.own_suffix(row)
+                name = export_names.unique(exports.named(gallery, row, export), taken)
+                path = options.out / name
+                write(path, exports.exported(gallery.bytes(row.id), own, export))
+                taken.add(name.casefold())
+                paths.append(path)
     if options.json:
         print(json.dumps({"files": [as_text(path) for path in paths]}))
     else:
         print(f"{len(paths)} copied to {as_text(options.out)}")
     return 0 if paths else FAILED
-
-
-def _exported(options: argparse.Namespace, library: Library, row: PictureRow) -> Path:
-    data = library.gallery.bytes(row.id)
-    suffix = Path(row.path).suffix
-    if options.format or options.no_settings:
-        format = options.format or "png"
-        suffix = downloads.SUFFIXES[format]
-        data = downloads.converted(data, format, not options.no_settings)
-    path = options.out / f"{row.id}{suffix}"
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.part")
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError as error:
-        raise SaveError(
-            f"{path} cannot be written: {error.strerror or error}. Choose another with --out."
-        ) from None
-    return path
 
 
 def _rebuild(options: argparse.Namespace, settings: Settings) -> int:

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 MAX_CARRIED_BYTES = 2**20
 """A larger one would weigh more than the pictures it is written into."""
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 _MAX_READ_BYTES = 16 * 2**20
 _CLASSES = ("scnr", "mntr", "prtr", "spac")
 """Of profiles that describe a device or a space: not those that lead from one to another."""
@@ -35,6 +36,17 @@ def brought(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, byt
         return _to_srgb(image, mode, whole), None
     except ImageCms.PyCMSError:
         return _without_cmyk(image), None
+
+
+def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB whose values are in `profile` (None: sRGB), brought to sRGB."""
+    whole = _opened(profile)
+    if whole is None:
+        return image
+    try:
+        return _to_srgb(image, image.mode, whole)
+    except ImageCms.PyCMSError:
+        return image
 
 
 def from_lab(image: Image.Image) -> Image.Image:

@@ -6,9 +6,10 @@ import io
 import struct
 import zipfile
 import zlib
+from urllib.parse import unquote
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from studio.domain import infotext_reader
@@ -28,6 +29,12 @@ def png(colour="red", size=(64, 48), **said):
         info.add_text(keyword, text)
     file = io.BytesIO()
     Image.new("RGB", size, colour).save(file, "PNG", pnginfo=info)
+    return file.getvalue()
+
+
+def png_of_noise():
+    file = io.BytesIO()
+    Image.effect_noise((64, 48), 90).save(file, "PNG")
     return file.getvalue()
 
 
@@ -137,7 +144,8 @@ def test_other_formats_carry_the_settings_or_none(serve):
     url = f"{IMAGES}/{id}"
     infotext = served.http.get(f"{url}/details").json()["infotext"]
     original = Image.open(io.BytesIO(served.http.get(url).content))
-    for format, kind in (("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP")):
+    kinds = ("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP"), ("avif", "AVIF")
+    for format, kind in kinds:
         answer = served.http.get(url, params={"format": format, "download": 1})
         assert answer.headers["content-type"] == f"image/{format}"
         assert infotext_in(metadata(answer.content).texts) == infotext_reader.read(infotext)
@@ -147,6 +155,42 @@ def test_other_formats_carry_the_settings_or_none(serve):
     bare = Image.open(io.BytesIO(served.http.get(url, params={"settings": 0}).content))
     assert (bare.format, bare.tobytes(), bare.info) == ("PNG", original.tobytes(), {})
     assert served.http.get(url, params={"format": "gif"}).status_code == 422
+
+
+def test_a_file_has_the_size_quality_profile_and_name_that_are_asked_for(serve):
+    served = serve()
+    [id] = drawn(served, prompt='a "house", 1/2: naïve?', seed=8, width=192, height=128)
+    url = f"{IMAGES}/{id}"
+
+    def got(**query):
+        return served.http.get(url, params=query | {"download": 1})
+
+    noise = sent(served, png_of_noise()).json()["id"]
+    sizes = [
+        len(served.http.get(f"{IMAGES}/{noise}", params={"format": kind, "quality": n}).content)
+        for kind in ("jpeg", "avif")
+        for n in (20, 99)
+    ]
+    assert sizes[0] < sizes[1] and sizes[2] < sizes[3]
+    small = Image.open(io.BytesIO(got(side=96, srgb=1).content))
+    assert small.size == (96, 64) and small.format == "PNG"
+    assert ImageCms.getProfileDescription(io.BytesIO(small.info["icc_profile"])).startswith("sRGB")
+    assert Image.open(io.BytesIO(got(side=4000).content)).size == (192, 128)
+    assert got(format="png").content == served.http.get(url).content
+    told = got(name="[date] [seed] [model] [prompt_spaces] [steps]", format="webp")
+    name = unquote(told.headers["content-disposition"].rpartition("''")[2])
+    day = id[:10]
+    model = served.http.get(f"{url}/request").json()["checkpoint"]
+    assert name == f"{day} 8 {model} a _house_, 1_2_ naïve_ 1.webp"
+    for query, says in (
+        ({"name": "[colour]"}, "[prompt_words]"),
+        ({"quality": 0}, "quality"),
+        ({"side": 3}, "side"),
+        ({"format": "gif"}, "format"),
+        ({"sharpness": 3}, "sharpness"),
+    ):
+        refused = got(**query)
+        assert refused.status_code == 422 and says in refused.json()["message"]
 
 
 def test_several_come_as_one_archive(serve):
@@ -165,6 +209,12 @@ def test_several_come_as_one_archive(serve):
             assert zipped.testzip() is None
             first = f"{expected[0]}.png"
             assert zipped.read(first) == served.http.get(f"{IMAGES}/{expected[0]}").content
+    named = {"ids": ",".join(ids), "name": "[prompt_words]", "format": "jpeg"}
+    answer = served.http.get(f"{IMAGES}/archive", params=named)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as zipped:
+        words = "a row of houses"
+        assert zipped.namelist() == [f"{words}.jpg", f"{words} (2).jpg", f"{words} (3).jpg"]
+        assert Image.open(zipped.open(f"{words}.jpg")).format == "JPEG"
     for query, status in (
         ({}, 422),
         ({"ids": ids[0], "board": "Street"}, 422),

@@ -120,6 +120,21 @@ def test_generate_is_repeatable_to_the_byte(cli, tmp_path):
         assert (tmp_path / one).read_bytes() == (tmp_path / three).read_bytes()
 
 
+def test_generate_writes_the_files_that_are_asked_for(cli, tmp_path):
+    asked = ("--format", "jpg", "--name", "[seed] [prompt_words]", "--out", "one")
+    done = cli(
+        "generate", "--prompt", "a house", "--seed", "5", "--batch-size", "2", *SMALL, *asked
+    )
+    assert done.stdout.splitlines() == ["one/5 a house.jpg", "one/6 a house.jpg"]
+    assert sorted(each.name for each in (tmp_path / "one").iterdir()) == [
+        "5 a house.jpg",
+        "6 a house.jpg",
+    ]
+    again = cli("generate", "--like", "one/6 a house.jpg", "--out", "two", "--name", "x")
+    assert again.stdout.splitlines() == ["two/x.png"]
+    assert "[prompt_words]" in cli("generate", "--name", "[colour]").stderr
+
+
 def test_a_request_from_standard_input_changed_by_flags(cli, tmp_path):
     request = GenerationRequest(prompt="a blue boat", seed=3, steps=9, width=64, height=64)
     done = cli(

@@ -1,0 +1,68 @@
+"""Flags that say how pictures are given away, and the files that come of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from studio.domain.errors import SaveError, refused
+from studio.gallery import export_names
+from studio.gallery.export_names import TAGS
+from studio.gallery.exports import MOST_SIDE, QUALITY, SUFFIXES, Export
+
+
+def add_export_flags(parser: Any) -> None:
+    """Add to a parser, or to a group of one, what `export_of` reads."""
+    parser.add_argument(
+        "--format",
+        choices=(*SUFFIXES, "jpg"),
+        help="of the files; JPEG, WebP and AVIF have the infotext in EXIF's UserComment",
+    )
+    parser.add_argument(
+        "--quality",
+        type=int,
+        metavar="N",
+        help=f"of JPEG, WebP and AVIF, 1 to 100; default: {QUALITY}",
+    )
+    parser.add_argument(
+        "--side", type=int, metavar="N", help=f"the longer side at most, in pixels, to {MOST_SIDE}"
+    )
+    parser.add_argument("--srgb", action="store_true", help="in sRGB, with its profile")
+    parser.add_argument("--no-settings", action="store_true", help="without any text in the files")
+    parser.add_argument(
+        "--name",
+        metavar="PATTERN",
+        help="names of the files, as '[date] [seed] [prompt_words]'; there are " + ", ".join(TAGS),
+    )
+
+
+def export_of(options: argparse.Namespace) -> Export:
+    """Raises `InvalidRequest`."""
+    given = {name: getattr(options, name) for name in ("format", "quality", "side", "name")}
+    fields = {name: value for name, value in given.items() if value is not None}
+    if fields.get("format") == "jpg":
+        fields["format"] = "jpeg"
+    try:
+        export = Export(**fields, srgb=options.srgb, settings=not options.no_settings)
+    except ValidationError as error:
+        raise refused(error) from None
+    if export.name:
+        export_names.check(export.name)
+    return export
+
+
+def write(path: Path, data: bytes) -> None:
+    """All of it or nothing. Raises `SaveError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.part")
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except OSError as error:
+        raise SaveError(
+            f"{path} cannot be written: {error.strerror or error}. Choose another with --out."
+        ) from None
