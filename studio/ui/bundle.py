@@ -30,6 +30,7 @@ STYLES = (
     "canvas/port.css",
     "run/views.css",
     "run/queue.css",
+    "run/export.css",
     "settings/choices.css",
     "settings/presets.css",
     "models/details.css",

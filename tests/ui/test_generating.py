@@ -311,6 +311,21 @@ def test_the_settings_of_a_result_are_at_hand(visit, served):
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     assert download.value.path().read_bytes() == served.studio.gallery.bytes(job.pictures[0].id)
+    page.get_by_role("button", name="Download as").click()
+    dialog = page.get_by_role("dialog", name="Download as")
+    dialog.get_by_label("Name").fill("[colour]")
+    dialog.get_by_role("button", name="Download").click()
+    dialog.get_by_role("alert").get_by_text("[prompt_words]").wait_for()
+    dialog.get_by_label("Name").fill("[seed] [prompt_words]")
+    dialog.get_by_label("Format").select_option("jpeg")
+    for again in (
+        dialog.get_by_role("button", name="Download"),
+        page.get_by_role("link", name="Download"),
+    ):
+        with page.expect_download() as download:
+            again.click()
+        request = job.pictures[0].request
+        assert download.value.suggested_filename == f"{request.seed} {request.prompt}.jpg"
 
 
 def test_recent_pictures_come_back_with_their_settings(visit, served):

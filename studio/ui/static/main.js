@@ -10,6 +10,7 @@ import { catalog } from "./models/catalog.js";
 import { restoring } from "./restore/restoring.js";
 import { badges } from "./run/badges.js";
 import { batch } from "./run/batch.js";
+import { exporting } from "./run/export.js";
 import { forecast } from "./run/forecast.js";
 import { bindKeys } from "./run/keys.js";
 import { loop } from "./run/loop.js";
@@ -40,6 +41,7 @@ const PARTS = {
   controlEditor,
   controlStage,
   controls,
+  exporting,
   forecast,
   group,
   library,

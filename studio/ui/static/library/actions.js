@@ -2,6 +2,7 @@
 
 import { takeUp } from "../restore/take_up.js";
 import { send } from "../run/send_to.js";
+import { fileAt, save } from "../shared/exports.js";
 import * as pictures from "../shared/pictures.js";
 import { labelOf } from "../shared/task.js";
 import { confirm, write } from "./ask.js";
@@ -132,7 +133,7 @@ export class Actions {
 
   download(entries) {
     const [one] = entries;
-    if (entries.length === 1) return save(pictures.fileOf(one));
+    if (entries.length === 1) return save(fileAt(one.url));
     const ids = entries.map(({ id }) => id);
     for (let at = 0; at < ids.length; at += ZIPPED) {
       save(pictures.archiveOf(ids.slice(at, at + ZIPPED)));
@@ -173,16 +174,6 @@ export class Actions {
       await takeUp(one, this.viewer.offers);
     });
   }
-}
-
-/** Let the browser save what lies at `address`. */
-function save(address) {
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = "";
-  document.body.append(link);
-  link.click();
-  link.remove();
 }
 
 export const sendWords = (kind) => (kind === "controlnet" ? "ControlNet" : labelOf(kind));

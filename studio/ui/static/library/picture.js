@@ -1,9 +1,11 @@
 // A picture's own page, at /picture/ID: large, with all that is known of it and may be done with it.
 
 import { takeUp } from "../restore/take_up.js";
+import { downloadAs } from "../run/export.js";
 import { send as sendTo } from "../run/send_to.js";
 import { copy } from "../shared/clipboard.js";
 import { address } from "../shared/data.js";
+import { fileAt, save } from "../shared/exports.js";
 import { menuOf } from "../shared/menu.js";
 import * as pictures from "../shared/pictures.js";
 import { showFamily } from "./family.js";
@@ -243,12 +245,8 @@ class PicturePage {
       await this.leave();
       await sendTo(one, [one.width, one.height], kind, this.offer);
     });
-    menuOf(this.button("download"), list("download"), ({ format, settings }) => {
-      const link = document.createElement("a");
-      link.href = address(`${this.one.url}?download=1&format=${format}&settings=${settings}`);
-      link.download = "";
-      link.click();
-    });
+    this.button("download").addEventListener("click", () => save(fileAt(this.one.url)));
+    this.button("export").addEventListener("click", () => downloadAs(this.one));
     menuOf(this.button("compare"), list("compare"), ({ with: which }) =>
       this.compare(this.comparable[which] ?? null),
     );

@@ -5,6 +5,7 @@ import { field, value } from "../settings/form.js";
 import { copy } from "../shared/clipboard.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
+import { fileAt, onExport } from "../shared/exports.js";
 import { menuOf } from "../shared/menu.js";
 import * as pictures from "../shared/pictures.js";
 import { write } from "../shared/store.js";
@@ -12,6 +13,7 @@ import { task } from "../shared/task.js";
 import { allowViews, onView, showView, view } from "../shared/views.js";
 import { facts, madeWords, promise, seedsOf } from "../shared/words.js";
 import { Compare } from "./compare.js";
+import { downloadAs } from "./export.js";
 import { Frame } from "./frame.js";
 import * as jobs from "./jobs.js";
 import { OwnWords } from "./own_words.js";
@@ -50,6 +52,7 @@ export class Viewer {
     this.bindActions();
     this.bindSending();
     onView((name) => this.compare.show(name, this.picture));
+    onExport(() => this.linkDownload());
     this.strip.arrivals.on((picture) => this.announce(picture));
   }
 
@@ -253,8 +256,13 @@ export class Viewer {
     this.facts.textContent = facts(picture, this.sizeOf(picture));
     this.root.classList.add("has-picture");
     this.root.classList.toggle("partial", picture.partial);
-    this.root.querySelector("[data-action=download]").href = address(`${picture.url}?download=1`);
+    this.linkDownload();
     this.drawBatch(picture, batch);
+  }
+
+  linkDownload() {
+    if (this.picture)
+      this.root.querySelector("[data-action=download]").href = fileAt(this.picture.url);
   }
 
   drawBatch(picture, batch) {
@@ -299,6 +307,7 @@ export class Viewer {
         for (const [at, name] of names.entries()) field(name).set(earlier[at]);
       });
     });
+    on("export", () => downloadAs(this.picture));
     on("discard", () => this.discard(this.picture));
     on("apply", () => takeUp(this.picture, this.offers).catch((error) => this.say(error.message)));
     on("input", () => this.sendTo(task()));

@@ -1,6 +1,7 @@
 // The pictures that the studio keeps, its library, as the whole page knows them.
 
 import { address } from "./data.js";
+import { asked } from "./exports.js";
 import { ask, get, send } from "./server.js";
 import { signal } from "./signals.js";
 
@@ -101,10 +102,7 @@ export const tellImported = (ids) => changed.tell({ ids, what: "imported", field
 
 /** Where a zip of `ids` is. */
 export const archiveOf = (ids) =>
-  address(`${PLACE}/archive?ids=${ids.map(encodeURIComponent).join()}`);
-
-/** Where the file of one is, for saving it. */
-export const fileOf = (one) => address(`${one.url}?download=1`);
+  address(`${PLACE}/archive?ids=${ids.map(encodeURIComponent).join()}&${asked()}`);
 
 const DRAGGED = "application/x-studio-picture";
 
