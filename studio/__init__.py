@@ -21,7 +21,7 @@ from studio.domain.events import (
     Started,
 )
 from studio.domain.request import GenerationRequest
-from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, TextToImage
+from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, TextToImage, Upscale
 from studio.settings import Settings
 from studio.version import __version__
 
@@ -45,5 +45,6 @@ __all__ = [
     "Studio",
     "StudioError",
     "TextToImage",
+    "Upscale",
     "__version__",
 ]

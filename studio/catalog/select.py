@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import PurePath
 
+from studio.catalog import upscaler_names
 from studio.catalog.catalog import Catalog
 from studio.catalog.tiny_vaes import tiny_vae_for
 from studio.domain import embedding_names
 from studio.domain.control import ControlInput
-from studio.domain.errors import InvalidRequest, UnknownModel, about
+from studio.domain.errors import InvalidRequest, UnknownCheckpoint, UnknownModel, about
 from studio.domain.prompt_dialects import pieces, reading
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
@@ -23,7 +24,7 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     Raises `UnknownCheckpoint` or `UnknownModel` where a name is not in the catalog, and
     `InvalidRequest` where a model is of another family than the checkpoint or cannot be run.
     """
-    checkpoint = catalog.find(request.checkpoint)
+    checkpoint = _checkpoint(catalog, request.checkpoint)
     task = checkpoint.facts.task
     if checkpoint.family is None or task not in _RUNNABLE_TASKS:
         what = "of a family" if checkpoint.family is None else f"for {task}, a task"
@@ -48,8 +49,22 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
         controlnets,
         _image_encoders(catalog, controlnets),
         _companion(catalog, checkpoint, "text_encoder"),
+        upscaler_names.named_in(catalog, request),
         warnings,
     )
+
+
+def _checkpoint(catalog: Catalog, name: str | None) -> ModelRef:
+    try:
+        return catalog.find(name)
+    except UnknownCheckpoint as error:
+        unknown = error
+    try:
+        other = catalog.find(name, "upscaler").name
+    except UnknownModel:
+        raise unknown from None
+    message = f"{other} is no checkpoint, but an upscaler, which draws nothing by itself."
+    raise UnknownCheckpoint(f"{message} {unknown.message}", unknown.field)
 
 
 _ADDED = {"lora": ("loras", "LoRAs"), "controlnet": ("controls", "ControlNets")}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from studio.catalog import upscaler_names
 from studio.catalog.catalog import Catalog
 from studio.catalog.prompts import about_network, with_networks_taken_out
 from studio.catalog.select import select
@@ -24,9 +25,11 @@ def settle(
     `source_size` is that of the picture it begins with, if any. Raises as `select` does, and
     `InvalidRequest` where a checkpoint cannot go on with what the one before has drawn.
     """
-    asked, request = request, with_networks_taken_out(request)
+    asked = request
+    request = with_networks_taken_out(request) if request.draws else request.undrawn()
+    request = request.model_copy(update=upscaler_names.settled(catalog, request))
     try:
-        selection = select(catalog, request)
+        selection = select(catalog, request.as_told())
     except InvalidRequest as error:
         raise about_network(error, asked) from None
     loras = tuple(

@@ -26,6 +26,7 @@ from studio.domain.tasks import (
     Outpaint,
     Task,
     TextToImage,
+    Upscale,
 )
 from studio.version import __version__
 
@@ -75,6 +76,8 @@ def write(request: GenerationRequest, place: int, hashes: Hashes | None = None) 
         "Negative Template": request.negative_prompt_template,
         "Version": f"Latent Studio {__version__}",
     }
+    if not request.draws:
+        settings = _upscale_settings(request.task) | {"Version": settings["Version"]}
     lines = _prompt_lines(request)
     lines.append(", ".join(f"{k}: {_quoted(k, v)}" for k, v in settings.items() if v is not None))
     return "\n".join(lines)
@@ -263,12 +266,27 @@ def _task_settings(task: Task) -> dict[str, object]:
             settings = _inpaint_settings(task)
         case Outpaint():
             settings = _outpaint_settings(task)
+        case Upscale():
+            overlap = {"SD upscale overlap": task.tile_overlap}
+            return overlap | {"SD upscale upscaler": task.upscaler} | _upscale_settings(task)
         case _:
             return {}
     if getattr(task, "resize_mode", "just_resize") != "just_resize":
         settings["Resize mode"] = RESIZE_MODES[task.resize_mode]
     if task.color_correction:
         settings["Color correction"] = True
+    return settings
+
+
+def _upscale_settings(task: Upscale) -> dict[str, object]:
+    """As AUTOMATIC1111's extras write it."""
+    width, height = task.resize_width or 0, task.resize_height or 0
+    asked = {"by": _number(task.factor)} if task.by_factor else {"to": f"{width}x{height}"}
+    settings = {f"Postprocess upscale {how}": value for how, value in asked.items()}
+    settings["Postprocess upscaler"] = task.upscaler
+    if task.upscaler_2:
+        settings["Postprocess upscaler 2"] = task.upscaler_2
+        settings["Postprocess upscaler 2 visibility"] = _number(task.upscaler_2_visibility)
     return settings
 
 

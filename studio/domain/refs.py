@@ -138,7 +138,8 @@ class Selection:
     `tiny_vae` shows
     the forming picture, where the checkpoint brings nothing better. A ControlNet that several
     units use stands in `controlnets` once, as does an image encoder of several IP-Adapters.
-    `warnings` say what the request names and does not get; they do not make another selection."""
+    `upscalers` are lent by themselves, one after the other. `warnings` say what the request names
+    and does not get. Neither makes another selection."""
 
     checkpoint: ModelRef
     vae: ModelRef | None = None
@@ -148,4 +149,5 @@ class Selection:
     controlnets: tuple[ModelRef, ...] = ()
     image_encoders: tuple[ModelRef, ...] = ()
     text_encoder: ModelRef | None = None
+    upscalers: tuple[ModelRef, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)

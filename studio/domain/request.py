@@ -24,15 +24,15 @@ from pydantic import (
 
 from studio.domain import geometry, lora_text
 from studio.domain.control import MAX_UNITS, ControlInput
-from studio.domain.errors import refused, shorten
+from studio.domain.errors import InvalidRequest, refused, shorten
 from studio.domain.family import ModelFamily
-from studio.domain.sampling import ModelName, Sampling, Text, Words, is_text
+from studio.domain.sampling import ModelName, Sampling, Text, Words
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.seamless import TilingName
 from studio.domain.seeds import Seeds
 from studio.domain.shown import Shown
 from studio.domain.stages import HiresInput, RefinerInput
-from studio.domain.tasks import TASKS, Frozen, Task, TextToImage
+from studio.domain.tasks import TASKS, Frozen, Task, TextToImage, Upscale, is_text
 
 _MOST_LORAS = 32
 _MOST_STYLES = 32
@@ -232,8 +232,11 @@ class GenerationRequest(Seeds, Sampling, Words):
         """This request with nothing left open: checkpoint, size and seed are fixed.
 
         `source_size` is that of the task's picture, if it has one: the size follows its shape.
-        Raises `InvalidRequest` where a second drawing is too large.
+        Of an upscale it is that of a tile. Raises `InvalidRequest` where a second drawing, or what
+        is enlarged, is too large.
         """
+        if isinstance(self.task, Upscale):
+            return self._settled_upscale(checkpoint, family, source_size)
         width, height = geometry.working_size(
             (self.width, self.height), family.native_size, source_size
         )
@@ -246,6 +249,45 @@ class GenerationRequest(Seeds, Sampling, Words):
                 "height": height,
             }
         ).with_seed()
+
+    def _settled_upscale(
+        self, checkpoint: str, family: ModelFamily, source_size: geometry.Size | None
+    ) -> GenerationRequest:
+        task = self.task
+        if source_size:
+            task.size(source_size)
+        side = task.tile_size or min(family.native_size)
+        if task.refine and task.tile_overlap > side // 2:
+            raise InvalidRequest(
+                f"{task.tile_overlap} pixels are more than half a tile of {side}. Choose at most "
+                f"{side // 2}, or larger tiles.",
+                "tile_overlap",
+            )
+        changes = {"checkpoint": checkpoint, "width": side, "height": side}
+        return self.model_copy(update=changes).with_seed()
+
+    @property
+    def draws(self) -> bool:
+        """Whether the checkpoint has anything to do: not where a picture is but enlarged."""
+        return not isinstance(self.task, Upscale) or self.task.refine
+
+    def as_told(self) -> GenerationRequest:
+        """This request with the words that its models are told: of an upscale those of its tiles,
+        not those of the picture. Where there are none, nothing guides."""
+        if not isinstance(self.task, Upscale):
+            return self
+        words = self.task.tile_prompt
+        changes = {"prompt": words, "styles": ()}
+        if not words.strip():
+            changes |= {"negative_prompt": "", "guidance_scale": 1.0}
+        return self.model_copy(update=changes)
+
+    def undrawn(self) -> GenerationRequest:
+        """This request, by which nothing is drawn, without what acts on drawings alone; its words
+        stay, as those of the picture."""
+        alone = {"batch_size": 1, "batch_place": None}
+        none = {"vae": None, "controls": (), "loras": (), "refiner": None}
+        return self.model_copy(update={**alone, **none})
 
     def second(self) -> GenerationRequest:
         """What the second drawing (`hires`) comes to, as a request of its own. Settled alone."""

@@ -17,7 +17,7 @@ from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.scheduler_names import resolve
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.shown import Shown
-from studio.domain.tasks import Frozen
+from studio.domain.tasks import Frozen, is_text
 
 NAME_CHARACTERS = 100
 """Of a name that one of our own tables must know."""
@@ -27,18 +27,6 @@ GuidanceScale = Annotated[
     float, Field(ge=1.0, le=30.0, allow_inf_nan=False, json_schema_extra={"step": 0.5})
 ]
 ClipSkip = Annotated[int, Field(ge=1, le=12, json_schema_extra={"step": 1})]
-
-
-def is_text(value: str) -> str:
-    """What every file and every answer can carry."""
-    if "\0" in value:
-        raise ValueError(f"has a NUL character at position {value.index(chr(0)) + 1}. Delete it.")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        position = error.start + 1
-        raise ValueError(f"has half a character at position {position}. Delete it.") from None
-    return value
 
 
 def _one_of(names: Collection[str]) -> AfterValidator:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import Field, create_model, field_validator, model_validator
+from pydantic import Field, create_model, model_validator
 from pydantic.fields import FieldInfo
 
-from studio.domain.errors import InvalidRequest, bounded, shorten
+from studio.domain.errors import InvalidRequest, bounded
 from studio.domain.geometry import CELL, Size
 from studio.domain.pairs import as_fields
 from studio.domain.sampling import NAME_CHARACTERS, SAMPLING, ModelName, Sampling, Words
@@ -25,8 +25,9 @@ LARGEST = 4096
 LATENT_UPSCALERS = ("Latent", "Latent (bicubic)", "Latent (nearest-exact)")
 """These scale the latents: no VAE in between, but little is left of fine detail below a denoising
 strength of about 0.5."""
-UPSCALERS = (*LATENT_UPSCALERS, "Lanczos", "Nearest")
-"""What makes a picture larger before it is drawn once more; the others scale its pixels."""
+PIXEL_UPSCALERS = ("Lanczos", "Nearest")
+UPSCALERS = (*LATENT_UPSCALERS, *PIXEL_UPSCALERS)
+"""What makes a picture larger without a network."""
 
 _MOST_CHARACTERS = 50_000
 """Of either as text."""
@@ -54,14 +55,13 @@ class _Hires(Frozen):
         title="Resize height to",
         description="In pixels, instead of a factor. With the height alone the width follows.",
     )
-    upscaler: Annotated[
-        str, Field(max_length=NAME_CHARACTERS), Shown("Hires. fix", "{}", always=True)
-    ] = Field(
-        UPSCALERS[0],
-        title="Hires upscaler",
-        description="Latent enlarges what the model works on and needs a strength above 0.5; "
-        "Lanczos and Nearest enlarge the picture.",
-        json_schema_extra={"enum": list(UPSCALERS)},
+    upscaler: Annotated[ModelName, Field(min_length=1), Shown("Hires. fix", "{}", always=True)] = (
+        Field(
+            UPSCALERS[0],
+            title="Hires upscaler",
+            description="Latent enlarges what the model works on and needs a strength above 0.5; "
+            "Lanczos, Nearest and the networks among the models enlarge the picture.",
+        )
     )
     strength: Annotated[float, Shown("Hires. fix", "strength {}", always=True)] = Field(
         0.7,
@@ -90,13 +90,6 @@ class _Hires(Frozen):
             value["scheduler"] = name
             if schedule or noise_schedule != "automatic":
                 value["noise_schedule"] = noise_schedule
-        return value
-
-    @field_validator("upscaler")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        if value not in UPSCALERS:
-            raise ValueError(f"{shorten(value)} is unknown. Choose one of: {', '.join(UPSCALERS)}.")
         return value
 
     def size(self, first: Size) -> Size:

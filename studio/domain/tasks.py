@@ -4,7 +4,8 @@ Task
 ├── TextToImage
 ├── ImageToImage   the whole picture, kept as far as `strength` lets it
 ├── Inpaint        what a mask covers
-└── Outpaint       what lies beyond the border
+├── Outpaint       what lies beyond the border
+└── Upscale        the same picture, larger
 
 A picture in a task is a text: `input:ID` for one that was uploaded, `picture:ID` for a result, a
 data-URI, or, on the command line and in Python alone, the path of a file. Masks are white where
@@ -13,16 +14,30 @@ the picture is repainted.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
-from studio.domain.errors import shorten
+from studio.domain.errors import InvalidRequest, shorten
+from studio.domain.geometry import Size
 from studio.domain.shown import Shown
 
 MAX_EXTENSION = 4096
 """Pixels that an outpaint may add on one side."""
+
+MOST_PIXELS = 64_000_000
+"""Of an enlarged picture: what the studio can read in again."""
+LONGEST_SIDE = 32_768
+"""Of an enlarged picture."""
 
 
 _MOST_FIELDS = 64
@@ -45,8 +60,25 @@ class Frozen(BaseModel):
         return value
 
 
+def is_text(value: str) -> str:
+    """What every file and every answer can carry."""
+    if "\0" in value:
+        raise ValueError(f"has a NUL character at position {value.index(chr(0)) + 1}. Delete it.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        position = error.start + 1
+        raise ValueError(f"has half a character at position {position}. Delete it.") from None
+    return value
+
+
 Source = Annotated[str, Field(min_length=1, max_length=96_000_000)]
 """A picture, as told above."""
+
+LargeSide = Annotated[int, Field(ge=1, le=LONGEST_SIDE, json_schema_extra={"step": 1})]
+TileSide = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
+TileText = Annotated[str, Field(max_length=4000), AfterValidator(is_text)]
+UpscalerName = Annotated[str, Field(min_length=1, max_length=1000)]
 
 ResizeMode = Literal["just_resize", "crop_and_resize", "resize_and_fill", "latent_upscale"]
 MaskedContent = Literal["fill", "original", "latent_noise", "latent_nothing"]
@@ -250,7 +282,128 @@ class Outpaint(_FromPicture):
         return self
 
 
-Task = Annotated[Union[TextToImage, ImageToImage, Inpaint, Outpaint], Field(discriminator="kind")]
+class Upscale(Frozen):
+    """Enlarge the picture with a network, and, if asked, draw over the result tile by tile.
+
+    What the request says of models and sampling acts where it is refined alone; its words are kept
+    as those of the picture, and the tiles have their own.
+    """
+
+    kind: Literal["upscale"] = "upscale"
+    image: Source = Field(title="Image", description="The picture to enlarge.")
+    factor: Annotated[float, Shown("Upscale", "by {}", always=True)] = Field(
+        2.0,
+        ge=1.0,
+        le=8.0,
+        allow_inf_nan=False,
+        title="Upscale by",
+        description="How much wider and higher the picture becomes.",
+        json_schema_extra={"step": 0.05},
+    )
+    resize_width: Annotated[LargeSide | None, Shown("Upscale")] = Field(
+        None,
+        title="Resize width to",
+        description="In pixels, instead of a factor. With the width alone the height follows.",
+    )
+    resize_height: Annotated[LargeSide | None, Shown("Upscale")] = Field(
+        None,
+        title="Resize height to",
+        description="In pixels, instead of a factor. With the height alone the width follows; "
+        "with both, what does not fit is cut off evenly.",
+    )
+    upscaler: Annotated[UpscalerName | None, Shown("Upscale", "{}", place=-1)] = Field(
+        None,
+        title="Upscaler",
+        description="The network that enlarges; Lanczos and Nearest need none. Automatic takes the "
+        "first there is.",
+    )
+    upscaler_2: Annotated[UpscalerName | None, Shown("Upscale")] = Field(
+        None,
+        title="Upscaler 2",
+        description="Another one, whose picture is laid over that of the first.",
+    )
+    upscaler_2_visibility: Annotated[float, Shown("Upscale")] = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        title="Upscaler 2 visibility",
+        description="How much of the second one's picture shows.",
+        json_schema_extra={"step": 0.01},
+    )
+    refine: Annotated[bool, Shown("Refine", "refined")] = Field(
+        False,
+        title="Refine",
+        description="Draw over the enlarged picture with the checkpoint, tile by tile.",
+    )
+    strength: Annotated[float, Shown("Refine")] = Field(
+        0.3,
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        title="Denoising strength",
+        description="How much may change where it is refined. Above 0.4 a tile may show things of "
+        "its own.",
+        json_schema_extra={"step": 0.01},
+    )
+    tile_prompt: Annotated[TileText, Shown("Refine")] = Field(
+        "",
+        title="Words for the tiles",
+        description="What each tile is told. Empty: nothing, so that none draws a picture of its "
+        'own; words as "fine brush strokes" are true of every tile.',
+    )
+    tile_size: Annotated[TileSide | None, Shown("Refine")] = Field(
+        None,
+        title="Tile size",
+        description="Pixels of a tile's side. Automatic takes the size the checkpoint was made "
+        "for.",
+    )
+    tile_overlap: Annotated[int, Shown("Refine")] = Field(
+        32,
+        ge=8,
+        le=512,
+        title="Tile overlap",
+        description="Pixels that tiles share, in which one fades into the next; at most half a "
+        "tile.",
+        json_schema_extra={"step": 8},
+    )
+
+    @property
+    def by_factor(self) -> bool:
+        return self.resize_width is None and self.resize_height is None
+
+    def size(self, source: Size) -> Size:
+        """Of the result, where the picture has size `source`. Raises `InvalidRequest` where that is
+        too large, or smaller than the picture."""
+        if self.by_factor:
+            size = tuple(max(1, round(side * self.factor)) for side in source)
+        else:
+            ratio = source[0] / source[1]
+            width = self.resize_width or max(1, round(self.resize_height * ratio))
+            height = self.resize_height or max(1, round(self.resize_width / ratio))
+            size = width, height
+        field = "factor" if self.by_factor else "resize_width"
+        if size[0] < source[0] or size[1] < source[1]:
+            raise InvalidRequest(
+                f"{size[0]}×{size[1]} pixels are less than the {source[0]}×{source[1]} of the "
+                "picture. Choose a larger size, or make it smaller in image to image.",
+                field,
+            )
+        if size[0] * size[1] > MOST_PIXELS or max(size) > LONGEST_SIDE:
+            most = (MOST_PIXELS / (source[0] * source[1])) ** 0.5
+            most = math.floor(min(most, LONGEST_SIDE / max(source)) * 20) / 20
+            raise InvalidRequest(
+                f"{size[0]}×{size[1]} pixels are too many: {MOST_PIXELS // 10**6} megapixels are "
+                f"possible, and {LONGEST_SIDE} a side. "
+                + (f"Choose a factor of at most {most:g}." if most >= 1 else "It is large enough."),
+                field,
+            )
+        return size
+
+
+Task = Annotated[
+    Union[TextToImage, ImageToImage, Inpaint, Outpaint, Upscale], Field(discriminator="kind")
+]
 """What is to be done, told apart by `kind`."""
 
 TASKS: dict[str, type[Frozen]] = {
@@ -258,4 +411,5 @@ TASKS: dict[str, type[Frozen]] = {
     "image_to_image": ImageToImage,
     "inpaint": Inpaint,
     "outpaint": Outpaint,
+    "upscale": Upscale,
 }

@@ -19,7 +19,7 @@ from studio.engine.vae import Vae
 from studio.imaging import difference
 from studio.imaging.passes import Pass
 from studio.imaging.plans import Plan
-from studio.imaging.resizing import enlarged, resized
+from studio.imaging.resizing import resized
 
 _LARGEST_PREVIEW = 1024
 """The longer side of a preview, a batch's grid included."""
@@ -69,17 +69,16 @@ class Editing:
             pairs = zip(self.canvases, drawn, strict=True)
             self.canvases = [pass_.pasted(canvas, picture) for canvas, picture in pairs]
 
-    def upscale(self, upscaler: str, size: Size) -> None:
-        """Latents or canvases become `size`, (width, height) in pixels, by one of
-        `stages.UPSCALERS`."""
-        if self.latents is not None:
-            self.latents = latents.upscaled(
-                self.latents, upscaler, size[1] // CELL, size[0] // CELL, self._tiling
-            )
-        else:
-            self.canvases = [
-                enlarged(canvas, size, upscaler, self._tiling) for canvas in self.canvases
-            ]
+    def upscale_latents(self, upscaler: str, size: Size) -> None:
+        """Those that there are become `size`, (width, height) in pixels, by one of
+        `stages.LATENT_UPSCALERS`."""
+        self.latents = latents.upscaled(
+            self.latents, upscaler, size[1] // CELL, size[0] // CELL, self._tiling
+        )
+
+    def replace(self, canvases: list[Image.Image]) -> None:
+        """Larger pictures take the place of those that there are."""
+        self.canvases, self.is_drawn = canvases, True
 
     def max_difference(self, canvas: Image.Image) -> int | None:
         """The largest change of a channel where the mask is zero; None without a mask."""

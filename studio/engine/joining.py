@@ -56,7 +56,10 @@ class Joining:
         return wanted is not None and all(run.selection == wanted for run in runs)
 
     def _selection(self, request: GenerationRequest) -> Selection | None:
-        """None where there is none: it fails by itself, and says why. Asked again at each step."""
+        """None where it draws nothing, or where there is none: it fails by itself, and says why.
+        Asked again at each step."""
+        if not request.draws:
+            return None
         if self._asked is None or self._asked[0] is not request:
             try:
                 self._asked = request, self._select(request)

@@ -1,19 +1,21 @@
 """A settled request as the stages that it is drawn in, one after the other: data, without torch.
 
-Each of the four tasks is one `Draw`. A second, larger drawing is `Draw, Upscale, Draw`. A refiner
-goes on within the last one, so that its sampler knows what went before.
+A picture is one `Draw`. A second, larger drawing is `Draw, Upscale, Draw`, an enlarged picture
+`Upscale`, a refined one `Upscale, Draw`. A refiner goes on within the last one, so that its sampler
+knows what went before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from studio.domain import tasks
 from studio.domain.control import ControlInput
 from studio.domain.geometry import Box, Size
 from studio.domain.prompt_schedule import FIRST, Begun, after
-from studio.domain.refs import Selection
+from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
 from studio.domain.sampling import Sampling
 from studio.domain.stages import LATENT_UPSCALERS
@@ -73,11 +75,21 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Upscale:
-    """What was drawn becomes `size`, (width, height) in pixels, by one of `stages.UPSCALERS`; what
-    does not fit its shape is cut off evenly."""
+class Way:
+    """How a picture is enlarged: by one of `stages.UPSCALERS`, or by the network that is called so.
+    `share` is how much of what comes of it shows in the end."""
 
     upscaler: str
+    network: ModelRef | None = None
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Upscale:
+    """What was drawn, or what the request brings, becomes `size`, (width, height) in pixels, in
+    one or two `ways` that are mixed; what does not fit its shape is cut off evenly."""
+
+    ways: tuple[Way, ...]
     size: Size
 
 
@@ -87,9 +99,17 @@ Stage = Draw | Upscale
 def recipe(request: GenerationRequest, select: Select, plan: Plan | None) -> tuple[Stage, ...]:
     """The stages of `request`, which is settled; `plan` is that of its task (`plans.plan`), None
     where it begins with no picture. Raises as `select` does."""
-    first = _drawing(request, select(request), request.controls)
+    request = request.as_told()
+    task, selection = request.task, select(request)
+    networks = {ref.name: ref for ref in selection.upscalers}
+    first = _drawing(request, selection, request.controls)
     if plan:
-        first = replace(first, strength=request.task.strength, begins="pixels", passes=plan.passes)
+        first = replace(first, begins="pixels", passes=plan.passes)
+    if not isinstance(task, tasks.TextToImage):
+        first = replace(first, strength=task.strength)
+    if isinstance(task, tasks.Upscale):
+        larger = (Upscale(_ways(task, networks), plan.size),) if plan else ()
+        return (*larger, _refined(first, request, select)) if task.refine else larger
     if request.hires is None:
         return (_refined(first, request, select),)
     larger, upscaler = request.second(), request.hires.upscaler
@@ -99,7 +119,15 @@ def recipe(request: GenerationRequest, select: Select, plan: Plan | None) -> tup
         begins="latents" if upscaler in LATENT_UPSCALERS else "pixels",
         begun=after(first.steps),
     )
-    return first, Upscale(upscaler, second.size), _refined(second, larger, select)
+    way = Way(upscaler, networks.get(upscaler))
+    return first, Upscale((way,), second.size), _refined(second, larger, select)
+
+
+def _ways(task: tasks.Upscale, networks: Mapping[str, ModelRef]) -> tuple[Way, ...]:
+    """Those that show."""
+    second = task.upscaler_2_visibility if task.upscaler_2 else 0.0
+    shares = (task.upscaler, 1 - second), (task.upscaler_2, second)
+    return tuple(Way(name, networks.get(name), share) for name, share in shares if share)
 
 
 def whole(size: Size) -> Pass:

@@ -11,6 +11,7 @@ from studio.engine.borrowed import Borrowed
 from studio.engine.clock import Clock
 from studio.engine.drawing import Drawing
 from studio.engine.editing import Editing
+from studio.engine.enlarging import Enlarging
 from studio.engine.recipe import Draw, Stage, Upscale, recipe
 from studio.engine.run import Resources, StableDiffusionRun, Work
 from studio.engine.word_maps import WordMaps
@@ -21,7 +22,7 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
     """All of it, in the order of its events."""
     plan = plans.plan(run.request, resources.read)
     stages = recipe(run.request, resources.select, plan)
-    run.selection = stages[0].selection
+    run.selection = next((each.selection for each in stages if isinstance(each, Draw)), None)
     edit = Editing(run.request, plan)
     warnings = dict.fromkeys(text for each in _selections(stages) for text in each.warnings)
     to_do = [stage for stage in stages if not _changes_nothing(stage)]
@@ -32,7 +33,11 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
     with Borrowed(run, resources.manager) as borrowed:
         for number, stage in enumerate(to_do):
             if isinstance(stage, Upscale):
-                edit.upscale(stage.upscaler, stage.size)
+                enlarging = Enlarging(stage, run, edit, resources, clock=clock)
+                yield from enlarging.work()
+                clock.stage_is_over()
+                if run.cancelled:
+                    break
                 continue
             after = [later for later in to_do[number + 1 :] if isinstance(later, Draw)]
             drawing = Drawing(

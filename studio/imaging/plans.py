@@ -11,8 +11,8 @@ from studio.domain import geometry
 from studio.domain.errors import InvalidRequest, about
 from studio.domain.geometry import Box, Size
 from studio.domain.request import GenerationRequest
-from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, Task
-from studio.imaging import masks, outpainting, reading
+from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, Task, TextToImage, Upscale
+from studio.imaging import masks, outpainting, reading, refining
 from studio.imaging.passes import Pass
 from studio.imaging.resizing import crop, resized
 
@@ -25,12 +25,14 @@ class Plan:
     outpaint, with the rim smeared over what is new. `mask` (L, same size) is 0 where every byte is
     guaranteed to stay; None: nothing is. `passes` are run one after the other, each over what the
     last one left. `profile` is the ICC profile that the picture's values are in, and so those of
-    what is drawn into it; None: sRGB."""
+    what is drawn into it; None: sRGB. `size` is that of the result where `before` is to be enlarged
+    first; None: it is as it is."""
 
     before: Image.Image
     mask: Image.Image | None
     passes: tuple[Pass, ...]
     profile: bytes | None = None
+    size: Size | None = None
 
 
 def source_size(task: Task, image_size: Size) -> Size:
@@ -47,10 +49,14 @@ def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | Non
     fit or cover nothing.
     """
     task, size = request.task, (request.width, request.height)
-    if not isinstance(task, (ImageToImage, Inpaint, Outpaint)):
+    if isinstance(task, TextToImage):
         return None
     image, profile = _picture(task.image, read)
-    if isinstance(task, Outpaint):
+    if isinstance(task, Upscale):
+        larger = task.size(image.size)
+        passes = refining.passes(larger, size[0], task.tile_overlap) if task.refine else ()
+        plan_ = Plan(image, None, passes, size=larger)
+    elif isinstance(task, Outpaint):
         plan_ = _outpaint(task, image, size)
     elif isinstance(task, Inpaint):
         plan_ = _inpaint(task, image, _mask(task.mask, read), size)

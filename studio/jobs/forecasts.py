@@ -11,7 +11,7 @@ from studio.domain.events import Finished, Loading
 from studio.domain.request import GenerationRequest
 from studio.jobs import timing
 from studio.jobs.job import Job
-from studio.jobs.workload import Part, Workload, workload
+from studio.jobs.workload import UPSCALER, Part, Workload, learned_by, workload
 from studio.store.ledger import Ledger
 from studio.store.timings import TimingLedger
 
@@ -23,7 +23,8 @@ class Forecasts:
     """
     ledger    what was learned; by default as long as the process lasts
     measure   the workload of a settled request
-    family    of a checkpoint's name; raises `InvalidRequest`
+    family    of a checkpoint's name; raises `InvalidRequest`. What `learned_by` gives for no
+              checkpoint is a family of its own.
     machine   its name, with all on which the speed depends; None: not known yet, that which drew
               last is meant
     warm      the names of the checkpoints in memory
@@ -38,7 +39,8 @@ class Forecasts:
         warm: Callable[[], Container[str]] = tuple,
     ) -> None:
         self._ledger = ledger or TimingLedger(Ledger(None))
-        self._measure, self._family, self._machine, self._warm = measure, family, machine, warm
+        self._measure, self._machine, self._warm = measure, machine, warm
+        self._family = lambda name: name if name.startswith(UPSCALER) else family(name)
         self._fits: dict[tuple[str, str], timing.Fit | None] = {}
         self._loads: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
@@ -79,7 +81,7 @@ class Forecasts:
         if not job.parts or run_s <= 0:
             return
         was_loaded = job.events.newest(Loading) is not None
-        checkpoint = job.request.checkpoint
+        checkpoint = learned_by(job.request)
         try:
             family = self._family(checkpoint)
         except StudioError:  # it was deleted meanwhile

@@ -11,6 +11,7 @@ from studio.engine.protocol import Memory
 from studio.jobs.forecasts import Forecasts
 from studio.jobs.job import Job
 from studio.jobs.line import Line
+from studio.jobs.workload import learned_by
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Outlook:
         """Of `request` as if `owner` submitted it now. Raises `InvalidRequest`, and its kinds."""
         settled = self._complete(request, owner)
         parts = self._forecasts.workload(settled)
-        seconds = self._forecasts.seconds(settled.checkpoint, parts)
-        turn_s = self._forecasts.turn_s(settled.checkpoint, parts)
+        seconds = self._forecasts.seconds(learned_by(settled), parts)
+        turn_s = self._forecasts.turn_s(learned_by(settled), parts)
         running, before = self._line.before(owner, settled.checkpoint, turn_s)
         waits_s = None if self._line.paused else self._end(running, before)
         return Foretold(seconds, waits_s), self._memory(settled)
@@ -73,7 +74,7 @@ class Outlook:
         return max(left, default=0.0) + sum(following)
 
     def _seconds(self, job: Job) -> float | None:
-        return self._forecasts.seconds(job.request.checkpoint, job.parts)
+        return self._forecasts.seconds(learned_by(job.request), job.parts)
 
     def _left(self, job: Job) -> float | None:
         """What its steps tell, else what was foretold."""

@@ -16,6 +16,7 @@ from studio.jobs.job import Job
 from studio.jobs.keeping import Keeping
 from studio.jobs.line import Line
 from studio.jobs.worker import Worker
+from studio.jobs.workload import learned_by
 
 MAX_REMEMBERED = 500
 MAX_REMEMBERED_PIXELS = 64_000_000
@@ -203,7 +204,7 @@ class JobQueue:
     def _measured(self, job: Job) -> float:
         """About how many seconds of work it is."""
         job.parts = self._forecasts.workload(job.request)
-        return self._forecasts.turn_s(job.request.checkpoint, job.parts)
+        return self._forecasts.turn_s(learned_by(job.request), job.parts)
 
     def _forget_oldest(self) -> None:
         """Ended jobs go, oldest first, when there are too many or their pictures fill the memory.

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from studio.domain.geometry import Size
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SCHEDULERS
-from studio.domain.tasks import Outpaint, TextToImage
-from studio.imaging import outpainting
+from studio.domain.tasks import Outpaint, TextToImage, Upscale
+from studio.imaging import outpainting, refining
 
 
 class Part(NamedTuple):
@@ -34,6 +34,8 @@ Workload = tuple[Part, ...]
 def workload(request: GenerationRequest, image_size: Size | None = None) -> Workload:
     """The parts of `request`, which is settled; `image_size` is that of the picture that its task
     begins with."""
+    if isinstance(request.task, Upscale):
+        return _upscale(request, request.task, image_size) if image_size else ()
     strength = 1.0 if isinstance(request.task, TextToImage) else request.task.strength
     sizes: list[Size] = [(request.width, request.height)]
     if isinstance(request.task, Outpaint) and image_size:
@@ -43,6 +45,30 @@ def workload(request: GenerationRequest, image_size: Size | None = None) -> Work
         second = request.second()
         parts.append(_part(second, request.hires.strength, (second.width, second.height)))
     return tuple(parts)
+
+
+def learned_by(request: GenerationRequest) -> str:
+    """What its speed depends on: the name of its checkpoint, or what its upscaler is called."""
+    return request.checkpoint if request.draws else f"{UPSCALER}{request.task.upscaler}"
+
+
+UPSCALER = "upscaler "
+"""So begins what stands for no checkpoint."""
+
+_SCALE = 4
+"""Of most networks."""
+
+
+def _upscale(request: GenerationRequest, task: Upscale, image_size: Size) -> Workload:
+    """Of a picture that is refined its tiles, beside which the network counts little."""
+    larger = task.size(image_size)
+    if task.refine:
+        sizes = refining.sizes(larger, request.width, task.tile_overlap)
+        return tuple(_part(request.as_told(), task.strength, size) for size in sizes)
+    inputs = [image_size]
+    if larger[0] > _SCALE * image_size[0]:
+        inputs.append((larger[0] // _SCALE, larger[1] // _SCALE))
+    return tuple(Part(1, 1 + bool(task.upscaler_2), *size, 0, 0) for size in inputs)
 
 
 def _part(request: GenerationRequest, strength: float, size: Size) -> Part:

@@ -25,12 +25,14 @@ from studio.residence.loras import LoraCache
 from studio.residence.pool import Plan, SlotPool, Want
 from studio.residence.previews import PreviewModels
 from studio.residence.slot import Slot, own_for
+from studio.residence.upscalers import Upscalers
 from studio.weights import embeddings, loader
 from studio.weights.loader import Models, Weights
 
 
 class ModelManager:
     """To be used by the device's one thread only; `state`, `warm` and `most_room` from any.
+    `upscalers` are the networks that enlarge pictures.
 
     `device` and `dtype` as on the command line; both may be "auto". `mode` is one of
     `memory.MODES`, or "auto". `host_bytes` is what checkpoints may take in host memory; None: what
@@ -53,6 +55,7 @@ class ModelManager:
         self._loras = LoraCache()
         self._previews = PreviewModels(self.device, self.dtype)
         self._pool = SlotPool(self.device, self.dtype)
+        self.upscalers = Upscalers(self.device, self._room_for_upscaler)
         self._leases: list[Lease] = []
         self._reader: Lease | None = None
         self._last: Seat | None = None
@@ -115,9 +118,10 @@ class ModelManager:
         device other than the host gives them up when it runs out."""
         if self.device.type != "cpu":
             kept = () if self._wanted_mode == "auto" else self._lent_slots()
-            return memory.free_device_bytes(self.device) + self._pool.resident_bytes(besides=kept)
+            idle = self._pool.resident_bytes(besides=kept) + self.upscalers.idle_bytes
+            return memory.free_device_bytes(self.device) + idle
         free_bytes, lent = memory.free_host_bytes(), self._lent_keys()
-        idle = self._cache.size_bytes - self._cache.size_of(lent)
+        idle = self._cache.size_bytes - self._cache.size_of(lent) + self.upscalers.idle_bytes
         if free_bytes < needed_bytes <= free_bytes + idle:
             self._drop_idle()
             self._cache.clear(lent)
@@ -306,6 +310,18 @@ class ModelManager:
             self._drop(lambda slot: slot not in kept)
         return mode, plan
 
+    def _room_for_upscaler(self, ref: ModelRef) -> None:
+        """Raises `OutOfMemory` where there is none for it, though others that nobody holds went."""
+        needed = ref.file.size_bytes * torch.float32.itemsize // _itemsize(ref.facts.dtype)
+        if self.device.type != "cpu" and needed > memory.free_device_bytes(self.device):
+            self._drop_idle()
+            self.free()
+        if needed > self.room(needed):
+            raise OutOfMemory(
+                f"{ref.name} takes {needed / memory.GIB:.1f} GiB of memory, which are not free. "
+                "Close other programs that use it, or choose a smaller upscaler."
+            )
+
     def _host_budget(self) -> int:
         if self._host_bytes is not None:
             return self._host_bytes
@@ -328,6 +344,7 @@ class ModelManager:
     def _drop_idle(self) -> None:
         lent = self._lent_slots()
         self._drop(lambda slot: slot not in lent)
+        self.upscalers.clear()
 
     def _drop(self, goes: Callable[[Slot], bool]) -> None:
         gone = self._pool.drop(goes)

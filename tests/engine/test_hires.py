@@ -207,7 +207,6 @@ def test_out_of_memory_in_the_second_drawing_is_tried_again_alone(models, draw):
 
 @pytest.mark.parametrize("hires, field", [
     ({"factor": 4.1}, "hires.factor"),
-    ({"upscaler": "ESRGAN"}, "hires.upscaler"),
     ({"strength": 1.5}, "hires.strength"),
     ({"steps": 151}, "hires.steps"),
     ({"scheduler": "LMS", "noise_schedule": "nothing"}, "hires.noise_schedule"),

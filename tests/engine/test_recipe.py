@@ -12,7 +12,7 @@ from PIL import Image
 from studio.domain.geometry import Box
 from studio.domain.refs import LoraUse, Selection
 from studio.domain.request import GenerationRequest
-from studio.engine.recipe import Draw, Upscale, recipe
+from studio.engine.recipe import Draw, Upscale, Way, recipe
 from studio.families.stable_diffusion.family import SDXL, SDXL_REFINER
 from studio.imaging.passes import Pass
 from studio.imaging.plans import Plan
@@ -60,7 +60,7 @@ def test_hires_is_a_drawing_an_upscale_and_a_drawing():
              "scheduler": "Euler a", "guidance_scale": 3, "checkpoint": "other"}  # fmt: skip
     first, between, second = stages(prompt="a fox", steps=12, loras=["style:1"], hires=hires)
     assert (first.size, first.prompt, first.sampling.scheduler) == (SIZE, "a fox", "DPM++ 2M")
-    assert between == Upscale("Latent", (1536, 1536))
+    assert between == Upscale((Way("Latent"),), (1536, 1536))
     assert (second.size, second.begins, second.strength) == ((1536, 1536), "latents", 0.4)
     assert (second.prompt, second.negative_prompt) == ("a red fox", "")
     sampling = second.sampling
