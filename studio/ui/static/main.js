@@ -10,6 +10,7 @@ import { catalog } from "./models/catalog.js";
 import { restoring } from "./restore/restoring.js";
 import { badges } from "./run/badges.js";
 import { batch } from "./run/batch.js";
+import { combinations } from "./run/combinations.js";
 import { exporting } from "./run/export.js";
 import { forecast } from "./run/forecast.js";
 import { bindKeys } from "./run/keys.js";
@@ -38,6 +39,7 @@ const PARTS = {
   canvas,
   catalog,
   choice,
+  combinations,
   controlEditor,
   controlStage,
   controls,

@@ -80,10 +80,8 @@ export class Session {
     this.pending += 1;
     this.showBusy();
     if (!this.following) this.viewer.state("queued", "Sending");
-    const settings = asked();
     try {
-      const begins = await complete(settings.task.kind).catch(lacking);
-      const request = { ...settings, task: { ...settings.task, ...begins } };
+      const request = await this.request();
       if (await agreed(request)) {
         const id = await this.submit(request);
         this.sent.tell({ id, request });
@@ -96,6 +94,14 @@ export class Session {
     this.pending -= 1;
     this.stopWanted &&= this.pending > 0;
     this.showBusy();
+  }
+
+  /** What a press on Generate asks for, its pictures uploaded. Fails with words for people, and
+   * `isLack` where a picture lacks. */
+  async request() {
+    const settings = asked();
+    const begins = await complete(settings.task.kind).catch(lacking);
+    return { ...settings, task: { ...settings.task, ...begins } };
   }
 
   /** One request after the other. Comes true with the job's id. */
