@@ -18,6 +18,7 @@ from studio.api.wire import PREFIX
 from studio.domain.errors import InvalidRequest
 from studio.domain.request import GenerationRequest
 from studio.reading import json_text
+from studio.reading.finishing import WAITS
 from studio.reading.reader import Reader
 from studio.reading.record import Ignored, Reading
 
@@ -126,7 +127,8 @@ def build_read_router(reader: Reader, typed: Typed) -> APIRouter:
         reading = reader.read(data, checkpoint)
         form, ignored = _form(reading, partial(typed, account=account))
         told = ReadingBody.model_validate(reading).model_dump()
-        told["ignored"] += [IgnoredBody.model_validate(each).model_dump() for each in ignored]
+        left = [each for each in reading.ignored if each.why != WAITS]  # `awaits` has it
+        told["ignored"] = [IgnoredBody.model_validate(each) for each in (*left, *ignored)]
         return FormBody(**told, form=form, awaits=reading.awaits)
 
     return router

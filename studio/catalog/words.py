@@ -17,6 +17,7 @@ from studio.catalog.tags import Tags
 from studio.catalog.typed import as_typed
 from studio.catalog.wildcards import Wildcards
 from studio.domain.accounts import LOCAL
+from studio.domain.errors import InvalidRequest
 from studio.domain.request import GenerationRequest
 
 
@@ -39,7 +40,11 @@ class Words:
     def typed(self, request: GenerationRequest, account: str = LOCAL) -> GenerationRequest:
         """`request` of `account` with its prompts as they were typed, if these come to the same."""
         settle = partial(self.settled, account=account)
-        return as_typed(request, self.styles.all(account), settle)
+        try:
+            styles = self.styles.all(account)
+        except InvalidRequest:  # a table that cannot be read: told where styles are chosen
+            styles = []
+        return as_typed(request, styles, settle)
 
     def combinations(
         self,

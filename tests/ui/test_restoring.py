@@ -205,8 +205,11 @@ def test_our_own_picture_comes_again_byte_by_byte_and_a_source_keeps_its_place(v
     report(page)
     page.keyboard.press("Escape")
     drop(page, "#prompt", png(parameters=INFOTEXT + ", Denoising strength: 0.6"))
-    report(page)
+    words = report(page).inner_text()
+    assert "1 not understood, 1 LoRA missing, 1 picture missing" in words
+    assert words.count("Denoising strength") == 1, "it comes, though its picture does not"
     restore(page)
     assert page.locator("body").get_attribute("data-task") == "image_to_image"
-    assert "choose the picture" in page.locator(".viewer .status").inner_text()
+    assert "choose its picture, without inky" in page.locator(".viewer .status").inner_text()
+    assert value(page, "strength") == "0.6"
     http.delete("/studio/v1/styles/Thick")

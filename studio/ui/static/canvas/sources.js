@@ -32,8 +32,13 @@ export function onFiles(listener) {
 }
 
 /** Is something held over a place whose words and settings it may bring, and no picture? */
-export const isForSettings = (event) =>
-  Boolean(targetOf(event).closest?.("#top-bar, #prompt-bar, #settings, dialog"));
+export function isForSettings(event) {
+  const target = targetOf(event);
+  return Boolean(
+    target.closest?.("#top-bar, #prompt-bar, #settings, dialog") &&
+      !target.closest("[data-group='Many pictures']"),
+  );
+}
 
 export const offerFiles = (kind, files) => takers.some((one) => one(kind, files));
 

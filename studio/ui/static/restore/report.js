@@ -14,6 +14,7 @@ export class Report {
     this.told = dialog.querySelector(".restore-told");
     this.text = dialog.querySelector("textarea");
     this.button = dialog.querySelector("[value=restore]");
+    this.no = dialog.querySelector(".restore-no");
     this.turn = 0;
     this.reading = null;
     dialog.addEventListener("keydown", (event) => {
@@ -107,6 +108,7 @@ export class Report {
     this.dialog.dataset.state = name;
     this.title.textContent = title;
     this.summary.textContent = words;
+    this.no.textContent = name === "nothing" ? "Close" : "Cancel";
     if (name !== "read") this.reading = null;
   }
 

@@ -5,6 +5,7 @@ import { arrivals } from "../canvas/uploads.js";
 import { targetOf } from "../shared/dom.js";
 import { carried, carries } from "../shared/pictures.js";
 import { ask } from "../shared/server.js";
+import { onTab } from "../shared/tabs.js";
 import { looksLikeSettings, refusal } from "./looks.js";
 import { Offer } from "./offer.js";
 import { hasSettings, read, wanted } from "./reading.js";
@@ -12,21 +13,27 @@ import { count, SOURCES, summary } from "./reading_words.js";
 import { Report } from "./report.js";
 import { set } from "./take_up.js";
 
+const MOST_LOST = 3;
+
 export function restoring(dialog, session) {
   const { viewer } = session;
   const take = (reading, what = "all") => {
     const { request, whole } = wanted(reading, what);
     const source = SOURCES[reading.source];
-    const parts = [source ? `Settings of ${source} restored` : "Prompt restored"];
-    for (const { kind, name } of reading.missing)
-      parts.push(kind === "image" ? "choose the picture it began with" : `without ${name}`);
-    set(request, viewer.offers, { whole, words: [...new Set(parts)].slice(0, 3).join(", ") });
+    const lost = reading.missing.map(({ kind, name }) =>
+      kind === "image" ? "choose its picture" : `without ${name}`,
+    );
+    const first = source ? `Settings of ${source} restored` : "Prompt restored";
+    const parts = what === "prompts" ? [] : [...new Set(lost)].sort().slice(0, MOST_LOST);
+    set(request, viewer.offers, { whole, words: [first, ...parts].join(", ") });
   };
   const report = new Report(dialog, take);
   const offer = new Offer(dialog.parentElement.querySelector(".restore-offer"), {
     take,
     details: (reading) => report.take(reading),
   });
+  onTab(() => offer.withdraw());
+  session.sent.on(() => offer.withdraw());
   bindDrops(report);
   bindPastes(report, offer);
   arrivals.on((file) => quietly(file, offer, "This picture carries"));
@@ -50,24 +57,27 @@ async function quietly(what, offer, words) {
 
 const isFiles = ({ types }) => types.includes("Files");
 
+const isAsked = () => document.querySelector("dialog:modal:not(.restore)") !== null;
+
 /** What no canvas, unit or library took comes here, so no drop opens a file in place of the page. */
 function bindDrops(report) {
   const mark = (isOver) => document.body.classList.toggle("over-settings", isOver);
   const isOurs = (event) =>
-    !event.defaultPrevented && (isFiles(event.dataTransfer) || carries(event.dataTransfer));
+    !event.defaultPrevented &&
+    (isFiles(event.dataTransfer) ||
+      (carries(event.dataTransfer) && targetOf(event).closest("#prompt-bar, #settings, .viewer")));
   addEventListener("dragover", (event) => {
-    const isOver = isOurs(event) && !document.querySelector("dialog:modal:not(.restore)");
-    mark(isOver);
-    if (!isOver) return;
+    mark(isOurs(event) && !isAsked());
+    if (!isOurs(event)) return;
     event.preventDefault();
-    event.dataTransfer.dropEffect = "copy";
+    event.dataTransfer.dropEffect = isAsked() ? "none" : "copy";
   });
   addEventListener("dragleave", (event) => event.relatedTarget === null && mark(false));
   addEventListener("drop", (event) => {
     mark(false);
     if (!isOurs(event)) return;
     event.preventDefault();
-    if (document.querySelector("dialog:modal:not(.restore)")) return;
+    if (isAsked()) return;
     const picture = carried(event.dataTransfer);
     const { files } = event.dataTransfer;
     if (picture) openKept(report, picture);
@@ -84,7 +94,7 @@ async function openKept(report, { url }) {
 
 function bindPastes(report, offer) {
   document.addEventListener("paste", (event) => {
-    if (event.defaultPrevented || document.querySelector("dialog:modal:not(.restore)")) return;
+    if (event.defaultPrevented || isAsked()) return;
     const text = event.clipboardData.getData("text/plain");
     const [file] = event.clipboardData.files;
     const target = targetOf(event);

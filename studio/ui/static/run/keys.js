@@ -17,11 +17,6 @@ export function bindKeys(session, viewer) {
       showQueue(false);
       return;
     }
-    const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey);
-    if (isUndo && !event.shiftKey && viewer.takeBack(isWriting(event))) {
-      event.preventDefault();
-      return;
-    }
     if (isShown("models") || isShown("library")) {
       if (event.key === "?" && !isTyping(event)) dialog.showModal();
       if (event.key === "q" && !isTyping(event)) showQueue(!isQueueShown());
@@ -30,6 +25,8 @@ export function bindKeys(session, viewer) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       if (!event.repeat) session.generate();
+    } else if (isUndo(event)) {
+      if (!event.defaultPrevented && viewer.takeBack(isWriting(event))) event.preventDefault();
     } else if (event.key === "Escape") {
       if (isSheetShown()) showSheet(false);
       else session.stop();
@@ -51,6 +48,9 @@ function plainKey(event, viewer, dialog) {
   event.preventDefault();
   viewer.browse(picture);
 }
+
+const isUndo = ({ key, ctrlKey, metaKey, shiftKey }) =>
+  key.toLowerCase() === "z" && (ctrlKey || metaKey) && !shiftKey;
 
 const isWriting = ({ target }) =>
   target.matches("textarea, input:not([type=range], [type=checkbox], [type=radio])");

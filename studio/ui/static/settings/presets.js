@@ -57,7 +57,8 @@ export function presets(element, session) {
   const button = element.querySelector("#presets");
   const show = () => {
     const now = preset();
-    element.querySelector("#presets-value").textContent = now?.name ?? "None";
+    const words = now?.changed.length ? `${now.name}, changed` : now?.name;
+    element.querySelector("#presets-value").textContent = words ?? "None";
     button.title = now ? changedWords(now) : "";
   };
   onPreset(show);
@@ -107,10 +108,9 @@ function option(one) {
   const whose = owner && !own ? `of ${owner}` : own ? "yours" : "";
   const of = rank === 3 ? `for other models, ${one.family}` : "";
   const changes = planned(one.request)
-    .filter(([field, next]) => !same(value(field), next))
+    .filter(([name, next]) => field(name).isShown && !same(value(name), next))
     .map(
-      ([field, next]) =>
-        `${titleOf(field)} ${wordsOf(field, value(field))} → ${wordsOf(field, next)}`,
+      ([name, next]) => `${titleOf(name)} ${wordsOf(name, value(name))} → ${wordsOf(name, next)}`,
     );
   const words = changes.join(", ") || "as it is now";
   return { value: name, label: name, detail: [whose, of, words].filter(Boolean).join(" · ") };
