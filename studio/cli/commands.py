@@ -17,6 +17,7 @@ from studio.cli.library import add_library
 from studio.cli.models import add_models
 from studio.cli.preprocessors import add_preprocessors
 from studio.cli.status import BAD_INPUT, INTERRUPTED, complain, status_of
+from studio.cli.upscale import add_upscale
 from studio.domain.errors import StudioError
 from studio.settings import Settings, shipped
 from studio.version import __version__
@@ -59,10 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="{serve,generate,library,models,preprocessors,bench}"
+        dest="command", metavar="{serve,generate,upscale,library,models,preprocessors,bench}"
     )
     _add_serve(commands)
     add_generate(commands)
+    add_upscale(commands)
     add_library(commands)
     _add_models(commands)
     _add_bench(commands)

@@ -118,12 +118,12 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
     Raises `InvalidRequest` for a folder without pictures.
     """
     image = options.init_image
-    images = _pictures(image, "--init-image") if image and Path(image).is_dir() else [image]
+    images = pictures_in(image, "--init-image") if image and Path(image).is_dir() else [image]
     masks = {}
     if options.mask and Path(options.mask).is_dir():
         if image is None:
             raise InvalidRequest("--mask is a folder. Give --init-image as well.")
-        mask_of = {path.stem: str(path) for path in map(Path, _pictures(options.mask, "--mask"))}
+        mask_of = {path.stem: str(path) for path in map(Path, pictures_in(options.mask, "--mask"))}
         folder = Path(options.mask)
         masks = {
             name: mask_of.get(Path(name).stem, str(folder / Path(name).name)) for name in images
@@ -136,7 +136,7 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
     ]
 
 
-def _pictures(folder: str, flag: str) -> list[str]:
+def pictures_in(folder: str, flag: str) -> list[str]:
     """The pictures' files right in `folder`, by name."""
     try:
         paths = sorted(Path(folder).iterdir())
