@@ -82,7 +82,8 @@ class Studio:
         self.catalog = Catalog(folders, self.settings.data_dir, self._ledger, shipped_upscalers())
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
-        self.words = Words(self.catalog, self.settings.presets_folders)
+        self._warm_up = load_later
+        self.words = Words(self.catalog, self.settings.presets_folders, counts=not load_later)
         self._downloads: Downloads | None = None
         self._preprocessors: Preprocessors | None = None
         self._weight_downloads: WeightDownloads | None = None
@@ -96,7 +97,6 @@ class Studio:
         self._built: Engine | None = None
         self._machine = None if build_engine is None else "an engine that was given"
         self._state, self._failure = "starting", None
-        self._warm_up = load_later
         self._may_load = threading.Event()
         if not load_later:
             self._may_load.set()
@@ -280,6 +280,7 @@ class Studio:
         if self._state == "starting":
             self._state = "warm"
         self._built = engine
+        self.words.lens.is_ready = True
         if self._warm_up:  # beside the first job, whose words are read by its model
             threading.Thread(target=self._read_words, daemon=True, name="words").start()
         return engine

@@ -58,6 +58,7 @@ class PromptBody(BaseModel):
     pictures  how many prompts it and the negative one are together
     warnings  of both prompts: what will be refused, or does not mean what it may look like
     marks     where what it names stands in it, by place
+    ready     whether words are counted; not while the studio starts: ask again after a while
 
     `negative_…` are those of the negative prompt.
     """
@@ -81,6 +82,7 @@ class PromptBody(BaseModel):
     marks: list[MarkBody]
     negative_unknown: list[str]
     negative_marks: list[MarkBody]
+    ready: bool
 
 
 def build_prompts_router(lens: Lens, default: Any, public: PublicText) -> APIRouter:
@@ -91,15 +93,16 @@ def build_prompts_router(lens: Lens, default: Any, public: PublicText) -> APIRou
     def prompt(asked: PromptInput) -> PromptBody:
         """What a prompt says and how long it is. No model is loaded for it."""
         checkpoint = asked.checkpoint or default()
+        is_ready = lens.is_ready
         of = checkpoint, asked.steps, asked.prompt_dialect
         seen = lens.look(asked.prompt, *of)
         negative = lens.look(asked.negative_prompt, *of)
-        return _body(seen, negative, public)
+        return _body(seen, negative, is_ready, public)
 
     return router
 
 
-def _body(seen: Seen, negative: Seen, public: PublicText) -> PromptBody:
+def _body(seen: Seen, negative: Seen, is_ready: bool, public: PublicText) -> PromptBody:
     return PromptBody(
         tokens=seen.tokens,
         chunks=seen.chunks,
@@ -124,6 +127,7 @@ def _body(seen: Seen, negative: Seen, public: PublicText) -> PromptBody:
         marks=_marks(seen),
         negative_unknown=list(negative.unknown),
         negative_marks=_marks(negative),
+        ready=is_ready,
     )
 
 

@@ -43,6 +43,10 @@ class Completions:
         self._catalog, self._tags = catalog, tags
         self._wildcards, self._styles = wildcards, styles
 
+    def warm_up(self) -> None:
+        """Read now what the first search would have to wait for."""
+        self._tags.find("", 1)
+
     def find(
         self, text: str, kinds: Sequence[Kind], limit: int, account: str = LOCAL
     ) -> list[Completion]:

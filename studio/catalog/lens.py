@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -79,9 +79,14 @@ class Seen:
 
 
 class Lens:
-    """Looks at prompts for the checkpoints of `catalog`. Safe in several threads."""
+    """Looks at prompts for the checkpoints of `catalog`. Safe in several threads.
 
-    def __init__(self, catalog: Catalog, wildcards: Wildcards) -> None:
+    `is_ready`: tokens are counted, which imports much; not while others import the same, which
+    diffusers does not bear.
+    """
+
+    def __init__(self, catalog: Catalog, wildcards: Wildcards, is_ready: bool = True) -> None:
+        self.is_ready = is_ready
         self._catalog = catalog
         self._wildcards = wildcards
         self._lock = threading.Lock()
@@ -94,15 +99,12 @@ class Lens:
         one = dialects.reading(drawn, dialect)
         reading = dialects.reading(prompt, dialect)
         whole = dialects.pieces(reading.text, "original", dialect)
-        texts = {
+        texts = dict.fromkeys(
             text for part in one.parts for _, text in dialects.schedule(part.text, dialect, steps)
-        }
+        )
         tokenizers = self._of(ref)
-        counted = [
-            ref.family.count(dialects.pieces(text, "original", dialect), tokenizers)
-            for text in texts
-            if tokenizers
-        ]
+        read = [dialects.pieces(text, "original", dialect) for text in texts]
+        counted = [ref.family.count(pieces, tokenizers) for pieces in read if tokenizers]
         tokens, chunks = max(counted, default=(None, None))
         loras, warnings = self._loras(one)
         names = [each.name for each in self._catalog.refs("embedding")]
@@ -112,8 +114,9 @@ class Lens:
         typed = _without(prompt, marks, dialect)
         marks += [Mark("embedding", *place) for place in embedding_names.places(typed, names)]
         typed = _without(typed, marks, dialect)
-        words = dict.fromkeys([*_words(one, embeddings), *_WORD.findall(typed)])
-        unknown = ref.family.unknown(list(words), tokenizers) if tokenizers else []
+        words = _words(read, embeddings)
+        words += (word for word in _WORD.findall(typed) if not word.isdecimal())
+        unknown = ref.family.unknown(list(dict.fromkeys(words)), tokenizers) if tokenizers else []
         marks += _unknown(typed, set(unknown))
         return Seen(
             tokens=tokens,
@@ -154,7 +157,9 @@ class Lens:
             self.look("", checkpoint, 1, "a1111")
 
     def _of(self, ref: ModelRef) -> Any:
-        """Its tokenizers; None where they cannot be read."""
+        """Its tokenizers; None where they cannot be read, or not yet."""
+        if not self.is_ready:
+            return None
         with self._lock:
             if ref.file not in self._tokenizers:
                 self._tokenizers[ref.file] = None
@@ -205,11 +210,14 @@ def _unknown(text: str, words: set[str]) -> list[Mark]:
     return [Mark("unknown", match[0], *match.span(), known=False) for match in found]
 
 
-def _words(reading: Reading, named: set[str]) -> list[str]:
-    """Each once, in the order in which they stand; those that name embeddings are none."""
-    pieces = embedding_names.split(reading.text, named)
-    text = " ".join(piece for piece, name in pieces if name is None)
-    return list(dict.fromkeys(_WORD.findall(text)))
+def _words(texts: Iterable[Sequence[Segment]], named: set[str]) -> list[str]:
+    """Those of `texts`, weights left out; those that name embeddings are none."""
+    words = []
+    for pieces in texts:
+        for piece in pieces:
+            for text, name in embedding_names.split(piece.text, named):
+                words += _WORD.findall(text) if name is None and not piece.is_break else []
+    return words
 
 
 def _about_weights(pieces: Sequence[Segment], ref: ModelRef) -> list[str]:

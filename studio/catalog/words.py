@@ -23,15 +23,15 @@ from studio.domain.request import GenerationRequest
 
 class Words:
     """Styles, presets, wildcards and tags of `folders`, for the models of `catalog`; the lens over
-    prompts, and what completes their words."""
+    prompts, and what completes their words. `counts` False: the lens does not yet."""
 
-    def __init__(self, catalog: Catalog, folders: Sequence[Path]) -> None:
+    def __init__(self, catalog: Catalog, folders: Sequence[Path], counts: bool = True) -> None:
         self.styles = Styles(*folders)
         self.presets = Presets(*folders)
         self.wildcards = Wildcards([each / "wildcards" for each in folders])
-        self.tags = Tags([each / "tags" for each in folders])
-        self.lens = Lens(catalog, self.wildcards)
-        self.completions = Completions(catalog, self.tags, self.wildcards, self.styles)
+        tags = Tags([each / "tags" for each in folders])
+        self.lens = Lens(catalog, self.wildcards, counts)
+        self.completions = Completions(catalog, tags, self.wildcards, self.styles)
 
     def settled(self, request: GenerationRequest, account: str = LOCAL) -> GenerationRequest:
         """As `with_words_settled`."""
@@ -59,4 +59,4 @@ class Words:
     def warm_up(self, checkpoint: str | None) -> None:
         """Import and read now what the first look and the first word would have to wait for."""
         self.lens.warm_up(checkpoint)
-        self.tags.find("", 1)
+        self.completions.warm_up()

@@ -33,6 +33,7 @@ STYLES = (
     "run/export.css",
     "settings/choices.css",
     "settings/presets.css",
+    "prompt/prompt.css",
     "models/details.css",
     "control/control.css",
     "control/editor.css",

@@ -83,3 +83,4 @@ def test_what_a_prompt_names_is_told_with_its_place(look):
     assert seen["negative_unknown"] == ["quokka"]
     assert [(one["start"], one["end"]) for one in seen["negative_marks"]] == [(1, 7)]
     assert look("a red house")["marks"] == []
+    assert look("a (red:1.25) house, [sea:snow:0.75]")["unknown"] == []

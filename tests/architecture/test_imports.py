@@ -240,13 +240,24 @@ ONLY_IN = {
 SCRIPT_ARROWS = {
     "shared": {"shared"},
     "settings": {"settings", "shared"},
+    "prompt": {"prompt", "settings", "shared"},
     "models": {"models", "settings", "shared"},
     "canvas": {"canvas", "settings", "shared"},
     "control": {"canvas", "control", "settings", "shared"},
     "restore": {"canvas", "control", "restore", "settings", "shared"},
     "run": {"canvas", "control", "restore", "run", "settings", "shared"},
     "library": {"canvas", "control", "library", "restore", "run", "settings", "shared"},
-    "": {"canvas", "control", "library", "models", "restore", "run", "settings", "shared"},
+    "": {
+        "canvas",
+        "control",
+        "library",
+        "models",
+        "prompt",
+        "restore",
+        "run",
+        "settings",
+        "shared",
+    },
 }
 """Folder of the page's scripts -> the folders it may import; "" is main.js, which joins them."""
 

@@ -7,6 +7,7 @@ import { controlStage, controls } from "./control/panel.js";
 import { library } from "./library/library.js";
 import { picturePage } from "./library/picture.js";
 import { catalog } from "./models/catalog.js";
+import { lens } from "./prompt/lens.js";
 import { restoring } from "./restore/restoring.js";
 import { badges } from "./run/badges.js";
 import { batch } from "./run/batch.js";
@@ -46,6 +47,7 @@ const PARTS = {
   exporting,
   forecast,
   group,
+  lens,
   library,
   loop,
   loras,
