@@ -4,7 +4,7 @@
 import { checkpointNamed } from "../shared/data.js";
 import { make } from "../shared/dom.js";
 import { menuOf } from "../shared/menu.js";
-import { openOver, opens } from "../shared/picker.js";
+import { ASKING, openOver, opens } from "../shared/picker.js";
 import { get, send } from "../shared/server.js";
 import { signal } from "../shared/signals.js";
 import { read, write } from "../shared/store.js";
@@ -17,7 +17,7 @@ const PLACE = "studio/v1/presets";
 const NEVER = ["prompt", "negative_prompt", "controls"];
 const SELDOM = ["checkpoint", "seed", "variation_seed", "batch_size", "styles"];
 
-let known = [];
+let known = null; // what there is, as the studio last said
 /** What acts: {name, set: {field: value}, before: {field: value}}; null for none. */
 const active = signal(read("preset", null));
 active.on(() => write("preset", active.value));
@@ -30,9 +30,9 @@ export const onPreset = active.on;
 export function preset() {
   if (!active.value) return null;
   const { name, set } = active.value;
-  const all = Object.keys(set).filter(field);
-  const changed = all.filter((one) => !same(value(one), set[one]));
-  return changed.length < all.length ? { name, changed: changed.map(titleOf) } : null;
+  const fields = Object.keys(set).filter(field);
+  const changed = fields.filter((one) => !same(value(one), set[one]));
+  return changed.length < fields.length ? { name, changed: changed.map(titleOf) } : null;
 }
 
 /** Give the earlier values back, except to what was changed since. */
@@ -50,7 +50,8 @@ async function look() {
   return true;
 }
 
-const named = (name) => known.find((one) => one.name === name);
+const all = () => known ?? [];
+const named = (name) => all().find((one) => one.name === name);
 
 export function presets(element, session) {
   const { viewer } = session;
@@ -68,7 +69,9 @@ export function presets(element, session) {
     options,
     choose: (name) => apply(named(name), viewer),
     current: () => preset()?.name,
-    empty: "There are no presets.",
+    get empty() {
+      return known ? "There are no presets." : ASKING;
+    },
     placeholder: "Search presets",
     before: look,
   });
@@ -77,7 +80,10 @@ export function presets(element, session) {
     off: () => offered(viewer, takeOff, (name) => `Preset ${name} taken off`),
     delete: () =>
       openOver(button, {
-        options: () => known.filter((one) => one.own).map(option),
+        options: () =>
+          all()
+            .filter((one) => one.own)
+            .map(option),
         choose: (name) => remove(named(name), viewer),
         before: look,
         empty: "There are no presets of your own.",
@@ -99,7 +105,9 @@ export const changedWords = ({ changed }) =>
 function options() {
   const family = checkpointNamed(value("checkpoint"))?.family;
   const rank = (one) => (one.own ? 0 : one.family === family ? 1 : one.family ? 3 : 2);
-  const sorted = known.map((one) => ({ ...one, rank: rank(one) })).sort((a, b) => a.rank - b.rank);
+  const sorted = all()
+    .map((one) => ({ ...one, rank: rank(one) }))
+    .sort((a, b) => a.rank - b.rank);
   return sorted.map(option);
 }
 

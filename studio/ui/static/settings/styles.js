@@ -2,7 +2,7 @@
 
 import { make } from "../shared/dom.js";
 import { menuOf } from "../shared/menu.js";
-import { openOver, opens } from "../shared/picker.js";
+import { ASKING, openOver, opens } from "../shared/picker.js";
 import { get, send } from "../shared/server.js";
 import { signal } from "../shared/signals.js";
 import { field, register, value } from "./form.js";
@@ -47,7 +47,9 @@ export function styles(element, session) {
   opens(button, {
     options: () => options(one.value),
     choose: toggle,
-    empty: "There are no styles.",
+    get empty() {
+      return known.value ? "There are no styles." : ASKING;
+    },
     placeholder: "Search styles",
     before: look,
   });

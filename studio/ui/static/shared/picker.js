@@ -4,6 +4,8 @@ import { make } from "./dom.js";
 import { Rows } from "./rows.js";
 
 const ROW_PX = 44;
+/** Said while nothing is known yet. */
+export const ASKING = "Looking …";
 
 let shared = null;
 
