@@ -18,6 +18,7 @@ from studio.domain.dynamic_syntax import named
 from studio.domain.errors import CheckpointError, StudioError, UnknownModel, shorten
 from studio.domain.lora_tags import LORA_KINDS, Tag
 from studio.domain.prompt_emphasis import Segment
+from studio.domain.prompt_mixtures import left_as_letters, mixture
 from studio.domain.prompt_syntax import COMMENT, Part, Reading
 from studio.domain.refs import ModelFile, ModelRef
 
@@ -98,9 +99,16 @@ class Lens:
         drawn, pictures, objections = self._drawn(prompt)
         one = dialects.reading(drawn, dialect)
         reading = dialects.reading(prompt, dialect)
-        whole = dialects.pieces(reading.text, "original", dialect)
+        whole = [
+            piece
+            for text, _ in mixture(reading.text, dialect).texts
+            for piece in dialects.pieces(text, "original", dialect)
+        ]
         texts = dict.fromkeys(
-            text for part in one.parts for _, text in dialects.schedule(part.text, dialect, steps)
+            leaf
+            for part in one.parts
+            for _, text in dialects.schedule(part.text, dialect, steps)
+            for leaf, _ in mixture(text, dialect).texts
         )
         tokenizers = self._of(ref)
         read = [dialects.pieces(text, "original", dialect) for text in texts]
@@ -132,7 +140,12 @@ class Lens:
             embeddings=sorted(embeddings),
             wildcards=wildcards,
             pictures=pictures,
-            warnings=[*objections, *warnings, *_about_weights(whole, ref)],
+            warnings=[
+                *objections,
+                *warnings,
+                *_about_weights(whole, ref),
+                *_about_letters(one.text, dialect),
+            ],
         )
 
     def _drawn(self, prompt: str) -> tuple[str, int, list[str]]:
@@ -218,6 +231,14 @@ def _words(texts: Iterable[Sequence[Segment]], named: set[str]) -> list[str]:
             for text, name in embedding_names.split(piece.text, named):
                 words += _WORD.findall(text) if name is None and not piece.is_break else []
     return words
+
+
+def _about_letters(text: str, dialect: str) -> list[str]:
+    letters = left_as_letters(text, dialect)
+    if letters is None:
+        return []
+    acts = '("a", "b").blend(0.7, 0.3) or ("a", "b").and(1, 1)'
+    return [f"{letters} is read as letters. What acts is a prompt that is {acts} as a whole."]
 
 
 def _about_weights(pieces: Sequence[Segment], ref: ModelRef) -> list[str]:

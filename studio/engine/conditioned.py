@@ -21,6 +21,7 @@ from studio.engine import word_places
 from studio.engine.controlling import Controls
 from studio.engine.recipe import Draw
 from studio.engine.run import Predict, Resources
+from studio.engine.texts import read_texts
 from studio.engine.vae import Vae
 from studio.imaging.passes import Pass
 from studio.residence.lease import Lease
@@ -124,16 +125,7 @@ class Conditioned:
         text_models = TextModels(
             self.family, models.tokenizers, models.text_encoders, models.embeddings
         )
-        texts = self.family.texts(
-            [
-                (dialects.pieces(text, emphasis, dialect), is_negative)
-                for text, is_negative in asked
-            ],
-            draw.sampling,
-            text_models,
-            device,
-        )
-        known = dict(zip(asked, texts, strict=True))
+        known = read_texts(asked, draw.sampling, emphasis, text_models, device)
 
         def prompt(texts: list[tuple[int, str]], weight: float, is_negative: bool) -> Prompt:
             of_time = [(end / steps, known[text, is_negative]) for end, text in texts]

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from studio.diffusion.conditioning import TextModels, Word
 from studio.domain import prompt_dialects as dialects
 from studio.domain import prompt_words
+from studio.domain.prompt_mixtures import mixture
 from studio.domain.word_maps import MOST_WORDS
 from studio.engine.recipe import Draw
 
@@ -24,6 +25,8 @@ def words(draw: Draw, emphasis: str, models: TextModels) -> list[list[tuple[Word
         ]
 
     def of(plain: str, with_marks: str) -> tuple[Word, ...]:
+        if mixture(plain, dialect).how != "one":  # whose tokens are of several texts
+            return ()
         pieces = dialects.pieces(plain, emphasis, dialect)
         found, places = prompt_words.placed(dialects.pieces(with_marks, emphasis, dialect), marked)
         if found != tuple(piece.text for piece in pieces):  # read otherwise than with its words

@@ -49,6 +49,14 @@ def test_traps_are_told(look, prompt, words):
     assert words in warning
 
 
+def test_prompts_of_several_texts_are_read_one_by_one(look):
+    blend = look('("a red++ house", "a boat").blend(1, 1)', prompt_dialect="invokeai")
+    assert blend["segments"] == [["a ", 1], ["red", 1.21], [" house", 1], ["a boat", 1]]
+    assert blend["tokens"] == look("a red house")["tokens"] and blend["warnings"] == []
+    [warning] = look('a "cat".swap("dog")', prompt_dialect="invokeai")["warnings"]
+    assert ".swap(…) is read as letters" in warning
+
+
 def test_bad_input_is_refused(shared):
     for body in (
         {},

@@ -63,6 +63,7 @@ ARROWS = {
     "engine.joining": {"domain", "engine.driver", "engine.recipe", "engine.run", "residence"},
     "engine.previewing": {"diffusion", "domain", "engine.editing", "engine.protocol"},
     "engine.word_maps": {"diffusion", "domain", "imaging"},
+    "engine.texts": {"diffusion", "domain"},
     "engine.word_places": {"diffusion", "domain", "engine.recipe"},
     "engine.conditioned": {
         "diffusion",
@@ -70,6 +71,7 @@ ARROWS = {
         "engine.controlling",
         "engine.recipe",
         "engine.run",
+        "engine.texts",
         "engine.vae",
         "engine.word_places",
         "imaging",
@@ -217,6 +219,7 @@ ONLY_IN = {
         "engine.joining",
         "engine.previewing",
         "engine.stable_diffusion",
+        "engine.texts",
         "engine.vae",
         "engine.word_maps",
         "families",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from studio.catalog.prompts import with_networks_taken_out
 from studio.catalog.settle import settle
 from studio.domain.errors import InvalidRequest, UnknownModel
 from studio.domain.request import GenerationRequest, LoraInput
 from tests.engine.running import pictures
-from tests.models_in_memory import catalog, engine
+from tests.models_in_memory import catalog, engine, manager, picturebook
 
 SMALL = {"steps": 3, "seed": 5, "width": 64, "height": 64, "scheduler": "Euler"}
 
@@ -111,3 +112,50 @@ def test_networks_in_the_prompt_are_the_requests_own():
 def test_networks_that_cannot_be_are_refused(fields, error, words):
     with pytest.raises(error, match=words):
         settle(catalog(), GenerationRequest(**fields))
+
+
+@pytest.fixture(scope="module")
+def seen_by_the_unet():
+    """(prompt, negative prompt, fields) -> (positive, negative) as the U-Net reads them, (L, C)."""
+    real, unet = engine(), []
+
+    def look(prompt: str, negative: str = "", **fields) -> tuple[torch.Tensor, torch.Tensor]:
+        with manager("float32").lease(picturebook()) as models:
+            hook = models.backbone.register_forward_pre_hook(
+                lambda module, args, given: unet.append(given["encoder_hidden_states"].clone()),
+                with_kwargs=True,
+            )
+            try:
+                pictures(real, prompt=prompt, negative_prompt=negative, **(SMALL | fields))
+            finally:
+                hook.remove()
+        against, wanted = unet[0]
+        unet.clear()
+        return wanted, against
+
+    return look
+
+
+def test_compel_s_blends_and_conjunctions_are_what_the_unet_reads(seen_by_the_unet):
+    """Against sums and chains of what it reads of each text alone, written out."""
+    compel = {"prompt_dialect": "invokeai"}
+    house, empty = seen_by_the_unet("a red house")
+    boat, snow = seen_by_the_unet("a (blue)1.5 boat", "snow", **compel)
+    one, other = '"a red house"', '"a (blue)1.5 boat"'
+
+    def is_read(prompt: str, positive: torch.Tensor, negative: torch.Tensor, *against: str):
+        found = seen_by_the_unet(prompt, *against, **compel)
+        for mine, expected in zip(found, (positive, negative), strict=True):
+            assert mine.shape == expected.shape
+            assert torch.allclose(mine, expected, atol=1e-5)
+
+    is_read(f"({one}, {other}).blend(3, 1)", 0.75 * house + 0.25 * boat, empty)
+    is_read(f"({one}, {other}).blend(1, -.5, no_normalize)", house - 0.5 * boat, empty)
+    is_read(f"({one}, {other}).and()", torch.cat([house, boat]), torch.cat([empty, empty]))
+    half = empty + 0.5 * (boat - empty)
+    is_read(
+        f"({one}, {other}).and(1, 0.5)", torch.cat([house, half]), torch.cat([snow, empty]), "snow"
+    )
+    is_read(
+        "a red house", torch.cat([house, empty]), torch.cat([empty, snow]), '("", "snow").and()'
+    )
