@@ -29,6 +29,7 @@ STYLES = (
     "canvas/canvas.css",
     "canvas/port.css",
     "run/views.css",
+    "run/word_maps.css",
     "run/queue.css",
     "run/export.css",
     "settings/choices.css",

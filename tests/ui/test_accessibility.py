@@ -22,7 +22,7 @@ def axe() -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
-    drawn = served.submit(prompt="a tree", steps=2, width=64, height=64)
+    drawn = served.submit(prompt="a tree", steps=2, width=64, height=64, attention_maps=True)
     served.wait_until(drawn, "finished")
     served.studio.queue.delete(drawn)  # its picture stays in the library
     page = visit(frame=True, color_scheme=scheme)  # which is the page's landmark
@@ -54,6 +54,8 @@ def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
         report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         found += [f"save {of}: {one['id']}" for one in report["violations"]]
         page.keyboard.press("Escape")
+    page.locator(".word-buttons button").last.click()
+    page.locator(".over.heat").wait_for()
     for tab in TABS:
         page.locator(f".tabs a[href='#{tab}']").click()
         if tab == "library":

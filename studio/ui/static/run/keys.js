@@ -29,6 +29,7 @@ export function bindKeys(session, viewer) {
       if (!event.defaultPrevented && viewer.takeBack(isWriting(event))) event.preventDefault();
     } else if (event.key === "Escape") {
       if (isSheetShown()) showSheet(false);
+      else if (view() === "words") showView("result");
       else session.stop();
     } else if (!isTyping(event)) {
       plainKey(event, viewer, dialog);

@@ -6,7 +6,7 @@ import { ownModels } from "../shared/words.js";
 export class OwnWords {
   constructor(root) {
     this.root = root;
-    this.button = root.querySelector("button");
+    this.button = root.querySelector(".own-prompt");
     this.rest = root.querySelector("p");
     this.button.addEventListener("click", () => this.unfold(!this.isUnfolded));
   }

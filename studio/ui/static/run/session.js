@@ -53,6 +53,7 @@ export class Session {
       viewer.strip.showLive(() => this.backToJob());
       viewer.status.textContent = `Meanwhile: ${this.told}`;
     };
+    viewer.wordMaps.drawAgain = (request) => this.again(request);
     document.addEventListener("visibilitychange", () => {
       if (!this.following) document.title = "Latent Studio";
     });
@@ -109,6 +110,19 @@ export class Session {
     const sent = this.last.then(() => this.send(request));
     this.last = sent.catch(() => null);
     return sent;
+  }
+
+  /** Draw what was drawn before, as `request` says. */
+  async again(request) {
+    try {
+      const expected = { ...(await resultOf(request)), request };
+      showView("result");
+      if (!this.following) this.viewer.begin(expected);
+      const { id } = await send("POST", "studio/v1/jobs", request);
+      this.take(id, expected);
+    } catch (error) {
+      this.refused(error.message);
+    }
   }
 
   async send(request) {

@@ -19,6 +19,7 @@ import * as jobs from "./jobs.js";
 import { OwnWords } from "./own_words.js";
 import { send } from "./send_to.js";
 import { Strip, thumbnail } from "./strip.js";
+import { WordMaps } from "./word_maps.js";
 
 export class Viewer {
   constructor(root) {
@@ -36,6 +37,9 @@ export class Viewer {
       isOurs: (job) => jobs.has(job),
     });
     this.words = new OwnWords(root.querySelector(".own-words"));
+    this.wordMaps = new WordMaps(root, this.frame.element, (words) => {
+      this.live.textContent = words;
+    });
     this.news = root.querySelector(".news");
     this.turn = 0;
     this.undo = root.querySelector(".undo");
@@ -151,8 +155,9 @@ export class Viewer {
     const steered = Boolean(picture?.request.controls?.length);
     const tiles = (picture?.request.tiling ?? "none") !== "none";
     this.root.classList.toggle("has-views", edited || steered || tiles);
-    allowViews({ compare: edited, difference: edited, maps: steered, tiles });
+    allowViews({ compare: edited, difference: edited, maps: steered, tiles, words: false });
     this.compare.show(view(), picture);
+    this.wordMaps.take(picture);
     this.warn(picture?.warnings ?? []);
     const { words, isKept } = promise(picture);
     this.promise.hidden = !words;
