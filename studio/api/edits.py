@@ -19,6 +19,7 @@ from studio.domain.tasks import ImageToImage, Inpaint
 from studio.gallery import views
 from studio.gallery.files import Gallery
 from studio.imaging import difference, plans, reading
+from studio.imaging.resizing import resized
 
 _NONE = refusals(404, 422)
 _PNG: Answers = {200: sends("The picture", "image/png")} | _NONE
@@ -94,7 +95,8 @@ def _before(gallery: Gallery, read: Callable[[str], bytes], id: str) -> tuple[by
 
 
 def _difference(gallery: Gallery, read: Callable[[str], bytes], id: str) -> bytes:
-    was, now = _plan(gallery, read, id).before, reading.picture(gallery.bytes(id))
+    plan, now = _plan(gallery, read, id), reading.picture(gallery.bytes(id))
+    was = resized(plan.before, plan.size or plan.before.size)
     if was.size != now.size:
         raise NotFound(
             f"Picture {id} is {now.width} × {now.height}, and was {was.width} × {was.height} "

@@ -286,7 +286,7 @@ class GenerationRequest(Seeds, Sampling, Words):
         """This request, by which nothing is drawn, without what acts on drawings alone; its words
         stay, as those of the picture."""
         alone = {"batch_size": 1, "batch_place": None}
-        none = {"vae": None, "controls": (), "loras": (), "refiner": None}
+        none = {"vae": None, "controls": (), "loras": (), "refiner": None, "attention_maps": False}
         return self.model_copy(update={**alone, **none})
 
     def second(self) -> GenerationRequest:

@@ -58,6 +58,8 @@ def of_request(request: GenerationRequest, number: int, read: Read, map_of: MapO
         has = f"has {len(units)}" if units else "was made without any"
         raise NotFound(f"There is no ControlNet unit {number}: the picture {has}.")
     plan = plans.plan(request, read)
+    if plan and plan.size:
+        raise NotFound("Each tile of a refined picture has a map of its own; they are not kept.")
     size = request.width, request.height
     pass_ = plan.passes[0] if plan else Pass(size, Box(0, 0, *size))
     with about(f"controls.{number - 1}"):

@@ -15,7 +15,6 @@ from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.request import PARTS, Declaration, GenerationRequest, declaration
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.seamless import TILINGS
-from studio.domain.stages import UPSCALERS
 from studio.domain.tasks import AREAS, MASKED_CONTENTS, RESIZE_MODES, TASKS
 from studio.ui.tasks import EDITING
 from studio.ui.templates import help_bubble, icon, icon_button, include, text, word
@@ -29,13 +28,15 @@ MENUS: dict[str, Mapping[str, str]] = {
     "resize_mode": RESIZE_MODES,
     "area": AREAS,
     "masked_content": MASKED_CONTENTS,
-    "hires_upscaler": {name: name for name in UPSCALERS},
     "hires_scheduler": {"": "Use same sampler", **{name: name for name in SCHEDULERS}},
     "hires_noise_schedule": {"": "Use same scheduler", **NOISE_SCHEDULES},
 }
 """Field -> what it may be, value -> label."""
 
-LOGARITHMIC = {"width", "height", "hires_width", "hires_height"}
+LOGARITHMIC = {
+    *("width", "height", "hires_width", "hires_height"),
+    *("resize_width", "resize_height", "tile_size"),
+}
 """Their sliders give small values as much room as large ones."""
 
 UNSET = {
@@ -47,9 +48,19 @@ UNSET = {
     "hires_height": "factor",
     "hires_steps": "same",
     "hires_guidance_scale": "same",
+    "resize_width": "factor",
+    "resize_height": "factor",
+    "tile_size": "auto",
+    "tile_prompt": "nothing",
     "variation_seed": "random",
 }
 """What the empty box of a field says that may be left open."""
+
+MODELS = {
+    *("checkpoint", "vae", "hires_checkpoint", "refiner_checkpoint"),
+    *("hires_upscaler", "upscaler", "upscaler_2"),
+}
+"""Fields that name a model, chosen from a list that searches."""
 
 _AT_MAXIMUM = {"s_tmax"}
 """Left open, they are like the maximum; all others are like the minimum."""
@@ -135,9 +146,9 @@ def control(name: str) -> str:
         return _field(name, "loras", include("settings/loras.html"))
     if name == "controls":
         return _field(name, "controls", include("control/panel.html"))
-    if name in ("checkpoint", "vae", "hires_checkpoint", "refiner_checkpoint"):
+    if name in MODELS:
         return choice(name)
-    if name in ("hires_prompt", "hires_negative_prompt"):
+    if name in ("hires_prompt", "hires_negative_prompt", "tile_prompt"):
         return phrase(name)
     if name in PARTS:
         return toggle(name)
@@ -171,7 +182,8 @@ def toggle(name: str) -> str:
 
 def phrase(name: str) -> str:
     """Text that may be left open."""
-    box = f'<input type="text" id="{name}" placeholder="same" spellcheck="false" '
+    box = f'<input type="text" id="{name}" placeholder="{UNSET.get(name, "same")}" '
+    box += 'spellcheck="false" '
     return _control(name, "phrase", "", f'{box}aria-describedby="{name}-help">')
 
 

@@ -40,11 +40,15 @@ class Group:
 
 
 GROUPS = (
+    Group("Upscale"),
+    Group("Refine"),
     Group("Change"),
     Group("Mask"),
     Group(
         "Size",
-        kinds=tuple(kind for kind, tab in TABS.items() if tab.canvas != "frame"),
+        kinds=tuple(
+            kind for kind, tab in TABS.items() if tab.canvas != "frame" and kind != "upscale"
+        ),
         above="settings/sizes.html",
     ),
     Group("Sampling"),

@@ -29,6 +29,7 @@ TABS = {
     "image_to_image": TaskTab("Image to image", canvas="picture", many=True),
     "inpaint": TaskTab("Inpaint", canvas="mask", many=True),
     "outpaint": TaskTab("Outpaint", canvas="frame"),
+    "upscale": TaskTab("Upscale", canvas="picture", many=True),
 }
 """In the order of the tabs."""
 

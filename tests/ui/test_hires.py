@@ -15,7 +15,8 @@ def test_what_is_set_is_asked_for_and_comes_back(visit, served):
     assert plain.hires is None and plain.refiner is None
     head.click()
     page.locator("#hires").check()
-    page.locator("#hires_upscaler").select_option("Lanczos")
+    page.locator("#hires_upscaler").click()
+    page.locator(".picker [role=option]", has_text="Lanczos").click()
     page.locator("#hires_scheduler").select_option("Euler a")
     set_number(page, "hires_factor", 1.5)
     set_number(page, "hires_strength", 0.4)

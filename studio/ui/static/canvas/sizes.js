@@ -12,9 +12,26 @@ export function expectedResult({ kind, left = 0, top = 0, right = 0, bottom = 0 
   if (kind === "text_to_image") return asked;
   const { width, height, url } = sourceOf(kind);
   if (kind === "outpaint") return { width: left + width + right, height: top + height + bottom };
+  if (kind === "upscale") return enlarged({ width, height }, asUpscale());
   const isFree =
     asked.width && asked.height && !(kind === "inpaint" && value("area") === "only_masked");
   return isFree ? asked : { width, height, under: address(url) };
+}
+
+const asUpscale = () => ({
+  factor: value("factor"),
+  resize_width: value("resize_width"),
+  resize_height: value("resize_height"),
+});
+
+/** A picture of that size, by a factor or to a size; one side gives the other. */
+function enlarged({ width, height }, { factor, resize_width: across, resize_height: down }) {
+  if (!across && !down)
+    return { width: Math.round(width * factor), height: Math.round(height * factor) };
+  return {
+    width: across ?? Math.round((down * width) / height),
+    height: down ?? Math.round((across * height) / width),
+  };
 }
 
 /** The size of what the present settings make, {width, height}, in whole cells of latents. */
@@ -30,11 +47,14 @@ const roundedUp = (side) => 8 * Math.ceil(side / 8);
 
 /** The same of a request that was sent earlier, whose picture may not be on any canvas now. */
 export async function resultOf({ width, height, task }) {
-  if (task.kind !== "outpaint" && task.area !== "only_masked") return { width, height };
+  const isOther = ["outpaint", "upscale"].includes(task.kind);
+  if (!isOther && task.area !== "only_masked") return { width, height };
   const image = new Image();
   image.src = address(`studio/v1/uploads/${task.image.replace("input:", "")}/view`);
   await image.decode().catch(() => null);
   const { left = 0, top = 0, right = 0, bottom = 0 } = task;
   if (!image.naturalWidth) return { width, height };
+  const source = { width: image.naturalWidth, height: image.naturalHeight };
+  if (task.kind === "upscale") return enlarged(source, task);
   return { width: left + image.naturalWidth + right, height: top + image.naturalHeight + bottom };
 }

@@ -240,11 +240,13 @@ class PicturePage {
 
   bindMenus() {
     const list = (name) => this.root.querySelector(`.menu-list.picture-${name}`);
-    menuOf(this.button("send"), list("send"), async ({ kind }) => {
+    const send = async (kind) => {
       const { one } = this;
       await this.leave();
       await sendTo(one, [one.width, one.height], kind, this.offer);
-    });
+    };
+    menuOf(this.button("send"), list("send"), ({ kind }) => send(kind));
+    this.button("enlarge").addEventListener("click", () => send("upscale"));
     this.button("download").addEventListener("click", () => save(fileAt(this.one.url)));
     this.button("export").addEventListener("click", () => downloadAs(this.one));
     menuOf(this.button("compare"), list("compare"), ({ with: which }) =>

@@ -90,7 +90,8 @@ async function takeUpPictures(request, { kind, image, mask, ...rest }) {
   }
   const { width, height } = sourceOf(kind);
   const isOwnSize = request.width === roundedUp(width) && request.height === roundedUp(height);
-  if (isOwnSize || kind === "outpaint") restore({ width: null, height: null });
+  if (isOwnSize || kind === "outpaint" || kind === "upscale")
+    restore({ width: null, height: null });
 }
 
 const roundedUp = (side) => 8 * Math.ceil(side / 8);

@@ -316,6 +316,7 @@ export class Viewer {
     on("discard", () => this.discard(this.picture));
     on("apply", () => takeUp(this.picture, this.offers).catch((error) => this.say(error.message)));
     on("input", () => this.sendTo(task()));
+    on("enlarge", () => this.sendTo("upscale"));
     this.promise.addEventListener("click", () => showView("difference"));
   }
 

@@ -14,7 +14,13 @@ const OPEN = {
   vae: AUTOMATIC,
   hires_checkpoint: "Use same checkpoint",
   refiner_checkpoint: "None",
+  upscaler: AUTOMATIC,
+  upscaler_2: "None",
 };
+
+/** What enlarges without a network. */
+const PIXELS = ["Lanczos", "Nearest"];
+const LATENTS = ["Latent", "Latent (bicubic)", "Latent (nearest-exact)"];
 
 const KINDS = {
   checkpoint: {
@@ -24,6 +30,9 @@ const KINDS = {
   },
   hires_checkpoint: further("hires_checkpoint"),
   refiner_checkpoint: further("refiner_checkpoint"),
+  hires_upscaler: upscalers(() => [...LATENTS.map(plain), ...PIXELS.map(plain)]),
+  upscaler: upscalers(() => [open("upscaler"), ...PIXELS.map(plain)]),
+  upscaler_2: upscalers(() => [open("upscaler_2"), ...PIXELS.map(plain)]),
   vae: {
     options: vaeOptions,
     empty: "No VAE was found.",
@@ -52,11 +61,33 @@ export function choice(element) {
   enableWithItsRecord(one);
 }
 
+/** What is left open, as an entry. */
+function open(name) {
+  return { value: null, label: OPEN[name], detail: "" };
+}
+
+function plain(name) {
+  return { value: name, label: name, detail: "" };
+}
+
+/** The networks that enlarge, after what needs none. */
+function upscalers(first) {
+  const detail = (ref) => [ref.architecture, ref.scale && `×${ref.scale}`];
+  const network = (ref) => ({
+    ...plain(ref.name),
+    detail: detail(ref).filter(Boolean).join(" · "),
+  });
+  return {
+    options: () => [...first(), ...models("upscaler").map(network)],
+    empty: "No upscaler was found.",
+    placeholder: "Search upscalers",
+  };
+}
+
 /** A checkpoint that goes on with what another has drawn. */
 function further(name) {
-  const open = { value: null, label: OPEN[name], detail: "" };
   return {
-    options: () => [open, ...data.checkpoints.map(checkpointOption)],
+    options: () => [open(name), ...data.checkpoints.map(checkpointOption)],
     empty: "No checkpoint was found.",
     placeholder: "Search checkpoints",
   };

@@ -134,7 +134,7 @@ export function phrase(element) {
   const one = register(element, (value) => {
     if (document.activeElement !== box) box.value = value ?? "";
   });
-  box.addEventListener("input", () => one.set(box.value || null));
+  box.addEventListener("input", () => one.set(box.value || one.declared));
   enableWithItsRecord(one);
 }
 

@@ -41,9 +41,13 @@ export function seedsOf({ seed, request, variation_seed: told }) {
   return { seed, variation_seed: variation, variation_strength: strength };
 }
 
+/** Or is it but an enlarged picture? */
+const isDrawn = ({ task }) => task?.kind !== "upscale" || task.refine;
+
 /** Seed, size and settings of one picture, as far as they are known. */
 export function facts(picture, [width, height]) {
   const { request } = picture;
+  if (!isDrawn(request)) return `Enlarged · ${width} × ${height}`;
   const { seed, variation_seed: variation } = seedsOf(picture);
   const seeds = variation === undefined ? `${seed}` : `${seed}, variation ${variation}`;
   const { scheduler, steps, guidance_scale: guidance } = request;
@@ -61,8 +65,10 @@ export function madeWords({ created, owner }) {
 }
 
 /** The models that a picture was made with: "dreamshaper-8 · detail 0.8". */
-export function ownModels({ checkpoint, loras = [], controls = [] }) {
+export function ownModels({ checkpoint, loras = [], controls = [], task }) {
+  if (!isDrawn({ task })) return [task.upscaler, task.upscaler_2].filter(Boolean).join(" · ");
   return [
+    task?.kind === "upscale" && task.upscaler,
     checkpoint,
     ...loras.map(({ name, weight }) => `${name} ${weight}`),
     ...controls.map(({ controlnet }) => controlnet),
