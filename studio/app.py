@@ -28,6 +28,7 @@ from studio.gallery.inputs import Inputs
 from studio.gallery.library import Library
 from studio.gallery.sources import Sources
 from studio.jobs.forecasts import Forecasts
+from studio.jobs.grids import Grids
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keeping
 from studio.jobs.outlook import Outlook
@@ -36,6 +37,7 @@ from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
 from studio.reading.reader import Reader
 from studio.settings import Settings, assets_dir
+from studio.store.grids import GridLedger
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
 from studio.store.pictures import PictureLedger
@@ -123,6 +125,7 @@ class Studio:
             patience_s=self.settings.swap_patience,
         )
         self.pages = Pages(self.queue, keeping)
+        self.grids = Grids(self.queue, GridLedger(ledger))
         self.outlook = Outlook(self.queue.line, forecasts, settling.completed, self._memory)
 
     def __enter__(self) -> Studio:
@@ -395,9 +398,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         image_files,
         images,
         models,
-        native,
         preprocessors,
-        queueing,
         refusal,
         uploads,
     )
@@ -427,24 +428,25 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
             listing.public,
         )
     )
-    app.include_router(native.build_open_router())
-    app.include_router(
-        queueing.build_queue_router(studio.queue, studio.pages, studio.outlook, listing.public)
-    )
-    app.include_router(
-        native.build_router(
-            studio.queue,
-            studio.pages,
-            studio.outlook,
-            studio.gallery,
-            studio.status,
-            listing.public,
-        )
-    )
+    _add_jobs(app, studio, listing.public)
     docs.add_docs(app)
     studio.library.begin()
     studio.catalog.watch()
     return app
+
+
+def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
+    """The queue, and what is made of it; what has no route of its own comes last."""
+    from studio.api import grids, native, queueing
+
+    queue, pages, outlook = studio.queue, studio.pages, studio.outlook
+    for router in (
+        native.build_open_router(),
+        queueing.build_queue_router(queue, pages, outlook, public),
+        grids.build_grids_router(studio.grids, outlook, studio.gallery, public),
+        native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
+    ):
+        app.include_router(router)
 
 
 def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:

@@ -155,6 +155,16 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX prompts_by_use ON prompts (owner, used_s, id);
     """,
+    """
+    CREATE TABLE grids (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL REFERENCES accounts (name),
+        created_s REAL NOT NULL,
+        grid TEXT NOT NULL,
+        jobs TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX grids_by_age ON grids (created_s, id);
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -171,6 +181,7 @@ pictures        what lies on disk, and what a job is about to store: without its
                 outputs, when it is not in the trash
 prompts         what its owner drew from, as it was typed, each pair once, with when it was last
                 used; `digest`: its sha256; `words`: what is searched, without differences of case
+grids           `grid`: JSON, what was asked for; `jobs`: JSON, a list of [x, y, z, job]
 boards, loras   on which a picture is, with which it was made
 words           what of a picture is searched: see `store.search`
 model_files     `facts`: JSON, what a probe of `facts_version` told of it at that size and time
