@@ -82,7 +82,7 @@ def test_what_no_grid_is(shared):
         ({"x": {"axis": "Steps", "values": "1-10000"}}, 422, "10,000 values"),
         ({"x": {"axis": "Colour", "values": "red"}}, 422, "There are"),
         ({"x": {"axis": "Steps", "values": "0"}, "y": None}, 422, "steps"),
-        ({"x": {"axis": "Checkpoint name", "values": "nobody"}}, 404, "nobody"),
+        ({"x": {"axis": "Checkpoint name", "values": "nobody"}}, 422, "nobody"),
         ({"w": 1}, 422, "w"),
     ):
         refused = http.post(GRIDS, json=GRID | change)
