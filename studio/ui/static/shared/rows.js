@@ -20,6 +20,7 @@ export class Rows {
   set(items) {
     this.items = items;
     this.space.style.height = `${items.length * this.height}px`;
+    if (items.length === 0) this.space.replaceChildren(); // no rows are drawn where there is no room
     this.render();
   }
 
