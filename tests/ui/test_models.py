@@ -179,7 +179,7 @@ def test_loras_are_added_weighed_shown_and_taken_off(visit, served):
     page.get_by_role("option", name="cutout").click()
     lora = page.locator(".lora")
     lora.get_by_label("Weight", exact=True).fill("2.5")
-    badge = page.locator(".active-badge")
+    badge = page.locator(".badges .active-badge")
     assert badge.inner_text().split() == ["cutout", "2.5"]
     lora.get_by_role("button", name="paper cutout").click()
     assert page.get_by_label("Prompt", exact=True).input_value() == "paper cutout"

@@ -19,7 +19,7 @@ def page(visit, served):
 
 
 def badges(page) -> list[str]:
-    return [re.sub(r"\s+", " ", words) for words in page.locator(".active-badge").all_inner_texts()]
+    return [re.sub(r"\s+", " ", words) for words in page.locator(".badges .active-badge").all_inner_texts()]
 
 
 def more(page, of: str, what: str) -> None:
@@ -62,7 +62,7 @@ def test_styles_act_in_their_order_and_are_ones_own(page, served):
     page.get_by_role("button", name="Take off Linocut").wait_for()
     assert (prompt.input_value(), badges(page)) == ("a house", ["Linocut", "Risograph"])
     more(page, "styles", "apply")
-    page.wait_for_function("document.querySelectorAll('.active-badge').length === 0")
+    page.wait_for_function("document.querySelectorAll('.badges .active-badge').length === 0")
     assert tuple(values(page, "prompt", "negative_prompt")) == ran
     undo(page)
     assert prompt.input_value() == "a house" and len(badges(page)) == 2
@@ -111,7 +111,7 @@ def test_a_preset_says_what_it_changes_and_gives_back_what_it_changed(page, serv
     page.get_by_role("button", name="Take off Preset").wait_for()
     set_number(page, "steps", 9)
     assert badges(page) == ["Preset: picturebook, fast changed"]
-    assert "Changed since: Steps" in page.locator(".active-badge").get_attribute("title")
+    assert "Changed since: Steps" in page.locator(".badges .active-badge").get_attribute("title")
     page.get_by_role("button", name="Take off Preset").click()
     assert values(page, "steps", "scheduler", "guidance_scale") == ["9", *usual[1:]]
     assert not badges(page) and presets.inner_text() == "None"
