@@ -101,7 +101,7 @@ def test_styles_are_put_on_once_and_their_names_are_kept(studio):
     fields = {"prompt": "a house", "negative_prompt": "rain", "seed": 3}
     saved = request_of(studio, **fields, styles=["Linocut", "Mine, my"])
     assert saved["prompt"] in {
-        f"linocut print of a house, bold black shapes, carved texture, in {how}, thick"
+        f"linocut print of a house, bold inked shapes, carved texture, in {how}, thick"
         for how in ("oil", "ink")
     }
     assert saved["negative_prompt"] == "no rain, photograph, gradients"

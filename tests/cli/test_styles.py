@@ -17,7 +17,7 @@ def test_styles_and_presets_are_put_on(tmp_path, monkeypatch, capsys):
     assert main(["generate", "--prompt", "a red house", *styles, *preset, *small]) == 0
     [path] = json.loads(capsys.readouterr().out)["images"]
     request = json.loads(Image.open(path).info["studio"])
-    assert request["prompt"] == "a red house, pixel art, at night, moonlight, deep shadows"
+    assert request["prompt"] == "a red house, pixel art, at night, moonlit, deep shadows"
     assert request["prompt_template"] == "a red house"
     assert (request["guidance_scale"], request["steps"]) == (5, 2), "flags change single settings"
     both = ("--prompt", "a {red|blue} house", "--combinatorial")
