@@ -85,7 +85,7 @@ class Studio:
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
         self._warm_up = load_later
-        self.words = Words(self.catalog, self.settings.presets_folders, counts=not load_later)
+        self.words = Words(self.catalog, self.settings.presets_folders, counts=build_engine is not None)
         self._downloads: Downloads | None = None
         self._preprocessors: Preprocessors | None = None
         self._weight_downloads: WeightDownloads | None = None
