@@ -35,6 +35,11 @@ export function lens(root, session) {
   new Lens(root, areas, mirrors);
 }
 
+/** Text where it is another one. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 class Lens {
   constructor(root, areas, mirrors) {
     this.areas = areas;
@@ -48,7 +53,6 @@ class Lens {
     this.negative = make("span", { className: "negative-count", title: "Tokens" });
     areas[1].parentElement.querySelector(".fold span").after(this.negative);
     this.last = "";
-    this.told = "";
     const more = root.querySelector(".lens-more");
     panel(more, () => {
       under(more, this.count.getBoundingClientRect());
@@ -91,13 +95,11 @@ class Lens {
 
   show(seen, asked) {
     const words = seen ? countWords(seen.tokens, seen.chunks) : "";
-    this.count.textContent = words || "–";
+    write(this.count, words || "–");
     this.count.setAttribute("aria-label", `About the prompt: ${words || "not counted"}`);
-    this.pictures.textContent = pictureWords(seen?.pictures ?? 1);
-    const negative = seen?.negative_tokens
-      ? countWords(seen.negative_tokens, seen.negative_chunks)
-      : "";
-    this.negative.textContent = negative;
+    write(this.pictures, pictureWords(seen?.pictures ?? 1));
+    const { negative_tokens: tokens, negative_chunks: chunks } = seen ?? {};
+    write(this.negative, tokens ? countWords(tokens, chunks) : "");
     const marks = placed(asked.prompt, seen?.marks ?? []);
     this.named.show(asked.prompt, marks);
     this.underline(0, asked.prompt, marks);
@@ -111,15 +113,11 @@ class Lens {
   }
 
   say(found) {
-    const words = inOneLine(found);
-    if (this.says.textContent !== words) this.says.textContent = words;
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => write(this.live, found.join(". ")), QUIET_MS);
+    if (this.says.title === found.join("\n")) return;
+    write(this.says, inOneLine(found));
     this.says.title = found.join("\n");
     this.all.replaceChildren(...found.map((textContent) => make("li", { textContent })));
-    clearTimeout(this.telling);
-    this.telling = setTimeout(() => {
-      const told = found.join(". ");
-      if (told !== this.told) this.live.textContent = told;
-      this.told = told;
-    }, QUIET_MS);
   }
 }

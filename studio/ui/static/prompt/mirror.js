@@ -22,6 +22,8 @@ export class Mirror {
     this.root = make("div", { className: "mirror", "aria-hidden": "true" });
     this.text = "";
     this.marks = [];
+    this.drawn = [];
+    this.root.append("\u200b"); // a line end at the end makes a line
     area.after(this.root);
     area.addEventListener("scroll", () => this.scroll(), { passive: true });
     new ResizeObserver(() => this.fit()).observe(area);
@@ -39,28 +41,38 @@ export class Mirror {
     this.show(text, shifted(this.text, text, this.marks));
   }
 
+  /** What stands as it stood keeps its place: a key costs what it changes, however long the text. */
   draw() {
-    const found = pieces(this.text, this.marks).map(([words, mark]) =>
-      mark ? make("u", { className: mark.kind, textContent: words }) : words,
-    );
-    this.root.replaceChildren(...found, "\u200b");
-    this.fit(false);
+    const found = pieces(this.text, this.marks);
+    const same = (one, other) => one?.[0] === other?.[0] && one?.[1]?.kind === other?.[1]?.kind;
+    const most = Math.min(found.length, this.drawn.length);
+    let first = 0;
+    while (first < most && same(found[first], this.drawn[first])) first += 1;
+    let last = 0;
+    while (last < most - first && same(found.at(-1 - last), this.drawn.at(-1 - last))) last += 1;
+    for (const old of [...this.root.childNodes].slice(first, this.drawn.length - last))
+      old.remove();
+    const fresh = found
+      .slice(first, found.length - last)
+      .map(([words, mark]) =>
+        mark
+          ? make("u", { className: mark.kind, textContent: words })
+          : document.createTextNode(words),
+      );
+    const behind = this.root.childNodes[first] ?? null;
+    for (const node of fresh) this.root.insertBefore(node, behind);
+    this.drawn = found;
   }
 
   /** As large as what the textarea shows, which a scroll bar makes narrower. */
-  fit(isResized = true) {
+  fit() {
     const { area, root } = this;
-    if (isResized) {
-      const style = getComputedStyle(area);
-      for (const name of COPIED) root.style[name] = style[name];
-      root.style.left = `${area.offsetLeft + area.clientLeft}px`;
-      root.style.top = `${area.offsetTop + area.clientTop}px`;
-    }
-    const [width, height] = [area.clientWidth, area.clientHeight];
-    if (width !== this.width) root.style.width = `${width}px`;
-    if (height !== this.height) root.style.height = `${height}px`;
-    this.width = width;
-    this.height = height;
+    const style = getComputedStyle(area);
+    for (const name of COPIED) root.style[name] = style[name];
+    root.style.left = `${area.offsetLeft + area.clientLeft}px`;
+    root.style.top = `${area.offsetTop + area.clientTop}px`;
+    root.style.width = `${area.clientWidth}px`;
+    root.style.height = `${area.clientHeight}px`;
     this.scroll();
   }
 
