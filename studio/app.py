@@ -85,7 +85,8 @@ class Studio:
         if self.settings.checkpoint is not None:
             self.catalog.find(self.settings.checkpoint)
         self._warm_up = load_later
-        self.words = Words(self.catalog, self.settings.presets_folders, counts=build_engine is not None)
+        counts = build_engine is not None  # else the worker imports the same just now
+        self.words = Words(self.catalog, self.settings.presets_folders, counts)
         self._downloads: Downloads | None = None
         self._preprocessors: Preprocessors | None = None
         self._weight_downloads: WeightDownloads | None = None

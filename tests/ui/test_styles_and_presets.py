@@ -19,7 +19,10 @@ def page(visit, served):
 
 
 def badges(page) -> list[str]:
-    return [re.sub(r"\s+", " ", words) for words in page.locator(".badges .active-badge").all_inner_texts()]
+    return [
+        re.sub(r"\s+", " ", words)
+        for words in page.locator(".badges .active-badge").all_inner_texts()
+    ]
 
 
 def more(page, of: str, what: str) -> None:
