@@ -16,6 +16,7 @@ from studio.diffusion.rows import Unit
 from studio.domain import prompt_dialects as dialects
 from studio.domain.control import ControlInput
 from studio.domain.geometry import Size
+from studio.domain.prompt_mixtures import mixture
 from studio.domain.seamless import TilingName
 from studio.engine import word_places
 from studio.engine.controlling import Controls
@@ -25,6 +26,15 @@ from studio.engine.texts import read_texts
 from studio.engine.vae import Vae
 from studio.imaging.passes import Pass
 from studio.residence.lease import Lease
+
+_NO_CROSS_ATTENTION = (
+    "Where the words act cannot be told: {} does not read them by cross attention. Take a "
+    "checkpoint of Stable Diffusion."
+)
+_BLENDED = (
+    "Where the words act cannot be told of texts that are blended. Leave .blend and .and out of "
+    "the prompt."
+)
 
 
 class Conditioned:
@@ -56,12 +66,20 @@ class Conditioned:
         self.vae = Vae(lease)
         self._predictor = self.family.predictor(self._models.backbone)
         self._sampling, self._is_seen = draw.sampling, is_seen
+        self._is_blended = False
         self._prompts, self._negative = self._read(draw, resources.manager.device)
 
     @property
     def takes_mask(self) -> bool:
         """Its backbone takes mask and masked latents beside the latents (9 channels)."""
         return self._models.backbone.config.in_channels > self.family.latent_channels
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Why it cannot be told where the words of the prompt act, if it cannot."""
+        if not self.family.tells_words:
+            return (_NO_CROSS_ATTENTION.format(self.family.name),)
+        return (_BLENDED,) if self._is_blended else ()
 
     def conditioning(self, size: Size, tiling: TilingName) -> Conditioning:
         """What a picture of `size` is steered by."""
@@ -134,6 +152,8 @@ class Conditioned:
         prompts = tuple(prompt(texts, weight, False) for texts, weight in positive)
         if self._is_seen:
             words = word_places.words(draw, emphasis, text_models)
+            all_texts = (text for texts, _ in positive for _, text in texts)
+            self._is_blended = any(mixture(text, dialect).how != "one" for text in all_texts)
             prompts = tuple(map(_with_words, prompts, words))
         return prompts, prompt(negative, 1.0, True) if is_guided else None
 

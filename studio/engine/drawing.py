@@ -41,12 +41,6 @@ _PARTLY = (
 Loop = Generator[Ask | Step, torch.Tensor | Guided | None, torch.Tensor]
 
 
-_NO_WORDS = (
-    "Where the words act cannot be told: {} does not read them by cross attention. Take a "
-    "checkpoint of Stable Diffusion."
-)
-
-
 class Drawing:
     """A `draw` of `run`, into the pictures of `edit`; `warnings` are those to go with them.
 
@@ -119,8 +113,8 @@ class Drawing:
                 lambda: Conditioned(lease, draw, controls, canvas, self._resources, is_seen)
             )
         self.warnings |= dict.fromkeys(lease.models.warnings)
-        if self._words and not selection.checkpoint.family.tells_words:
-            self.warnings[_NO_WORDS.format(selection.checkpoint.family.name)] = None
+        if self._words and self._models:
+            self.warnings |= dict.fromkeys(self._models.untold)
 
     def _denoise(self, pass_: Pass, is_first: bool) -> Generator[Told | Asked, Any, Step | None]:
         """Answers with the last step that was made; None if cancelled before the first."""

@@ -125,6 +125,13 @@ def test_words_are_those_of_the_prompt_whatever_its_syntax(prompt, words):
     assert all(one.peak > 0 for one in picture.words)
 
 
+def test_where_it_cannot_be_told_the_picture_says_why():
+    prompt = '("a red house", "a blue boat").blend(0.5, 0.5)'
+    [picture] = drawn(engine(), prompt=prompt, prompt_dialect="invokeai", **SMALL)
+    [warning] = picture.warnings
+    assert (picture.words, "blended" in warning) == ((), True)
+
+
 def test_a_second_drawing_and_one_without_guidance_tell_their_words():
     hires = {"factor": 1.5, "upscaler": "Latent"}
     [larger] = drawn(engine(), prompt=PROMPT, hires=hires, **SMALL)

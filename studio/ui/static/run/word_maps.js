@@ -48,8 +48,14 @@ export class WordMaps {
     this.button.hidden = !prompt.trim() || seed === undefined || !checkpoint;
     this.label("Where did each word act?", "Draws this picture again, and looks at it meanwhile");
     if (!looked) return;
+    this.button.hidden = true; // until it is known: where there is nothing, warnings say why
     const told = await get(`${picture.url}/words`).catch(() => null);
-    if (turn !== this.turn || !told) return;
+    if (turn !== this.turn) return;
+    if (!told) {
+      this.wanted = false;
+      return;
+    }
+    this.button.hidden = false;
     this.told = told;
     this.chosen = this.first();
     this.label("Where each word acted", "Show it over the picture");
@@ -160,7 +166,7 @@ export class WordMaps {
     }
     const { word, share, peak } = told.words[number];
     const words = `${word}: ${whereabouts(levels, told.width)}`;
-    const canvas = heat(levels, told, Math.sqrt(peak));
+    const canvas = heat(levels, told, Math.cbrt(peak));
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", words);
     const name = make("span", {
