@@ -14,8 +14,10 @@ def test_all_combinations_are_drawn_at_one_press(visit, served):
     assert not every.is_visible()
     prompt.fill("a {red|blue|green} {house|boat}")
     page.get_by_role("button", name="Draw all 6 combinations").click()
-    page.wait_for_function("document.querySelectorAll('.strip .tile').length === 6")
+    page.locator(".viewer[data-state=finished]").wait_for()
     jobs = served.studio.queue.jobs()
+    for job in jobs:
+        served.wait_until(job.id, "finished")
     assert len({job.request.prompt for job in jobs}) == len(jobs) == 6
     assert all(job.request.prompt_template == prompt.input_value() for job in jobs)
     served.studio.queue.pause()
@@ -42,6 +44,7 @@ def test_one_of_several_variations_comes_back_alone(visit, served):
     generate(page)
     wait_for(page, "finished")
     [job] = served.studio.queue.jobs()
+    served.wait_until(job.id, "finished")
     first = job.request.variation_seed
     assert (job.request.seed, job.request.variation_strength) == (7, 0.3)
     page.locator(".batch .tile").nth(2).click()
@@ -49,9 +52,11 @@ def test_one_of_several_variations_comes_back_alone(visit, served):
     page.get_by_role("button", name="Reuse seed").click()
     assert page.locator("#variation_seed").input_value() == str(first + 2)
     assert page.locator("#batch_size").input_value() == "1"
-    page.locator("#generate").click()
-    page.wait_for_function("document.querySelectorAll('.strip .tile').length === 4")
-    again = served.studio.queue.jobs()[-1]
+    with page.expect_response("**/studio/v1/jobs") as sent:
+        page.locator("#generate").click()
+    id = sent.value.json()["id"]
+    served.wait_until(id, "finished")
+    again = served.studio.queue.get(id)
     assert (again.request.seed, again.request.variation_seed) == (7, first + 2)
     [alone], wanted = again.pictures, job.pictures[2]
     assert alone.image.tobytes() == wanted.image.tobytes()
