@@ -61,10 +61,10 @@ class Completions:
         for words in _ends(text):
             if "embedding" in kinds:
                 found += self._embeddings(words)
-            if "style" in kinds:
-                found += self._of_styles(words, account)
             if "tag" in kinds:
                 found += (_tag(each, words) for each in self._tags.find(words, limit))
+            if "style" in kinds:
+                found += self._of_styles(words, account)
             if len(found) >= limit:
                 break
         first: dict[tuple[str, str], Completion] = {}
