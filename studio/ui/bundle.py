@@ -32,6 +32,7 @@ STYLES = (
     "run/word_maps.css",
     "run/queue.css",
     "run/export.css",
+    "run/grid.css",
     "settings/choices.css",
     "settings/presets.css",
     "prompt/prompt.css",

@@ -62,6 +62,7 @@ GROUPS = (
         folded=True,
         above="run/many.html",
     ),
+    Group("X/Y/Z plot", kinds=tuple(TABS), folded=True, above="run/grid.html"),
     Group("LoRA"),
     Group("ControlNet units"),
     Group("Advanced", folded=True),

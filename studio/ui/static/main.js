@@ -14,6 +14,7 @@ import { batch } from "./run/batch.js";
 import { combinations } from "./run/combinations.js";
 import { exporting } from "./run/export.js";
 import { forecast } from "./run/forecast.js";
+import { grid } from "./run/grid.js";
 import { bindKeys } from "./run/keys.js";
 import { loop } from "./run/loop.js";
 import { notices } from "./run/notice.js";
@@ -46,6 +47,7 @@ const PARTS = {
   controls,
   exporting,
   forecast,
+  grid,
   group,
   lens,
   library,

@@ -1,0 +1,145 @@
+// A grid: one request at the values of up to three axes, each cell an ordinary job.
+
+import { asked, onChange } from "../settings/form.js";
+import { make } from "../shared/dom.js";
+import { ask, get, send } from "../shared/server.js";
+import { read, write } from "../shared/store.js";
+import { onTab } from "../shared/tabs.js";
+import { duration } from "../shared/words.js";
+import { GridView } from "./grid_view.js";
+
+const PATH = "studio/v1/grids";
+const NAMES = ["x", "y", "z"];
+const REST_MS = 500;
+const NOTHING = "Nothing";
+
+export function grid(root, session) {
+  const view = new GridView(root.querySelector(".grid-view"), session.viewer);
+  const plot = new Plot(root, session, view);
+  const group = root.closest(".group");
+  const begin = () => !group.classList.contains("folded") && plot.begin();
+  group.querySelector(".group-head").addEventListener("click", () => setTimeout(begin));
+  onTab(begin);
+  begin();
+}
+
+class Plot {
+  constructor(root, session, view) {
+    this.session = session;
+    this.view = view;
+    this.axes = root.querySelector(".grid-axes");
+    this.words = root.querySelector(".grid-words");
+    this.draw = root.querySelector("[data-action=draw]");
+    this.show = root.querySelector("[data-action=show]");
+    this.rows = read("grid", {});
+    this.timer = 0;
+    this.asking = new AbortController();
+    this.hasBegun = false;
+    this.draw.addEventListener("click", () => this.submit());
+    this.show.addEventListener("click", () => this.showLast());
+  }
+
+  /** What there is to choose from is asked for once somebody looks. */
+  async begin() {
+    if (this.hasBegun) return;
+    this.hasBegun = true;
+    try {
+      const { axes } = await get("studio/v1/axes");
+      const titles = [NOTHING, ...axes.map(({ axis }) => axis)];
+      this.axes.replaceChildren(...NAMES.map((name) => this.row(name, titles)));
+      const { grids } = await get(`${PATH}?limit=1`);
+      this.show.hidden = grids.length === 0;
+    } catch (error) {
+      this.hasBegun = false;
+      this.say(error.message);
+      return;
+    }
+    onChange(() => this.foretell());
+    this.foretell();
+  }
+
+  row(name, titles) {
+    const own = this.rows[name] ?? { axis: NOTHING, values: "" };
+    const options = titles.map((title) => make("option", { textContent: title, value: title }));
+    const label = `${name.toUpperCase()} axis`;
+    const select = make("select", { "aria-label": label }, ...options);
+    select.value = titles.includes(own.axis) ? own.axis : NOTHING;
+    const values = make("input", {
+      type: "text",
+      value: own.values,
+      spellcheck: false,
+      maxLength: 20_000,
+      "aria-label": `Values of the ${label}`,
+      placeholder: "Values",
+    });
+    const changed = () => {
+      this.rows[name] = { axis: select.value, values: values.value };
+      values.disabled = select.value === NOTHING;
+      write("grid", this.rows);
+      this.foretell();
+    };
+    select.addEventListener("change", changed);
+    values.addEventListener("input", changed);
+    values.disabled = select.value === NOTHING;
+    return make("div", { className: "grid-axis" }, select, values);
+  }
+
+  /** The axes that are chosen; null where there is none. */
+  chosen() {
+    const rows = NAMES.map((name) => this.rows[name]).filter(
+      (row) => row && row.axis !== NOTHING && row.values.trim(),
+    );
+    const names = NAMES.slice(0, rows.length);
+    return rows.length ? Object.fromEntries(names.map((name, at) => [name, rows[at]])) : null;
+  }
+
+  foretell() {
+    clearTimeout(this.timer);
+    this.asking.abort();
+    const axes = this.chosen();
+    this.draw.disabled = !axes;
+    if (axes) this.timer = setTimeout(() => this.forecast(axes), REST_MS);
+    else this.say("");
+  }
+
+  async forecast(axes) {
+    const request = asked();
+    if (request.task.kind !== "text_to_image") return this.say("");
+    this.asking = new AbortController();
+    const given = { method: "POST", json: { request, ...axes }, signal: this.asking.signal };
+    try {
+      const { count, seconds } = await (await ask(`${PATH}/forecast`, given)).json();
+      const about = seconds === null ? "" : `, about ${duration(seconds)}`;
+      this.say(`${count} picture${count === 1 ? "" : "s"}${about}`);
+    } catch (error) {
+      if (error.name !== "AbortError") this.say(error.message);
+    }
+  }
+
+  async submit() {
+    this.draw.disabled = true;
+    try {
+      const request = await this.session.request();
+      const drawn = await send("POST", PATH, { request, ...this.chosen() });
+      this.show.hidden = false;
+      this.view.open(drawn);
+    } catch (error) {
+      if (error.isLack) this.session.lacking();
+      this.say(error.message);
+    }
+    this.draw.disabled = this.chosen() === null;
+  }
+
+  async showLast() {
+    try {
+      const [last] = (await get(`${PATH}?limit=1`)).grids;
+      if (last) this.view.open(last);
+    } catch (error) {
+      this.say(error.message);
+    }
+  }
+
+  say(words) {
+    this.words.textContent = words;
+  }
+}

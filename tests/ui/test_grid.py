@@ -1,0 +1,32 @@
+"""A grid on the page: chosen among the settings, drawn cell by cell, looked at as a table."""
+
+from __future__ import annotations
+
+from tests.ui.using import shown_id
+
+
+def test_a_grid_is_drawn_and_a_cell_looked_at(visit, served):
+    page = visit()
+    page.get_by_label("Prompt", exact=True).fill("a red house")
+    page.get_by_role("button", name="X/Y/Z plot").click()
+    page.get_by_label("X axis", exact=True).select_option("Prompt S/R")
+    page.get_by_label("Values of the X axis").fill("red, blue")
+    page.get_by_label("Y axis", exact=True).select_option("Steps")
+    page.get_by_label("Values of the Y axis").fill("1-3 (+3)")
+    page.get_by_text("not reached").or_(page.get_by_text("2 pictures")).first.wait_for()
+    page.get_by_label("Values of the Y axis").fill("1-3 (-1)")
+    page.locator(".grid-words", has_text="3 is not reached from 1").wait_for()
+    page.get_by_label("Values of the Y axis").fill("1-3 (+2)")
+    page.locator(".grid-words", has_text="4 pictures").wait_for()
+    page.get_by_role("button", name="Draw the grid").click()
+    table = page.get_by_role("dialog", name="Grid")
+    table.get_by_text("4 of 4 drawn").wait_for()
+    headers = table.get_by_role("columnheader").all_inner_texts()
+    assert [text for text in headers if text] == ["red", "blue"]
+    assert table.get_by_role("rowheader").all_inner_texts() == ["Steps: 1", "Steps: 3"]
+    jobs = {job.request.prompt: job for job in served.studio.queue.jobs() if job.request.steps == 3}
+    table.get_by_role("button", name="Draw again: blue, Steps: 3").click()
+    table.get_by_text("3 of 4 drawn").or_(table.get_by_text("4 of 4 drawn")).wait_for()
+    table.get_by_role("img", name="red, Steps: 3").click()
+    assert shown_id(page) == jobs["a red house"].pictures[0].id
+    assert page.locator(".own-words").inner_text().startswith("a red house")
