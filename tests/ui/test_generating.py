@@ -94,7 +94,8 @@ def test_a_picture_is_asked_for_at_one_door(visit, served):
     page.on("request", lambda r: posts.append(r.url) if r.method == "POST" else None)
     generate(page)
     wait_for(page, "finished")
-    asked = [url for url in posts if not url.endswith("/forecast")]  # which draws nothing
+    foretelling = ("/forecast", "/prompt", "/combinations?limit=0")  # these draw nothing
+    asked = [url for url in posts if not url.endswith(foretelling)]
     assert asked == [f"{served.url}/studio/v1/jobs"]
 
 
