@@ -56,6 +56,8 @@ def test_unknown_ones_are_refused_and_the_lens_tells_of_them(studio):
     assert answer.status_code == 422 and answer.json()["field"] == "prompt"
     assert "my/pets" in answer.json()["message"]
 
+    studio.studio.words.warm_up(studio.studio.default_checkpoint)  # imports outlast a request
+
     def look(prompt: str, negative: str = "") -> dict:
         sent = {"prompt": prompt, "negative_prompt": negative}
         return studio.http.post("/studio/v1/prompt", json=sent).raise_for_status().json()

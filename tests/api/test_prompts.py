@@ -12,6 +12,8 @@ EXPECTED = json.loads((Path(__file__).parents[1] / "domain" / "prompts.json").re
 
 @pytest.fixture(scope="module")
 def look(shared):
+    shared.studio.words.warm_up(shared.studio.default_checkpoint)  # imports outlast a request
+
     def look(prompt: str, **fields) -> dict:
         answer = shared.http.post("/studio/v1/prompt", json={"prompt": prompt} | fields)
         return answer.raise_for_status().json()
