@@ -152,5 +152,18 @@ def _read(name: str, path: Path, shelf: Shelf) -> Preset:
 
 
 def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON has them, those alone that are set. Raises `InvalidRequest`."""
-    return GenerationRequest.parse(dict(fields)).model_dump(mode="json", exclude_unset=True)
+    """As JSON has them, those alone that are set. Raises `InvalidRequest`.
+
+    A ControlNet unit may wait for its picture, which a whole request could not.
+    """
+    whole, waiting = dict(fields), []
+    units = whole.get("controls")
+    if isinstance(units, list):
+        waiting = [isinstance(unit, dict) and unit.get("image") is None for unit in units]
+        pairs = zip(units, waiting, strict=True)
+        whole["controls"] = [unit | {"image": "none"} if waits else unit for unit, waits in pairs]
+    checked = GenerationRequest.parse(whole).model_dump(mode="json", exclude_unset=True)
+    for unit, waits in zip(checked.get("controls", ()), waiting, strict=True):
+        if waits:
+            del unit["image"]
+    return checked

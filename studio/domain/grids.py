@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -16,8 +16,6 @@ from studio.domain.tasks import Frozen
 
 MOST_CELLS = 200
 """As many jobs as one account may have waiting."""
-
-AxisName = Literal["x", "y", "z"]
 
 
 class AxisInput(Frozen):

@@ -167,6 +167,21 @@ def test_presets_are_shipped_kept_and_forgotten(studio):
     assert "bad" not in all()
 
 
+def test_a_presets_unit_waits_for_its_picture(studio):
+    listed = studio.http.get("/studio/v1/presets").json()["presets"]
+    [request] = [each["request"] for each in listed if each["name"] == "picturebook, scribble"]
+    [unit] = request["controls"]
+    assert unit["controlnet"] == "picturebook-controlnet-scribble" and "image" not in unit
+    whole = request | {"prompt": "a house", "width": 64, "height": 64}
+    refused = studio.http.post("/studio/v1/jobs", json=whole)
+    assert refused.status_code == 422 and "Give the unit a picture" in refused.json()["message"]
+    kept = {"controls": [{"controlnet": "x", "image": "input:a", "preprocessor": "canny"}]}
+    answer = studio.http.put("/studio/v1/presets/Unit", json=kept).raise_for_status().json()
+    assert answer["request"] == kept
+    wrong = {"controls": [{"controlnet": "x", "preprocessor": "none such"}]}
+    assert studio.http.put("/studio/v1/presets/Unit", json=wrong).status_code == 422
+
+
 def test_a_login_keeps_its_own_and_may_share_them(serve):
     """Of both kinds: ann's alone, shared with bo, taken back; nobody else's is changed."""
     served = serve(auth=("ann:secret", "b.o/x:word"))

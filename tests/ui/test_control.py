@@ -66,6 +66,21 @@ def test_a_picture_steers_and_is_seen_beside_generate(visit, served, tmp_path):
     assert last(served).controls == ()
 
 
+def test_a_preset_for_a_net_takes_the_picture_that_is_there(visit, tmp_path):
+    page = visit()
+    unit = open_units(page)
+    unit.load(edges_picture(tmp_path / "box.png"))
+    unit.choose_net(f"{PREFIX}-canny")
+    unit.wait_for_map("canny")
+
+    pick(page, page.locator("#presets"), "picturebook, scribble")
+    unit.wait_for_map("scribble")
+    assert badges(page) == ["Preset: picturebook, scribble", "Unit 1 Scribble 1"]
+    page.get_by_role("button", name="Take off Preset").click()
+    unit.wait_for_map("canny")
+    assert badges(page) == ["Unit 1 Canny 1"]
+
+
 def test_the_map_follows_a_slider_and_the_last_value_counts(visit, served, tmp_path):
     page = visit()
     unit = open_units(page)

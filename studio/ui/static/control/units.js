@@ -155,21 +155,24 @@ function asRequest(one) {
   return { ...sent, image: one.picture?.image ?? null, mask: one.mask?.image ?? null };
 }
 
-/** Take over the `controls` of a request. Without any those that are here are switched off. */
+/** Take over the `controls` of a request. Without any those that are here are switched off; one that
+ * waits for its picture has that of the unit whose place it takes. */
 export function take(controls) {
   if (controls.length === 0) {
     for (const one of all) one.on = false;
     tell(null);
     return;
   }
-  all = controls.map((sent) => {
+  const before = all;
+  all = controls.map((sent, at) => {
     const { image, mask, ...rest } = sent;
+    const waits = image === undefined;
     const place = (ref) => (ref ? { image: ref, url: null, width: 0, height: 0 } : null);
     return made({
       ...rest,
       settings: { ...rest.settings },
-      picture: place(image),
-      follows: !image,
+      picture: waits ? (before[at]?.picture ?? null) : place(image),
+      follows: waits ? isEditing() && !before[at]?.picture : !image,
       mask: place(mask),
     });
   });

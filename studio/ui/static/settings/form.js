@@ -115,9 +115,10 @@ class Field {
     this.turn();
   }
 
-  /** What its control is called. */
+  /** What its control is called; one that fills its group as that. */
   get title() {
-    return this.element.querySelector("label").textContent;
+    const label = this.element.querySelector(`label[for="${this.name}"]`);
+    return label?.textContent ?? this.element.closest(".group").dataset.group;
   }
 
   /** Does the present task have this field? */

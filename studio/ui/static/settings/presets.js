@@ -13,8 +13,10 @@ import { keep } from "./keep.js";
 import { titleOf, wordsOf } from "./value_words.js";
 
 const PLACE = "studio/v1/presets";
-/** What no preset holds: they need a picture, or are drawn anew. */
+/** What is not kept: it is drawn anew, or needs a picture. */
 const NEVER = ["prompt", "negative_prompt", "controls"];
+/** Whether they still are as they were set cannot be told: pictures come to them. */
+const UNITS = "controls";
 const SELDOM = ["checkpoint", "seed", "variation_seed", "batch_size", "styles"];
 
 let known = null; // what there is, as the studio last said
@@ -40,7 +42,7 @@ export function takeOff() {
   const { set, before } = active.value;
   active.value = null;
   for (const [name, next] of Object.entries(before))
-    if (field(name) && same(value(name), set[name])) field(name).set(next);
+    if (name === UNITS || (field(name) && same(value(name), set[name]))) field(name).set(next);
 }
 
 async function look() {
@@ -141,7 +143,8 @@ function apply(one, viewer) {
     const plan = planned(one.request);
     const before = Object.fromEntries(plan.map(([name]) => [name, value(name)]));
     for (const [name, next] of plan) field(name).set(next);
-    active.value = { name: one.name, set: Object.fromEntries(plan), before };
+    const set = Object.fromEntries(plan.filter(([name]) => name !== UNITS));
+    active.value = { name: one.name, set, before };
   };
   offered(viewer, act, (name) => `Preset ${name}`);
 }
