@@ -11,8 +11,8 @@ from studio.diffusion import latents, seamless
 from studio.diffusion.rows import Rows
 from studio.domain.events import Finished
 from studio.domain.seamless import TILINGS, across, down
-from studio.engine.editing import Editing
 from studio.families.z_image.backbone import TransformerPredictor
+from studio.imaging.resizing import enlarged
 from tests.engine.pictures import Desk, box_mask, scene
 from tests.engine.running import pictures, run, settled
 from tests.families import z_images
@@ -97,15 +97,11 @@ def test_upscaled_between_two_drawings(tiling):
     inside = np.s_[..., 2:-2, 2:-2]
     assert torch.allclose(got[inside], nine[inside])
     assert torch.allclose(got, nine) == (tiling == "both")
-    edit = Editing(settled(**FIELDS, tiling=tiling), None)
     image = scene((48, 80))
-    edit.canvases = [image]
-    edit.upscale("Lanczos", (96, 160))
-    turned = Editing(settled(**FIELDS, tiling=tiling), None)
-    turned.canvases = [Image.fromarray(np.roll(np.asarray(image), (40, 24), (0, 1)))]
-    turned.upscale("Lanczos", (96, 160))
-    back = np.roll(np.asarray(turned.canvases[0]), (-80, -48), (0, 1))
-    assert np.array_equal(back, np.asarray(edit.canvases[0])) == (tiling == "both")
+    turned = Image.fromarray(np.roll(np.asarray(image), (40, 24), (0, 1)))
+    larger, back = (enlarged(each, (96, 160), "Lanczos", tiling) for each in (image, turned))
+    back = np.roll(np.asarray(back), (-80, -48), (0, 1))
+    assert np.array_equal(back, np.asarray(larger)) == (tiling == "both")
 
 
 @torch.inference_mode()

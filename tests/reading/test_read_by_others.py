@@ -15,7 +15,7 @@ from studio.domain.events import Picture
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SCHEDULERS
 from studio.families.stable_diffusion.family import PICTUREBOOK
-from studio.gallery.downloads import converted
+from studio.gallery.exports import Export, exported
 from studio.gallery.packing import encode
 from tests.reading.files import picture
 
@@ -50,8 +50,7 @@ def test_its_readings_agree(format):
         hashes = {("checkpoint", request.checkpoint): "0123456789"}
         text = infotext.write(request, 0, hashes)
         data = encode(Picture(picture(), request.seed, request, text))
-        if format != "png":
-            data = converted(data, format, settings=True)
+        data = exported(data, ".png", Export(format=format))
         kept.append(Image.open(io.BytesIO(data)))
         found = parsers.parse(kept[-1])
         assert found.generator == Generators.AUTOMATIC1111
