@@ -53,6 +53,7 @@ class Conditioned:
         controls: Sequence[ControlInput],
         canvas: Image.Image | None,
         resources: Resources,
+        *,
         is_seen: bool = False,
     ) -> None:
         self._lease, self._models = lease, lease.models

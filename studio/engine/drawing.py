@@ -110,7 +110,7 @@ class Drawing:
         with suppress(Interrupted):
             is_seen = self._words is not None
             self._models = yield Apart(
-                lambda: Conditioned(lease, draw, controls, canvas, self._resources, is_seen)
+                lambda: Conditioned(lease, draw, controls, canvas, self._resources, is_seen=is_seen)
             )
         self.warnings |= dict.fromkeys(lease.models.warnings)
         if self._words and self._models:

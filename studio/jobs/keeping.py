@@ -49,7 +49,7 @@ class Keeping:
         """`job` is the last in the line; `key` is the one that it came with, `words` are the two
         prompts as they were typed."""
         request = job.request.model_dump_json()
-        self._ledger.add(job.id, job.owner, request, job.created_s, key, words)
+        self._ledger.add(job.id, job.owner, request, job.created_s, key, words=words)
 
     def id_with(self, owner: str, key: str) -> str | None:
         """That of the job of `owner` which came with `key`."""

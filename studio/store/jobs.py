@@ -53,6 +53,7 @@ class JobLedger:
         request: str,
         created_s: float,
         key: str | None,
+        *,
         words: tuple[str, str] = ("", ""),
     ) -> None:
         """The last in the line; its owner's history of prompts remembers `words`."""
