@@ -47,8 +47,11 @@ class EventStream:
                 continue
 
     def since(self, after: int = 0) -> list[Numbered]:
-        """What is newer than number `after`, oldest first."""
+        """What is newer than number `after`, oldest first: all of it where no event has that number
+        yet, since such a reader has followed the job before the studio was started anew."""
         with self._changed:
+            if after > self._count:
+                after = 0
             return sorted(
                 (item for item in self._newest.values() if item[0] > after),
                 key=lambda item: item[0],

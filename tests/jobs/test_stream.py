@@ -106,3 +106,11 @@ def test_a_reader_whose_loop_has_ended_does_not_stop_the_writer():
     in_a_loop(leave_early())
     stream.publish(Started())
     assert stream.newest(Started)
+
+
+def test_a_reader_from_before_a_restart_hears_all_of_it():
+    stream = EventStream()
+    stream.publish(Queued(1))
+    stream.publish(Started())
+    assert [number for number, _ in stream.since(9)] == [1, 2]
+    assert stream.since(2) == []

@@ -106,7 +106,7 @@ def test_jobs_from_a_phone_outlive_a_kill(count, browser, start, tmp_path):
     before = {job["id"] for job in jobs(start.url)}
     studio.kill()
     studio.wait()
-    page.get_by_text("Connection lost").first.wait_for()
+    page.get_by_text("Connection lost").filter(visible=True).first.wait_for()
 
     start(0.0)
     page.locator("#stop:disabled").wait_for()

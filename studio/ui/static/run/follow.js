@@ -33,13 +33,14 @@ export async function follow(id, on, signal) {
       continue;
     }
     if (document.hidden) await pause(HIDDEN_MS);
-    if (jpeg === null) {
+    const state = JSON.parse(answer.headers.get("X-State"));
+    // A job that has ended is told of an event that is not new, where its studio was started anew.
+    if (jpeg === null && !FINAL.includes(state.state)) {
       on.still();
       continue;
     }
     after = Number(answer.headers.get("X-Seq"));
-    const state = JSON.parse(answer.headers.get("X-State"));
-    await on.news(state, jpeg.size > 0 ? jpeg : null);
+    await on.news(state, jpeg?.size ? jpeg : null);
     if (FINAL.includes(state.state)) return true;
   }
 }
