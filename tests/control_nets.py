@@ -14,12 +14,16 @@ EMBEDDED = assets_dir() / "models" / "picturebook"
 
 def write_controlnets(folder: Path, *names: str) -> Path:
     """One folder for each name below `folder`, which is given back, as a folder of models."""
-    unet = UNet2DConditionModel.from_pretrained(EMBEDDED / "unet", torch_dtype=torch.float32)
     for seed, name in enumerate(names):
-        torch.manual_seed(seed)
-        net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
-        zeros = [*net.controlnet_down_blocks, net.controlnet_mid_block]
-        for conv in [*zeros, net.controlnet_cond_embedding.conv_out]:
-            conv.weight.data.normal_(std=0.05)
-        net.half().save_pretrained(folder / name)
+        random_controlnet(seed).half().save_pretrained(folder / name)
     return folder
+
+
+def random_controlnet(seed: int) -> ControlNetModel:
+    unet = UNet2DConditionModel.from_pretrained(EMBEDDED / "unet", torch_dtype=torch.float32)
+    torch.manual_seed(seed)
+    net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 16, 16))
+    zeros = [*net.controlnet_down_blocks, net.controlnet_mid_block]
+    for conv in [*zeros, net.controlnet_cond_embedding.conv_out]:
+        conv.weight.data.normal_(std=0.05)
+    return net

@@ -164,12 +164,13 @@ def _controlnets(
     refs: dict[str, ModelRef] = {}
     for place, unit in enumerate(request.controls):
         with about(f"controls.{place}"):
-            ref = _controlnet(catalog, unit, checkpoint)
+            ref = controlnet(catalog, unit, checkpoint)
         refs[ref.name] = ref
     return tuple(refs.values())
 
 
-def _controlnet(catalog: Catalog, unit: ControlInput, checkpoint: ModelRef) -> ModelRef:
+def controlnet(catalog: Catalog, unit: ControlInput, checkpoint: ModelRef) -> ModelRef:
+    """What `unit` names. Raises `UnknownModel`, and `InvalidRequest` where it does not fit."""
     try:
         ref = catalog.find(unit.controlnet, "controlnet")
     except UnknownModel as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.catalog import upscaler_names
+from studio.catalog import tile_controls, upscaler_names
 from studio.catalog.catalog import Catalog
 from studio.catalog.prompts import about_network, with_networks_taken_out
 from studio.catalog.select import select
@@ -28,6 +28,7 @@ def settle(
     asked = request
     request = with_networks_taken_out(request) if request.draws else request.undrawn()
     request = request.model_copy(update=upscaler_names.settled(catalog, request))
+    request = request.model_copy(update=tile_controls.settled(catalog, request))
     try:
         selection = select(catalog, request.as_told())
     except InvalidRequest as error:

@@ -22,6 +22,7 @@ _TASK_FLAGS = (
     *("factor", "resize_width", "resize_height"),
     *("upscaler", "upscaler_2", "upscaler_2_visibility"),
     *("refine", "strength", "tile_size", "tile_overlap"),
+    *("tile_controlnet", "tile_control_scale"),
 )
 _REQUEST_FLAGS = ("checkpoint", "negative_prompt", "scheduler", "steps", "guidance_scale", "seed")
 """Of a picture that is refined."""

@@ -156,3 +156,8 @@ class ControlInput(Frozen):
         except InvalidRequest as error:
             raise ValueError(str(error)) from None
         return self
+
+
+def for_tiles(controlnet: str, scale: float) -> ControlInput:
+    """The unit that shows each tile of a picture what is there."""
+    return ControlInput(controlnet=controlnet, scale=scale, union_type="tile")

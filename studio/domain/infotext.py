@@ -69,7 +69,7 @@ def write(request: GenerationRequest, place: int, hashes: Hashes | None = None) 
         **_refiner(request.refiner, hashes),
         "Lora hashes": _listed({n: h for n, h in hashes.items() if n in _loras(request)}),
         "TI hashes": _listed({n: h for n, h in hashes.items() if n[0] == "embedding"}),
-        **{f"ControlNet {n}": _unit(unit, hashes) for n, unit in enumerate(request.controls)},
+        **_units(request, hashes),
         **_exact_prompts(request),
         "Styles": _styles(request),
         "Template": request.prompt_template,
@@ -151,6 +151,11 @@ def _loras(request: GenerationRequest) -> set[tuple[str, str]]:
 def _listed(hashes: Hashes) -> str | None:
     pairs = ((_quoted("", name), digits) for (_, name), digits in hashes.items())
     return ", ".join(f"{name}: {digits}" for name, digits in pairs) or None
+
+
+def _units(request: GenerationRequest, hashes: Hashes) -> dict[str, str]:
+    units = enumerate(request.as_told().controls)
+    return {f"ControlNet {number}": _unit(unit, hashes) for number, unit in units}
 
 
 def _unit(unit: ControlInput, hashes: Hashes) -> str:

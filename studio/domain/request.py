@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from studio.domain import geometry, lora_text
-from studio.domain.control import MAX_UNITS, ControlInput
+from studio.domain.control import MAX_UNITS, ControlInput, for_tiles
 from studio.domain.errors import InvalidRequest, refused, shorten
 from studio.domain.family import ModelFamily
 from studio.domain.sampling import ModelName, Sampling, Text, Words
@@ -272,12 +272,17 @@ class GenerationRequest(Seeds, Sampling, Words):
         return not isinstance(self.task, Upscale) or self.task.refine
 
     def as_told(self) -> GenerationRequest:
-        """This request with the words that its models are told: of an upscale those of its tiles,
-        not those of the picture. Where there are none, nothing guides."""
-        if not isinstance(self.task, Upscale):
+        """This request with what its models are told: of an upscale the words of its tiles, not
+        those of the picture, and by a ControlNet what is there. Where there are no words, nothing
+        guides."""
+        task = self.task
+        if not isinstance(task, Upscale):
             return self
-        words = self.task.tile_prompt
+        words = task.tile_prompt
         changes = {"prompt": words, "styles": ()}
+        if task.refine and task.tile_controlnet and task.tile_control_scale:
+            unit = for_tiles(task.tile_controlnet, task.tile_control_scale)
+            changes["controls"] = (*self.controls, unit)
         if not words.strip():
             changes |= {"negative_prompt": "", "guidance_scale": 1.0}
         return self.model_copy(update=changes)

@@ -78,7 +78,7 @@ Source = Annotated[str, Field(min_length=1, max_length=96_000_000)]
 LargeSide = Annotated[int, Field(ge=1, le=LONGEST_SIDE, json_schema_extra={"step": 1})]
 TileSide = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
 TileText = Annotated[str, Field(max_length=4000), AfterValidator(is_text)]
-UpscalerName = Annotated[str, Field(min_length=1, max_length=1000)]
+NetworkName = Annotated[str, Field(min_length=1, max_length=1000)]
 
 ResizeMode = Literal["just_resize", "crop_and_resize", "resize_and_fill", "latent_upscale"]
 MaskedContent = Literal["fill", "original", "latent_noise", "latent_nothing"]
@@ -311,13 +311,13 @@ class Upscale(Frozen):
         description="In pixels, instead of a factor. With the height alone the width follows; "
         "with both, what does not fit is cut off evenly.",
     )
-    upscaler: Annotated[UpscalerName | None, Shown("Upscale", "{}", place=-1)] = Field(
+    upscaler: Annotated[NetworkName | None, Shown("Upscale", "{}", place=-1)] = Field(
         None,
         title="Upscaler",
         description="The network that enlarges; Lanczos and Nearest need none. Automatic takes the "
         "first there is.",
     )
-    upscaler_2: Annotated[UpscalerName | None, Shown("Upscale")] = Field(
+    upscaler_2: Annotated[NetworkName | None, Shown("Upscale")] = Field(
         None,
         title="Upscaler 2",
         description="Another one, whose picture is laid over that of the first.",
@@ -366,6 +366,23 @@ class Upscale(Frozen):
         description="Pixels that tiles share, in which one fades into the next; at most half a "
         "tile.",
         json_schema_extra={"step": 8},
+    )
+
+    tile_controlnet: Annotated[NetworkName | None, Shown("Refine")] = Field(
+        None,
+        title="Tile ControlNet",
+        description="Shows the checkpoint what each tile is to look like, so that more may change "
+        "without another thing in it. Automatic takes the first that fits the checkpoint, where "
+        "there is one.",
+    )
+    tile_control_scale: Annotated[float, Shown("Refine")] = Field(
+        1.0,
+        ge=0.0,
+        le=2.0,
+        allow_inf_nan=False,
+        title="Tile control weight",
+        description="How strongly it is followed. 0: no ControlNet is used.",
+        json_schema_extra={"step": 0.05},
     )
 
     @property

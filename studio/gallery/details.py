@@ -69,7 +69,7 @@ def _models(text: str, request: GenerationRequest | None) -> tuple[UsedModel, ..
         named.insert(0, ("checkpoint", settings.get("Model")))
     else:
         named += [("lora", lora.name) for lora in request.loras]
-        named += [("controlnet", unit.controlnet) for unit in request.controls]
+        named += [("controlnet", unit.controlnet) for unit in request.as_told().controls]
         named[:0] = [("checkpoint", request.checkpoint), ("vae", request.vae)]
     for kind, label in _HASHES.items():
         for name in [name for key, name in named if key == kind]:

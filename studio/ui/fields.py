@@ -58,7 +58,7 @@ UNSET = {
 
 MODELS = {
     *("checkpoint", "vae", "hires_checkpoint", "refiner_checkpoint"),
-    *("hires_upscaler", "upscaler", "upscaler_2"),
+    *("hires_upscaler", "upscaler", "upscaler_2", "tile_controlnet"),
 }
 """Fields that name a model, chosen from a list that searches."""
 

@@ -3,9 +3,6 @@ cancelled as every job."""
 
 from __future__ import annotations
 
-import io
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
@@ -16,21 +13,19 @@ from torch import nn
 from torch.nn import functional
 
 from studio.catalog.catalog import Catalog
-from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.shipped import shipped_upscalers
 from studio.diffusion import enlarging
 from studio.domain import events
 from studio.domain.errors import CheckpointError, InvalidRequest, OutOfMemory
 from studio.domain.request import GenerationRequest
-from studio.engine.stable_diffusion import StableDiffusionEngine
-from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
 from studio.weights.upscaler import Upscaler
 from tests.engine.pictures import scene
 from tests.engine.running import run, step
+from tests.engine.upscaling import FAST, Table
 
-FAST, SLOW = "Real-ESRGAN animevideov3", "Real-ESRGAN x4plus anime"
+SLOW = "Real-ESRGAN x4plus anime"
 
 
 def drawn(size: tuple[int, int]) -> Image.Image:
@@ -43,31 +38,6 @@ def drawn(size: tuple[int, int]) -> Image.Image:
         pen.line((0, place, width, height - place), "darkgreen", 3)
     noise = np.random.default_rng(0).normal(0, 4, (height, width, 3))
     return Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
-
-
-class Table:
-    """An engine with the embedded model and the shipped upscalers; `files` are what requests begin
-    with."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.catalog, self.files = catalog, {}
-        self.manager = ModelManager("cpu", "float32")
-        self.engine = StableDiffusionEngine(
-            self.manager, partial(select, catalog), read=self.files.__getitem__
-        )
-
-    def request(self, image: Image.Image, upscaler: str | None = FAST, **task) -> GenerationRequest:
-        stream = io.BytesIO()
-        image.save(stream, "PNG")
-        self.files["image"] = stream.getvalue()
-        fields = {name: task.pop(name) for name in ("prompt", "steps", "tiling") if name in task}
-        task = {"kind": "upscale", "image": "image", "upscaler": upscaler, **task}
-        return settle(self.catalog, GenerationRequest(task=task, seed=3, **fields), image.size)
-
-    def enlarge(self, image: Image.Image, upscaler: str | None = FAST, **task) -> Image.Image:
-        last = run(self.engine, self.request(image, upscaler, **task))[-1]
-        assert isinstance(last, events.Finished), last
-        return last.pictures[0].image
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ def test_a_picture_is_enlarged(visit, served):
     assert sent == served.studio.gallery.bytes(made)
     words = page.locator(".facts").inner_text()
     assert words.startswith("Enlarged · ") and "CFG" not in words
+    assert page.locator("#tile_controlnet").inner_text() == "Automatic"
     page.locator("#tile_prompt").fill("fine strokes")
     page.locator("#refine").check()
     set_number(page, "strength", 0.25)
@@ -33,6 +34,7 @@ def test_a_picture_is_enlarged(visit, served):
     wait_for(page, "finished")
     task = served.studio.queue.jobs()[-1].request.task
     assert (task.refine, task.strength, task.tile_prompt) == (True, 0.25, "fine strokes")
+    assert (task.tile_controlnet, task.tile_control_scale) == (None, 0), "there is none for tiles"
     page.get_by_role("button", name="Reset all").click()
     page.get_by_role("button", name="Use these settings").click()
     page.locator(".source.upscale .canvas[data-state=ready]").wait_for()

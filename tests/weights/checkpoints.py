@@ -240,6 +240,18 @@ def original(parts: dict[str, torch.nn.Module], family: ModelFamily) -> dict[str
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
+def original_controlnet(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A ControlNet of diffusers' under the names of the original layout."""
+    into = original_encoder_half(net)
+    for number, conv in enumerate(net.controlnet_down_blocks):
+        put(into, f"zero_convs.{number}.0", conv.state_dict())
+    put(into, "middle_block_out.0", net.controlnet_mid_block.state_dict())
+    hint = net.controlnet_cond_embedding
+    for number, conv in enumerate([hint.conv_in, *hint.blocks, hint.conv_out]):
+        put(into, f"input_hint_block.{2 * number}", conv.state_dict())
+    return into
+
+
 def put(into: dict, prefix: str, tensors: dict[str, torch.Tensor]) -> None:
     into.update({f"{prefix}.{name}": tensor for name, tensor in tensors.items()})
 

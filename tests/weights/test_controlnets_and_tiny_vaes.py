@@ -38,17 +38,6 @@ def read_controlnet(ref: ModelRef) -> tuple[dict[str, torch.Tensor], dict]:
     return weights.parts["controlnet"], weights.configs["controlnet"]
 
 
-def original_controlnet(net: ControlNetModel) -> dict[str, torch.Tensor]:
-    into = checkpoints.original_encoder_half(net)
-    for number, conv in enumerate(net.controlnet_down_blocks):
-        checkpoints.put(into, f"zero_convs.{number}.0", conv.state_dict())
-    checkpoints.put(into, "middle_block_out.0", net.controlnet_mid_block.state_dict())
-    hint = net.controlnet_cond_embedding
-    for number, conv in enumerate([hint.conv_in, *hint.blocks, hint.conv_out]):
-        checkpoints.put(into, f"input_hint_block.{2 * number}", conv.state_dict())
-    return into
-
-
 @pytest.mark.parametrize("family", [SD1, SDXL], ids=lambda family: family.name)
 @pytest.mark.parametrize("form", ["original", "bare", "one file", "folder"])
 def test_controlnets(family, form, tmp_path):
@@ -60,7 +49,7 @@ def test_controlnets(family, form, tmp_path):
         save_file(net.state_dict(), path)
     else:
         prefix = "control_model." if form == "original" else ""
-        tensors = original_controlnet(net)
+        tensors = checkpoints.original_controlnet(net)
         save_file({prefix + name: tensor.clone() for name, tensor in tensors.items()}, path)
     weights, config = read_controlnet(ref_to("n", "controlnet", path, family))
     expected = net.state_dict()

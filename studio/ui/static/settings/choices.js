@@ -16,6 +16,7 @@ const OPEN = {
   refiner_checkpoint: "None",
   upscaler: AUTOMATIC,
   upscaler_2: "None",
+  tile_controlnet: AUTOMATIC,
 };
 
 /** What enlarges without a network. */
@@ -33,8 +34,16 @@ const KINDS = {
   hires_upscaler: upscalers(() => [...LATENTS.map(plain), ...PIXELS.map(plain)]),
   upscaler: upscalers(() => [open("upscaler"), ...PIXELS.map(plain)]),
   upscaler_2: upscalers(() => [open("upscaler_2"), ...PIXELS.map(plain)]),
+  tile_controlnet: {
+    options: () => [
+      { ...open("tile_controlnet"), detail: "The first for tiles" },
+      ...fitting("controlnet"),
+    ],
+    empty: "No ControlNet was found.",
+    placeholder: "Search ControlNets",
+  },
   vae: {
-    options: vaeOptions,
+    options: () => [{ ...open("vae"), detail: "The checkpoint's own" }, ...fitting("vae")],
     empty: "No VAE was found.",
     placeholder: "Search VAEs",
   },
@@ -104,16 +113,14 @@ function checkpointOption(ref) {
   };
 }
 
-function vaeOptions() {
+/** Those of a `kind`, and what speaks against each beside the checkpoint. */
+function fitting(kind) {
   const family = familyOf(value("checkpoint"));
-  const own = { value: null, label: AUTOMATIC, detail: "The checkpoint's own" };
-  const found = models("vae").map((ref) => ({
-    value: ref.name,
-    label: ref.name,
+  return models(kind).map((ref) => ({
+    ...plain(ref.name),
     detail: [ref.family, ref.short_hash].filter(Boolean).join(" · "),
     why: unfit(ref, family),
   }));
-  return [own, ...found];
 }
 
 export const familyOf = (checkpoint) =>

@@ -72,6 +72,7 @@ export function ownModels({ checkpoint, loras = [], controls = [], task }) {
     checkpoint,
     ...loras.map(({ name, weight }) => `${name} ${weight}`),
     ...controls.map(({ controlnet }) => controlnet),
+    task?.kind === "upscale" && task.tile_control_scale && task.tile_controlnet,
   ]
     .filter(Boolean)
     .join(" · ");
