@@ -307,7 +307,7 @@ class Studio:
         engine = StableDiffusionEngine(
             manager,
             partial(select, self.catalog),
-            self.catalog.short_hash,
+            self.catalog.sha256,
             self.sources.read,
             lambda *unit: self.preprocessors.of_unit(*unit),
             together=settings.most_together,

@@ -10,6 +10,7 @@ from typing import Union
 from PIL import Image
 
 from studio.domain.errors import StudioError, named
+from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
 from studio.domain.word_maps import WordMap
 
@@ -32,6 +33,9 @@ class Picture:
              largest change of any channel (0 to 255) where an inpaint's or outpaint's mask is
              zero: measured on this picture, to be 0; None without a mask
     words    where each word of the prompt acted, in its order, where that was asked for
+    provenance  what else it was made with
+    origin   the first 32 hex digits of the sha256 of the file that it was made from, where that is
+             not the picture of its task
     """
 
     image: Image.Image
@@ -46,6 +50,8 @@ class Picture:
     outside_mask_max_difference: int | None = None
     profile: bytes | None = None
     words: tuple[WordMap, ...] = ()
+    provenance: Provenance | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,11 @@ from PIL import Image
 from studio.domain import events, infotext
 from studio.domain.errors import OutOfMemory
 from studio.domain.prompt_words import marked
+from studio.domain.provenance import Provenance, UsedModel
 from studio.domain.request import GenerationRequest
 from studio.domain.word_maps import WordMap
 from studio.engine.protocol import Memory, WantsPreview, never
+from studio.version import __version__
 
 
 @dataclass(eq=False)
@@ -72,6 +74,10 @@ class FakeEngine:
             refusal = OutOfMemory(f"There is room for {self._room_bytes} pixels.", "width")
         return Memory(needed, refusal)
 
+    def provenance(self, request: GenerationRequest) -> Provenance | None:
+        models = (UsedModel("checkpoint", request.checkpoint or "", None),)
+        return Provenance(__version__, device="none", dtype="8 bits", models=models)
+
     def advance(self, runs: Sequence[_FakeRun]) -> list[tuple[_FakeRun, events.Event]]:
         return [(run, event) for run in runs for event in self._advance_one(run)]
 
@@ -121,6 +127,7 @@ class FakeEngine:
                 partial=partial,
                 warnings=self.warnings,
                 words=_words(request) if request.attention_maps else (),
+                provenance=self.provenance(request),
             )
             for place in request.places
         )

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from studio.domain.errors import OutOfMemory
 from studio.domain.events import Event
+from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
 
 WantsPreview = Callable[[], bool]
@@ -68,6 +69,11 @@ class Engine(Protocol):
     def memory(self, request: GenerationRequest) -> Memory | None:
         """What is known of it for `request`, which is settled; None: nothing. From any thread; it
         loads nothing and waits for nobody."""
+        ...
+
+    def provenance(self, request: GenerationRequest) -> Provenance | None:
+        """What `request`, which is settled, would be drawn with now; None: that is not known. From
+        any thread; loads nothing. Raises `InvalidRequest` where a model is not there."""
         ...
 
     def advance(self, runs: Sequence[Run]) -> list[tuple[Run, Event]]:

@@ -53,7 +53,7 @@ class Resources:
 
     manager: ModelManager
     select: Select
-    short_hash: Callable[[ModelRef], str | None]
+    sha256: Callable[[ModelRef], str | None]
     read: Read
     map_of: MapOf
     forecast: Forecast

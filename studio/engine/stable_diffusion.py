@@ -19,6 +19,7 @@ from PIL import Image
 from studio.diffusion.interruption import Interrupted, interrupted_when
 from studio.domain import errors, events
 from studio.domain.control import ControlInput
+from studio.domain.provenance import Provenance
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.engine.driver import Driver
@@ -26,6 +27,7 @@ from studio.engine.forecast import Forecast
 from studio.engine.joining import Joining
 from studio.engine.maps import MapOf, Read
 from studio.engine.protocol import Memory, WantsPreview, never
+from studio.engine.provenance import provenance
 from studio.engine.recipe import Select, recipe
 from studio.engine.run import Apart, Ask, Predict, Resources, StableDiffusionRun, Told
 from studio.engine.work import work
@@ -49,7 +51,7 @@ class StableDiffusionEngine:
 
     manager     holds the models
     select      says which of them a request needs
-    short_hash  gives a model's ten digits for the infotext, None if not yet known
+    sha256      gives that of a model's file, None if not yet known
     read        gives the bytes of a task's picture by its reference; raises InvalidRequest or
                 NotFound where it cannot
     map_of      makes the map of a ControlNet unit
@@ -60,7 +62,7 @@ class StableDiffusionEngine:
         self,
         manager: ModelManager,
         select: Select,
-        short_hash: Callable[[ModelRef], str | None] = lambda ref: None,
+        sha256: Callable[[ModelRef], str | None] = lambda ref: None,
         read: Read = _no_pictures,
         map_of: MapOf = _no_maps,
         *,
@@ -68,7 +70,7 @@ class StableDiffusionEngine:
     ) -> None:
         self._manager = manager
         forecast = Forecast(self, manager)
-        self._resources = Resources(manager, select, short_hash, read, map_of, forecast)
+        self._resources = Resources(manager, select, sha256, read, map_of, forecast)
         self._driver = Driver(manager.device)
         self._joining = Joining(manager, self._driver, select, together)
 
@@ -91,6 +93,11 @@ class StableDiffusionEngine:
     def memory(self, request: GenerationRequest) -> Memory | None:
         resources = self._resources
         return resources.forecast.known(request, recipe(request, resources.select, None))
+
+    def provenance(self, request: GenerationRequest) -> Provenance | None:
+        resources = self._resources
+        stages = recipe(request, resources.select, None)
+        return provenance(stages, self._manager, resources.sha256)
 
     def advance(self, runs: Sequence[StableDiffusionRun]) -> list[Happened]:
         happened = []

@@ -12,10 +12,14 @@ from studio.engine.clock import Clock
 from studio.engine.drawing import Drawing
 from studio.engine.editing import Editing
 from studio.engine.enlarging import Enlarging
+from studio.engine.provenance import provenance, selections
 from studio.engine.recipe import Draw, Stage, Upscale, recipe
 from studio.engine.run import Resources, StableDiffusionRun, Work
 from studio.engine.word_maps import WordMaps
 from studio.imaging import plans
+
+_DIGITS = 10
+"""So many digits of a hash stand in the infotext."""
 
 
 def work(run: StableDiffusionRun, resources: Resources) -> Work:
@@ -24,7 +28,7 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
     stages = recipe(run.request, resources.select, plan)
     run.selection = next((each.selection for each in stages if isinstance(each, Draw)), None)
     edit = Editing(run.request, plan)
-    warnings = dict.fromkeys(text for each in _selections(stages) for text in each.warnings)
+    warnings = dict.fromkeys(text for each in selections(stages) for text in each.warnings)
     to_do = [stage for stage in stages if not _changes_nothing(stage)]
     yield from resources.forecast.check(run, run.request, to_do)
     clock = Clock(to_do)
@@ -90,9 +94,10 @@ def _pictures(
     partial: bool,
 ) -> tuple[events.Picture, ...]:
     request = run.request
-    refs = (ref for selection in _selections(stages) for ref in _named(selection))
-    hashes = {(ref.kind, ref.name): resources.short_hash(ref) for ref in refs}
-    known = {key: digits for key, digits in hashes.items() if digits}
+    refs = (ref for selection in selections(stages) for ref in _named(selection))
+    hashes = {(ref.kind, ref.name): resources.sha256(ref) for ref in refs}
+    known = {key: digits[:_DIGITS] for key, digits in hashes.items() if digits}
+    made_with = provenance(stages, resources.manager, resources.sha256)
     return tuple(
         events.Picture(
             image=image,
@@ -105,16 +110,11 @@ def _pictures(
             outside_mask_max_difference=edit.max_difference(image),
             profile=edit.profile,
             words=words.of(place) if words else (),
+            provenance=made_with,
         )
         for place in request.places
         for image in (edit.canvases[place],)
     )
-
-
-def _selections(stages: Sequence[Stage]) -> list[Selection]:
-    draws = [stage for stage in stages if isinstance(stage, Draw)]
-    asked = [each for draw in draws for each in (draw, draw.refiner) if each is not None]
-    return [each.selection for each in asked]
 
 
 def _named(selection: Selection) -> tuple[ModelRef, ...]:

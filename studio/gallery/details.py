@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from studio.domain import infotext_reader
 from studio.domain.errors import InvalidRequest
+from studio.domain.provenance import Provenance, UsedModel
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
 from studio.gallery.packing import noted
 from studio.reading.metadata import metadata
 
 _HASHES = {"checkpoint": "Model hash", "vae": "VAE hash"}
+_DIGITS = 10
+"""Of a hash, as the infotext has them."""
 _LISTS_OF_HASHES = {"lora": "Lora hashes", "embedding": "TI hashes"}
 
 
 @dataclass(frozen=True)
-class UsedModel:
-    """`hash`: the first digits of its file's sha256, None where they were not written down."""
-
-    kind: str
-    name: str
-    hash: str | None
-
-
-@dataclass(frozen=True)
 class Details:
-    """`request` is None where the file does not hold one; the rest is as in `events.Picture`."""
+    """`request` and `provenance` are None where the file does not hold one; `models` are then those
+    that the infotext names; the rest is as in `events.Picture`."""
 
     request: GenerationRequest | None
     infotext: str
@@ -35,6 +30,7 @@ class Details:
     warnings: tuple[str, ...]
     outside_mask_max_difference: int | None
     models: tuple[UsedModel, ...]
+    provenance: Provenance | None
     size_bytes: int
 
 
@@ -46,15 +42,21 @@ def details(gallery: Gallery, id: str) -> Details:
         request = GenerationRequest.parse(said.get("studio", ""))
     difference, warnings = noted(said)
     text = said.get("parameters", "")
+    provenance = Provenance.read(said.get("studio-provenance", ""))
     return Details(
         request,
         text,
         "studio-partial" in said,
         warnings,
         difference,
-        _models(text, request),
+        _shown(provenance.models) if provenance else _models(text, request),
+        provenance,
         len(data),
     )
+
+
+def _shown(models: tuple[UsedModel, ...]) -> tuple[UsedModel, ...]:
+    return tuple(replace(model, hash=model.hash and model.hash[:_DIGITS]) for model in models)
 
 
 def _models(text: str, request: GenerationRequest | None) -> tuple[UsedModel, ...]:

@@ -34,7 +34,7 @@ def of_picture(picture: Picture, stored: Stored, owner: str | None) -> PictureRo
         seed=picture.seed,
         partial=picture.partial,
         owner=owner,
-        **_settings(picture.request),
+        **_settings(picture.request, picture.origin),
     )
 
 
@@ -79,7 +79,8 @@ def seed_of(data: bytes) -> int:
 def _told(texts: Texts) -> dict[str, Any]:
     """What is listed of a picture, whether or not the models that it names are here."""
     with suppress(InvalidRequest):  # of somebody else, or of another version
-        return _settings(GenerationRequest.parse(texts.get("studio", "")))
+        request = GenerationRequest.parse(texts.get("studio", ""))
+        return _settings(request, texts.get("studio-origin"))
     request = told(texts).request
     return {
         "prompt": request.get("prompt", ""),
@@ -89,15 +90,15 @@ def _told(texts: Texts) -> dict[str, Any]:
     }
 
 
-def _settings(request: GenerationRequest) -> dict[str, Any]:
-    kind, _, origin = getattr(request.task, "image", "").partition(":")
+def _settings(request: GenerationRequest, made_from: str | None) -> dict[str, Any]:
+    kind, _, image = getattr(request.task, "image", "").partition(":")
     return {
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "checkpoint": request.checkpoint,
         "loras": tuple(sorted({lora.name for lora in request.loras})),
         "task": request.task.kind,
-        "origin": origin if kind == "input" else None,
+        "origin": made_from or (image if kind == "input" else None),
     }
 
 

@@ -18,7 +18,9 @@ def encode(picture: Picture) -> bytes:
     """PNG bytes with the text chunks `parameters` (infotext), `studio` (the request that makes
     this very picture again: of a batch, with its place in it), for one that was stopped
     `studio-partial`, for one with a mask `outside_mask_max_difference`, and where there are
-    warnings `studio-warnings`, a JSON list; with the picture's colour profile and no other.
+    warnings `studio-warnings`, a JSON list; what else it was made with as `studio-provenance`, and
+    where it was made from a picture that its task does not name, that one's hash as
+    `studio-origin`; with the picture's colour profile and no other.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
@@ -35,6 +37,10 @@ def encode(picture: Picture) -> bytes:
         texts.add_text("outside_mask_max_difference", str(picture.outside_mask_max_difference))
     if picture.warnings:
         texts.add_text("studio-warnings", json.dumps(picture.warnings, ensure_ascii=False))
+    if picture.provenance is not None:
+        texts.add_text("studio-provenance", picture.provenance.json())
+    if picture.origin is not None:
+        texts.add_text("studio-origin", picture.origin)
     buffer = io.BytesIO()
     picture.image.save(
         buffer,

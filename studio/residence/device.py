@@ -57,3 +57,12 @@ def describe(device: torch.device) -> str:
     if device.type == "mps":
         return "Apple GPU"
     return f"CPU ({torch.get_num_threads()} threads)"
+
+
+def kernels(device: torch.device) -> str:
+    """What the device's arithmetic is compiled for, as "AVX512": one and the same rounds in one
+    way. "" where there is but one."""
+    if device.type == "cuda":
+        major, minor = torch.cuda.get_device_capability(device)
+        return f"CUDA {torch.version.cuda}, capability {major}.{minor}"
+    return torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else ""

@@ -62,6 +62,11 @@ class ModelManager:
         self._loading: tuple[str, float] | None = None
 
     @property
+    def is_fp8(self) -> bool:
+        """Whether weights are kept in 8 bits, of which other pictures come."""
+        return self._wanted_mode == "fp8"
+
+    @property
     def state(self) -> tuple[str | None, str, float]:
         """(checkpoint, "cold" | "loading" | "warm", fraction loaded)."""
         loading, last = self._loading, self._last

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from importlib import metadata
 
 import pytest
 from PIL import Image
 
 from studio.domain.errors import InvalidRequest
 from studio.domain.events import Finished
+from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
 from studio.gallery.packing import encode
 from tests.engine.running import run, settled
@@ -38,6 +40,10 @@ def test_a_single_picture_is_told_without_a_batch():
     [picture] = run(engine(), settled(**{**BATCH, "batch_size": 1}))[-1].pictures
     stored = Image.open(io.BytesIO(encode(picture))).text
     assert "Batch" not in stored["parameters"]
+    told = Provenance.read(stored["studio-provenance"])
+    assert (told.libraries["torch"], told.dtype) == (metadata.version("torch"), "float32")
+    assert told.device and told.kernels and [each.name for each in told.models] == ["picturebook"]
+    assert told == engine().provenance(picture.request)
     assert GenerationRequest.parse(stored["studio"]).batch_place is None
 
 

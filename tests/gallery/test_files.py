@@ -18,8 +18,10 @@ from PIL import Image
 from studio.domain import infotext
 from studio.domain.errors import NotFound
 from studio.domain.events import Picture
+from studio.domain.provenance import Provenance, UsedModel
 from studio.domain.request import GenerationRequest
 from studio.families.stable_diffusion.family import PICTUREBOOK
+from studio.gallery.details import details
 from studio.gallery.files import KEPT_IN_MEMORY, Gallery
 from tests.imaging import icc
 
@@ -50,8 +52,19 @@ def test_a_file_holds_the_picture_and_how_to_make_it_again(tmp_path):
     assert (again.seed, again.batch_size, again.batch_place) == (5, 4, 2)
     assert "Batch size: 4, Batch pos: 2" in kept.infotext
     assert again.prompt == kept.request.prompt
-    assert "studio-partial" not in file.text
+    assert not file.text.keys() & {"studio-partial", "studio-provenance", "studio-origin"}
     assert gallery.path(kept.id) == kept.path
+
+
+def test_a_file_holds_what_else_the_picture_was_made_with(tmp_path):
+    model = UsedModel("checkpoint", "picturebook", "ab" * 32)
+    made_with = Provenance("0.1.0", {"torch": "2.9.1"}, "NVIDIA H100", "", "float16", (model,))
+    gallery = Gallery(tmp_path)
+    kept = gallery.keep(picture(provenance=made_with))
+    told = details(gallery, kept.id)
+    assert told.provenance == made_with
+    assert told.models == (UsedModel("checkpoint", "picturebook", "ab" * 5),)
+    assert details(gallery, gallery.keep(picture()).id).provenance is None
 
 
 def test_a_colour_profile_is_written_as_it_was_told_and_no_other(tmp_path):

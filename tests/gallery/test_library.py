@@ -65,6 +65,17 @@ def test_what_an_older_studio_knew_of_its_pictures_is_still_known(settings, monk
     assert [(row.id, row.job) for row in library.page(Filters(), 9).rows] == [(kept, "j")]
 
 
+def test_a_picture_made_from_another_beside_its_task_has_it_as_its_parent(library, settings):
+    first = library.keep(picture(seed=5), Claim())
+    hash = library.entry(first.id).hash
+    second = library.keep(picture(seed=6, origin=hash), Claim())
+    assert library.entry(second.id).parents == (first.id,)
+    assert library.lineage(first.id).edges == [(first.id, second.id)]
+    again = open_library(settings, Ledger(None))
+    rebuild(again)
+    assert again.entry(second.id).parents == (first.id,)
+
+
 def test_the_trash_is_emptied_after_thirty_days(library, settings):
     old, young = (library.keep(picture(seed), Claim()) for seed in (1, 2))
     for each in (old, young):
