@@ -44,6 +44,7 @@ from studio.store.pictures import PictureLedger
 from studio.store.prompts import PromptLedger
 from studio.store.room import Room
 from studio.store.timings import TimingLedger
+from studio.store.tokens import TokenLedger
 
 if TYPE_CHECKING:  # these import torch or FastAPI, which take seconds
     from fastapi import FastAPI
@@ -64,9 +65,13 @@ class Studio:
     ...     [picture] = studio.generate(GenerationRequest(prompt="a red house"))
 
     settings      how it was started; read from the environment and `studio.toml` if left out
+    options       single fields of `Settings` instead, as in device="cpu", data_dir="pictures": they
+                  win over environment and file, as flags of the command line do
     outputs       folder for pictures, flat; if left out, by day below the settings' `data_dir`
     build_engine  makes the engine, called in the worker thread; if left out, the real one
     load_later    True: nothing heavy is imported before `load` is called
+
+    Raises `InvalidSettings`, and `UnknownCheckpoint` where its default checkpoint is not there.
     """
 
     def __init__(
@@ -76,8 +81,9 @@ class Studio:
         outputs: Path | None = None,
         build_engine: Callable[[], Engine] | None = None,
         load_later: bool = False,
+        **options: Any,
     ) -> None:
-        self.settings = settings or Settings.read()
+        self.settings = _settings(settings, options)
         prepare_environment(self.settings)
         folders = (assets_dir() / "models", *self.settings.models_dir)
         self._ledger = Ledger.opened(self.settings.data_dir)
@@ -114,7 +120,7 @@ class Studio:
             self.gallery.clear()
         ledger = self._ledger if load_later else Ledger(None)
         self.library = Library(self.gallery, PictureLedger(ledger), self.settings.thumbnails_dir)
-        self.prompts = PromptLedger(ledger)
+        self.prompts, self.tokens = PromptLedger(ledger), TokenLedger(ledger)
         room = Room(self.gallery.folder)
         keeping = Keeping(self.library.keep, self.gallery.picture, JobLedger(ledger), room)
         forecasts = self._forecasts(settling)
@@ -325,6 +331,12 @@ class Studio:
         return engine
 
 
+def _settings(given: Settings | None, options: dict[str, Any]) -> Settings:
+    if given and options:
+        raise TypeError(f"Give either settings or {', '.join(options)}, not both.")
+    return given or Settings.read(options, flags_are="Studio(…)")
+
+
 def _dtype_name(manager: ModelManager) -> str:
     return str(manager.dtype).removeprefix("torch.")
 
@@ -374,12 +386,12 @@ def create_app(studio: Studio) -> FastAPI:
         default_checkpoint=lambda: studio.default_checkpoint,
         status=partial(native.present_state, studio.status, listing.public),
     )
-    return _guarded(app, studio.settings)
+    return _guarded(app, studio)
 
 
 def create_api(studio: Studio) -> FastAPI:
     """The web application without the page. Raises as `create_app` does."""
-    return _guarded(_routes(studio, _listing(studio)), studio.settings)
+    return _guarded(_routes(studio, _listing(studio)), studio)
 
 
 def _listing(studio: Studio) -> ModelListing:
@@ -438,11 +450,12 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
-    from studio.api import grids, native, queueing
+    from studio.api import grids, native, queueing, tokens
 
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
     for router in (
         native.build_open_router(),
+        tokens.build_tokens_router(studio.tokens),
         queueing.build_queue_router(queue, pages, outlook, public),
         grids.build_grids_router(studio.grids, outlook, studio.gallery, public),
         native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
@@ -466,11 +479,11 @@ def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
         app.include_router(router)
 
 
-def _guarded(app: FastAPI, settings: Settings) -> FastAPI:
+def _guarded(app: FastAPI, studio: Studio) -> FastAPI:
     """Last, so that nothing that others add to `app` comes before the guards."""
     from studio.api import guard
 
-    guard.add_guards(
-        app, settings.host, settings.allow_host, settings.logins(), settings.trusted_proxy
-    )
+    asked = studio.settings
+    names, proxies = asked.allow_host, asked.trusted_proxy
+    guard.add_guards(app, asked.host, names, asked.logins(), proxies, studio.tokens.owner)
     return app

@@ -122,9 +122,11 @@ class Settings(BaseModel):
         flags: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        flags_are: str = "the command line",
     ) -> Settings:
         """Join `flags` (None = not given), `environment` (default: the process's) and the
         `studio.toml` in `folder` (default: the working directory, then the platform's).
+        `flags_are` is what messages call the first.
 
         Raises `InvalidSettings`, which names the source, the key and what is allowed.
         """
@@ -133,7 +135,7 @@ class Settings(BaseModel):
         for source, given in (
             _from_file(folder),
             ("the environment", _from_environment(environment)),
-            ("the command line", {k: v for k, v in (flags or {}).items() if v is not None}),
+            (flags_are, {k: v for k, v in (flags or {}).items() if v is not None}),
         ):
             try:
                 cls.model_validate(given)

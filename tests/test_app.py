@@ -136,3 +136,18 @@ def test_status_says_why_the_engine_did_not_start(make):
     studio = make(build_engine=broken)
     wait_for(lambda: studio.status()["state"] == "failed")
     assert studio.status()["message"] == "The model's file is broken. Copy it again."
+
+
+def test_settings_may_be_keywords(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDIO_DEVICE", "mps")
+    monkeypatch.setenv("STUDIO_DTYPE", "float32")
+    with Studio(device="cpu", data_dir=tmp_path / "data", build_engine=FakeEngine) as studio:
+        settings = studio.settings
+    assert (settings.device, settings.dtype) == ("cpu", "float32")
+    assert settings.data_dir == tmp_path / "data"
+    for wrong, says in (({"device": "gpu"}, "device"), ({"colour": 1}, "colour: unknown field")):
+        with pytest.raises(InvalidRequest, match=says) as refused:
+            Studio(**wrong)
+        assert str(refused.value).startswith("In Studio(…): ")
+    with pytest.raises(TypeError, match="either settings or device"):
+        Studio(Settings(data_dir=tmp_path), device="cpu")

@@ -12,4 +12,9 @@ def account_of(request: Request) -> str:
     return request.scope["state"]["account"]
 
 
+def is_by_token(request: Request) -> bool:
+    """Whether a token of the account was shown, and no password."""
+    return request.scope["state"].get("by_token", False)
+
+
 Account = Annotated[str, Depends(account_of)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -58,6 +58,7 @@ def add_guards(
     proxy_names: Iterable[str],
     logins: Mapping[str, str],
     trusted_proxies: Iterable[str] = (),
+    token_owner: Callable[[str], str | None] = lambda token: None,
 ) -> None:
     """Put all guards before `app`.
 
@@ -66,11 +67,12 @@ def add_guards(
     proxy_names      names under which proxies serve it
     logins           user -> password; empty for no login
     trusted_proxies  addresses or networks of proxies whose word counts
+    token_owner      token -> user, or None; as `LoginGuard` has it
     """
     # The last one added comes first.
     app.add_middleware(BodyLimit)
     if logins:
-        app.add_middleware(LoginGuard, logins=logins)
+        app.add_middleware(LoginGuard, logins=logins, token_owner=token_owner)
     else:
         app.add_middleware(GuestGuard)
     app.add_middleware(OriginGuard, proxy_names=proxy_names)

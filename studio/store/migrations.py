@@ -165,6 +165,16 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX grids_by_age ON grids (created_s, id);
     """,
+    """
+    CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        digest BLOB NOT NULL UNIQUE,
+        created_s REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX tokens_of_owners ON tokens (owner, created_s, id);
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -182,6 +192,7 @@ pictures        what lies on disk, and what a job is about to store: without its
 prompts         what its owner drew from, as it was typed, each pair once, with when it was last
                 used; `digest`: its sha256; `words`: what is searched, without differences of case
 grids           `grid`: JSON, what was asked for; `jobs`: JSON, a list of [x, y, z, job]
+tokens          `digest`: the sha256 of what programs of the account show
 boards, loras   on which a picture is, with which it was made
 words           what of a picture is searched: see `store.search`
 model_files     `facts`: JSON, what a probe of `facts_version` told of it at that size and time

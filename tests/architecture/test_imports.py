@@ -170,6 +170,7 @@ ARROWS = {
         "store.lineage",
         "store.pictures",
         "store.prompts",
+        "store.tokens",
     },
     "ui": {"domain", "picturebook.control_palette", "ui"},
     "settings": {"domain"},
