@@ -450,14 +450,14 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
-    from studio.api import grids, native, queueing, tokens
+    from studio.api import many, native, queueing, tokens
 
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
     for router in (
         native.build_open_router(),
         tokens.build_tokens_router(studio.tokens),
         queueing.build_queue_router(queue, pages, outlook, public),
-        grids.build_grids_router(studio.grids, outlook, studio.gallery, public),
+        many.build_many_router(studio.grids, outlook, studio.gallery, studio.reader, public),
         native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
     ):
         app.include_router(router)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -18,11 +19,12 @@ from studio.api.wire import PREFIX
 from studio.domain import grids
 from studio.domain.accounts import shown
 from studio.domain.axes import AXES
-from studio.domain.errors import InvalidRequest, NotFound
+from studio.domain.errors import NotFound
 from studio.domain.events import Failed
 from studio.domain.grids import GridInput
+from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
-from studio.gallery.sheets import sheet
+from studio.gallery.sheets import of_grid
 from studio.imaging import reading
 from studio.jobs.grids import Grid, Grids
 from studio.jobs.job import Job
@@ -47,16 +49,18 @@ class AxesBody(BaseModel):
 
 
 class LineBody(BaseModel):
-    """An axis of a grid with its values, one by one; "Nothing" and one empty value where it has
-    none."""
+    """An axis of a grid with its values, one by one, and as they stand beside the pictures;
+    "Nothing" and one empty value where it has none, "Prompt matrix" where they are parts of the
+    prompt."""
 
     axis: str
     values: list[str]
+    labels: list[str]
 
 
 class CellBody(BaseModel):
-    """A cell: `place` along x, y and z; `state` of its job, forgotten where that is no more;
-    `image`: the id of its first picture."""
+    """A cell: `place` along x, y and z; `state` of its job, or paused, or forgotten where that is
+    no more; `image`: the id of its first picture."""
 
     place: tuple[int, int, int]
     job: str
@@ -67,7 +71,8 @@ class CellBody(BaseModel):
 
 class GridBody(BaseModel):
     """A grid. `count` of cells, how many of them are `finished`; `created` in ISO 8601, UTC;
-    `owner`: a login's name, null for guests."""
+    `owner`: a login's name, null for guests; `columns`: after so many of them the cells of x go on
+    in the next row, null where they do not."""
 
     id: str
     owner: str | None
@@ -77,6 +82,7 @@ class GridBody(BaseModel):
     x: LineBody
     y: LineBody
     z: LineBody
+    columns: int | None
     cells: list[CellBody]
 
 
@@ -87,9 +93,8 @@ class GridsBody(BaseModel):
     next: str | None
 
 
-class GridForecastBody(BaseModel):
-    """What a grid would be: so many pictures, and `seconds` of work, null where that is not
-    known."""
+class ManyForecastBody(BaseModel):
+    """What would be queued: so many jobs, and `seconds` of work, null where that is not known."""
 
     count: int
     seconds: float | None
@@ -119,33 +124,53 @@ def build_grids_router(
     ) -> GridBody:
         """Queue a job for each cell, or none: at most 200. They are ordinary jobs, which outlast
         the process. Where the request leaves its seed open, all cells have the same."""
-        return _body(at_work.submit(grid, key, account), public)
+        return grid_body(at_work.submit(grid, key, account), public)
 
     @router.post("/grids/forecast", responses=refusals(404, 422, 507))
-    def forecast(grid: GridInput, account: Account) -> GridForecastBody:
-        """How many pictures a grid would be, and how long it would take."""
-        cells = grids.cells(grid)
-        seconds = [outlook.of_request(cell.request, account)[0].seconds for cell in cells]
-        total = None if None in seconds else sum(seconds)
-        return GridForecastBody(count=len(cells), seconds=total)
+    def forecast(grid: GridInput, account: Account) -> ManyForecastBody:
+        """How many cells a grid would be, and how long it would take."""
+        return foretold(outlook, [cell.request for cell in grids.cells(grid)], account)
+
+    _add_changes(router, at_work, public)
+    return router
+
+
+def foretold(
+    outlook: Outlook, requests: Sequence[GenerationRequest], account: str
+) -> ManyForecastBody:
+    """What `requests` of `account` come to."""
+    seconds = [outlook.of_request(request, account)[0].seconds for request in requests]
+    total = None if None in seconds else sum(seconds)
+    return ManyForecastBody(count=len(requests), seconds=total)
+
+
+def _add_changes(router: APIRouter, at_work: Grids, public: PublicText) -> None:
+    @router.post("/grids/{id}/pause", responses=refusals(403, 404))
+    def pause(id: str, account: Account) -> GridBody:
+        """Take the cells that wait out of the queue, through a restart too, so that other jobs come
+        before them; what is under way is drawn to its end."""
+        return grid_body(at_work.pause(id, account), public)
+
+    @router.post("/grids/{id}/resume", responses=refusals(403, 404))
+    def resume(id: str, account: Account) -> GridBody:
+        """Queue them again."""
+        return grid_body(at_work.resume(id, account), public)
 
     @router.post("/grids/{id}/cancel", responses=refusals(403, 404))
     def cancel(id: str, account: Account) -> GridBody:
         """Stop what waits and runs of it; what was drawn stays."""
-        return _body(at_work.cancel(id, account), public)
+        return grid_body(at_work.cancel(id, account), public)
 
     @router.post("/grids/{id}/again", responses=refusals(403, 404, 422, 507))
     def again(id: str, wanted: AgainBody, account: Account) -> GridBody:
         """Draw cells once more, by their settings: by default all that were not finished."""
-        return _body(at_work.again(id, wanted.places, account), public)
+        return grid_body(at_work.again(id, wanted.places, account), public)
 
     @router.delete("/grids/{id}", status_code=204, responses=refusals(403, 404))
     def delete(id: str, account: Account) -> Response:
         """Forget a grid, stopping what is left of it; its pictures stay."""
         at_work.forget(id, account)
         return Response(status_code=204)
-
-    return router
 
 
 def _add_looking(router: APIRouter, at_work: Grids, gallery: Gallery, public: PublicText) -> None:
@@ -166,14 +191,14 @@ def _add_looking(router: APIRouter, at_work: Grids, gallery: Gallery, public: Pu
         more = len(found) > limit
         last = found[limit - 1].row if more else None
         return GridsBody(
-            grids=[_body(grid, public) for grid in found[:limit]],
+            grids=[grid_body(grid, public) for grid in found[:limit]],
             next=cursor(last.created_s, last.id) if last else None,
         )
 
     @router.get("/grids/{id}", responses=refusals(404))
     def find(id: str) -> GridBody:
         """A grid with its cells."""
-        return _body(at_work.get(id), public)
+        return grid_body(at_work.get(id), public)
 
     @router.get("/grids/{id}/sheet", response_class=Response, responses=_SHEET | refusals(404, 422))
     def sheet_of(id: str, z: Annotated[int, Query(ge=0, lt=grids.MOST_CELLS)] = 0) -> Response:
@@ -185,24 +210,19 @@ def _add_looking(router: APIRouter, at_work: Grids, gallery: Gallery, public: Pu
 
 
 def _sheet(grid: Grid, z: int, gallery: Gallery) -> bytes:
-    across, down, deep = grids.lines(grid.grid)
-    if z >= len(deep.values):
-        raise InvalidRequest(f"there are {len(deep.values)} sheets, the first being 0.", "z")
-
-    def picture(x: int, y: int) -> Image.Image | None:
-        job = grid.jobs.get((x, y, z))
+    def picture(place: tuple[int, int, int]) -> Image.Image | None:
+        job = grid.jobs.get(place)
         id = _image(job) if job else None
         with suppress(NotFound):
             return reading.picture(gallery.bytes(id)) if id else None
         return None
 
-    rows = [[picture(x, y) for x in range(len(across.values))] for y in range(len(down.values))]
-    if grid.grid.legend:
-        made = sheet(rows, across.labels, down.labels, deep.labels[z])
-    else:
-        made = sheet(rows)
+    return png_of(of_grid(grid.grid, picture, z))
+
+
+def png_of(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
-    made.save(stream, "PNG", compress_level=1)
+    picture.save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 
@@ -210,19 +230,20 @@ def _image(job: Job) -> str | None:
     return job.pictures[0].id if job.pictures else None
 
 
-def _body(grid: Grid, public: PublicText) -> GridBody:
+def grid_body(grid: Grid, public: PublicText) -> GridBody:
+    """Its messages are made `public`."""
     lines = [
-        LineBody(axis=line.axis.title, values=list(line.values)) for line in grids.lines(grid.grid)
+        LineBody(axis=line.axis.title, values=list(line.values), labels=list(line.labels))
+        for line in grids.lines(grid.grid)
     ]
     cells = []
     for place, job in grid.jobs.items():
-        state = job.state.value if job else "forgotten"
         failed = job.events.newest(Failed) if job else None
         cells.append(
             CellBody(
                 place=place,
                 job=grid.row.jobs[place],
-                state=state,
+                state=grid.state(place),
                 image=_image(job) if job else None,
                 message=public(failed.message) if failed else None,
             )
@@ -236,5 +257,6 @@ def _body(grid: Grid, public: PublicText) -> GridBody:
         x=lines[0],
         y=lines[1],
         z=lines[2],
+        columns=grid.grid.columns,
         cells=cells,
     )

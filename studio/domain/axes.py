@@ -111,8 +111,8 @@ def values(axis: Axis, text: str) -> list[str]:
         raise InvalidRequest(f"{axis.title} has no values. Write some, with commas between them.")
     if len(found) > MOST_VALUES:
         raise InvalidRequest(
-            f"{axis.title} has {len(found):,} values; {MOST_VALUES} are the most. Take a smaller "
-            "range, or a larger step, as in 1-100 (+10)."
+            f"{axis.title} has {len(found):,} values; {MOST_VALUES} are the most, as so many jobs "
+            "may wait at once. Take a smaller range, or a larger step, as in 1-100 (+10)."
         )
     return found
 
@@ -134,7 +134,8 @@ def _numbers(axis: Axis, value: str) -> list[str]:
         count = int(match[4])
         if not 1 <= count <= MOST_VALUES:
             raise InvalidRequest(
-                f"{shorten(value)}: so many values cannot be drawn; {MOST_VALUES} are the most."
+                f"{shorten(value)}: so many values cannot be drawn; {MOST_VALUES} are the most, as "
+                "so many jobs may wait at once."
             )
         gaps = max(1, count - 1)
         spread = [first + (last - first) * place / gaps for place in range(count)]
@@ -147,8 +148,8 @@ def _numbers(axis: Axis, value: str) -> list[str]:
         count = int((last - first) / step + 1e-9) + 1
         if count > MOST_VALUES:
             raise InvalidRequest(
-                f"{shorten(value)} are {count:,} values; {MOST_VALUES} are the most. Take a larger "
-                "step, as in 1-100 (+10)."
+                f"{shorten(value)} are {count:,} values; {MOST_VALUES} are the most, as so many "
+                "jobs may wait at once. Take a larger step, as in 1-100 (+10)."
             )
         spread = [first + step * place for place in range(count)]
     return [str(round(number)) if whole else f"{round(number, 6):g}" for number in spread]

@@ -1,16 +1,19 @@
-"""Grids: one request, drawn at all values of up to three axes."""
+"""Grids: one request, drawn at all values of up to three axes, or with all sets of the parts of its
+prompt."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from studio.domain.axes import AXES, Axis, applied, values
+from studio.domain import prompt_matrix
+from studio.domain.axes import AXES, Axis, applied, changed, values
 from studio.domain.errors import InvalidRequest, about
+from studio.domain.prompt_matrix import MatrixInput
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Frozen
 
@@ -27,13 +30,32 @@ class AxisInput(Frozen):
 
 class GridInput(Frozen):
     """What is drawn: `request` for each value of `x` along a row, of `y` from row to row, of `z`
-    from sheet to sheet. `legend`: the values stand beside the pictures of a sheet."""
+    from sheet to sheet; or, with a `matrix`, for each set of the parts of its prompt.
+
+    columns  where there is but `x`: its values go on in the next row after so many
+    legend   the values stand beside the pictures of a sheet
+    margin   pixels between them
+    """
 
     request: GenerationRequest
-    x: AxisInput
+    x: AxisInput | None = None
     y: AxisInput | None = None
     z: AxisInput | None = None
+    matrix: MatrixInput | None = None
+    columns: Annotated[int | None, Field(ge=1, le=20)] = None
     legend: bool = True
+    margin: Annotated[int, Field(ge=0, le=500)] = 8
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if (self.x is None) == (self.matrix is None):
+            raise ValueError("a grid has either an axis x or a matrix. Give one of them.")
+        more = self.y or self.z
+        if self.matrix and more:
+            raise ValueError("a matrix has no axes. Leave y and z out.")
+        if self.columns and (self.matrix or more):
+            raise ValueError("columns go with an axis x alone. Leave y, z and matrix out, or them.")
+        return self
 
 
 @dataclass(frozen=True)
@@ -61,6 +83,11 @@ class Cell:
 
 def lines(grid: GridInput) -> tuple[Line, Line, Line]:
     """Its axes; one that is not there has a single value "". Raises `InvalidRequest`."""
+    if grid.matrix:
+        halves = prompt_matrix.variable(grid.request, grid.matrix)
+        labels = (map(prompt_matrix.label, prompt_matrix.sets(half)) for half in halves)
+        across, down = (Line(_MATRIX, tuple(each)) for each in labels)
+        return across, down, Line(_NOTHING, ("",))
     found = []
     for name in ("x", "y", "z"):
         given: AxisInput | None = getattr(grid, name)
@@ -80,12 +107,14 @@ def lines(grid: GridInput) -> tuple[Line, Line, Line]:
     return tuple(found)
 
 
-_NOTHING = Axis("Nothing")
+_NOTHING, _MATRIX = Axis("Nothing"), Axis("Prompt matrix")
 
 
 def cells(grid: GridInput) -> list[Cell]:
     """All of `grid` in the order in which they are best drawn: what takes long to change is changed
     least often. All have one seed, where the request leaves it open. Raises `InvalidRequest`."""
+    if grid.matrix:
+        return list(_matrix_cells(grid.request.with_seed(), grid.matrix))
     across, down, deep = found = lines(grid)
     count = len(across.values) * len(down.values) * len(deep.values)
     if count > MOST_CELLS:
@@ -112,3 +141,15 @@ def _cells(
                     value = line.values[at[each]]
                     drawn = applied(drawn, line.axis, value, line.values)
         yield Cell((at[0], at[1], at[2]), drawn)
+
+
+def _matrix_cells(request: GenerationRequest, matrix: MatrixInput) -> Iterator[Cell]:
+    across, down = map(prompt_matrix.sets, prompt_matrix.variable(request, matrix))
+    first = prompt_matrix.parts(getattr(request, matrix.of))[0]
+    places = ((x, y) for y in range(len(down)) for x in range(len(across)))
+    for number, (x, y) in enumerate(places):
+        text = prompt_matrix.put_together(first, across[x] + down[y], matrix)
+        drawn = changed(request, {matrix.of: text})
+        if matrix.different_seeds:
+            drawn = drawn.counted_on(number * request.batch_size)
+        yield Cell((x, y, 0), drawn)

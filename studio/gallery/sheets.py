@@ -2,15 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
+
+from studio.domain import grids
+from studio.domain.errors import InvalidRequest
+from studio.domain.grids import GridInput
 
 MOST_PIXELS = 64 * 10**6
 """Of a sheet; larger ones are made smaller."""
 _GROUND, _INK, _EMPTY = "white", (20, 20, 20), (232, 232, 232)
 _GAP = 8
+
+Picture = Callable[[tuple[int, int, int]], Image.Image | None]
+"""A place along x, y and z -> what was drawn there; None: nothing yet."""
+
+
+def of_grid(grid: GridInput, picture: Picture, z: int = 0) -> Image.Image:
+    """The sheet of `grid` at `z` along its third axis, 0 being the first. Raises `InvalidRequest`
+    where there are fewer."""
+    across, down, deep = grids.lines(grid)
+    if z >= len(deep.values):
+        raise InvalidRequest(f"there are {len(deep.values)} sheets, the first being 0.", "z")
+    count = len(across.values) * len(down.values)
+    rows = [
+        [shrunk(picture((x, y, z)), count) for x in range(len(across.values))]
+        for y in range(len(down.values))
+    ]
+    if grid.columns:
+        labels = across.labels if grid.legend else ()
+        return contact_sheet(rows[0], grid.columns, labels, grid.margin)
+    if not grid.legend:
+        return sheet(rows, margin=grid.margin)
+    return sheet(rows, across.labels, down.labels, deep.labels[z], grid.margin)
+
+
+def shrunk(picture: Image.Image | None, count: int) -> Image.Image | None:
+    """`picture` small enough for a sheet of `count` such, so that no more is held in memory."""
+    if picture is None or picture.width * picture.height * count <= MOST_PIXELS:
+        return picture
+    side = (MOST_PIXELS / (picture.width * picture.height * count)) ** 0.5
+    size = max(1, int(picture.width * side)), max(1, int(picture.height * side))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def contact_sheet(
+    pictures: Sequence[Image.Image | None],
+    columns: int | None = None,
+    labels: Sequence[str] = (),
+    margin: int = _GAP,
+) -> Image.Image:
+    """`pictures` (RGB; None: there is none yet) row after row, nearly as many rows as columns where
+    these are not given, with a label under each."""
+    columns = columns or math.ceil(math.sqrt(len(pictures)))
+    shown = list(pictures)
+    if labels:
+        sizes = [picture.size for picture in shown if picture is not None] or [(256, 256)]
+        shown = [
+            _labelled(picture or Image.new("RGB", sizes[0], _EMPTY), label)
+            for picture, label in zip(shown, labels, strict=True)
+        ]
+    rows = [shown[at : at + columns] for at in range(0, len(shown), columns)]
+    lacking = len(rows[0]) - len(rows[-1])
+    return sheet([*rows[:-1], [*rows[-1], *[None] * lacking]], margin=margin, empty=_GROUND)
+
+
+def _labelled(picture: Image.Image, label: str) -> Image.Image:
+    size = _letters(max(picture.size))
+    height = _wrapped_height([label], size, [picture.width])
+    canvas = Image.new("RGB", (picture.width, picture.height + height), _GROUND)
+    canvas.paste(picture, (0, 0))
+    _write(ImageDraw.Draw(canvas), label, (0, picture.height, picture.width, height), size)
+    return canvas
+
+
+def _letters(side: int) -> int:
+    """How large they are beside pictures of that side, in pixels."""
+    return max(12, min(48, side // 12))
 
 
 def sheet(
@@ -18,44 +89,48 @@ def sheet(
     columns: Sequence[str] = (),
     lines: Sequence[str] = (),
     title: str = "",
+    margin: int = _GAP,
+    *,
+    empty: str | tuple[int, int, int] = _EMPTY,
 ) -> Image.Image:
-    """`rows` of pictures (RGB; None: there is none yet), with a label above each of its `columns`,
-    at the left of each of its `lines`, and a `title` above all. Columns are as wide as their widest
-    picture, rows as high as their highest."""
+    """`rows` of pictures (RGB; None: there is none yet, and the place is `empty`), `margin` pixels
+    between and around them, with a label above each of its `columns`, at the left of each of its
+    `lines`, and a `title` above all. Columns are as wide as their widest picture, rows as high as
+    their highest."""
     widths = [_most([row[at] for row in rows], 0) for at in range(len(rows[0]))]
     heights = [_most(row, 1) for row in rows]
     typical = max(*widths, *heights)
     widths = [width or typical for width in widths]
     heights = [height or typical for height in heights]
-    size = max(12, min(48, typical // 12))
+    size = _letters(typical)
     left = _label_width(lines, size, typical)
     top_labels = _wrapped_height(columns, size, widths)
     head = (size * 2 if title else 0) + top_labels
     total = (
-        left + sum(widths) + _GAP * (len(widths) + 1),
-        head + sum(heights) + _GAP * (len(heights) + 1),
+        left + sum(widths) + margin * (len(widths) + 1),
+        head + sum(heights) + margin * (len(heights) + 1),
     )
     canvas = Image.new("RGB", total, _GROUND)
     draw = ImageDraw.Draw(canvas)
     if title:
         draw.text((_GAP, size // 2), title, _INK, _font(size))
-    x_at = left + _GAP
+    x_at = left + margin
     for at, width in enumerate(widths):
         if columns:
             _write(draw, columns[at], (x_at, head - top_labels, width, top_labels), size)
-        x_at += width + _GAP
-    y_at = head + _GAP
+        x_at += width + margin
+    y_at = head + margin
     for at, (row, height) in enumerate(zip(rows, heights, strict=True)):
         if left:
             _write(draw, lines[at], (0, y_at, left, height), size)
-        x_at = left + _GAP
+        x_at = left + margin
         for picture, width in zip(row, widths, strict=True):
             if picture is None:
-                draw.rectangle((x_at, y_at, x_at + width - 1, y_at + height - 1), _EMPTY)
+                draw.rectangle((x_at, y_at, x_at + width - 1, y_at + height - 1), empty)
             else:
                 canvas.paste(picture, (x_at, y_at))
-            x_at += width + _GAP
-        y_at += height + _GAP
+            x_at += width + margin
+        y_at += height + margin
     return _within(canvas)
 
 

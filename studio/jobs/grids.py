@@ -17,19 +17,30 @@ from studio.jobs.job import Job, JobState
 from studio.jobs.queue import JobQueue
 from studio.store.grids import GridLedger, GridRow, Place
 
+_HELD = ""
+"""In place of the job of a cell that waits for its grid to go on."""
+
 
 @dataclass(frozen=True)
 class Grid:
-    """`jobs`: by place; None where a job was forgotten, which leaves its pictures."""
+    """`jobs`: by place; None where there is none: the grid is paused, or the job was forgotten,
+    which leaves its pictures."""
 
     row: GridRow
     grid: GridInput
     jobs: dict[Place, Job | None]
 
+    def state(self, place: Place) -> str:
+        """Of the cell there: that of its job, else paused or forgotten."""
+        job = self.jobs[place]
+        if job is not None:
+            return job.state.value
+        return "paused" if self.row.jobs[place] == _HELD else "forgotten"
+
     @property
     def states(self) -> Counter[str]:
         """How many cells are in which state."""
-        return Counter(job.state.value if job else "forgotten" for job in self.jobs.values())
+        return Counter(map(self.state, self.jobs))
 
 
 class Grids:
@@ -41,18 +52,19 @@ class Grids:
     def submit(self, grid: GridInput, key: str | None = None, owner: str = LOCAL) -> Grid:
         """Queue a job for each cell of `grid`, or none: raises as `JobQueue.submit_all` and
         `grids.cells` do. With the `key` of an earlier call of `owner` that grid comes back."""
+        digest = hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()[:16]
+        id = digest if key else secrets.token_urlsafe(12)
+        row = self._ledger.find(id)
+        if row is not None:
+            return self._grid(row)
         grid = grid.model_copy(update={"request": grid.request.with_seed()})
         cells = grids.cells(grid)
         jobs = self._queue.submit_all(
             [cell.request for cell in cells], key and f"grid/{key}", owner
         )
         places = {cell.place: job.id for cell, job in zip(cells, jobs, strict=False)}
-        digest = hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()[:16]
-        id = digest if key else secrets.token_urlsafe(12)
-        row = self._ledger.find(id)
-        if row is None:
-            row = GridRow(id, owner, time.time(), grid.model_dump_json(), places)
-            self._ledger.put(row)
+        row = GridRow(id, owner, time.time(), grid.model_dump_json(), places)
+        self._ledger.put(row)
         return self._grid(row)
 
     def get(self, id: str) -> Grid:
@@ -79,10 +91,32 @@ class Grids:
         if places is None:
             lacking = (JobState.FAILED, JobState.CANCELLED)
             places = [at for at, job in grid.jobs.items() if job is None or job.state in lacking]
+        return self._drawn(grid, places)
+
+    def pause(self, id: str, account: str = LOCAL) -> Grid:
+        """Take its cells that wait out of the queue, through a restart too; what is under way is
+        drawn to its end. Raises `NotFound`, and `NotYours`."""
+        grid = self._owned(id, account)
+        waiting = (at for at, job in grid.jobs.items() if job and job.state is JobState.QUEUED)
+        held = {at: _HELD for at in waiting if self._queue.withdraw(grid.row.jobs[at])}
+        if held:
+            self._ledger.put(replace(grid.row, jobs=grid.row.jobs | held))
+        return self.get(id)
+
+    def resume(self, id: str, account: str = LOCAL) -> Grid:
+        """Queue the cells that wait for it, after the other jobs of its owner. Raises `NotFound`,
+        `NotYours` and, as nothing is queued then, `QueueFull`."""
+        grid = self._owned(id, account)
+        return self._drawn(grid, [at for at, job in grid.row.jobs.items() if job == _HELD])
+
+    def _drawn(self, grid: Grid, places: list[Place]) -> Grid:
+        id = grid.row.id
         by_place = {cell.place: cell for cell in grids.cells(grid.grid)}
         cells = [by_place[at] for at in places if at in by_place]
         if len(cells) < len(places):
             raise NotFound(f"Grid {id} has no such cell.")
+        if not cells:
+            return grid
         jobs = self._queue.submit_all([cell.request for cell in cells], owner=grid.row.owner)
         drawn = {cell.place: job.id for cell, job in zip(cells, jobs, strict=True)}
         self._ledger.put(replace(grid.row, jobs=grid.row.jobs | drawn))
@@ -105,7 +139,7 @@ class Grids:
         return row
 
     def _grid(self, row: GridRow) -> Grid:
-        jobs = {place: self._job(id) for place, id in row.jobs.items()}
+        jobs = {place: self._job(id) if id else None for place, id in row.jobs.items()}
         return Grid(row, GridInput.model_validate_json(row.grid), jobs)
 
     def _job(self, id: str) -> Job | None:

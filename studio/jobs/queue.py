@@ -172,6 +172,16 @@ class JobQueue:
             self._keeping.tell(job, Cancelled(()))
         return job
 
+    def withdraw(self, id: str) -> bool:
+        """Forget a job that waits. False: it does not wait, and goes on as it was."""
+        job = self.get(id)
+        if not self.line.remove(job):
+            return False
+        job.cancel()
+        self._keeping.tell(job, Cancelled(()))
+        self.forget([id])
+        return True
+
     def delete(self, id: str) -> None:
         """Cancel and forget a job; its saved pictures stay."""
         self.cancel(id)

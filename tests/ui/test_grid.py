@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ui.using import shown_id
+from tests.ui.using import generate, shown_id, wait_for
 
 
 def test_a_grid_is_drawn_and_a_cell_looked_at(visit, served):
@@ -30,3 +30,31 @@ def test_a_grid_is_drawn_and_a_cell_looked_at(visit, served):
     table.get_by_role("img", name="red, Steps: 3").click()
     assert shown_id(page) == jobs["a red house"].pictures[0].id
     assert page.locator(".own-words").inner_text().startswith("a red house")
+
+
+def test_variations_are_foretold_paused_and_drawn(visit, served, slow):
+    slow_s, served.engine.step_s = served.engine.step_s, 0.0
+    page = visit()
+    generate(page)
+    wait_for(page, "finished")
+    source = shown_id(page)
+    served.engine.step_s = slow_s
+    page.get_by_role("button", name="Variations").click()
+    asked = page.get_by_role("dialog", name="Variations")
+    asked.get_by_text("9 pictures").wait_for()
+    asked.get_by_label("By").select_option("Denoising")
+    asked.get_by_label("How many").select_option("4")
+    asked.get_by_text("4 pictures").wait_for()
+    asked.get_by_role("button", name="Draw them").click()
+    table = page.get_by_role("dialog", name="Grid")
+    table.get_by_role("button", name="Pause").click()
+    table.get_by_text("Paused").nth(2).wait_for()
+    slow()
+    table.get_by_text("1 of 4 drawn").wait_for()
+    table.get_by_role("button", name="Go on").click()
+    table.get_by_text("4 of 4 drawn").wait_for()
+    assert table.get_by_role("row").count() == 2
+    table.get_by_role("img").nth(3).click()
+    page.locator(f".frame img:not([src*='{source}'])").wait_for()
+    family = served.http.get(f"/studio/v1/images/{shown_id(page)}/lineage").json()
+    assert [parent["id"] for parent in family["ancestors"]] == [source]

@@ -15,11 +15,13 @@ import { combinations } from "./run/combinations.js";
 import { exporting } from "./run/export.js";
 import { forecast } from "./run/forecast.js";
 import { grid } from "./run/grid.js";
+import { gridView } from "./run/grid_view.js";
 import { bindKeys } from "./run/keys.js";
 import { loop } from "./run/loop.js";
 import { notices } from "./run/notice.js";
 import { queue } from "./run/queue.js";
 import { Session } from "./run/session.js";
+import { variations } from "./run/variations.js";
 import { Viewer } from "./run/viewer.js";
 import { examples } from "./run/welcome.js";
 import { choice } from "./settings/choices.js";
@@ -48,6 +50,7 @@ const PARTS = {
   exporting,
   forecast,
   grid,
+  gridView,
   group,
   lens,
   library,
@@ -71,6 +74,7 @@ const PARTS = {
   styles,
   tabs,
   toggle,
+  variations,
 };
 
 /** The page's parts in their order, then those that are about all of it. */

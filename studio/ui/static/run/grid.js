@@ -6,7 +6,7 @@ import { ask, get, send } from "../shared/server.js";
 import { read, write } from "../shared/store.js";
 import { onTab } from "../shared/tabs.js";
 import { duration } from "../shared/words.js";
-import { GridView } from "./grid_view.js";
+import { openGrid } from "./grid_view.js";
 
 const PATH = "studio/v1/grids";
 const NAMES = ["x", "y", "z"];
@@ -14,8 +14,7 @@ const REST_MS = 500;
 const NOTHING = "Nothing";
 
 export function grid(root, session) {
-  const view = new GridView(root.querySelector(".grid-view"), session.viewer);
-  const plot = new Plot(root, session, view);
+  const plot = new Plot(root, session);
   const group = root.closest(".group");
   const begin = () => !group.classList.contains("folded") && plot.begin();
   group.querySelector(".group-head").addEventListener("click", () => setTimeout(begin));
@@ -24,9 +23,8 @@ export function grid(root, session) {
 }
 
 class Plot {
-  constructor(root, session, view) {
+  constructor(root, session) {
     this.session = session;
-    this.view = view;
     this.axes = root.querySelector(".grid-axes");
     this.words = root.querySelector(".grid-words");
     this.draw = root.querySelector("[data-action=draw]");
@@ -122,7 +120,7 @@ class Plot {
       const request = await this.session.request();
       const drawn = await send("POST", PATH, { request, ...this.chosen() });
       this.show.hidden = false;
-      this.view.open(drawn);
+      openGrid(drawn);
     } catch (error) {
       if (error.isLack) this.session.lacking();
       this.say(error.message);
@@ -133,7 +131,7 @@ class Plot {
   async showLast() {
     try {
       const [last] = (await get(`${PATH}?limit=1`)).grids;
-      if (last) this.view.open(last);
+      if (last) openGrid(last);
     } catch (error) {
       this.say(error.message);
     }

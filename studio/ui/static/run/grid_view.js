@@ -12,13 +12,23 @@ const STATES = {
   running: "Drawing",
   failed: "Failed",
   cancelled: "Stopped",
+  paused: "Paused",
   forgotten: "Gone",
 };
 const OPEN = ["queued", "loading", "running"];
 const placeOf = (id) => `studio/v1/grids/${encodeURIComponent(id)}`;
 const key = (place) => place.join();
 
-export class GridView {
+let shown = null;
+
+export function gridView(dialog, session) {
+  shown = new GridView(dialog, session.viewer);
+}
+
+/** Show `grid`, as the studio answers it, while it is drawn and after. */
+export const openGrid = (grid) => shown.open(grid);
+
+class GridView {
   /** `viewer` shows a picture that is chosen. */
   constructor(dialog, viewer) {
     this.dialog = dialog;
@@ -35,6 +45,8 @@ export class GridView {
     const on = (action, act) =>
       dialog.querySelector(`[data-action=${action}]`).addEventListener("click", act);
     on("close", () => dialog.close());
+    on("pause", () => this.change("pause"));
+    on("resume", () => this.change("resume"));
     on("stop", () => this.change("cancel"));
     on("missing", () => this.change("again", {}));
     this.select.addEventListener("change", () => {
@@ -48,12 +60,11 @@ export class GridView {
   open(grid) {
     this.grid = grid;
     this.z = 0;
-    const labels = grid.z.values.map((value, at) => {
-      const textContent = labelOf(grid.z, value) || "All";
-      return make("option", { value: String(at), textContent });
-    });
-    this.select.replaceChildren(...labels);
-    this.sheets.hidden = grid.z.values.length < 2;
+    const sheets = grid.z.labels.map((label, at) =>
+      make("option", { value: String(at), textContent: label || "All" }),
+    );
+    this.select.replaceChildren(...sheets);
+    this.sheets.hidden = sheets.length < 2;
     this.build();
     this.dialog.showModal();
     this.look();
@@ -61,26 +72,41 @@ export class GridView {
 
   /** The table, empty. */
   build() {
-    const { x, y } = this.grid;
+    const { x, y, columns } = this.grid;
     this.cells.clear();
-    const head = make(
-      "tr",
-      {},
-      make("td"),
-      ...x.values.map((value) => make("th", { scope: "col", textContent: labelOf(x, value) })),
-    );
-    const rows = y.values.map((value, down) => {
-      const cells = x.values.map((_, across) => {
-        const cell = make("td");
-        this.cells.set(key([across, down, this.z]), { cell, shown: "" });
-        return cell;
-      });
-      return make("tr", {}, make("th", { scope: "row", textContent: labelOf(y, value) }), ...cells);
-    });
+    const [head, rows] = columns ? [null, this.rowsOf(columns)] : [this.head(x), this.rows(x, y)];
     this.table.replaceChildren(
-      make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
+      make("table", {}, head && make("thead", {}, head), make("tbody", {}, ...rows)),
     );
     this.draw();
+  }
+
+  cell(across, down) {
+    const cell = make("td");
+    this.cells.set(key([across, down, this.z]), { cell, shown: "" });
+    return cell;
+  }
+
+  head(x) {
+    const labels = x.labels.map((label) => make("th", { scope: "col", textContent: label }));
+    return make("tr", {}, make("td"), ...labels);
+  }
+
+  rows(x, y) {
+    return y.labels.map((label, down) => {
+      const cells = x.labels.map((_, across) => this.cell(across, down));
+      return make("tr", {}, make("th", { scope: "row", textContent: label }), ...cells);
+    });
+  }
+
+  /** The pictures of one axis, row after row. */
+  rowsOf(columns) {
+    const rows = [];
+    for (const [at] of this.grid.x.labels.entries()) {
+      if (at % columns === 0) rows.push(make("tr"));
+      rows.at(-1).append(this.cell(at, 0));
+    }
+    return rows;
   }
 
   draw() {
@@ -91,8 +117,17 @@ export class GridView {
       ["failed", "cancelled", "forgotten"].includes(state),
     );
     this.state.textContent = `${grid.finished} of ${grid.count} drawn`;
-    this.dialog.querySelector("[data-action=stop]").hidden = !isOpen;
-    this.dialog.querySelector("[data-action=missing]").hidden = !lacks || isOpen;
+    const isPaused = grid.cells.some(({ state }) => state === "paused");
+    const show = (action, isShown) => {
+      this.dialog.querySelector(`[data-action=${action}]`).hidden = !isShown;
+    };
+    show(
+      "pause",
+      grid.cells.some(({ state }) => state === "queued"),
+    );
+    show("resume", isPaused);
+    show("stop", isOpen);
+    show("missing", lacks && !isOpen && !isPaused);
     this.link.href = address(`${placeOf(grid.id)}/sheet?z=${this.z}`);
     this.link.download = `grid-${grid.id}-${this.z + 1}.png`;
     return isOpen;
@@ -132,7 +167,7 @@ export class GridView {
   wordsOf({ place }) {
     const lines = [this.grid.x, this.grid.y, this.grid.z];
     return lines
-      .map((line, at) => labelOf(line, line.values[place[at]]))
+      .map((line, at) => line.labels[place[at]])
       .filter(Boolean)
       .join(", ");
   }
@@ -170,10 +205,4 @@ export class GridView {
     const isOpen = this.draw();
     if (isOpen && this.dialog.open) this.timer = setTimeout(() => this.look(), LOOK_MS);
   }
-}
-
-/** "Steps: 5"; words that take the place of others stand for themselves. */
-function labelOf({ axis, values }, value) {
-  if (axis === "Nothing" || values.length === 0) return "";
-  return ["Prompt S/R", "Prompt order", "Size"].includes(axis) ? value : `${axis}: ${value}`;
 }

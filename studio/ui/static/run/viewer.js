@@ -19,6 +19,7 @@ import * as jobs from "./jobs.js";
 import { OwnWords } from "./own_words.js";
 import { send } from "./send_to.js";
 import { Strip, thumbnail } from "./strip.js";
+import { variationsOf } from "./variations.js";
 import { WordMaps } from "./word_maps.js";
 
 export class Viewer {
@@ -317,6 +318,7 @@ export class Viewer {
     on("apply", () => takeUp(this.picture, this.offers).catch((error) => this.say(error.message)));
     on("input", () => this.sendTo(task()));
     on("enlarge", () => this.sendTo("upscale"));
+    on("vary", () => variationsOf(this.picture));
     this.promise.addEventListener("click", () => showView("difference"));
   }
 
