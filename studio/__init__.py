@@ -7,6 +7,7 @@
 
 from studio.app import Studio
 from studio.domain.control import ControlInput
+from studio.domain.detailers import Detail, Detailer
 from studio.domain.errors import StudioError
 from studio.domain.events import (
     Cancelled,
@@ -21,13 +22,16 @@ from studio.domain.events import (
     Started,
 )
 from studio.domain.request import GenerationRequest
-from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, TextToImage, Upscale
+from studio.domain.tasks import Details, ImageToImage, Inpaint, Outpaint, TextToImage, Upscale
 from studio.settings import Settings
 from studio.version import __version__
 
 __all__ = [
     "Cancelled",
     "ControlInput",
+    "Detail",
+    "Detailer",
+    "Details",
     "Event",
     "Failed",
     "Finished",

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.catalog import tile_controls, upscaler_names
+from studio.catalog import detectors, tile_controls, upscaler_names
 from studio.catalog.catalog import Catalog
 from studio.catalog.prompts import about_network, with_networks_taken_out
 from studio.catalog.select import select
+from studio.domain.detailers import Detailer
 from studio.domain.errors import InvalidRequest, about
 from studio.domain.geometry import Size
 from studio.domain.refs import ModelRef
@@ -46,11 +47,29 @@ def settle(
     settled = request.settled(checkpoint.name, checkpoint.family, source_size)
     names = {"vae": vae, "loras": loras, "controls": controls}
     settled = settled.model_copy(update=names | _further(catalog, request, checkpoint))
+    settled = settled.model_copy(update={"detailers": _detailers(catalog, settled)})
     if settled.hires:
         bare = settled.second().model_copy(update={"loras": (), "controls": ()})
         with about("hires"):
             select(catalog, bare)  # what its family has against its sampler
     return settled
+
+
+def _detailers(catalog: Catalog, request: GenerationRequest) -> tuple[Detailer, ...]:
+    """Those of `request`, which is settled otherwise."""
+    settled = []
+    for place, one in enumerate(request.detailers):
+        with about(f"detailers.{place}"):
+            loras = tuple(
+                lora.model_copy(update={"name": catalog.find(lora.name, "lora").name})
+                for lora in one.loras
+            )
+            detector = detectors.name_of(catalog, one.detector)
+            one = one.model_copy(update={"detector": detector, "loras": loras})
+            if one.active:
+                select(catalog, request.detail(one, 0, 0))  # what its family has against it
+        settled.append(one)
+    return tuple(settled)
 
 
 def _further(catalog: Catalog, request: GenerationRequest, first: ModelRef) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def _untold(
 
 def _words(request: GenerationRequest) -> tuple[Any, ...]:
     second = request.hires and (request.hires.prompt, request.hires.negative_prompt)
-    return request.prompt, request.negative_prompt, second
+    details = [(one.prompt, one.negative_prompt, one.loras) for one in request.detailers]
+    return request.prompt, request.negative_prompt, second, details
 
 
 def _weights(lora: Any) -> tuple[float, float | None]:

@@ -9,6 +9,7 @@ from typing import Union
 
 from PIL import Image
 
+from studio.domain.detailers import Detail
 from studio.domain.errors import StudioError, named
 from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
@@ -32,6 +33,9 @@ class Picture:
     outside_mask_max_difference
              largest change of any channel (0 to 255) where an inpaint's or outpaint's mask is
              zero: measured on this picture, to be 0; None without a mask
+    details  the things that detailers drew once more, in their order
+    before   the picture as it was before that; None: it is the one that the task begins with, or
+             nothing was drawn once more
     words    where each word of the prompt acted, in its order, where that was asked for
     provenance  what else it was made with
     origin   the first 32 hex digits of the sha256 of the file that it was made from, where that is
@@ -50,6 +54,8 @@ class Picture:
     outside_mask_max_difference: int | None = None
     profile: bytes | None = None
     words: tuple[WordMap, ...] = ()
+    details: tuple[Detail, ...] = ()
+    before: Picture | None = None
     provenance: Provenance | None = None
     origin: str | None = None
 

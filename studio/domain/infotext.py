@@ -7,13 +7,14 @@ import json
 import re
 from collections.abc import Mapping
 
-from studio.domain import infotext_reader, lora_tags, lora_text
+from studio.domain import detail_labels, infotext_reader, lora_tags, lora_text
 from studio.domain.control import CONTROL_MODES, ControlInput
+from studio.domain.loras import LoraInput
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
 from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
-from studio.domain.request import GenerationRequest, LoraInput, declaration
+from studio.domain.request import GenerationRequest, declaration
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.seeds import Seeds
 from studio.domain.stages import RefinerInput
@@ -21,6 +22,7 @@ from studio.domain.tasks import (
     AREAS,
     MASKED_CONTENTS,
     RESIZE_MODES,
+    Details,
     ImageToImage,
     Inpaint,
     Outpaint,
@@ -67,6 +69,7 @@ def write(request: GenerationRequest, place: int, hashes: Hashes | None = None) 
         **_task_settings(request.task),
         **_hires(request, hashes),
         **_refiner(request.refiner, hashes),
+        **_detailers(request),
         "Lora hashes": _listed({n: h for n, h in hashes.items() if n in _loras(request)}),
         "TI hashes": _listed({n: h for n, h in hashes.items() if n[0] == "embedding"}),
         **_units(request, hashes),
@@ -191,7 +194,9 @@ _CONTROL_RESIZE_MODES = {
 def _strength(request: GenerationRequest) -> str | None:
     if request.hires:
         return _number(request.hires.strength)
-    return None if isinstance(request.task, TextToImage) else _number(request.task.strength)
+    if isinstance(request.task, (TextToImage, Details)):
+        return None
+    return _number(request.task.strength)
 
 
 def _hires(request: GenerationRequest, hashes: Hashes) -> dict[str, object]:
@@ -255,6 +260,23 @@ def _with_hash(checkpoint: str, hashes: Hashes) -> str:
     return f"{checkpoint} [{digits}]" if digits else checkpoint
 
 
+def _detailers(request: GenerationRequest) -> dict[str, object]:
+    """Those that were run, as ADetailer writes them."""
+    settings: dict[str, object] = {}
+    for number, one in enumerate(request.active_detailers.values()):
+        tags = [*map(_tag, one.loras)]
+        prompt = " ".join(filter(None, (one.prompt, *tags)))
+        exact = None
+        if (
+            lora_tags.cut(prompt)[0] != one.prompt
+            or [t.text for t in lora_tags.find(prompt)] != tags
+        ):
+            prompt, exact = one.prompt, json.dumps([_exact(lora) for lora in one.loras])
+        told = detail_labels.settings(one, number, prompt, exact)
+        settings |= {k: _number(v) if isinstance(v, float) else v for k, v in told.items()}
+    return settings
+
+
 def _init_image_hash(task: Task) -> str | None:
     """The picture it began with: the first half of its file's sha256, which is its id here."""
     kind, _, id = getattr(task, "image", "").partition(":")
@@ -274,6 +296,8 @@ def _task_settings(task: Task) -> dict[str, object]:
         case Upscale():
             overlap = {"SD upscale overlap": task.tile_overlap}
             return overlap | {"SD upscale upscaler": task.upscaler} | _upscale_settings(task)
+        case Details():
+            return {detail_labels.DETAILS_ONLY: True}
         case _:
             return {}
     if getattr(task, "resize_mode", "just_resize") != "just_resize":

@@ -18,10 +18,12 @@ KINDS = (
     "text_encoder",
     "image_encoder",
     "upscaler",
+    "detector",
 )
 """What a model file can be. An embedding is a textual inversion, a tiny VAE a TAESD decoder; what
 a control unit can name is a ControlNet, of one of ARCHITECTURES; an image encoder is what some of
-them see with, a text encoder what checkpoints read with that bring none."""
+them see with, a text encoder what checkpoints read with that bring none; a detector finds things
+in pictures."""
 
 ARCHITECTURES = ("controlnet", "union", "t2i_adapter", "ip_adapter")
 """What is called a ControlNet here: one for one type of map, ControlNet-Union for several, a

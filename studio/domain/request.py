@@ -22,64 +22,26 @@ from pydantic import (
     model_validator,
 )
 
-from studio.domain import geometry, lora_text
+from studio.domain import geometry
 from studio.domain.control import MAX_UNITS, ControlInput, for_tiles
-from studio.domain.errors import InvalidRequest, refused, shorten
+from studio.domain.detailers import MAX_DETAILERS, Detailer
+from studio.domain.errors import InvalidRequest, refused
 from studio.domain.family import ModelFamily
+from studio.domain.loras import LoraInput
 from studio.domain.sampling import ModelName, Sampling, Text, Words
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.seamless import TilingName
 from studio.domain.seeds import Seeds
 from studio.domain.shown import Shown
 from studio.domain.stages import HiresInput, RefinerInput
-from studio.domain.tasks import TASKS, Frozen, Task, TextToImage, Upscale, is_text
+from studio.domain.tasks import TASKS, Details, Task, TextToImage, Upscale, is_text
 
-_MOST_LORAS = 32
+DETAIL_CHANGES = ("prompt", "negative_prompt", "steps", "guidance_scale")
+"""What a detailer may say otherwise than the picture."""
+_MOST = {"loras": 32, "controls": MAX_UNITS, "detailers": MAX_DETAILERS}
 _MOST_STYLES = 32
 
 StyleName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(is_text)]
-
-_MOST_TEXT = 2200
-"""A LoRA's longest name with all its characters escaped, and two weights."""
-
-
-class LoraInput(Frozen):
-    """A LoRA by its name in the catalog; may be written as text, "name:0.8" or "name:0.8:0.5", with
-    a backslash before each colon of the name that a weight could follow.
-
-    `weight` scales what it adds to the U-Net, `text_encoder_weight` to the text encoders (None:
-    the same).
-    """
-
-    name: Annotated[str, Field(min_length=1, max_length=1000)]
-    weight: float = Field(1.0, ge=-10, le=10, allow_inf_nan=False)
-    text_encoder_weight: float | None = Field(None, ge=-10, le=10, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if len(value) > _MOST_TEXT:
-            return {"name": value}  # which is refused for its length
-        pieces = lora_text.split(value)
-        count = min(len(pieces) - 1, 1 + (len(pieces) > 2 and _is_number(pieces[-2])))
-        name = ":".join(pieces[: len(pieces) - count])  # a file's name may have colons in it
-        weights = pieces[len(pieces) - count :]
-        if not name.strip():
-            raise ValueError("a LoRA needs a name, as in name:0.8.")
-        if wrong := next((weight for weight in weights if not _is_number(weight)), None):
-            raise ValueError(f"{shorten(wrong)} is not a weight. Write a number, as in name:0.8.")
-        if "" in weights:
-            raise ValueError(f"after {shorten(name + ':')} a weight is missing, as in name:0.8.")
-        return dict(zip(("name", "weight", "text_encoder_weight"), (name, *weights), strict=False))
-
-
-def _is_number(text: str) -> bool:
-    return (
-        re.fullmatch(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?\s*", text, re.IGNORECASE) is not None
-    )
-
 
 Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8, json_schema_extra={"step": 8})]
 
@@ -123,6 +85,15 @@ class GenerationRequest(Seeds, Sampling, Words):
         description="A picture that says where things go, as in controlnet=canny,image=a.png. "
         "Also: preprocessor and its settings, scale, start, end, mode, resize_mode, resolution, "
         "mask.",
+    )
+    detailers: tuple[Detailer, ...] = Field(
+        (),
+        title="Detailers",
+        max_length=MAX_DETAILERS,
+        description="What is found in the picture is drawn once more, as in 'picturebook "
+        "segmenter:classes=house,strength=0.5'. Also: prompt, negative_prompt, confidence, "
+        "min_size, max_size, count, order, padding, mask_grow, mask_blur, steps, guidance_scale, "
+        "only.",
     )
 
     hires: Annotated[HiresInput | None, Shown("Hires. fix")] = Field(
@@ -186,14 +157,39 @@ class GenerationRequest(Seeds, Sampling, Words):
                 raise ValueError(objection)
         return value
 
-    @field_validator("loras", "controls", mode="before")
+    @field_validator("loras", "controls", "detailers", mode="before")
     @classmethod
     def _are_few(cls, value: Any, info: ValidationInfo) -> Any:
         """Counted before any of them is looked into."""
-        most = MAX_UNITS if info.field_name == "controls" else _MOST_LORAS
+        most = _MOST[info.field_name]
         if isinstance(value, list | tuple) and len(value) > most:
             raise ValueError(f"{len(value)} are too many, at most {most} are allowed.")
         return value
+
+    @field_validator("detailers")
+    @classmethod
+    def _follow_a_drawing(
+        cls, value: tuple[Detailer, ...], info: ValidationInfo
+    ) -> tuple[Detailer, ...]:
+        if value and isinstance(info.data.get("task"), Upscale):
+            raise ValueError(
+                "nothing is found in a picture that is but enlarged. Leave them out, or begin with "
+                'the larger picture: the task "details".'
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _details_have_a_detailer(self) -> GenerationRequest:
+        if isinstance(self.task, Details) and not self.active_detailers:
+            raise ValueError(
+                "detailers: the task details needs one that is active. Say what finds the things."
+            )
+        return self
+
+    @property
+    def active_detailers(self) -> dict[int, Detailer]:
+        """Place -> detailer, of those that are to run."""
+        return {place: one for place, one in enumerate(self.detailers) if one.active}
 
     @property
     def typed_prompts(self) -> tuple[str, str]:
@@ -232,11 +228,13 @@ class GenerationRequest(Seeds, Sampling, Words):
         """This request with nothing left open: checkpoint, size and seed are fixed.
 
         `source_size` is that of the task's picture, if it has one: the size follows its shape.
-        Of an upscale it is that of a tile. Raises `InvalidRequest` where a second drawing, or what
-        is enlarged, is too large.
+        Of an upscale it is that of a tile, of details that at which each thing is drawn. Raises
+        `InvalidRequest` where a second drawing, or what is enlarged, is too large.
         """
         if isinstance(self.task, Upscale):
             return self._settled_upscale(checkpoint, family, source_size)
+        if isinstance(self.task, Details):
+            source_size = None  # each thing is drawn by itself
         width, height = geometry.working_size(
             (self.width, self.height), family.native_size, source_size
         )
@@ -294,6 +292,24 @@ class GenerationRequest(Seeds, Sampling, Words):
         none = {"vae": None, "controls": (), "loras": (), "refiner": None, "attention_maps": False}
         return self.model_copy(update={**alone, **none})
 
+    def before_details(self) -> GenerationRequest:
+        """What draws the picture that the detailers are run over. Not of the task details."""
+        return self.model_copy(update={"detailers": ()})
+
+    def detail(self, detailer: Detailer, place: int, number: int) -> GenerationRequest:
+        """What the thing `number` of those found by `detailer` in the picture at `place` of the
+        batch comes to, as a request of its own, without its picture. Settled alone."""
+        asked = {name: getattr(detailer, name) for name in DETAIL_CHANGES}
+        changes = {name: value for name, value in asked.items() if value}
+        # Of one LoRA what the detailer says of it counts.
+        loras = {lora.name: lora for lora in (*self.loras, *detailer.loras)}
+        drawn_alone = {"detailers": (), "controls": (), "hires": None, "refiner": None}
+        drawn_alone |= {"attention_maps": False, "tiling": "none"}
+        drawn_alone |= {"seed_resize_from_width": 0, "seed_resize_from_height": 0}
+        changes |= drawn_alone | {"loras": tuple(loras.values())}
+        single = self.model_copy(update={"batch_place": place}).alone()
+        return single.counted_on(number).model_copy(update=changes)
+
     def second(self) -> GenerationRequest:
         """What the second drawing (`hires`) comes to, as a request of its own. Settled alone."""
         width, height = self.hires.size((self.width, self.height))
@@ -323,14 +339,14 @@ class Declaration:
 @cache
 def declaration(name: str, kind: str | None = None) -> Declaration:
     """The declaration of a request's field, or of one of the task `kind`; "hires.factor" is one of
-    a field that is a record of its own.
+    a field that is a record of its own, "detailers.strength" of one that lists such.
 
     Raises KeyError for an unknown name or kind.
     """
     if kind is not None:
         return _declared(TASKS[kind], name)
     part, _, inner = name.partition(".")
-    return _declared(PARTS[part], inner) if inner else _declared(GenerationRequest, name)
+    return _declared(_RECORDS[part], inner) if inner else _declared(GenerationRequest, name)
 
 
 @cache
@@ -373,12 +389,18 @@ def _limits(name: str) -> str:
 PARTS = {"hires": HiresInput, "refiner": RefinerInput}
 """Fields that are records of their own."""
 
+_LISTED = {"controls": ControlInput, "detailers": Detailer}
+_RECORDS: dict[str, type[BaseModel]] = {**PARTS, **_LISTED}
+
 
 def _declares(name: str) -> tuple[type[BaseModel] | None, str]:
     """The record that the field `name`, as errors call it, is in, and what it is called there."""
-    unit, in_unit = re.subn(r"^controls\.\d+\.", "", name)
     own = name.removeprefix("task.")
-    candidates = [(ControlInput, unit)] if in_unit else []
+    candidates = [
+        (model, name[listed.end() :])
+        for of, model in _LISTED.items()
+        if (listed := re.match(rf"{of}\.\d+\.", name))
+    ]
     candidates += [
         (model, name.removeprefix(f"{of}."))
         for of, model in PARTS.items()

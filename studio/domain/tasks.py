@@ -5,7 +5,8 @@ Task
 ├── ImageToImage   the whole picture, kept as far as `strength` lets it
 ├── Inpaint        what a mask covers
 ├── Outpaint       what lies beyond the border
-└── Upscale        the same picture, larger
+├── Upscale        the same picture, larger
+└── Details        what the detailers of the request find in it, each by itself
 
 A picture in a task is a text: `input:ID` for one that was uploaded, `picture:ID` for a result, a
 data-URI, or, on the command line and in Python alone, the path of a file. Masks are white where
@@ -418,8 +419,16 @@ class Upscale(Frozen):
         return size
 
 
+class Details(Frozen):
+    """Draw nothing but what the detailers of the request find in the picture."""
+
+    kind: Literal["details"] = "details"
+    image: Source = Field(title="Image", description="The picture to look for things in.")
+
+
 Task = Annotated[
-    Union[TextToImage, ImageToImage, Inpaint, Outpaint, Upscale], Field(discriminator="kind")
+    Union[TextToImage, ImageToImage, Inpaint, Outpaint, Upscale, Details],
+    Field(discriminator="kind"),
 ]
 """What is to be done, told apart by `kind`."""
 
@@ -429,4 +438,5 @@ TASKS: dict[str, type[Frozen]] = {
     "inpaint": Inpaint,
     "outpaint": Outpaint,
     "upscale": Upscale,
+    "details": Details,
 }

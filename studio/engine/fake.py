@@ -6,6 +6,7 @@ contract of `protocol.py`: one step per `advance`, cancel within a step, partial
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import time
@@ -15,10 +16,13 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from studio.domain import events, infotext
+from studio.domain.detailers import Detail, Detailer, Found, drawn, nothing_found
 from studio.domain.errors import OutOfMemory
+from studio.domain.geometry import Box, Size
 from studio.domain.prompt_words import marked
 from studio.domain.provenance import Provenance, UsedModel
 from studio.domain.request import GenerationRequest
+from studio.domain.tasks import Details
 from studio.domain.word_maps import WordMap
 from studio.engine.protocol import Memory, WantsPreview, never
 from studio.version import __version__
@@ -40,7 +44,9 @@ class _FakeRun:
 class FakeEngine:
     """`step_s` seconds a step, which may change while it draws. A prompt that contains `fail_on`
     makes its run fail half-way; all pictures come with `warnings`. So many runs of one size as
-    `together` says share their steps. It has `room_bytes` of memory, of which a pixel takes one."""
+    `together` says share their steps. It has `room_bytes` of memory, of which a pixel takes one.
+    A detailer finds two things, or as many as its `count` says, beside each other, and none of the
+    class "nothing"; `read` gives the picture of the task details by its reference."""
 
     def __init__(
         self,
@@ -49,7 +55,9 @@ class FakeEngine:
         warnings: tuple[str, ...] = (),
         together: int = 1,
         room_bytes: int | None = None,
+        read: Callable[[str], bytes] | None = None,
     ) -> None:
+        self._read = read
         self.step_s = step_s
         self._together = together
         self._room_bytes = room_bytes
@@ -82,9 +90,8 @@ class FakeEngine:
         return [(run, event) for run in runs for event in self._advance_one(run)]
 
     def _advance_one(self, run: _FakeRun) -> list[events.Event]:
-        first, hires = run.request.steps, run.request.hires
-        passes = [first, hires.steps or first] if hires else [first]
-        total = sum(passes)
+        passes = _passes(run.request)
+        total, begun = sum(passes), [sum(passes[:n]) for n in range(len(passes))]
         if run.cancelled:
             run.done = True
             return [events.Cancelled(self._pictures(run, partial=True) if run.step > 0 else ())]
@@ -104,7 +111,7 @@ class FakeEngine:
                     run.step,
                     total,
                     self.step_s * (total - run.step),
-                    1 + (run.step > first),
+                    sum(run.step > at for at in begun),
                     len(passes),
                 )
             ]
@@ -117,24 +124,30 @@ class FakeEngine:
 
     def _pictures(self, run: _FakeRun, partial: bool) -> tuple[events.Picture, ...]:
         request = run.request
-        return tuple(
-            events.Picture(
-                image=self._draw(run, place),
-                seed=request.seed_at(place),
-                place=place,
-                request=request,
-                infotext=infotext.write(request, place),
-                partial=partial,
-                warnings=self.warnings,
-                words=_words(request) if request.attention_maps else (),
-                provenance=self.provenance(request),
-            )
-            for place in request.places
+        return tuple(self._picture(run, request, place, partial) for place in request.places)
+
+    def _picture(
+        self, run: _FakeRun, request: GenerationRequest, place: int, partial: bool
+    ) -> events.Picture:
+        picture = events.Picture(
+            image=self._draw(run, place),
+            seed=request.seed_at(place),
+            place=place,
+            request=request,
+            infotext=infotext.write(request, place),
+            partial=partial,
+            warnings=self.warnings,
+            words=_words(request) if request.attention_maps else (),
+            provenance=self.provenance(request),
         )
+        return picture if partial or not request.active_detailers else _detailed(picture)
 
     def _draw(self, run: _FakeRun, place: int) -> Image.Image:
         """A colour that depends on prompt, seeds and step alone."""
         request = run.request
+        if isinstance(request.task, Details) and self._read:
+            data = self._read(request.task.image)
+            return Image.open(io.BytesIO(data)).convert("RGB")
         seeds = filter(None, (request.seed_at(place), request.variation_seed_at(place)))
         key = f"{request.prompt}|{'|'.join(map(str, seeds))}|{run.step}".encode()
         colour = tuple(hashlib.sha256(key).digest()[:3])
@@ -142,6 +155,55 @@ class FakeEngine:
         if run.request.hires and run.step > run.request.steps:
             size = run.request.hires.size(size)
         return Image.new("RGB", size, colour)
+
+
+def _passes(request: GenerationRequest) -> list[int]:
+    """The steps of each."""
+    first = [] if isinstance(request.task, Details) else [request.steps]
+    second = [request.hires.steps or request.steps] if request.hires else []
+    details = [
+        max(1, int((one.steps or request.steps) * one.strength))
+        for one in request.active_detailers.values()
+        for _ in _things(one, (1, 1))
+    ]
+    return first + second + (details or [1] * (not first))
+
+
+def _things(detailer: Detailer, size: Size) -> dict[int, Found]:
+    """Number -> thing; they stand side by side in the middle of a picture of `size`."""
+    count = 0 if "nothing" in detailer.class_names else detailer.count or 2
+    width, height = size[0] // (2 * count + 1), size[1] // 3
+    boxes = [
+        Box(left, height, left + width, 2 * height)
+        for left in range(width, width * 2 * count, 2 * width or 1)
+    ]
+    label = next(iter(detailer.class_names), "thing")
+    return drawn([Found(box, 0.9, label) for box in boxes], detailer)
+
+
+def _detailed(picture: events.Picture) -> events.Picture:
+    """Each thing in a colour of its own."""
+    request, image = picture.request, picture.image.copy()
+    details: list[Detail] = []
+    warnings = list(picture.warnings)
+    for place, detailer in request.active_detailers.items():
+        things = _things(detailer, image.size)
+        if not things:
+            warnings.append(nothing_found(detailer))
+        for number, thing in things.items():
+            key = f"{place}|{number}|{detailer.prompt}|{picture.seed}".encode()
+            image.paste(tuple(hashlib.sha256(key).digest()[:3]), thing.box)
+            details.append(
+                Detail(detailer.detector, thing.label, thing.score, thing.box, thing.box)
+            )
+    before = None
+    if details and not isinstance(request.task, Details):
+        bare = request.before_details()
+        text = infotext.write(bare, picture.place)
+        before = dataclasses.replace(picture, request=bare, infotext=text)
+    return dataclasses.replace(
+        picture, image=image, details=tuple(details), before=before, warnings=tuple(warnings)
+    )
 
 
 def _words(request: GenerationRequest) -> tuple[WordMap, ...]:

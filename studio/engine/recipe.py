@@ -13,6 +13,7 @@ from typing import Literal
 
 from studio.domain import tasks
 from studio.domain.control import ControlInput
+from studio.domain.errors import InvalidRequest
 from studio.domain.geometry import Box, Size
 from studio.domain.prompt_schedule import FIRST, Begun, after
 from studio.domain.refs import ModelRef, Selection
@@ -99,6 +100,8 @@ Stage = Draw | Upscale
 def recipe(request: GenerationRequest, select: Select, plan: Plan | None) -> tuple[Stage, ...]:
     """The stages of `request`, which is settled; `plan` is that of its task (`plans.plan`), None
     where it begins with no picture. Raises as `select` does."""
+    if request.active_detailers:
+        raise InvalidRequest("this engine looks for no details. Leave them out.", "detailers")
     request = request.as_told()
     task, selection = request.task, select(request)
     networks = {ref.name: ref for ref in selection.upscalers}

@@ -11,7 +11,7 @@ from studio.domain import geometry
 from studio.domain.errors import InvalidRequest, about
 from studio.domain.geometry import Box, Size
 from studio.domain.request import GenerationRequest
-from studio.domain.tasks import ImageToImage, Inpaint, Outpaint, Task, TextToImage, Upscale
+from studio.domain.tasks import Details, ImageToImage, Inpaint, Outpaint, Task, TextToImage, Upscale
 from studio.imaging import masks, outpainting, reading, refining
 from studio.imaging.passes import Pass
 from studio.imaging.resizing import crop, resized
@@ -56,6 +56,8 @@ def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | Non
         larger = task.size(image.size)
         passes = refining.passes(larger, size[0], task.tile_overlap) if task.refine else ()
         plan_ = Plan(image, None, passes, size=larger)
+    elif isinstance(task, Details):
+        plan_ = Plan(image, None, ())
     elif isinstance(task, Outpaint):
         plan_ = _outpaint(task, image, size)
     elif isinstance(task, Inpaint):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from studio.domain.geometry import Size
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SCHEDULERS
-from studio.domain.tasks import Outpaint, TextToImage, Upscale
+from studio.domain.tasks import Details, Outpaint, TextToImage, Upscale
 from studio.imaging import outpainting, refining
 
 
@@ -36,6 +36,9 @@ def workload(request: GenerationRequest, image_size: Size | None = None) -> Work
     begins with."""
     if isinstance(request.task, Upscale):
         return _upscale(request, request.task, image_size) if image_size else ()
+    details = _details(request)
+    if isinstance(request.task, Details):
+        return details
     strength = 1.0 if isinstance(request.task, TextToImage) else request.task.strength
     sizes: list[Size] = [(request.width, request.height)]
     if isinstance(request.task, Outpaint) and image_size:
@@ -44,7 +47,18 @@ def workload(request: GenerationRequest, image_size: Size | None = None) -> Work
     if request.hires:
         second = request.second()
         parts.append(_part(second, request.hires.strength, (second.width, second.height)))
-    return tuple(parts)
+    return (*parts, *details)
+
+
+def _details(request: GenerationRequest) -> Workload:
+    """What is found is known once it is looked for: one thing in each picture, or as many as are
+    named."""
+    return tuple(
+        _part(request.detail(one, place, 0), one.strength, (request.width, request.height))
+        for place in request.places
+        for one in request.active_detailers.values()
+        for _ in range(len(one.only) or 1)
+    )
 
 
 def learned_by(request: GenerationRequest) -> str:

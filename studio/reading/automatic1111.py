@@ -10,9 +10,10 @@ from studio.domain.infotext_reader import Infotext
 from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.reading import control_units, json_text
-from studio.reading.draft import Draft, as_number
+from studio.reading.detailers import read_detailers
+from studio.reading.draft import Draft
 from studio.reading.hires import read_hires
-from studio.reading.loras import Hashes, add_lora, read_tag
+from studio.reading.loras import Hashes, exact_loras, read_tag
 from studio.reading.picture_tasks import read_task
 from studio.reading.record import Texts
 from studio.reading.seeds import read_seeds
@@ -91,7 +92,7 @@ def read_into(infotext: Infotext, left: dict[str, str], draft: Draft, ours: bool
     hashes = _all_hashes(left)
     tags = _prompts(infotext, left, draft)
     if "Exact LoRAs" in left:
-        _exact_loras(left["Exact LoRAs"], hashes, draft)
+        exact_loras(left["Exact LoRAs"], hashes, draft)
     else:
         for tag in tags:
             read_tag(tag, hashes, draft)
@@ -114,6 +115,7 @@ def read_into(infotext: Infotext, left: dict[str, str], draft: Draft, ours: bool
         draft.size("Size", *_sides(left.pop("Size")))
     _models(left, hashes, draft)
     read_hires(left, draft)
+    read_detailers(left, hashes, draft)
     read_task(left, draft)
     for label in sorted(name for name in left if re.fullmatch(r"ControlNet \d+", name)):
         control_units.read(label, infotext_reader.pairs(left.pop(label)), draft)
@@ -144,14 +146,6 @@ def _prompts(infotext: Infotext, left: Mapping[str, str], draft: Draft) -> list[
         if label in left:
             draft.put(field, left[label], label)
     return tags
-
-
-def _exact_loras(text: str, hashes: Hashes, draft: Draft) -> None:
-    listed = json_text.loads(text)
-    for lora in listed if isinstance(listed, list) else ():
-        if isinstance(lora, list) and lora and isinstance(lora[0], str):
-            name, *weights = lora
-            add_lora(draft, name, hashes, *map(as_number, weights[:2]))
 
 
 def _sides(text: str) -> tuple[str, str]:

@@ -83,13 +83,18 @@ class Draft:
             self._missing.append(entry)
 
     def put(self, field: str, value: Any, name: str) -> None:
-        """Set `field`, "hires.factor" being one of `hires`; `name` is what it is called there."""
-        self._into(field)[field.rpartition(".")[2]] = value
+        """Set `field`, "hires.factor" being one of `hires`, "detailers.0.strength" of the first
+        detailer; `name` is what it is called there."""
+        self.record_of(field)[field.rpartition(".")[2]] = value
         self.labels[field] = _shown(name)
         self.understood.append(_shown(name))
 
-    def _into(self, field: str) -> dict[str, Any]:
+    def record_of(self, field: str) -> dict[str, Any]:
+        """What `field` is set in; of a list, an entry that is there."""
         part = field.rpartition(".")[0]
+        listed, _, place = part.rpartition(".")
+        if listed:
+            return self.request[listed][int(place)]
         if part == "task":
             return self.task
         return self.request.setdefault(part, {}) if part else self.request
@@ -121,7 +126,7 @@ class Draft:
 
     def number(self, name: str, value: object, field: str, kind: str | None = None) -> None:
         """Within the field's range; `kind` is that of the task whose field it is."""
-        declared = declaration(field.removeprefix("task."), kind)
+        declared = declaration(re.sub(r"^task\.|\.\d+(?=\.)", "", field), kind)
         number = as_number(value)
         if number is None:
             return self.ignore(name, value, "It is no number.")

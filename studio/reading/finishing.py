@@ -22,7 +22,13 @@ WAITS = "It waits for its picture, which is not in the file: set it once that is
 _MOST_TRIES = 64
 _TOGETHER = ("batch_place", "noise_schedule", "scheduler", "steps")
 """What is taken back, in this order, where fields do not go together."""
-_PICTURES = {"image_to_image": ("image",), "inpaint": ("image", "mask"), "outpaint": ("image",)}
+_NAMES = ("name", "controlnet", "detector")
+_PICTURES = {
+    "image_to_image": ("image",),
+    "inpaint": ("image", "mask"),
+    "outpaint": ("image",),
+    "details": ("image",),
+}
 
 
 def finished(draft: Draft, source: str, check: Check, checkpoint: str | None) -> Reading:
@@ -115,7 +121,11 @@ def _take_out(draft: Draft, field: str, why: str) -> None:
     if isinstance(within, dict) and last in within:
         return _tell(draft, field, within.pop(last), why)
     if isinstance(within, list) and inner is not None:
-        return _tell(draft, field, within.pop(int(last)), why)
+        _tell(draft, field, within.pop(int(last)), why)
+        if not within and draft.request.get("task", {}).get("kind") == "details":
+            _tell(draft, "task", "details", "Without a detailer there is nothing to draw.")
+            draft.request.pop("task")
+        return None
     if parts:
         return _take_out(draft, ".".join(parts), why)
     draft.request.clear()
@@ -134,5 +144,5 @@ def _tell(draft: Draft, field: str, value: object, why: str) -> None:
     label = draft.labels.get(field, field)
     draft.understood = [name for name in draft.understood if name != label]
     if isinstance(value, dict):
-        value = value.get("name") or value.get("controlnet") or ""
+        value = next(filter(None, map(value.get, _NAMES)), "")
     draft.ignore(label, value if isinstance(value, str) else f"{value}", why)

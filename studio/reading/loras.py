@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from studio.domain import lora_tags
-from studio.reading.draft import Draft
+from studio.reading import json_text
+from studio.reading.draft import Draft, as_number
 
 Hashes = Mapping[tuple[str, str], str]
 """(Kind, name) -> digits of the sha256."""
 
 
-def read_tag(tag: lora_tags.Tag, hashes: Hashes, draft: Draft) -> None:
-    """Add the LoRA of a tag, if it is here."""
+def read_tag(tag: lora_tags.Tag, hashes: Hashes, draft: Draft, into: str = "") -> None:
+    """Add the LoRA of a tag, if it is here, to those of the request, or of the record `into`, as
+    "detailers.0."."""
     if tag.kind == "hypernet":
         return draft.ignore("Prompt", tag.text, "There are no hypernetworks here.")
     if tag.rest:
         draft.ignore("Prompt", tag.text, "Of a LoRA only its two weights are known here.")
     text, unet = tag.weights
-    return add_lora(draft, tag.name, hashes, text if unet is None else unet, text)
+    weights = text if unet is None else unet, text
+    return add_lora(draft, tag.name, hashes, *weights, into=into)
 
 
 def add_lora(
@@ -27,6 +30,8 @@ def add_lora(
     hashes: Hashes,
     weight: float | None = None,
     on_text: float | None = None,
+    *,
+    into: str = "",
 ) -> None:
     """Add the LoRA that is called `said` there, if it is here; weights out of range are brought
     into it, and without any it is 1."""
@@ -44,6 +49,15 @@ def add_lora(
     lora = {"name": name, "weight": taken[0]}
     if taken[0] != taken[1]:
         lora["text_encoder_weight"] = taken[1]
-    loras = draft.request.setdefault("loras", [])
-    draft.labels[f"loras.{len(loras)}"] = f"LoRA {said}"
+    loras = draft.record_of(f"{into}loras").setdefault("loras", [])
+    draft.labels[f"{into}loras.{len(loras)}"] = f"LoRA {said}"
     loras.append(lora)
+
+
+def exact_loras(text: str, hashes: Hashes, draft: Draft, into: str = "") -> None:
+    """Add those of a JSON list of lists of a name and weights."""
+    listed = json_text.loads(text)
+    for lora in listed if isinstance(listed, list) else ():
+        if isinstance(lora, list) and lora and isinstance(lora[0], str):
+            name, *weights = lora
+            add_lora(draft, name, hashes, *map(as_number, weights[:2]), into=into)

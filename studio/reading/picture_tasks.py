@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from studio.domain.detail_labels import DETAILS_ONLY
 from studio.domain.tasks import AREAS, MASKED_CONTENTS, RESIZE_MODES
 from studio.reading.draft import Draft
 
@@ -23,7 +24,11 @@ _INPUT_ID = re.compile(r"[0-9a-f]{32}")
 
 def read_task(left: dict[str, str], draft: Draft) -> None:
     """Take what is about it out of `left`, unless the picture was drawn from words alone."""
-    if any(label in left for label in _OF_OUTPAINT):
+    if DETAILS_ONLY in left:
+        kind = "details"
+        left.pop(DETAILS_ONLY)
+        draft.understood.append(DETAILS_ONLY)
+    elif any(label in left for label in _OF_OUTPAINT):
         kind = "outpaint"
     elif any(label in left for label in _OF_INPAINT):
         kind = "inpaint"
@@ -39,7 +44,7 @@ def read_task(left: dict[str, str], draft: Draft) -> None:
         draft.put("task.color_correction", value, "Color correction")
     if kind == "outpaint":
         _outpaint(left, draft)
-    else:
+    elif kind != "details":
         _choice(left, draft, "Resize mode", "resize_mode", RESIZE_MODES)
     if kind == "inpaint":
         _inpaint(left, draft)

@@ -9,7 +9,8 @@ import torch
 from studio.catalog.prompts import with_networks_taken_out
 from studio.catalog.settle import settle
 from studio.domain.errors import InvalidRequest, UnknownModel
-from studio.domain.request import GenerationRequest, LoraInput
+from studio.domain.loras import LoraInput
+from studio.domain.request import GenerationRequest
 from tests.engine.running import pictures
 from tests.models_in_memory import catalog, engine, manager, picturebook
 

@@ -8,6 +8,7 @@ import pytest
 
 from studio.domain import infotext
 from studio.domain.control import CONTROL_MODES
+from studio.domain.detailers import ORDERS
 from studio.domain.errors import InvalidRequest
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.preprocessors import find
@@ -90,7 +91,9 @@ def hires(rng: random.Random) -> dict[str, object]:
 
 
 def task(rng: random.Random) -> dict[str, object]:
-    kind = rng.choice(["image_to_image", "inpaint", "outpaint"])
+    kind = rng.choice(["image_to_image", "inpaint", "outpaint", "details"])
+    if kind == "details":
+        return {"kind": kind, "image": "input:" + "a" * 32}
     fields = some(rng, strength=lambda r: number(r, 0, 1), color_correction=lambda r: True)
     if kind == "outpaint":
         sides = some(rng, left=lambda r: r.randrange(1, 999), bottom=lambda r: r.randrange(1, 99))
@@ -127,6 +130,28 @@ def unit(rng: random.Random) -> dict[str, object]:
     return {"controlnet": name(rng), "image": "input:" + "c" * 32} | fields
 
 
+def detailer(rng: random.Random) -> dict[str, object]:
+    fields = some(
+        rng,
+        classes=text,
+        negative_prompt=text,
+        confidence=lambda r: number(r, 0, 1),
+        strength=lambda r: number(r, 0, 1),
+        min_size=lambda r: number(r, 0, 0.4),
+        max_size=lambda r: number(r, 0.5, 1),
+        count=lambda r: r.randrange(101),
+        order=lambda r: r.choice(ORDERS),
+        padding=lambda r: r.randrange(257),
+        mask_grow=lambda r: r.randrange(-128, 129),
+        mask_blur=lambda r: r.randrange(65),
+        steps=lambda r: r.randrange(151),
+        guidance_scale=lambda r: number(r, 1, 30),
+        only=lambda r: [r.randrange(100) for _ in range(3)],
+    )
+    words = {"prompt": text(rng)} if rng.random() < 0.5 else {"loras": [lora(rng)]}
+    return {"detector": name(rng)} | words | fields
+
+
 def request(rng: random.Random) -> GenerationRequest:
     """One that can be; steps and samplers are drawn until they go together."""
     while True:
@@ -143,6 +168,7 @@ def request(rng: random.Random) -> GenerationRequest:
             loras=lambda r: [lora(r) for _ in range(r.randrange(1, 4))],
             controls=lambda r: [unit(r) for _ in range(r.randrange(1, 3))],
             refiner=lambda r: {"checkpoint": name(r), "switch_at": number(r, 0, 1)},
+            detailers=lambda r: [detailer(r) for _ in range(r.randrange(1, 9))],
         )
         if rng.random() < 0.3:
             for side in ("width", "height"):
@@ -164,7 +190,7 @@ def held(one: GenerationRequest) -> dict[str, object]:
         told[field] = told[field] if field in spec.honours else default
     stirs = told["s_churn"] > 0
     told["s_tmin"], told["s_tmax"] = (told["s_tmin"], told["s_tmax"]) if stirs else (0, None)
-    for each in told["loras"]:
+    for each in [*told["loras"], *(lora for one in told["detailers"] for lora in one["loras"])]:
         if each["text_encoder_weight"] == each["weight"]:
             each["text_encoder_weight"] = None
     if hires := told["hires"]:

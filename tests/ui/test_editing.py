@@ -8,6 +8,7 @@ from PIL import Image
 from studio.domain.request import declaration
 from studio.domain.tasks import TASKS
 from studio.imaging import reading
+from studio.ui.tasks import EDITING
 from tests.ui.painting import Canvas
 from tests.ui.using import (
     generate,
@@ -49,7 +50,7 @@ def _masked(served, ref: str) -> Image.Image:
     return reading.mask(served.studio.inputs.bytes(ref.removeprefix("input:")))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TASKS if kind != "text_to_image"])
+@pytest.mark.parametrize("kind", EDITING)
 def test_every_field_of_a_task_has_its_control_in_its_tab_alone(visit, kind):
     page = visit()
     open_tab(page, kind)
