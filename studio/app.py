@@ -442,6 +442,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         )
     )
     _add_jobs(app, studio, listing.public)
+    _add_openai(app, studio, listing)
     docs.add_docs(app)
     studio.library.begin()
     studio.catalog.watch()
@@ -463,6 +464,14 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> Non
         app.include_router(router)
 
 
+def _add_openai(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
+    from studio.api.openai.routes import build_openai_router
+
+    default = partial(getattr, studio, "default_checkpoint")
+    parts = studio.queue, studio.gallery, studio.inputs, listing, default
+    app.include_router(build_openai_router(*parts))
+
+
 def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
     """What prompts and other texts come to."""
     from studio.api import combinations, completions, history, presets, prompts, readings
@@ -482,8 +491,10 @@ def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
 def _guarded(app: FastAPI, studio: Studio) -> FastAPI:
     """Last, so that nothing that others add to `app` comes before the guards."""
     from studio.api import guard
+    from studio.api.openai.errors import OpenAIErrors
 
     asked = studio.settings
     names, proxies = asked.allow_host, asked.trusted_proxy
     guard.add_guards(app, asked.host, names, asked.logins(), proxies, studio.tokens.owner)
+    app.add_middleware(OpenAIErrors)
     return app

@@ -36,6 +36,8 @@ ROUTES: Mapping[str, Limit] = {
     rf"{PREFIX}/read(/form)?": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/jobs": Limit(PICTURE_BYTES, 250_000),
     rf"{PREFIX}/forecast": Limit(PICTURE_BYTES, 250_000),
+    r"/v1/images/generations": Limit(PICTURE_BYTES, 250_000),
+    r"/v1/images/edits": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/preprocessors/[^/]+/map": Limit(PICTURE_BYTES, 1000),
 }
 """Routes that take pictures, bare or as data-URIs; the first pattern that fits the path counts."""

@@ -182,6 +182,7 @@ AS_JOBS_ARE = (
     "/studio/v1/grids",
     "/studio/v1/grids/forecast",
     "/studio/v1/jobs/combinations",
+    "/v1/images/generations",
 )
 """They read their bodies as `POST jobs` does, and that is the longest to think of."""
 

@@ -1,0 +1,41 @@
+"""`docs/api.md`, made from what the code says of each API: `python -m studio.api.tables`."""
+
+from __future__ import annotations
+
+from studio.api.openai import supported as openai
+from studio.api.supported import Supported, table
+
+_HEAD = """# APIs
+
+The studio's own API is described by the studio itself: `/docs` for people, `/openapi.json` for
+programs. Beside it, for programs that exist, the studio speaks APIs of others. With a login a
+program sends user and password (HTTP Basic) or a token of the account (`Authorization: Bearer …`,
+made by `POST /studio/v1/tokens`); without one, any key or none will do.
+
+This page is written by `python -m studio.api.tables > docs/api.md`, from tables beside the code.
+"""
+
+APIS: dict[str, tuple[str, dict[str, tuple[Supported, ...]]]] = {
+    "OpenAI's images API": (
+        "Base address: `http://127.0.0.1:7860/v1`.",
+        {
+            "Routes": openai.ROUTES,
+            "Fields": openai.FIELDS,
+            "Answers": openai.ANSWER,
+        },
+    ),
+}
+"""API -> what is said of it, and its tables by their titles."""
+
+
+def page() -> str:
+    """All of `docs/api.md`."""
+    parts = [_HEAD]
+    for name, (says, tables) in APIS.items():
+        parts.append(f"## {name}\n\n{says}\n")
+        parts += [table(title, rows) for title, rows in tables.items()]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(page(), end="")
