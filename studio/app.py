@@ -4,7 +4,6 @@ made and joined."""
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -36,7 +35,7 @@ from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
 from studio.reading.reader import Reader
-from studio.settings import Settings, assets_dir
+from studio.settings import Settings, assets_dir, prepare_environment
 from studio.store.grids import GridLedger
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
@@ -348,19 +347,6 @@ def preprocessors_of(settings: Settings) -> Preprocessors:
 
     folders = (*settings.models_dir, settings.downloads_dir)
     return Preprocessors(folders, settings.preprocessors_dir)
-
-
-def prepare_environment(settings: Settings) -> None:
-    """What the libraries read when they are imported: nothing goes to another host, nothing is
-    run that came with a model, temporary files stay in our folder."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["GRADIO_RUN_HISTORY"] = "False"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.temporary_dir))
-    own = {"localhost", "127.0.0.1"} | set(filter(None, os.environ.get("NO_PROXY", "").split(",")))
-    os.environ["NO_PROXY"] = ",".join(sorted(own))
 
 
 def open_library(settings: Settings, ledger: Ledger) -> Library:

@@ -218,6 +218,19 @@ class Settings(BaseModel):
         return dict(line.split(":", 1) for line in lines)
 
 
+def prepare_environment(settings: Settings) -> None:
+    """What the libraries read when they are imported: nothing goes to another host, nothing is
+    run that came with a model, temporary files stay in our folder."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_RUN_HISTORY"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.temporary_dir))
+    own = {"localhost", "127.0.0.1"} | set(filter(None, os.environ.get("NO_PROXY", "").split(",")))
+    os.environ["NO_PROXY"] = ",".join(sorted(own))
+
+
 def shipped(name: Literal["assets", "benchmarks", "presets"]) -> Path:
     """A folder that comes with the studio: beside the package in a checkout, inside it when
     installed."""
