@@ -127,7 +127,9 @@ def test_inpainting_with_every_kind_of_scheduler(scheduler):
     assert difference(inside(inpainted(scheduler=scheduler)[0]), inside(expected)) <= TOLERANCE
 
 
-@pytest.mark.parametrize("strength", [0.2, 0.5, 0.99, 1.0])
+@pytest.mark.parametrize(
+    "strength", [0.2, *(pytest.param(one, marks=pytest.mark.slow) for one in (0.5, 0.99)), 1.0]
+)
 def test_every_strength(strength):
     [expected] = theirs(StableDiffusionImg2ImgPipeline, strength=strength)
     assert difference(to_image(strength=strength)[0], expected) <= TOLERANCE
@@ -148,8 +150,14 @@ def test_a_batch():
         assert difference(inside(one), inside(other)) <= TOLERANCE
 
 
-@pytest.mark.parametrize("channels", [4, 9])
-@pytest.mark.parametrize("strength", [0.75, 1.0])
+@pytest.mark.parametrize(
+    ("channels", "strength"),
+    [
+        (4, 0.75),
+        (9, 1.0),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in ((4, 1.0), (9, 0.75))),
+    ],
+)
 def test_small_random_checkpoints(channels, strength, tmp_path):
     """Ordinary ones and those made for inpainting, which see mask and masked picture."""
     ref = checkpoints.write_single(parts_of(SD1, channels), SD1, tmp_path / "a.safetensors")

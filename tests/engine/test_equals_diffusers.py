@@ -107,8 +107,15 @@ def test_picture_k_of_a_batch_is_the_single_picture_with_seed_plus_k(scheduler):
     assert difference(batch[0], batch[1]) > 20
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("scheduler", ["DPM++ 2M", "DPM++ SDE"])
+@pytest.mark.parametrize(
+    ("dtype", "scheduler"),
+    [
+        ("float32", "DPM++ 2M"),
+        ("bfloat16", "DPM++ SDE"),
+        pytest.param("float32", "DPM++ SDE", marks=pytest.mark.slow),
+        pytest.param("bfloat16", "DPM++ 2M", marks=pytest.mark.slow),
+    ],
+)
 def test_a_request_repeated_gives_the_same_bytes(dtype, scheduler):
     fields = {"prompt": "a snowman", "seed": 5, "steps": 4, "scheduler": scheduler}
     first = pictures(engine(dtype), **fields)[0]
