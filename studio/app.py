@@ -444,7 +444,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> Non
         native.build_open_router(),
         tokens.build_tokens_router(studio.tokens),
         queueing.build_queue_router(queue, pages, outlook, public),
-        many.build_many_router(studio.grids, outlook, studio.gallery, studio.reader, public),
+        many.build_many_router(queue, studio.grids, outlook, studio.gallery, studio.reader, public),
         native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
     ):
         app.include_router(router)

@@ -129,6 +129,11 @@ class Seeds(Frozen):
         name = "variation_seed" if self.variation_strength else "seed"
         return self.model_copy(update={name: getattr(self, name) + number})
 
+    def batches(self, count: int) -> list[Self]:
+        """This `count` times, the seeds going on from batch to batch; drawn where it has none."""
+        first = self.with_seed()
+        return [first.counted_on(place * self.batch_size) for place in range(count)]
+
     def alone(self) -> Self:
         """The picture at `batch_place`, if there is one, as it is drawn without its batch."""
         if self.batch_place is None:
