@@ -138,11 +138,11 @@ def _seam(desk: Desk, image: Image.Image, name: str, flags: argparse.Namespace) 
 @contextmanager
 def _tiles_of(side: int):
     """No tile is larger than `side`, nor than what is worth its margins."""
-    most, enlarging.LARGEST_SIDE = enlarging.LARGEST_SIDE, side
+    most, enlarging.MOST_PIXELS = enlarging.MOST_PIXELS, side**2
     try:
         yield
     finally:
-        enlarging.LARGEST_SIDE = most
+        enlarging.MOST_PIXELS = most
 
 
 def _objects(desk: Desk, count: int, strength: float) -> dict[str, object]:

@@ -16,14 +16,16 @@ from torch.nn import functional
 
 from studio.diffusion.interruption import interruptible
 from studio.domain.geometry import Size
-from studio.domain.tiles import Tile, tiles
+from studio.domain.tiles import Tile, fitted, tiles
 
 FADE = 16
 """Pixels before they are enlarged."""
 MOST_MARGIN = 64
 """What lies further away changes no pixel by 2 of 255, in networks that reach further: ESRGAN's."""
-LARGEST_SIDE, _STEP = 2048, 64
-"""Of a tile: the largest, and what its side is a multiple of."""
+MOST_PIXELS = 2048**2
+"""Of a tile."""
+_LEAST = 128
+"""Pixels of a side of a tile, beside those that it shares with others."""
 
 
 class Network(Protocol):
@@ -52,22 +54,16 @@ def margin(module: nn.Module) -> int:
     return min(-(-reach // 4) * 4, MOST_MARGIN)
 
 
-def least_side(module: nn.Module) -> int:
-    """Of a tile that is worth its margins."""
-    return 2 * margin(module) + FADE + 2 * _STEP
+def tile_for(module: nn.Module, size: Size, most_pixels: float) -> Size:
+    """Of the tiles of a picture of `size`, where there is room for so many pixels of one: those
+    that see the least twice."""
+    shared = 2 * margin(module) + FADE
+    return fitted(size, int(min(most_pixels, MOST_PIXELS)), shared + _LEAST, shared)
 
 
-def side_for(module: nn.Module, size: Size, room_bytes: float, bytes_each: float) -> int:
-    """The side of a tile for which there is room, where a pixel takes `bytes_each`."""
-    if max(size) <= LARGEST_SIDE and size[0] * size[1] * bytes_each <= room_bytes:
-        return LARGEST_SIDE  # all of it
-    side = int((room_bytes / bytes_each) ** 0.5) // _STEP * _STEP
-    return max(min(side, LARGEST_SIDE), least_side(module))
-
-
-def layout(network: Network, size: Size, side: int) -> Sequence[Tile]:
-    """The tiles of a picture of `size`."""
-    return tiles(size, side, margin(network.module), FADE)
+def layout(network: Network, size: Size, tile: Size) -> Sequence[Tile]:
+    """The tiles of size `tile` over a picture of `size`."""
+    return tiles(size, tile, margin(network.module), FADE)
 
 
 def enlarge(network: Network, picture: np.ndarray) -> np.ndarray:

@@ -113,20 +113,20 @@ class Enlarging:
         return (yield from self._through(network, picture))
 
     def _through(self, network: Upscaler, picture: Image.Image) -> Made:
-        side = yield Apart(lambda: self._side(network, picture.size))
+        tile = yield Apart(lambda: self._tile(network, picture.size))
         while True:
             try:
-                return (yield from self._tiled(network, picture, side))
+                return (yield from self._tiled(network, picture, tile))
             except Exception as error:
-                least = enlarging.least_side(network.module)
-                if not errors.is_out_of_memory(error) or side <= least:
+                half = enlarging.tile_for(network.module, picture.size, math.prod(tile) // 2)
+                if not errors.is_out_of_memory(error) or math.prod(half) >= math.prod(tile):
                     raise
-                side = max(min(side, *picture.size) // 2, least)
+                tile = half
                 self._manager.free()
 
-    def _tiled(self, network: Upscaler, picture: Image.Image, side: int) -> Made:
+    def _tiled(self, network: Upscaler, picture: Image.Image, tile: Size) -> Made:
         scale, pixels = network.scale, np.asarray(picture)
-        tiles = enlarging.layout(network, picture.size, side)
+        tiles = enlarging.layout(network, picture.size, tile)
         height, width = pixels.shape[:2]
         whole = np.empty((height * scale, width * scale, 3), np.uint8)
         for number, tile in enumerate(tiles, 1):
@@ -140,15 +140,15 @@ class Enlarging:
         self._tiles_done += len(tiles)
         return Image.fromarray(whole)
 
-    def _side(self, network: Upscaler, size: Size) -> int:
-        """The side of a tile for which there is room."""
+    def _tile(self, network: Upscaler, size: Size) -> Size:
+        """Of tiles for which there is room."""
         each = 1.0
         if math.prod(size) > _SMALL:
             if network not in _bytes_each:
                 _bytes_each[network] = _measured(network)
             each = _bytes_each[network]
         room = self._manager.room(round(each * math.prod(size)))
-        return enlarging.side_for(network.module, size, _OF_ROOM * room, each)
+        return enlarging.tile_for(network.module, size, _OF_ROOM * room / each)
 
 
 _bytes_each: WeakKeyDictionary[Upscaler, float] = WeakKeyDictionary()

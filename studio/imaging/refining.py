@@ -14,12 +14,12 @@ def passes(size: Size, side: int, overlap: int) -> tuple[Pass, ...]:
     """Over tiles of `side`, a multiple of 8, that overlap by `overlap` pixels at least. What a tile
     begins with is what those before it have left there, so it fades out within the half of the
     overlap that is farther from it, which the next one draws over, and that fades in before."""
-    return tuple(_pass(tile) for tile in tiles(size, side, 0, overlap))
+    return tuple(_pass(tile) for tile in tiles(size, (side, side), 0, overlap))
 
 
 def sizes(size: Size, side: int, overlap: int) -> list[Size]:
     """Of these passes."""
-    return [rounded_up(tile.seen.size) for tile in tiles(size, side, 0, overlap)]
+    return [rounded_up(tile.seen.size) for tile in tiles(size, (side, side), 0, overlap)]
 
 
 def _pass(tile: Tile) -> Pass:

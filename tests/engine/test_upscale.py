@@ -57,7 +57,7 @@ def apart(one: Image.Image, other: Image.Image) -> int:
 def test_tiles_leave_no_seam(table, monkeypatch, upscaler, size):
     image = drawn(size)
     whole = table.enlarge(image, upscaler, factor=4)
-    monkeypatch.setattr(enlarging, "LARGEST_SIDE", 192)
+    monkeypatch.setattr(enlarging, "MOST_PIXELS", 192**2)
     happened = run(table.engine, table.request(image, upscaler, factor=4))
     counts = [event.total for event in happened if isinstance(event, events.Progress)]
     assert counts and set(counts) == {len(counts)} and len(counts) > 1, "progress tile by tile"
@@ -229,9 +229,9 @@ def test_how_far_a_tile_looks():
         (nn.Sequential(nn.Conv2d(3, 3, 3), nn.Linear(3, 3)), 64),
     ):
         assert enlarging.margin(net) == margin
-        assert enlarging.side_for(net, (500, 300), 1e9, 100) == enlarging.LARGEST_SIDE
-        assert enlarging.side_for(net, (5000, 300), 4096 * 100.0, 100) == enlarging.least_side(net)
-        assert enlarging.side_for(net, (5000, 3000), 640**2 * 100.0, 100) == 640
+        assert enlarging.tile_for(net, (500, 300), 1e9) == (500, 300)
+        least = 2 * margin + enlarging.FADE + 128
+        assert enlarging.tile_for(net, (5000, 3000), 4096) == (least, least)
 
 
 def test_networks_that_want_certain_sizes_get_them():
