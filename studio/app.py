@@ -25,7 +25,7 @@ from studio.engine.protocol import Engine, Memory
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
 from studio.gallery.library import Library
-from studio.gallery.sources import Sources
+from studio.gallery.sources import Sources, file_bytes
 from studio.jobs.forecasts import Forecasts
 from studio.jobs.grids import Grids
 from studio.jobs.job import Job
@@ -35,6 +35,7 @@ from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
 from studio.reading.reader import Reader
+from studio.reading.record import Reading
 from studio.settings import Settings, assets_dir, prepare_environment
 from studio.store.grids import GridLedger
 from studio.store.jobs import JobLedger
@@ -172,10 +173,8 @@ class Studio:
         loop early cancels it. Raises as `submit` does.
         """
         job = self.submit(request)
-        job.watched()
         try:
-            for _, event in job.events.follow():
-                job.watched()
+            for _, event in job.follow():
                 yield event
         finally:
             job.cancel()
@@ -185,7 +184,7 @@ class Studio:
         `StudioError` that fits."""
         job = self.submit(request)
         try:
-            final = [event for _, event in job.events.follow()][-1]
+            final = [event for _, event in job.follow(previews=False)][-1]
         finally:
             job.cancel()
         if isinstance(final, Finished):
@@ -193,6 +192,12 @@ class Studio:
         if isinstance(final, Failed):
             raise final.cause
         raise errors.EngineError("The run was cancelled: the studio was closed. Start it again.")
+
+    def read(self, source: bytes | str | Path) -> Reading:
+        """The settings in a picture file (its bytes, or its path) of any studio, or in a text: an
+        infotext, or a graph of ComfyUI. `Reading.request` holds fields of a `GenerationRequest`.
+        Raises `InvalidRequest`."""
+        return self.reader.read(file_bytes(source) if isinstance(source, Path) else source)
 
     @property
     def downloads(self) -> Downloads:

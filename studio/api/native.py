@@ -197,17 +197,20 @@ def _add_stream_routes(router: APIRouter, queue: JobQueue, public: PublicText) -
         responses=_EVENTS | refusals(404, 422),
     )
     def events(
-        id: str, last_event_id: Annotated[int, Header(ge=0, alias="Last-Event-ID")] = 0
+        id: str,
+        last_event_id: Annotated[int, Header(ge=0, alias="Last-Event-ID")] = 0,
+        previews: bool = True,
     ) -> Response:
         """Server-sent events from the present state on, until the job ends.
 
-        After a lost connection `Last-Event-ID` leaves out what was already seen.
+        After a lost connection `Last-Event-ID` leaves out what was already seen. Without `previews`
+        none are drawn for this reader.
         """
         job = queue.get(id)
         if job.events.closed and not job.events.since(last_event_id):
             return Response(status_code=204)  # tells a browser's EventSource not to come again
         return StreamingResponse(
-            _server_sent(job, last_event_id, public),
+            _server_sent(job, last_event_id, previews, public),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -239,9 +242,12 @@ def _add_stream_routes(router: APIRouter, queue: JobQueue, public: PublicText) -
         return _jpeg(newest.jpeg)
 
 
-async def _server_sent(job: Job, after: int, public: PublicText) -> AsyncIterator[str]:
+async def _server_sent(
+    job: Job, after: int, previews: bool, public: PublicText
+) -> AsyncIterator[str]:
     while True:
-        job.watched()
+        if previews:
+            job.watched()
         news = await job.events.wait(after, POLL_S)
         for after, event in news:
             yield f"id: {after}\ndata: {json.dumps(event_body(job, event, public))}\n\n"

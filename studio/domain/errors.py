@@ -10,6 +10,8 @@ StudioError
 ├── QueueFull             too many jobs wait already
 ├── CheckpointError       a model's files are missing, broken or of a kind we cannot run
 ├── OutOfMemory           the device is too small for this request
+├── LoginNeeded           a studio elsewhere lets nobody in without a login, or this one is wrong
+├── Unreachable           no studio answers at an address
 ├── DownloadError         a file could not be fetched; what came of it goes on with the next try
 ├── SaveError             the picture exists, but could not be written to disk
 └── EngineError           anything else that stopped one job; the studio goes on
@@ -87,6 +89,14 @@ class OutOfMemory(StudioError):
     status = 422
 
 
+class LoginNeeded(StudioError):
+    status = 401
+
+
+class Unreachable(StudioError):
+    status = 502
+
+
 class DownloadError(StudioError):
     status = 502
 
@@ -112,6 +122,8 @@ _TREE: dict[str, type[StudioError]] = {
         QueueFull,
         CheckpointError,
         OutOfMemory,
+        LoginNeeded,
+        Unreachable,
         DownloadError,
         SaveError,
         EngineError,

@@ -100,7 +100,9 @@ class Library:
             self._thumbnails.make_soon(kept.id, kept.image, kept.profile)
         return kept
 
-    def page(self, filters: Filters, limit: int, before: int | None = None) -> Page:
+    def page(
+        self, filters: Filters = Filters(), limit: int = 60, before: int | None = None
+    ) -> Page:
         """As `finding.page`; before all others those that could not be saved, while they are there,
         where nothing is filtered."""
         page = finding.page(self.pictures, filters, limit, before)
@@ -119,6 +121,10 @@ class Library:
         """What is remembered of one picture. Raises `NotFound`."""
         row = self._unsaved.get(id) or self.pictures.find(id)
         return row or self._taken_in(id)
+
+    def picture(self, id: str) -> Picture:
+        """It with what made it; its pixels are read when they are asked for. Raises `NotFound`."""
+        return self.gallery.picture(id)
 
     def lineage(self, id: str) -> Lineage:
         """What it was made from and what was made from it. Raises `NotFound`."""

@@ -14,27 +14,23 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest, NotFound, about, shorten
 from studio.domain.files import read_file
 from studio.domain.geometry import Size
 from studio.domain.request import GenerationRequest
-from studio.domain.tasks import Frozen, Inpaint, Task
+from studio.domain.sources import Record, is_path, named_in
+from studio.domain.tasks import Inpaint, Task
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
 from studio.imaging import masks, reading
 
-FIELDS = ("image", "mask")
-"""The fields of tasks and of ControlNet units that name pictures."""
 MAX_FILE_BYTES = 512 * 2**20
 """Of a file on this machine: 64 MP with four channels of 16 bits."""
 
 _MOST_REMEMBERED = 256
 """Masks that are known to fit; a mask is named by its content."""
-
-Record = TypeVar("Record", bound=Frozen)
 
 _DATA_URI = re.compile(r"data:[\w/+.-]{0,100}(?:;[\w=.-]{0,100}){0,4};base64,", re.ASCII)
 
@@ -97,7 +93,7 @@ class Sources:
 
         Raises as `kept` does.
         """
-        return self._renamed(request, lambda name: _file(name) if _is_path(name) else None)
+        return self._renamed(request, lambda name: file_bytes(name) if is_path(name) else None)
 
     def size(self, task: Task) -> Size | None:
         """(width, height) of the picture that `task`, which is kept, begins with, if any."""
@@ -143,19 +139,9 @@ class Sources:
                 if data is not None:
                     names[field] = self._inputs.keep(data).ref
             except (InvalidRequest, NotFound) as error:
-                what = f"{shorten(source, 200)}: " if _is_path(source) else ""
+                what = f"{shorten(source, 200)}: " if is_path(source) else ""
                 raise InvalidRequest(f"{what}{error}", field) from None
         return record.model_copy(update=names)
-
-
-def named_in(record: Frozen) -> dict[str, str]:
-    """Field -> source, for the pictures that a task or a unit has."""
-    sources = {field: getattr(record, field, None) for field in FIELDS}
-    return {field: source for field, source in sources.items() if source is not None}
-
-
-def _is_path(source: str) -> bool:
-    return not source.startswith(("input:", "picture:", "data:"))
 
 
 def _decoded(uri: str) -> bytes:
@@ -172,8 +158,8 @@ def _decoded(uri: str) -> bytes:
         ) from None
 
 
-def _file(name: str) -> bytes:
-    """The content of a regular file. Raises `InvalidRequest`."""
+def file_bytes(name: str | Path) -> bytes:
+    """The content of a regular file of this machine. Raises `InvalidRequest`."""
     path = Path(name).expanduser()
     try:
         return read_file(path, MAX_FILE_BYTES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from studio.domain.events import (
@@ -97,6 +97,16 @@ class Job:
     def watched(self) -> None:
         """Somebody looks at the previews, and will for the next ten seconds."""
         self._watched_s = time.monotonic()
+
+    def follow(self, after: int = 0, previews: bool = True) -> Iterator[tuple[int, Event]]:
+        """(Number, event) of what is newer than number `after`, until it ends, for a reader in a
+        thread. Without `previews` none are decoded for it."""
+        if previews:
+            self.watched()
+        for number, event in self.events.follow(after):
+            if previews:
+                self.watched()
+            yield number, event
 
     def wants_preview(self) -> bool:
         """For the engine: is a preview worth its decode right now?"""

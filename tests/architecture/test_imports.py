@@ -172,6 +172,14 @@ ARROWS = {
         "store.prompts",
         "store.tokens",
     },
+    "client": {
+        "client",
+        "domain",
+        "reading.record",
+        "store.cursor",
+        "store.finding",
+        "store.pictures",
+    },
     "ui": {"domain", "picturebook.control_palette", "ui"},
     "settings": {"domain"},
     "app": {
@@ -238,7 +246,7 @@ ONLY_IN = {
     "cv2": {"imaging", "picturebook", "preprocessors"},
     "gradio": {"ui"},
     "fastapi": {"api", "app", "ui"},
-    "httpx": {"fetching"},
+    "httpx": {"client", "fetching"},
     "starlette": {"api", "ui"},
     "uvicorn": {"server", "api.connections", "api.proxies"},
 }

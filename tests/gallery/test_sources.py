@@ -11,10 +11,11 @@ from PIL import Image
 from studio.domain.control import ControlInput
 from studio.domain.errors import InvalidRequest
 from studio.domain.request import GenerationRequest
+from studio.domain.sources import named_in
 from studio.domain.tasks import ImageToImage, Inpaint, TextToImage
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
-from studio.gallery.sources import Sources, named_in
+from studio.gallery.sources import Sources
 from studio.imaging import reading
 
 
