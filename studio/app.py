@@ -406,6 +406,8 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         refusal,
         uploads,
     )
+    from studio.api.sdapi.desk import Desk
+    from studio.api.sdapi.routes import build_sdapi_router
     from studio.version import __version__
 
     app = FastAPI(
@@ -421,6 +423,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     _add_words(app, studio, listing)
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
+    previews = maps.Previews(studio.sources.read_any, map_of)
     app.include_router(images.build_images_router(studio.library, studio.reader, listing.public))
     app.include_router(image_files.build_image_files_router(studio.library, studio.reader))
     app.include_router(edits.build_edits_router(studio.gallery, read, map_again))
@@ -428,12 +431,14 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         preprocessors.build_preprocessors_router(
             studio.preprocessors.available,
             studio.weight_downloads,
-            maps.Previews(studio.sources.read_any, map_of).map,
+            previews.map,
             listing.public,
         )
     )
     _add_jobs(app, studio, listing.public)
     _add_openai(app, studio, listing)
+    desk = Desk.of(studio, previews.map, map_again, listing.public)
+    app.include_router(build_sdapi_router(desk))
     docs.add_docs(app)
     studio.library.begin()
     studio.catalog.watch()
@@ -483,9 +488,12 @@ def _guarded(app: FastAPI, studio: Studio) -> FastAPI:
     """Last, so that nothing that others add to `app` comes before the guards."""
     from studio.api import guard
     from studio.api.openai.errors import OpenAIErrors
+    from studio.api.sdapi.form import Form
 
     asked = studio.settings
     names, proxies = asked.allow_host, asked.trusted_proxy
-    guard.add_guards(app, asked.host, names, asked.logins(), proxies, studio.tokens.owner)
+    who = asked.logins(), proxies, studio.tokens.owner
+    guard.add_guards(app, asked.host, names, *who, origins=asked.cors_origin)
     app.add_middleware(OpenAIErrors)
+    app.add_middleware(Form)
     return app

@@ -22,6 +22,7 @@ from studio.domain.errors import InvalidRequest, explain
 APP_NAME = "latent-studio"
 ENVIRONMENT_PREFIX = "STUDIO_"
 
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s*]+$")]
 Login = Annotated[str, Field(pattern=r"^[^:\n]+:[^\n]+$")]
 
 
@@ -52,6 +53,11 @@ class Settings(BaseModel):
     trusted_proxy: tuple[str, ...] = Field(
         (),
         description="Address or network of a proxy whose X-Forwarded headers are believed. "
+        "Repeatable.",
+    )
+    cors_origin: tuple[Origin, ...] = Field(
+        (),
+        description="Another site whose pages may use the studio, as https://site.example. "
         "Repeatable.",
     )
     auth: tuple[Login, ...] = Field(
@@ -245,8 +251,10 @@ def assets_dir() -> Path:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Lists are separated as in PATH for folders, by commas for host names, by lines for logins."""
-    separators = {"models_dir": os.pathsep, "allow_host": ",", "trusted_proxy": ",", "auth": "\n"}
+    """Lists are separated as in PATH for folders, by commas for host names and origins, by lines
+    for logins."""
+    commas = dict.fromkeys(("allow_host", "trusted_proxy", "cors_origin"), ",")
+    separators = {"models_dir": os.pathsep, "auth": "\n"} | commas
     values: dict[str, Any] = {}
     for name in Settings.model_fields:
         text = environment.get(ENVIRONMENT_PREFIX + name.upper(), "")

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.api.bodies import BodyLimit
@@ -50,6 +51,14 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_CORS = {
+    "allow_methods": ("GET", "POST", "PUT", "PATCH", "DELETE"),
+    "allow_headers": ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"),
+    "expose_headers": ("X-Seq", "X-State", "X-Process-Time"),
+    "allow_private_network": True,
+}
+"""What pages of the sites that may use the studio may send and see. No cookies: such a page is who
+its login says, or a guest by its address."""
 
 
 def add_guards(
@@ -59,6 +68,8 @@ def add_guards(
     logins: Mapping[str, str],
     trusted_proxies: Iterable[str] = (),
     token_owner: Callable[[str], str | None] = lambda token: None,
+    *,
+    origins: Collection[str] = (),
 ) -> None:
     """Put all guards before `app`.
 
@@ -68,6 +79,7 @@ def add_guards(
     logins           user -> password; empty for no login
     trusted_proxies  addresses or networks of proxies whose word counts
     token_owner      token -> user, or None; as `LoginGuard` has it
+    origins          of other sites, as https://site.example, whose pages may use it
     """
     # The last one added comes first.
     app.add_middleware(BodyLimit)
@@ -75,7 +87,9 @@ def add_guards(
         app.add_middleware(LoginGuard, logins=logins, token_owner=token_owner)
     else:
         app.add_middleware(GuestGuard)
-    app.add_middleware(OriginGuard, proxy_names=proxy_names)
+    app.add_middleware(OriginGuard, proxy_names=proxy_names, origins=origins)
+    if origins:
+        app.add_middleware(CORSMiddleware, allow_origins=origins, **_CORS)
     app.add_middleware(HostGuard, names=(host, *proxy_names))
     app.add_middleware(ProxyHeaders, trusted=trusted_proxies, names=proxy_names)
     app.add_middleware(SecurityHeaders)
@@ -134,10 +148,14 @@ class OriginGuard:
     itself are followed from anywhere.
 
     A proxy may change the Host header on the way; pages of its names are our own all the same.
+    Those of `origins` are let in.
     """
 
-    def __init__(self, app: ASGIApp, proxy_names: Iterable[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, proxy_names: Iterable[str], origins: Collection[str] = ()
+    ) -> None:
         self._app = app
+        self._origins = frozenset(origins)
         self._proxy_names = {name.lower() for name in proxy_names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,17 +165,20 @@ class OriginGuard:
             if origin is not None and not self._is_ours(origin, headers.get("host", "")):
                 message = (
                     f"A page of {origin[:80]} may not use this studio. Open the studio's own page; "
-                    "if a proxy serves it there, start it with --allow-host NAME."
+                    "if a proxy serves it there, start it with --allow-host NAME; to let that "
+                    "site's pages in, with --cors-origin."
                 )
                 answer = refusal(403, "WrongOrigin", message)
                 return await refuse(answer, scope, receive, send)
             linked = scope.get("method") in ("GET", "HEAD") and PAGE.fullmatch(scope["path"])
-            if headers.get("sec-fetch-site") == "cross-site" and not linked:
+            invited = origin in self._origins
+            if headers.get("sec-fetch-site") == "cross-site" and not (linked or invited):
                 return await refuse(_CROSS_SITE, scope, receive, send)
         return await self._app(scope, receive, send)
 
     def _is_ours(self, origin: str, host: str) -> bool:
-        return origin.partition("://")[2] == host or _host_name(origin) in self._proxy_names
+        names = origin.partition("://")[2], _host_name(origin)
+        return origin in self._origins or names[0] == host or names[1] in self._proxy_names
 
 
 _CROSS_SITE = refusal(

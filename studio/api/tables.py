@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.api.openai import supported as openai
+from studio.api.sdapi import supported as sdapi
 from studio.api.supported import Supported, table
 
 _HEAD = """# APIs
@@ -24,6 +25,7 @@ APIS: dict[str, tuple[str, dict[str, tuple[Supported, ...]]]] = {
             "Answers": openai.ANSWER,
         },
     ),
+    "AUTOMATIC1111's API": (sdapi.SAYS, sdapi.tables()),
 }
 """API -> what is said of it, and its tables by their titles."""
 

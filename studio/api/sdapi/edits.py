@@ -1,0 +1,69 @@
+"""img2img -> our tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PIL import Image, ImageChops
+
+from studio.api.sdapi import given
+from studio.api.sdapi.desk import Desk
+from studio.api.sdapi.options import Options
+from studio.api.sdapi.payloads import ImageToImageBody
+from studio.domain.errors import InvalidRequest, NotFound
+from studio.domain.tasks import MASKED_CONTENTS, RESIZE_MODES
+
+RESIZES = tuple(RESIZE_MODES)
+CONTENTS = tuple(MASKED_CONTENTS)
+_MOST_BLUR, _MOST_PADDING = 64, 256
+
+
+def pictures(body: ImageToImageBody, desk: Desk) -> list[str]:
+    """Those that it begins with, kept, as tasks name them. Raises `NotFound` where there are none,
+    and `InvalidRequest` for one that is none and for more than the batch has places."""
+    if not body.init_images:
+        raise NotFound("Init image not found: init_images is empty.")
+    if 1 < len(body.init_images) > body.batch_size:
+        raise InvalidRequest(
+            f"{len(body.init_images)} are more than batch_size, {body.batch_size}. Send one, or "
+            "one for each picture of the batch.",
+            "init_images",
+        )
+    return [given.kept(each, "init_images", desk.inputs) for each in body.init_images]
+
+
+def task(body: ImageToImageBody, image: str, soft: bool, options: Options, desk: Desk) -> dict:
+    """What is to be done with `image`. Where only the masked is asked for and nothing is, it is
+    image to image, as there."""
+    fields: dict[str, Any] = {
+        "kind": "image_to_image",
+        "image": image,
+        "strength": body.denoising_strength,
+        "resize_mode": RESIZES[body.resize_mode],
+        "color_correction": options.img2img_color_correction,
+    }
+    text = body.mask or body.latent_mask
+    if not text:
+        return fields
+    mask = given.mask(text, rounded=body.mask_round and not soft)
+    if body.inpaint_full_res and _covers_nothing(mask, bool(body.inpainting_mask_invert)):
+        return fields
+    size = desk.inputs.size(image.partition(":")[2])
+    if mask.size != size:
+        mask = mask.resize(size, Image.Resampling.LANCZOS)
+    blur = max(body.mask_blur_x, body.mask_blur_y) if body.mask_blur is None else body.mask_blur
+    return fields | {
+        "kind": "inpaint",
+        "mask": desk.inputs.keep(given.png(mask)).ref,
+        "invert": bool(body.inpainting_mask_invert),
+        "mask_blur": min(max(blur, 0), _MOST_BLUR),
+        "masked_content": CONTENTS[body.inpainting_fill],
+        "area": "only_masked" if body.inpaint_full_res else "whole_picture",
+        "padding": min(max(body.inpaint_full_res_padding, 0), _MOST_PADDING),
+        "soft": soft,
+    }
+
+
+def _covers_nothing(mask: Image.Image, inverted: bool) -> bool:
+    painted = ImageChops.invert(mask) if inverted else mask
+    return painted.getextrema()[1] == 0

@@ -1,0 +1,199 @@
+"""`/sdapi/v1`, `/controlnet` and `/internal`, as programs for AUTOMATIC1111 call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from studio.api.caller import Account
+from studio.api.sdapi import controlnet, lists, options, progress, refused, scripts, texts
+from studio.api.sdapi.acts import Acts
+from studio.api.sdapi.desk import Desk
+from studio.api.sdapi.drawing import Drawings
+from studio.api.sdapi.extras import Upscales
+from studio.api.sdapi.options import AllOptions
+from studio.api.sdapi.payloads import (
+    DetectBody,
+    ImageToImageBody,
+    InterrogateBody,
+    PngInfoBody,
+    ProgressBody,
+    TextToImageBody,
+    parsed,
+)
+
+PREFIX = "/sdapi/v1"
+
+
+def build_sdapi_router(desk: Desk) -> APIRouter:
+    """All of it. These routes stand in docs/api.md, not in /openapi.json: they take whatever is
+    sent, as there."""
+    router = APIRouter(include_in_schema=False, default_response_class=JSONResponse)
+    acts, all_options = Acts(desk.queue, desk.grids), AllOptions(desk.catalog)
+    _add_drawing(router, desk, acts, all_options)
+    _add_progress(router, acts, all_options)
+    _add_options(router, desk, all_options)
+    _add_lists(router, desk)
+    _add_control(router, desk)
+    refused.add_refused(router)
+    return router
+
+
+def _add_drawing(router: APIRouter, desk: Desk, acts: Acts, all_options: AllOptions) -> None:
+    drawings, upscales = Drawings(desk, acts, all_options), Upscales(desk, acts, all_options)
+
+    @router.post(f"{PREFIX}/txt2img")
+    async def text_to_image(http: Request, account: Account) -> dict[str, Any]:
+        """Draw; answers when all is drawn. A caller that leaves ends it."""
+        return await drawings.answered(http, account, TextToImageBody)
+
+    @router.post(f"{PREFIX}/img2img")
+    async def image_to_image(http: Request, account: Account) -> dict[str, Any]:
+        """The same, beginning with a picture."""
+        return await drawings.answered(http, account, ImageToImageBody)
+
+    @router.post(f"{PREFIX}/extra-single-image")
+    async def extra_single_image(http: Request, account: Account) -> dict[str, Any]:
+        """Make a picture larger."""
+        return await upscales.single(http, account)
+
+    @router.post(f"{PREFIX}/extra-batch-images")
+    async def extra_batch_images(http: Request, account: Account) -> dict[str, Any]:
+        """The same for several."""
+        return await upscales.batch(http, account)
+
+    @router.post(f"{PREFIX}/png-info")
+    async def png_info(http: Request) -> dict[str, Any]:
+        """What stands in a picture."""
+        data = await http.body()
+        return await run_in_threadpool(lambda: texts.png_info(parsed(PngInfoBody, data)))
+
+    @router.post(f"{PREFIX}/interrogate")
+    async def interrogate(http: Request) -> dict[str, Any]:
+        """Refused: no model here describes pictures."""
+        data = await http.body()
+        body = await run_in_threadpool(parsed, InterrogateBody, data)
+        raise refused.no_interrogation(body)
+
+
+def _add_progress(router: APIRouter, acts: Acts, all_options: AllOptions) -> None:
+    @router.get(f"{PREFIX}/progress")
+    def get_progress(account: Account, skip_current_image: bool = False) -> dict[str, Any]:
+        """How far the call is that the caller has under way, with its forming picture, a JPEG."""
+        wanted = not skip_current_image and all_options.get(account).live_previews_enable
+        return progress.progress(acts, account, wanted)
+
+    @router.post("/internal/progress")
+    async def of_task(http: Request, account: Account) -> dict[str, Any]:
+        """The same of the call with that `force_task_id`."""
+        body = parsed(ProgressBody, await http.body())
+        return progress.of_task(body, acts, account)
+
+    @router.get("/internal/pending-tasks")
+    def pending(account: Account) -> dict[str, Any]:
+        """The ids of the caller's calls."""
+        return progress.pending(acts, account)
+
+    @router.get("/internal/ping")
+    def ping() -> dict[str, Any]:
+        """Is it up?"""
+        return {}
+
+    @router.post(f"{PREFIX}/interrupt")
+    def interrupt(account: Account) -> dict[str, Any]:
+        """End the caller's call, which is answered with what there is."""
+        acts.interrupt(account)
+        return {}
+
+    @router.post(f"{PREFIX}/skip")
+    def skip(account: Account) -> None:
+        """End the job at work of it, and go on with the next."""
+        acts.skip(account)
+
+
+def _add_options(router: APIRouter, desk: Desk, all_options: AllOptions) -> None:
+    @router.get(f"{PREFIX}/options")
+    def get_options(account: Account) -> dict[str, Any]:
+        """The caller's options."""
+        return options.shown(all_options.get(account), desk.catalog, desk.checkpoint())
+
+    @router.post(f"{PREFIX}/options")
+    async def set_options(http: Request, account: Account) -> None:
+        """Change some or all of them; those that are not known are passed over."""
+        data = await http.body()
+
+        def change() -> None:
+            given = options.given_in(data)
+            all_options.put(account, all_options.changed(all_options.get(account), given))
+
+        await run_in_threadpool(change)
+
+
+def _add_lists(router: APIRouter, desk: Desk) -> None:
+    for name, (answer, says) in lists.answers(desk).items():
+        router.add_api_route(f"{PREFIX}/{name}", _answering(answer), description=says)
+    for name, (answer, says) in scripts.ANSWERS.items():
+        router.add_api_route(f"{PREFIX}/{name}", _answering(answer), description=says)
+
+    @router.get(f"{PREFIX}/prompt-styles")
+    def prompt_styles(account: Account) -> Any:
+        """The styles that the caller has."""
+        return lists.styles(desk, account)
+
+    for name in ("checkpoints", "vae", "loras", "embeddings"):
+
+        @router.post(f"{PREFIX}/refresh-{name}")
+        def refresh() -> None:
+            """Look at the models folders now."""
+            desk.catalog.refresh()
+
+    for name in ("unload", "reload"):
+
+        @router.post(f"{PREFIX}/{name}-checkpoint")
+        def nothing() -> dict[str, Any]:
+            """Does nothing: what is in memory is for the studio to manage."""
+            return {}
+
+
+def _answering(answer: Callable[[], Any]) -> Callable[[], Any]:
+    def route() -> Any:
+        return answer()
+
+    return route
+
+
+def _add_control(router: APIRouter, desk: Desk) -> None:
+    @router.get("/controlnet/version")
+    def version() -> dict[str, int]:
+        """3."""
+        return {"version": controlnet.VERSION}
+
+    @router.get("/controlnet/model_list")
+    def model_list(update: bool = True) -> dict[str, Any]:
+        """ControlNets and what else a unit may name."""
+        return {"model_list": controlnet.models(desk)}
+
+    @router.get("/controlnet/module_list")
+    def module_list(alias_names: bool = False) -> dict[str, Any]:
+        """Our preprocessors."""
+        return controlnet.modules(alias_names)
+
+    @router.get("/controlnet/control_types")
+    def control_types() -> dict[str, Any]:
+        """Both by what maps show."""
+        return controlnet.control_types(desk)
+
+    @router.get("/controlnet/settings")
+    def settings() -> dict[str, Any]:
+        """How many units a request may have."""
+        return controlnet.settings()
+
+    @router.post("/controlnet/detect")
+    async def detect(http: Request) -> dict[str, Any]:
+        """Maps of pictures, to look at."""
+        data = await http.body()
+        return await run_in_threadpool(lambda: controlnet.detect(parsed(DetectBody, data), desk))

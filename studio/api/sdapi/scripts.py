@@ -1,0 +1,344 @@
+"""`script_name`: what may be chosen there to draw many pictures, or one in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from studio.api.sdapi import always_on, given, lists, names, plots
+from studio.api.sdapi.acts import Act, Drawn, Plan, at_once
+from studio.api.sdapi.desk import Desk
+from studio.api.sdapi.lines import line_changes
+from studio.domain.axes import changed
+from studio.domain.errors import InvalidRequest, shorten
+from studio.domain.events import Picture
+from studio.domain.geometry import CELL
+from studio.domain.request import GenerationRequest
+from studio.domain.stages import PIXEL_UPSCALERS
+from studio.domain.tasks import ImageToImage, Inpaint
+from studio.gallery.sheets import sheet
+from studio.imaging import reading
+
+_MOST_FEATHER = 64
+_MOST_LOOPS = 200
+_SIDES = {"left": "left", "right": "right", "up": "top", "down": "bottom"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a script is given: its arguments by their places, what the call would draw without it,
+    and `again`, the same with some fields of its body otherwise."""
+
+    args: Sequence[Any]
+    requests: tuple[GenerationRequest, ...]
+    again: Callable[[dict[str, Any]], tuple[GenerationRequest, ...]]
+    act: Act
+    desk: Desk
+
+    def arg(self, place: int, default: Any) -> Any:
+        """The one at `place`; `default` where there is none, or one of another kind."""
+        value = self.args[place] if place < len(self.args) else None
+        if value is None:
+            return default
+        try:
+            return type(default)(value)
+        except (TypeError, ValueError):
+            return default
+
+    @property
+    def request(self) -> GenerationRequest:
+        return self.requests[0]
+
+    def image(self) -> str:
+        """The picture that the call begins with."""
+        return self.request.task.image
+
+    def strength(self) -> float:
+        return self.request.task.strength
+
+
+def prompt_matrix(call: Call) -> Plan:
+    """Every combination of the parts of the prompt behind each |."""
+    at_start, own_seeds = call.arg(0, False), call.arg(1, False)
+    field = "negative_prompt" if call.arg(2, "positive") == "negative" else "prompt"
+    delimiter = ", " if call.arg(3, "comma") == "comma" else " "
+    first, *parts = (part.strip() for part in getattr(call.request, field).split("|"))
+    if len(parts) > 7:
+        raise InvalidRequest(f"{len(parts)} parts have too many combinations; 7 are the most.")
+    request, requests, labels = call.request.with_seed(), [], []
+    for place, chosen in enumerate(product((False, True), repeat=len(parts))):
+        # The first part changes fastest, as there.
+        used = [part for part, is_in in zip(parts, chosen[::-1], strict=True) if is_in]
+        words = [*used, first] if at_start else [first, *used]
+        labels.append(delimiter.join(used))
+        one = changed(request, {field: delimiter.join(words), "batch_size": 1})
+        requests.append(one.counted_on(place) if own_seeds else one)
+    jobs = yield requests
+    pictures = [picture for each in jobs for picture in each]
+    across = 1 << ((len(parts) + 1) // 2)
+    images = [_opened(each[0] if each else None, call.desk) for each in jobs]
+    rows = [images[at : at + across] for at in range(0, len(images), across)]
+    lines = labels[::across] if len(rows) > 1 else ()
+    return Drawn(pictures, [given.png(sheet(rows, labels[:across], lines))])
+
+
+def _opened(picture: Picture | None, desk: Desk) -> Any:
+    return reading.picture(desk.gallery.bytes(picture.id)) if picture else None
+
+
+def prompts_from_file(call: Call) -> Plan:
+    """A picture for each line, which may have its own settings as `--steps 20`."""
+    iterates, same_seed = call.arg(0, False), call.arg(1, False)
+    position, text = call.arg(2, "start"), call.arg(3, "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise InvalidRequest(
+            "Prompts from file: there are no lines. Give some in the fourth place."
+        )
+    typed, seed, requests = call.request.prompt, call.request.seed, []
+    if iterates or same_seed:
+        seed = call.request.with_seed().seed
+    for line in lines:
+        changes = line_changes(line)
+        words = (changes.get("prompt", ""), typed)
+        changes["prompt"] = " ".join(filter(None, words if position == "start" else words[::-1]))
+        drawn = call.again({"seed": seed} | changes)
+        requests += drawn
+        if iterates:
+            seed += sum(each.batch_size for each in drawn)
+    return (yield from at_once(requests))
+
+
+def x_y_z_plot(call: Call) -> Plan:
+    """A grid over up to three axes."""
+    plot = plots.plot(call.args, isinstance(call.request.task, ImageToImage | Inpaint))
+    if plot.own_seeds:
+        raise InvalidRequest("X/Y/Z plot: cells with seeds of their own cannot be asked for here.")
+    if not plot.axes:
+        return (yield from at_once(call.requests))
+    jobs = yield plots.grid(plot, call.request)
+    pictures = [each[0] if each else None for each in jobs]
+    sheets = plots.sheets(plot, call.request, [_opened(each, call.desk) for each in pictures])
+    return Drawn([each for each in pictures if each] if plot.lone_images else [], sheets)
+
+
+def sd_upscale(call: Call) -> Plan:
+    """Our upscale, refined tile by tile with the call's words."""
+    overlap = call.arg(1, 64)
+    size = call.request.width, call.request.height
+    tile = min(size)
+    most = tile // 2 // CELL * CELL
+    task = {
+        "kind": "upscale",
+        "image": call.image(),
+        "upscaler": _upscaler(call, 2),
+        "factor": call.arg(3, 2.0),
+        "refine": True,
+        "strength": call.strength(),
+        "tile_prompt": call.request.prompt[:4000],
+        "tile_size": tile,
+        "tile_overlap": min(max(overlap // CELL * CELL, CELL), most),
+    }
+    return (yield from at_once([changed(each, {"task": task}) for each in call.requests]))
+
+
+def _upscaler(call: Call, place: int) -> str:
+    """By its name, or by its place in the list of upscalers."""
+    said = call.args[place] if place < len(call.args) else None
+    if isinstance(said, int) and not isinstance(said, bool):
+        there = lists.upscaler_names(call.desk.catalog)
+        said = there[said] if 0 <= said < len(there) else None
+    return names.upscaler(str(said or ""), call.desk.catalog) or PIXEL_UPSCALERS[0]
+
+
+def loopback(call: Call) -> Plan:
+    """Image to image again and again, each beginning with what came before."""
+    loops = min(max(call.arg(0, 4), 1), _MOST_LOOPS)
+    first, last = call.strength(), min(max(call.arg(1, 0.5), 0.0), 1.0)
+    curve = call.arg(2, "Linear")
+    call.act.job_count = loops * len(call.requests)
+    drawn: list[Picture] = []
+    for request in call.requests:
+        seeded = request.with_seed()
+        image = seeded.task.image
+        for place in range(loops):
+            share = place / (loops - 1) if loops > 1 else 0.0
+            strength = first + (last - first) * _bent(share, curve)
+            changes = {"image@": image, "strength@": strength}
+            one = changed(seeded.counted_on(place), changes)
+            [pictures] = yield [one]
+            drawn += pictures
+            if not pictures or pictures[-1].partial:
+                return Drawn(drawn)
+            image = f"picture:{pictures[0].id}"
+    return Drawn(drawn)
+
+
+def _bent(share: float, curve: str) -> float:
+    if curve == "Aggressive":
+        return 1 - (1 - share) ** 2
+    return share**2 if curve == "Lazy" else share
+
+
+def outpainting_mk2(call: Call) -> Plan:
+    """Our outpaint."""
+    return _outpainted(call, 1, 2, 3)
+
+
+def poor_mans_outpainting(call: Call) -> Plan:
+    """The same; what lies there to begin with is ours to choose."""
+    return _outpainted(call, 0, 1, 3)
+
+
+def _outpainted(call: Call, pixels: int, blur: int, sides: int) -> Plan:
+    amount = max(CELL, call.arg(pixels, 128) // CELL * CELL)
+    wanted = call.args[sides] if sides < len(call.args) else list(_SIDES)
+    wanted = [wanted] if isinstance(wanted, str) else wanted
+    chosen = [_SIDES[side] for side in wanted or () if side in _SIDES]
+    if not chosen:
+        raise InvalidRequest(f"{shorten(wanted)}: choose sides among {', '.join(_SIDES)}.")
+    task = {
+        "kind": "outpaint",
+        "image": call.image(),
+        "strength": call.strength(),
+        "feather": min(max(call.arg(blur, 8), 0), _MOST_FEATHER),
+        **dict.fromkeys(chosen, amount),
+    }
+    changes = {"task": task, "width": None, "height": None}
+    return (yield from at_once([changed(each, changes) for each in call.requests]))
+
+
+@dataclass(frozen=True)
+class Script:
+    """`args`: what each place holds; `says` stands in docs/api.md."""
+
+    title: str
+    run: Callable[[Call], Plan]
+    args: tuple[str, ...]
+    says: str
+    text_to_image: bool = True
+
+
+SCRIPTS = {
+    each.title.casefold(): each
+    for each in (
+        Script(
+            "Prompt matrix",
+            prompt_matrix,
+            (
+                "Put variable parts at start of prompt",
+                "Use different seed for each picture",
+                "Select prompt",
+                "Select joining char",
+                "Grid margins (px)",
+            ),
+            "Margins are ours.",
+        ),
+        Script(
+            "Prompts from file or textbox",
+            prompts_from_file,
+            (
+                "Iterate seed every line",
+                "Use same random seed for all lines",
+                "Insert prompts at the",
+                "List of prompt inputs",
+            ),
+            "Also the older title `Prompts from file`.",
+        ),
+        Script("X/Y/Z plot", x_y_z_plot, plots.ARGS, "Sheets first, as our grids draw them."),
+        Script(
+            "SD upscale",
+            sd_upscale,
+            ("", "Tile overlap", "Upscaler", "Scale Factor"),
+            "Tiles are squares, of the shorter of width and height.",
+            False,
+        ),
+        Script(
+            "Loopback",
+            loopback,
+            (
+                "Loops",
+                "Final denoising strength",
+                "Denoising strength curve",
+                "Append interrogated",
+            ),
+            "Nothing is interrogated.",
+            False,
+        ),
+        Script(
+            "Outpainting mk2",
+            outpainting_mk2,
+            (
+                *("", "Pixels to expand", "Mask blur", "Outpainting direction"),
+                *("Fall-off exponent", "Color variation"),
+            ),
+            "The last two are left out.",
+            False,
+        ),
+        Script(
+            "Poor man's outpainting",
+            poor_mans_outpainting,
+            ("Pixels to expand", "Mask blur", "Masked content", "Outpainting direction"),
+            "Masked content is left out.",
+            False,
+        ),
+    )
+}
+"""By their titles in small letters."""
+_SIGN_OF_UNITS = "controlnet m2m"
+"""A script for films, which is not here; by its name clients tell that there are units."""
+_OLD_TITLES = {"prompts from file": "prompts from file or textbox", "x/y plot": "x/y/z plot"}
+SELECTABLE = frozenset(SCRIPTS)
+
+
+def titles() -> dict[str, list[str]]:
+    """In small letters."""
+    always = [*always_on.SCRIPTS, _SIGN_OF_UNITS]
+    chosen = {name: [*SCRIPTS] for name in ("txt2img", "img2img")}
+    chosen["txt2img"] = [name for name, each in SCRIPTS.items() if each.text_to_image]
+    return {name: always + found for name, found in chosen.items()}
+
+
+def info() -> list[dict[str, Any]]:
+    """Of each script, and each place that it has, as there."""
+    told = []
+    for is_edit in (False, True):
+        for each in always_on.SCRIPTS.values():
+            told.append(_told(each.title, True, is_edit, each.takes))
+        for script in SCRIPTS.values():
+            if is_edit or script.text_to_image:
+                told.append(_told(script.title, False, is_edit, script.args))
+    return told
+
+
+def _told(title: str, always: bool, is_edit: bool, args: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "name": title.casefold(),
+        "is_alwayson": always,
+        "is_img2img": is_edit,
+        "args": lists.script_arguments(args, is_edit),
+    }
+
+
+ANSWERS: dict[str, lists.Answer] = {
+    "scripts": (titles, "Those of the tables below."),
+    "script-info": (info, "The same, with what each place is called."),
+}
+
+
+def planned(name: str, call: Call) -> Plan:
+    """What the script of that name draws, "" and None being none. Raises `InvalidRequest` for one
+    that is not here."""
+    key = name.strip().casefold()
+    if key in ("", "none"):
+        return at_once(call.requests)
+    script = SCRIPTS.get(_OLD_TITLES.get(key, key))
+    is_edit = isinstance(call.request.task, ImageToImage | Inpaint)
+    if script is None or not (script.text_to_image or is_edit):
+        there = [each.title for each in SCRIPTS.values() if each.text_to_image or is_edit]
+        raise InvalidRequest(
+            f"Script {shorten(name)} not found. There are: {', '.join(there)}.", "script_name"
+        )
+    return script.run(call)

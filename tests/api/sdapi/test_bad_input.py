@@ -1,0 +1,124 @@
+"""Whatever is sent: a refusal in AUTOMATIC1111's form, with its cause."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from tests.api.sdapi.conftest import encoded
+
+NOT_BASE64 = "data:image/png;base64,###"
+WEB = "http://127.0.0.1:1/a.png"
+TEXT = base64.b64encode(b"no picture").decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "says"),
+    [
+        ("txt2img", {"sampler_name": "Oiler"}, 400, "Sampler not found: 'Oiler'"),
+        ("txt2img", {"sampler_index": "Oiler"}, 400, "Sampler not found"),
+        ("txt2img", {"scheduler": "steep"}, 400, "Scheduler not found"),
+        ("txt2img", {"steps": 1.5}, 422, "steps"),
+        ("txt2img", {"steps": 0}, 422, "steps"),
+        ("txt2img", {"width": 60}, 422, "width"),
+        ("txt2img", {"n_iter": 0}, 422, "n_iter"),
+        ("txt2img", {"batch_size": 17}, 422, "batch_size"),
+        ("txt2img", {"styles": ["nope"]}, 422, "There is no style 'nope'"),
+        ("txt2img", {"prompt": "<lora:nope:1>"}, 422, "nope"),
+        ("txt2img", {"override_settings": {"sd_model_checkpoint": "x"}}, 422, "'x' is unknown"),
+        ("txt2img", {"refiner_checkpoint": "x", "refiner_switch_at": 0.8}, 422, "'x' is unknown"),
+        ("txt2img", {"enable_hr": True, "hr_upscaler": "4x-Foo"}, 422, "4x-Foo"),
+        ("txt2img", {"script_name": "nope"}, 422, "Script 'nope' not found"),
+        ("txt2img", {"script_name": "loopback"}, 422, "not found"),
+        ("txt2img", {"alwayson_scripts": {"nope": {"args": []}}}, 422, "'nope' not found"),
+        ("txt2img", {"alwayson_scripts": {"X/Y/Z plot": {}}}, 422, "selectable script"),
+        ("txt2img", {"script_name": "x/y/z plot", "script_args": ["Foo", "1"]}, 422, "no axis"),
+        ("img2img", {}, 404, "Init image not found"),
+        ("img2img", {"init_images": [NOT_BASE64]}, 422, "Invalid encoded image"),
+        ("img2img", {"init_images": [TEXT]}, 422, "not a picture that can be read"),
+        ("img2img", {"init_images": [WEB]}, 422, "fetches nothing for a caller"),
+        ("img2img", {"init_images": ["", ""]}, 422, "more than batch_size"),
+        ("img2img", {"mask_blur": 0.5}, 422, "mask_blur"),
+        ("img2img", {"resize_mode": 4}, 422, "resize_mode"),
+        ("extra-single-image", {"image": WEB, "upscaler_1": "Lanczos"}, 422, "fetches nothing"),
+        ("extra-single-image", {"gfpgan_visibility": 1}, 422, "faces are not restored"),
+        ("extra-single-image", {"gfpgan_visibility": 2}, 422, "gfpgan_visibility"),
+        ("extra-single-image", {"upscaling_resize": 0}, 422, "upscaling_resize"),
+        ("extra-batch-images", {}, 422, "imageList"),
+        ("png-info", {"image": TEXT}, 422, "Invalid encoded image"),
+        ("png-info", {"image": WEB}, 422, "Invalid encoded image"),
+        ("interrogate", {"image": "aa", "model": "x"}, 404, "Model not found: 'x'"),
+        ("interrogate", {}, 404, "Image not found"),
+        ("options", {"sd_model_checkpoint": "nope"}, 422, "'nope' is unknown"),
+        ("options", {"CLIP_stop_at_last_layers": "many"}, 422, "CLIP_stop_at_last_layers"),
+        ("server-kill", {}, 404, "cannot stop the studio"),
+        ("train/embedding", {}, 404, "Nothing is trained here"),
+        ("nope", {}, 404, "There is no /sdapi/v1/nope"),
+    ],
+)
+def test_refused_in_their_form(shared, path, body, status, says):
+    answer = shared.http.post(f"/sdapi/v1/{path}", json=body)
+    told = answer.json()
+    assert answer.status_code == status, told
+    assert told.keys() == {"error", "detail", "body", "errors"}
+    assert says in told["detail"] and "pydantic" not in told["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{",
+        b"null",
+        b'{"seed": NaN, "image": NaN, "CLIP_stop_at_last_layers": NaN}',
+        b"[" * 100_000,
+        b"\xff",
+    ],
+)
+def test_what_is_no_object(shared, body):
+    for path in ("txt2img", "img2img", "options", "png-info"):
+        answer = shared.http.post(f"/sdapi/v1/{path}", content=body)
+        assert 400 <= answer.status_code < 500, (path, answer.text)
+        assert answer.json()["detail"]
+
+
+def test_a_body_that_is_too_large(shared):
+    answer = shared.http.post("/sdapi/v1/img2img", content=b" " * (64 * 2**20 + 1))
+    assert answer.status_code == 413
+    assert answer.json()["detail"] == "The request is larger than 64 MB. Send less at once."
+    assert answer.json()["error"] == "TooLarge"
+
+
+def test_units_that_cannot_be(shared, picture):
+    image = encoded(picture)
+    for unit, says in (
+        ({"image": image, "model": "nope"}, "'nope' is unknown"),
+        ({"image": image}, "names no model"),
+        ({"model": "canny", "image": WEB}, "unknown"),
+        ({"model": "None", "weight": "much"}, "weight"),
+    ):
+        body = {"alwayson_scripts": {"ControlNet": {"args": [unit]}}}
+        answer = shared.http.post("/sdapi/v1/txt2img", json=body)
+        assert answer.status_code == 422 and says in answer.json()["detail"], answer.text
+        assert "ControlNet.args.0" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({}, "No image selected"),
+        ({"controlnet_module": "nope", "controlnet_input_images": ["aa"]}, "no preprocessor"),
+        ({"controlnet_module": "inpaint_only", "controlnet_input_images": ["aa"]}, "needs a mask"),
+        ({"controlnet_module": "canny", "controlnet_images": [WEB]}, "fetches nothing"),
+    ],
+)
+def test_maps_that_cannot_be(shared, body, says):
+    answer = shared.http.post("/controlnet/detect", json=body)
+    assert answer.status_code == 422 and says in answer.json()["detail"], answer.text
+
+
+def test_a_page_of_another_site_is_refused(shared):
+    headers = {"Origin": "https://lite.example"}
+    answer = shared.http.post("/sdapi/v1/txt2img", json={}, headers=headers)
+    assert answer.status_code == 403 and "--cors-origin" in answer.json()["detail"]
