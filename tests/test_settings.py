@@ -39,6 +39,9 @@ def test_lists_from_every_source(tmp_path):
     assert settings.models_dir == both
     assert settings.logins() == {"ann": "a:b,", "bo": "ü"}
     assert read(tmp_path, toml='models_dir = ["/a", "/b"]').models_dir == both
+    sites = ("https://a.example", "http://b.example:8000")
+    assert read(tmp_path, environment={"STUDIO_CORS_ORIGIN": ",".join(sites)}).cors_origin == sites
+    assert read(tmp_path, toml=f"cors_origin = {list(sites)}").cors_origin == sites
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,8 @@ def test_lists_from_every_source(tmp_path):
         ("flags", {"port": "70000"}, "the command line: port: "),
         ("flags", {"device": "tpu"}, "the command line: device: 'tpu'"),
         ("flags", {"auth": ("ann",)}, "the command line: auth"),
+        ("flags", {"cors_origin": ("*",)}, "the command line: cors_origin"),
+        ("flags", {"cors_origin": ("a.example/b",)}, "the command line: cors_origin"),
         ("environment", {"STUDIO_PORT": "http"}, "the environment: port: 'http'"),
         ("environment", {"STUDIO_DTYPE": "int8"}, "the environment: dtype: 'int8'"),
         ("toml", "ports = 3", "studio.toml: ports: unknown field"),

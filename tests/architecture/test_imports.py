@@ -171,6 +171,7 @@ ARROWS = {
         "store.pictures",
         "store.prompts",
         "store.tokens",
+        "version",
     },
     "client": {
         "client",

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from studio.domain.accounts import may_change
 from studio.domain.events import Failed, Picture
@@ -125,16 +125,16 @@ class Acts:
     async def run(
         self, http: Request, account: str, id: str, work: Callable[[Act], Plan]
     ) -> tuple[Act, Drawn]:
-        """What the plan of `work` comes to, which is called in a thread. Ends its jobs where the
-        caller leaves. Raises as `work` and `JobQueue.submit_all` do, and for a job that failed what
-        it failed by."""
+        """What the plan of `work` comes to, which is called in a thread. Raises `ClientDisconnect`
+        once the caller has left, whose jobs end; else as `work` and `JobQueue.submit_all` do, and
+        for a job that failed what it failed by."""
         act = Act(id or secrets.token_urlsafe(12), account)
         drawing = asyncio.ensure_future(self._in_turn(act, work))
         leaving = asyncio.ensure_future(_left(http))
         try:
             await asyncio.wait({drawing, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not drawing.done():
-                drawing.cancel()
+                raise ClientDisconnect
             return act, await drawing
         finally:
             leaving.cancel()
