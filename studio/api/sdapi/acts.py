@@ -122,9 +122,7 @@ class Acts:
             act.skipped = True
             self._stop([job])
 
-    async def run(
-        self, http: Request, account: str, id: str, work: Callable[[Act], Plan]
-    ) -> tuple[Act, Drawn]:
+    async def run(self, http: Request, account: str, id: str, work: Callable[[Act], Plan]) -> Drawn:
         """What the plan of `work` comes to, which is called in a thread. Raises `ClientDisconnect`
         once the caller has left, whose jobs end; else as `work` and `JobQueue.submit_all` do, and
         for a job that failed what it failed by."""
@@ -135,7 +133,7 @@ class Acts:
             await asyncio.wait({drawing, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not drawing.done():
                 raise ClientDisconnect
-            return act, await drawing
+            return await drawing
         finally:
             leaving.cancel()
             drawing.cancel()

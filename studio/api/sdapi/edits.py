@@ -7,10 +7,13 @@ from typing import Any
 from PIL import Image, ImageChops
 
 from studio.api.sdapi import given
+from studio.api.sdapi.always_on import Taken
 from studio.api.sdapi.desk import Desk
 from studio.api.sdapi.options import Options
 from studio.api.sdapi.payloads import ImageToImageBody
+from studio.api.sdapi.requests import common, iterations, with_infotext
 from studio.domain.errors import InvalidRequest, NotFound
+from studio.domain.request import GenerationRequest
 from studio.domain.tasks import MASKED_CONTENTS, RESIZE_MODES
 
 RESIZES = tuple(RESIZE_MODES)
@@ -30,6 +33,25 @@ def pictures(body: ImageToImageBody, desk: Desk) -> list[str]:
             "init_images",
         )
     return [given.kept(each, "init_images", desk.inputs) for each in body.init_images]
+
+
+def image_to_image(
+    body: ImageToImageBody, options: Options, taken: Taken, desk: Desk
+) -> tuple[GenerationRequest, ...]:
+    """One request for each iteration; of a batch of several pictures one for each of these, as
+    seeds count on."""
+    fields = with_infotext(body, common(body, options, taken, desk), desk)
+    images = pictures(body, desk)
+    tasks = [task(body, each, taken.soft, options, desk) for each in images]
+    if len(tasks) == 1:
+        return iterations(fields | {"task": tasks[0]}, body.n_iter)
+    each_alone = [fields | {"task": each, "batch_size": 1} for each in tasks]
+    singles = iterations(each_alone[0], len(tasks) * body.n_iter)
+    begins = [GenerationRequest.parse(each).task for each in each_alone]
+    return tuple(
+        single.model_copy(update={"task": begins[place % len(begins)]})
+        for place, single in enumerate(singles)
+    )
 
 
 def task(body: ImageToImageBody, image: str, soft: bool, options: Options, desk: Desk) -> dict:

@@ -53,7 +53,7 @@ class Upscales:
         def work(_: Act) -> Plan:
             return at_once([self._request(body, upscaler, text) for text in texts])
 
-        _, drawn = await self._acts.run(http, account, "", work)
+        drawn = await self._acts.run(http, account, "", work)
         gallery = self._desk.gallery
 
         def pictures() -> list[str]:

@@ -18,6 +18,7 @@ Base64 = str
 Name = Annotated[str, StringConstraints(max_length=1000)]
 Words = Annotated[str, StringConstraints(max_length=20_000)]
 Body = TypeVar("Body", bound="Payload")
+Record = TypeVar("Record", bound=BaseModel)
 
 _MOST_ITERATIONS = 200
 """As many jobs as one account may have waiting."""
@@ -47,6 +48,14 @@ def parsed(kind: type[Body], body: bytes) -> Body:
         raise InvalidRequest('The body is no JSON object. Send one, as in {"prompt": "a house"}.')
     try:
         return kind.model_validate(said)
+    except ValidationError as error:
+        raise refused(error) from None
+
+
+def built(kind: type[Record], **fields: Any) -> Record:
+    """A record of ours. Raises `InvalidRequest`."""
+    try:
+        return kind.model_validate(fields)
     except ValidationError as error:
         raise refused(error) from None
 

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from studio.api.sdapi import given
+from studio.api.sdapi.payloads import built
 from studio.domain.axes import AXES
 from studio.domain.errors import InvalidRequest, shorten
 from studio.domain.grids import AxisInput, GridInput, lines
@@ -39,7 +40,7 @@ ARGS = (
     *("Keep -1 for seeds", "Vary seeds for X", "Vary seeds for Y", "Vary seeds for Z"),
     *("Grid margins (px)", "Use text inputs instead of dropdowns"),
 )
-_OWN_SEEDS = slice(12, 16)
+_OWN_SEEDS, _MARGIN = slice(12, 16), 16
 
 
 def menu(is_edit: bool) -> list[str]:
@@ -55,6 +56,7 @@ class Plot:
 
     axes: tuple[AxisInput | None, ...]
     legend: bool
+    margin: int
     lone_images: bool
     own_seeds: bool
 
@@ -65,7 +67,8 @@ def plot(args: Sequence[Any], is_edit: bool) -> Plot:
     found = [_axis(padded[at], padded[at + 1], padded[at + 2], is_edit) for at in (0, 3, 6)]
     legend = padded[9] is None or bool(padded[9])
     given_axes = tuple(found) if any(found) else ()
-    return Plot(given_axes, legend, bool(padded[10]), any(padded[_OWN_SEEDS]))
+    margin = padded[_MARGIN] if isinstance(padded[_MARGIN], int) else 0
+    return Plot(given_axes, legend, margin, bool(padded[10]), any(padded[_OWN_SEEDS]))
 
 
 def _axis(kind: Any, values: Any, chosen: Any, is_edit: bool) -> AxisInput | None:
@@ -82,7 +85,7 @@ def _axis(kind: Any, values: Any, chosen: Any, is_edit: bool) -> AxisInput | Non
         line = io.StringIO()
         csv.writer(line).writerow([str(each) for each in chosen])
         text = line.getvalue().strip()
-    return AxisInput(axis=title, values=text)
+    return built(AxisInput, axis=title, values=text)
 
 
 def _title(kind: Any, is_edit: bool) -> str | None:
@@ -104,21 +107,18 @@ def grid(plot: Plot, request: GenerationRequest) -> GridInput:
     x, y, z = plot.axes
     if x is None:  # what is there moves up
         x, y, z = y or z, z if y else None, None
-    one = request.model_copy(update={"batch_size": 1})
-    return GridInput(request=one, x=x, y=y, z=z, legend=plot.legend)
+    axes = {"x": x, "y": y, "z": z}
+    return built(GridInput, request=request, legend=plot.legend, margin=plot.margin, **axes)
 
 
-def sheets(
-    plot: Plot, request: GenerationRequest, pictures: Sequence[Image.Image | None]
-) -> list[bytes]:
+def sheets(grid: GridInput, pictures: Sequence[Image.Image | None]) -> list[bytes]:
     """One for each value of z. `pictures`: x fastest, then y, then z."""
-    made = grid(plot, request)
-    across, down, deep = lines(made)
+    across, down, deep = lines(grid)
     width, height = len(across.values), len(down.values)
     found = []
     for place in range(len(deep.values)):
         first = place * width * height
         rows = [pictures[first + y * width : first + (y + 1) * width] for y in range(height)]
-        labels = (across.labels, down.labels, deep.labels[place]) if made.legend else ()
-        found.append(given.png(sheet(rows, *labels)))
+        labels = (across.labels, down.labels, deep.labels[place]) if grid.legend else ()
+        found.append(given.png(sheet(rows, *labels, margin=grid.margin)))
     return found

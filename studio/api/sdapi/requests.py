@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from studio.api.sdapi import names
+from studio.api.sdapi.always_on import Taken
 from studio.api.sdapi.desk import Desk
 from studio.api.sdapi.options import Options, settings
 from studio.api.sdapi.payloads import Drawing, TextToImageBody
@@ -42,21 +42,12 @@ in it."""
 _NO_ETA_OF_ITS_OWN = "DDIM"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """`requests`: one for each iteration, seeds and all; `options`: those that count for this call.
-    All iterations but those of a script are submitted at once."""
-
-    requests: tuple[GenerationRequest, ...]
-    options: Options
-
-
 def side(pixels: int) -> int:
     """Down to a multiple of 8, as there."""
     return pixels // CELL * CELL
 
 
-def common(body: Drawing, options: Options, desk: Desk) -> dict[str, Any]:
+def common(body: Drawing, options: Options, taken: Taken, desk: Desk) -> dict[str, Any]:
     """Fields of our request. Raises `InvalidRequest` for names that are not known."""
     scheduler, noise_schedule = names.sampling(
         body.sampler_name or body.sampler_index, body.scheduler
@@ -90,6 +81,7 @@ def common(body: Drawing, options: Options, desk: Desk) -> dict[str, Any]:
         "s_tmin": body.s_tmin,
         "s_tmax": body.s_tmax or None,
         "s_noise": body.s_noise,
+        "controls": taken.controls,
     }
     refiner = names.model(body.refiner_checkpoint, "checkpoint", desk.catalog)
     if refiner and body.refiner_switch_at:
@@ -112,17 +104,19 @@ def with_infotext(body: Drawing, fields: dict[str, Any], desk: Desk) -> dict[str
     return fields | left | kept
 
 
-def text_to_image(body: TextToImageBody, options: Options, desk: Desk) -> dict[str, Any]:
-    """Fields of our request, the second drawing among them."""
+def text_to_image(
+    body: TextToImageBody, options: Options, taken: Taken, desk: Desk
+) -> tuple[GenerationRequest, ...]:
+    """One request for each iteration, the second drawing among its fields."""
     if body.firstpass_image:
         raise InvalidRequest(
             "a second drawing begins with the first one here. Send the picture to img2img.",
             "firstpass_image",
         )
-    fields = common(body, options, desk)
+    fields = common(body, options, taken, desk)
     if body.enable_hr:
         fields |= _hires(body, fields, desk)
-    return with_infotext(body, fields, desk)
+    return iterations(with_infotext(body, fields, desk), body.n_iter)
 
 
 def _hires(body: TextToImageBody, first: dict[str, Any], desk: Desk) -> dict[str, Any]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
-from studio.api.sdapi import always_on, given, lists, names, plots
+from studio.api.sdapi import always_on, lists, names, plots
 from studio.api.sdapi.acts import Act, Drawn, Plan, at_once
 from studio.api.sdapi.desk import Desk
-from studio.api.sdapi.lines import line_changes
+from studio.api.sdapi.payloads import built
+from studio.domain import prompt_lines
 from studio.domain.axes import changed
 from studio.domain.errors import InvalidRequest, shorten
 from studio.domain.events import Picture
 from studio.domain.geometry import CELL
+from studio.domain.grids import GridInput
+from studio.domain.prompt_lines import LinesInput
 from studio.domain.request import GenerationRequest
 from studio.domain.stages import PIXEL_UPSCALERS
 from studio.domain.tasks import ImageToImage, Inpaint
-from studio.gallery.sheets import sheet
 from studio.imaging import reading
 
 _MOST_FEATHER = 64
@@ -28,12 +29,11 @@ _SIDES = {"left": "left", "right": "right", "up": "top", "down": "bottom"}
 
 @dataclass(frozen=True)
 class Call:
-    """What a script is given: its arguments by their places, what the call would draw without it,
-    and `again`, the same with some fields of its body otherwise."""
+    """What a script is given: its arguments by their places, and what the call would draw without
+    it."""
 
     args: Sequence[Any]
     requests: tuple[GenerationRequest, ...]
-    again: Callable[[dict[str, Any]], tuple[GenerationRequest, ...]]
     act: Act
     desk: Desk
 
@@ -51,6 +51,10 @@ class Call:
     def request(self) -> GenerationRequest:
         return self.requests[0]
 
+    def single(self) -> GenerationRequest:
+        """One picture, as a cell of a grid has it."""
+        return self.request.model_copy(update={"batch_size": 1})
+
     def image(self) -> str:
         """The picture that the call begins with."""
         return self.request.task.image
@@ -60,28 +64,24 @@ class Call:
 
 
 def prompt_matrix(call: Call) -> Plan:
-    """Every combination of the parts of the prompt behind each |."""
-    at_start, own_seeds = call.arg(0, False), call.arg(1, False)
-    field = "negative_prompt" if call.arg(2, "positive") == "negative" else "prompt"
-    delimiter = ", " if call.arg(3, "comma") == "comma" else " "
-    first, *parts = (part.strip() for part in getattr(call.request, field).split("|"))
-    if len(parts) > 7:
-        raise InvalidRequest(f"{len(parts)} parts have too many combinations; 7 are the most.")
-    request, requests, labels = call.request.with_seed(), [], []
-    for place, chosen in enumerate(product((False, True), repeat=len(parts))):
-        # The first part changes fastest, as there.
-        used = [part for part, is_in in zip(parts, chosen[::-1], strict=True) if is_in]
-        words = [*used, first] if at_start else [first, *used]
-        labels.append(delimiter.join(used))
-        one = changed(request, {field: delimiter.join(words), "batch_size": 1})
-        requests.append(one.counted_on(place) if own_seeds else one)
-    jobs = yield requests
-    pictures = [picture for each in jobs for picture in each]
-    across = 1 << ((len(parts) + 1) // 2)
-    images = [_opened(each[0] if each else None, call.desk) for each in jobs]
-    rows = [images[at : at + across] for at in range(0, len(images), across)]
-    lines = labels[::across] if len(rows) > 1 else ()
-    return Drawn(pictures, [given.png(sheet(rows, labels[:across], lines))])
+    """Every combination of the parts of the prompt behind each |, as our grids have it."""
+    matrix = {
+        "of": "negative_prompt" if call.arg(2, "positive") == "negative" else "prompt",
+        "parts_first": call.arg(0, False),
+        "joined_by": "space" if call.arg(3, "comma") == "space" else "comma",
+        "different_seeds": call.arg(1, False),
+    }
+    grid = built(GridInput, request=call.single(), matrix=matrix, margin=call.arg(4, 0))
+    drawn = yield from _grid(grid, call.desk)
+    return drawn
+
+
+def _grid(grid: GridInput, desk: Desk) -> Plan:
+    """Its sheets, then the first picture of each cell."""
+    jobs = yield grid
+    pictures = [each[0] if each else None for each in jobs]
+    images = [_opened(each, desk) for each in pictures]
+    return Drawn([each for each in pictures if each], plots.sheets(grid, images))
 
 
 def _opened(picture: Picture | None, desk: Desk) -> Any:
@@ -90,24 +90,22 @@ def _opened(picture: Picture | None, desk: Desk) -> Any:
 
 def prompts_from_file(call: Call) -> Plan:
     """A picture for each line, which may have its own settings as `--steps 20`."""
-    iterates, same_seed = call.arg(0, False), call.arg(1, False)
-    position, text = call.arg(2, "start"), call.arg(3, "")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise InvalidRequest(
-            "Prompts from file: there are no lines. Give some in the fourth place."
-        )
-    typed, seed, requests = call.request.prompt, call.request.seed, []
-    if iterates or same_seed:
-        seed = call.request.with_seed().seed
-    for line in lines:
-        changes = line_changes(line)
-        words = (changes.get("prompt", ""), typed)
-        changes["prompt"] = " ".join(filter(None, words if position == "start" else words[::-1]))
-        drawn = call.again({"seed": seed} | changes)
-        requests += drawn
-        if iterates:
-            seed += sum(each.batch_size for each in drawn)
+    counting, same = call.arg(0, False), call.arg(1, False)
+    lines = built(
+        LinesInput,
+        request=call.request,
+        text=call.arg(3, ""),
+        insert="before" if call.arg(2, "start") == "start" else "after",
+        seeds="counting" if counting else "same" if same else "own",
+    )
+    found, count = prompt_lines.requests(lines), len(call.requests)
+    if count == 1 or not (counting or same):
+        return (yield from at_once([each for each in found for _ in range(count)]))
+    requests = []
+    for place, each in enumerate(found):
+        before = place * (count - 1) if counting else 0  # those of the lines above
+        places = range(before, before + count)
+        requests += [each.counted_on(number * each.batch_size) for number in places]
     return (yield from at_once(requests))
 
 
@@ -118,10 +116,8 @@ def x_y_z_plot(call: Call) -> Plan:
         raise InvalidRequest("X/Y/Z plot: cells with seeds of their own cannot be asked for here.")
     if not plot.axes:
         return (yield from at_once(call.requests))
-    jobs = yield plots.grid(plot, call.request)
-    pictures = [each[0] if each else None for each in jobs]
-    sheets = plots.sheets(plot, call.request, [_opened(each, call.desk) for each in pictures])
-    return Drawn([each for each in pictures if each] if plot.lone_images else [], sheets)
+    drawn = yield from _grid(plots.grid(plot, call.single()), call.desk)
+    return drawn if plot.lone_images else Drawn([], drawn.sheets)
 
 
 def sd_upscale(call: Call) -> Plan:
@@ -234,7 +230,7 @@ SCRIPTS = {
                 "Select joining char",
                 "Grid margins (px)",
             ),
-            "Margins are ours.",
+            "A grid of ours: its sheet, then its pictures.",
         ),
         Script(
             "Prompts from file or textbox",
