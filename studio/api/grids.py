@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,7 +23,7 @@ from studio.domain.events import Failed
 from studio.domain.grids import GridInput
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
-from studio.gallery.sheets import of_grid
+from studio.gallery.sheets import of_grid, png_of
 from studio.imaging import reading
 from studio.jobs.grids import Grid, Grids
 from studio.jobs.job import Job
@@ -218,12 +217,6 @@ def _sheet(grid: Grid, z: int, gallery: Gallery) -> bytes:
         return None
 
     return png_of(of_grid(grid.grid, picture, z))
-
-
-def png_of(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
 
 
 def _image(job: Job) -> str | None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -19,7 +19,7 @@ from studio.api.readings import ReadingBody
 from studio.api.uploads import FOREVER, REQUEST_BODY
 from studio.api.wire import PREFIX
 from studio.domain.errors import InvalidRequest
-from studio.gallery import downloads, export_names, exports, views
+from studio.gallery import downloads, export_names, exports, sheets, views
 from studio.gallery.exports import Export
 from studio.gallery.files import Gallery
 from studio.gallery.importing import Importer
@@ -29,6 +29,7 @@ from studio.store.finding import Filters
 from studio.store.pictures import PictureRow
 
 MOST_IN_AN_ARCHIVE = 1000
+MOST_ON_A_SHEET = 200
 _MOST_IDS = 100_000
 
 
@@ -43,6 +44,23 @@ class ArchiveQuery(Export):
 
     ids: Annotated[str, Field(max_length=_MOST_IDS)] = ""
     board: Annotated[str | None, Field(max_length=1000)] = None
+
+
+class SheetInput(BaseModel):
+    """Which pictures, `columns` of them in a row (null: nearly as many as there are rows), with so
+    many pixels of `margin`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[list[str], Field(min_length=2, max_length=MOST_ON_A_SHEET)]
+    columns: Annotated[int | None, Field(ge=1, le=20)] = None
+    margin: Annotated[int, Field(ge=0, le=500)] = 0
+
+
+class SheetBody(BaseModel):
+    """The sheet: a picture of the library."""
+
+    id: str
 
 
 _PICTURE: Answers = {200: sends("The picture", "image/*")}
@@ -63,6 +81,13 @@ def build_image_files_router(library: Library, reader: Reader) -> APIRouter:
         imported = await run_in_threadpool(importer.take, data, account)
         read = ReadingBody.model_validate(await run_in_threadpool(reader.read, data))
         return ImportedBody(id=imported.row.id, is_new=imported.is_new, read=read)
+
+    @router.post("/sheet", responses=refusals(404, 422, 507))
+    def keep_sheet(asked: SheetInput, account: Account) -> SheetBody:
+        """Keep several pictures, as those of a batch, side by side as one more picture, which has
+        the settings of the first as text."""
+        data = sheets.of_pictures(library.gallery, asked.ids, asked.columns, asked.margin)
+        return SheetBody(id=importer.take(data, account).row.id)
 
     @router.get("/archive", response_class=Response, responses=_ARCHIVE | refusals(404, 422))
     def archive(asked: Annotated[ArchiveQuery, Query()]) -> Response:

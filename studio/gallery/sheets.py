@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from studio.domain import grids
 from studio.domain.errors import InvalidRequest
 from studio.domain.grids import GridInput
+from studio.gallery.files import Gallery
+from studio.imaging import reading
+from studio.reading.metadata import metadata
 
 MOST_PIXELS = 64 * 10**6
 """Of a sheet; larger ones are made smaller."""
@@ -38,6 +43,24 @@ def of_grid(grid: GridInput, picture: Picture, z: int = 0) -> Image.Image:
     if not grid.legend:
         return sheet(rows, margin=grid.margin)
     return sheet(rows, across.labels, down.labels, deep.labels[z], grid.margin)
+
+
+def of_pictures(
+    gallery: Gallery, ids: Sequence[str], columns: int | None = None, margin: int = 0
+) -> bytes:
+    """A contact sheet of them, PNG, with the infotext of the first. Raises `NotFound`."""
+    first = metadata(gallery.bytes(ids[0])).texts.get("parameters", "")
+    shown = [shrunk(reading.picture(gallery.bytes(id)), len(ids)) for id in ids]
+    return png_of(contact_sheet(shown, columns, margin=margin), first)
+
+
+def png_of(picture: Image.Image, infotext: str = "") -> bytes:
+    texts = PngInfo()
+    if infotext:
+        texts.add_text("parameters", infotext)
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", compress_level=1, pnginfo=texts)
+    return stream.getvalue()
 
 
 def shrunk(picture: Image.Image | None, count: int) -> Image.Image | None:

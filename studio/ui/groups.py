@@ -20,12 +20,14 @@ class Group:
     kinds   the tasks that have it, where its fields do not say; () for all
     folded  whether it is folded until somebody unfolds it
     above   a file of `static/` that stands above the fields
+    below   one that stands below them
     """
 
     title: str
     kinds: tuple[str, ...] = ()
     folded: bool = False
     above: str = ""
+    below: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -38,6 +40,8 @@ class Group:
         own = {kind for name in self.fields for kind in fields.kinds(name)}
         return [kind for kind in TABS if kind in own or kind in self.kinds]
 
+
+_DRAWN = tuple(kind for kind in TABS if kind != "upscale")
 
 GROUPS = (
     Group("Upscale"),
@@ -54,7 +58,7 @@ GROUPS = (
     Group("Sampling"),
     Group("Hires. fix", folded=True),
     Group("Refiner", folded=True),
-    Group("Seed and batch"),
+    Group("Seed and batch", below="run/repeat.html"),
     Group("Variation", folded=True),
     Group(
         "Many pictures",
@@ -63,6 +67,8 @@ GROUPS = (
         above="run/many.html",
     ),
     Group("X/Y/Z plot", kinds=tuple(TABS), folded=True, above="run/grid.html"),
+    Group("Prompt matrix", kinds=_DRAWN, folded=True, above="run/matrix.html"),
+    Group("Prompts from a text", kinds=_DRAWN, folded=True, above="run/prompts.html"),
     Group("LoRA"),
     Group("ControlNet units"),
     Group("Advanced", folded=True),
@@ -97,12 +103,13 @@ def groups() -> str:
 def _group(group: Group) -> str:
     above = include(group.above) if group.above else ""
     controls = "\n".join(map(fields.control, group.fields))
+    below = include(group.below) if group.below else ""
     return (
         f'<section class="group{" folded" if group.folded else ""}" data-part="group" '
         f'data-group="{text(group.title)}">'
         '<button type="button" class="group-head" aria-expanded="true">'
         f'<span>{text(group.title)}</span><span class="summary"></span>{icon("chevron")}</button>'
-        f"{above}{controls}</section>"
+        f"{above}{controls}{below}</section>"
     )
 
 

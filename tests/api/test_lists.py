@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
+from PIL import Image
+
 REQUEST = {"prompt": "by night", "width": 64, "height": 64, "steps": 1, "seed": 3}
 PROMPTS, BATCHES = "/studio/v1/jobs/prompts", "/studio/v1/jobs/batches"
 
@@ -34,6 +38,20 @@ def test_batches_go_on_with_the_seeds(swept):
     open_seed = swept.http.post(BATCHES, json={"request": REQUEST | {"seed": -1}, "count": 2})
     first, second = (seed for _, _, seed in drawn(swept, open_seed.json()["jobs"]))
     assert second == first + 1
+
+
+def test_a_sheet_of_a_batch_joins_the_library(swept):
+    job = swept.http.post("/studio/v1/jobs", json=REQUEST | {"batch_size": 3}).json()["id"]
+    ids = [image["id"] for image in swept.wait_until(job, "finished")["images"]]
+    sheet = swept.http.post("/studio/v1/images/sheet", json={"ids": ids, "margin": 2}).json()["id"]
+    entry, *_ = swept.http.get("/studio/v1/images").json()["images"]
+    assert (entry["id"], entry["width"], entry["height"]) == (sheet, 2 * 66 + 2, 2 * 66 + 2)
+    assert entry["prompt"] == "by night", "the settings of the first"
+    file = Image.open(io.BytesIO(swept.http.get(f"/studio/v1/images/{sheet}").content))
+    third = Image.open(io.BytesIO(swept.http.get(f"/studio/v1/images/{ids[2]}").content))
+    assert file.crop((2, 68, 66, 132)).tobytes() == third.convert("RGB").tobytes()
+    for wrong, status in (({"ids": ids[:1]}, 422), ({"ids": [ids[0], "nobody"]}, 404)):
+        assert swept.http.post("/studio/v1/images/sheet", json=wrong).status_code == status
 
 
 def test_what_no_list_is(shared):

@@ -18,8 +18,11 @@ import { grid } from "./run/grid.js";
 import { gridView } from "./run/grid_view.js";
 import { bindKeys } from "./run/keys.js";
 import { loop } from "./run/loop.js";
+import { matrix } from "./run/matrix.js";
 import { notices } from "./run/notice.js";
+import { prompts } from "./run/prompts.js";
 import { queue } from "./run/queue.js";
+import { repeat } from "./run/repeat.js";
 import { Session } from "./run/session.js";
 import { variations } from "./run/variations.js";
 import { Viewer } from "./run/viewer.js";
@@ -56,14 +59,17 @@ const PARTS = {
   library,
   loop,
   loras,
+  matrix,
   menu,
   phrase,
   notices,
   picker,
   picturePage,
   presets,
+  prompts,
   prose,
   queue,
+  repeat,
   restoring,
   seed,
   settingsFoot,
@@ -86,7 +92,7 @@ function start(root) {
   }
   const sheet = root.querySelector(".sheet-button");
   sheet.addEventListener("click", () => showSheet(!isSheetShown()));
-  root.querySelector("#generate").addEventListener("click", (event) => session.press(event));
+  root.querySelector("#generate").addEventListener("click", (event) => session.clicked(event));
   root.querySelector("#stop").addEventListener("click", () => session.stop());
   root.querySelector(".retry").addEventListener("click", () => session.generate());
   examples(viewer);

@@ -9,6 +9,7 @@ import { onStatus, queued } from "../shared/status.js";
 import { isEditing, onTask, task } from "../shared/task.js";
 import { list } from "./queue_jobs.js";
 import { blockWords, hasEnded, pressWords } from "./queue_words.js";
+import { batchesWanted, onBatches } from "./repeat.js";
 
 const REST_MS = 400;
 const LONG_S = 60;
@@ -25,7 +26,7 @@ export function forecast(element, session) {
   let count = 0;
   const show = (foretold) => {
     latest = foretold;
-    element.textContent = foretold?.fits === false ? "Does not fit" : pressWords(foretold ?? {});
+    element.textContent = foretold?.fits === false ? "Does not fit" : pressWords(ofAll(foretold));
     element.classList.toggle("bad", foretold?.fits === false);
     why.textContent = foretold?.why ?? "";
   };
@@ -49,6 +50,7 @@ export function forecast(element, session) {
   onTask(soon);
   onSource(soon);
   onUnits(soon);
+  onBatches(soon);
   session.ends.on(soon);
   onStatus(() => {
     const now = queued()?.count ?? 0;
@@ -56,6 +58,12 @@ export function forecast(element, session) {
     count = now;
   });
   soon();
+}
+
+/** What is foretold of a batch, for as many as a press draws. */
+function ofAll(foretold) {
+  const { seconds } = foretold ?? {};
+  return { ...foretold, seconds: seconds ? seconds * batchesWanted() : seconds };
 }
 
 /** The present settings as a request, as far as its length is concerned: a mask that is not

@@ -2,15 +2,14 @@
 
 import { asked, onChange } from "../settings/form.js";
 import { make } from "../shared/dom.js";
-import { ask, get, send } from "../shared/server.js";
+import { get, send } from "../shared/server.js";
 import { read, write } from "../shared/store.js";
 import { onTab } from "../shared/tabs.js";
-import { duration } from "../shared/words.js";
+import { foretelling } from "./foretelling.js";
 import { openGrid } from "./grid_view.js";
 
 const PATH = "studio/v1/grids";
 const NAMES = ["x", "y", "z"];
-const REST_MS = 500;
 const NOTHING = "Nothing";
 
 export function grid(root, session) {
@@ -30,8 +29,10 @@ class Plot {
     this.draw = root.querySelector("[data-action=draw]");
     this.show = root.querySelector("[data-action=show]");
     this.rows = read("grid", {});
-    this.timer = 0;
-    this.asking = new AbortController();
+    this.forecast = foretelling(
+      () => this.wanted(),
+      (words) => this.say(words),
+    );
     this.hasBegun = false;
     this.draw.addEventListener("click", () => this.submit());
     this.show.addEventListener("click", () => this.showLast());
@@ -92,26 +93,15 @@ class Plot {
   }
 
   foretell() {
-    clearTimeout(this.timer);
-    this.asking.abort();
-    const axes = this.chosen();
-    this.draw.disabled = !axes;
-    if (axes) this.timer = setTimeout(() => this.forecast(axes), REST_MS);
-    else this.say("");
+    this.draw.disabled = !this.chosen();
+    this.forecast.soon();
   }
 
-  async forecast(axes) {
-    const request = asked();
-    if (request.task.kind !== "text_to_image") return this.say("");
-    this.asking = new AbortController();
-    const given = { method: "POST", json: { request, ...axes }, signal: this.asking.signal };
-    try {
-      const { count, seconds } = await (await ask(`${PATH}/forecast`, given)).json();
-      const about = seconds === null ? "" : `, about ${duration(seconds)}`;
-      this.say(`${count} picture${count === 1 ? "" : "s"}${about}`);
-    } catch (error) {
-      if (error.name !== "AbortError") this.say(error.message);
-    }
+  /** Where a picture is begun with, it may not be there yet. */
+  wanted() {
+    const [axes, request] = [this.chosen(), asked()];
+    if (!axes || request.task.kind !== "text_to_image") return null;
+    return { path: `${PATH}/forecast`, json: { request, ...axes } };
   }
 
   async submit() {

@@ -40,7 +40,8 @@ export function loop(element, session) {
 /** After each round of `session` the next, until there are enough. */
 function goOn(session) {
   let going = null; // {kind, settings, result, round, total, job}
-  session.sent.on(({ id: job, request: settings }) => {
+  session.sent.on(({ ids, request: settings }) => {
+    const job = ids.at(-1);
     const total = roundsWanted();
     if (total === 1) return;
     going = {

@@ -16,6 +16,7 @@ import { agreed } from "./forecast.js";
 import * as jobs from "./jobs.js";
 import { cancel, describe, list } from "./queue_jobs.js";
 import { mayRetry } from "./queue_words.js";
+import { batchesWanted } from "./repeat.js";
 
 /** What the task `kind` begins with, once it is uploaded. Fails with words for people where something
  * lacks, there or in a ControlNet unit. */
@@ -41,7 +42,9 @@ export class Session {
     this.results = new Map();
     this.pending = 0;
     this.last = Promise.resolve();
-    this.sent = signal(); // tells {id, request} after a request was made by hand
+    this.sent = signal(); // tells {ids, request} after a press: its jobs, several where it is batches
+    this.stops = signal(); // after somebody wanted to stop
+    this.presses = []; // the ids of the jobs of each press, while some are open
     this.takes = signal(); // tells the id of every job that is followed from now on
     this.ends = signal(); // tells {id, state, pictures} after every job
     this.stopWanted = false;
@@ -83,10 +86,8 @@ export class Session {
     if (!this.following) this.viewer.state("queued", "Sending");
     try {
       const request = await this.request();
-      if (await agreed(request)) {
-        const id = await this.submit(request);
-        this.sent.tell({ id, request });
-      } else if (!this.following) this.viewer.state(this.viewer.picture ? "finished" : "empty");
+      if (await agreed(request)) await this.press(request);
+      else if (!this.following) this.viewer.state(this.viewer.picture ? "finished" : "empty");
     } catch (error) {
       if (error.isLack) this.lacking();
       this.viewer.mayRetry(!error.isLack && !REFUSED.includes(error.status));
@@ -97,6 +98,19 @@ export class Session {
     this.showBusy();
   }
 
+  /** One press more, as the form is by now but for `changes`. Fails with words for people. */
+  async pressAgain(changes) {
+    this.pending += 1;
+    this.showBusy();
+    try {
+      await this.press({ ...(await this.request()), ...changes });
+    } finally {
+      this.pending -= 1;
+      this.stopWanted &&= this.pending > 0;
+      this.showBusy();
+    }
+  }
+
   /** What a press on Generate asks for, its pictures uploaded. Fails with words for people, and
    * `isLack` where a picture lacks. */
   async request() {
@@ -105,11 +119,11 @@ export class Session {
     return { ...settings, task: { ...settings.task, ...begins } };
   }
 
-  /** One request after the other. Comes true with the job's id. */
-  submit(request) {
+  /** Send what was asked for, one request after the other, as often as is wanted. */
+  async press(request) {
     const sent = this.last.then(() => this.send(request));
     this.last = sent.catch(() => null);
-    return sent;
+    this.sent.tell({ ids: await sent, request });
   }
 
   /** Draw what was drawn before, as `request` says. */
@@ -129,17 +143,21 @@ export class Session {
     showView("result");
     const expected = expectedResult(request.task);
     if (!this.following) this.viewer.begin({ ...expected, request });
-    const { id } = await send("POST", "studio/v1/jobs", request);
-    if (this.stopWanted) cancel(id).catch(() => null);
+    const ids = await queued(request, batchesWanted());
+    this.presses = [...this.presses.filter((one) => one.some(jobs.has)), ids];
+    for (const id of ids) {
+      if (this.stopWanted) cancel(id).catch(() => null);
+      this.take(id, { ...expected, request });
+    }
     this.stopWanted = false;
-    this.take(id, { ...expected, request });
-    return id;
+    return ids;
   }
 
-  /** Follow a job of ours that was just queued; `result` {width, height} is what it will make. */
+  /** Follow a job of ours that was just queued; `result` {width, height} is what it will make, where
+   * that is known. */
   take(id, result) {
     jobs.add(id);
-    this.results.set(id, result);
+    if (result) this.results.set(id, result);
     this.takes.tell(id);
     return this.next();
   }
@@ -161,17 +179,25 @@ export class Session {
     if (!this.busy) this.viewer.state(this.viewer.picture ? "finished" : "empty");
   }
 
-  /** Generate was pressed. Whoever double clicks with a mouse wants one picture, whoever goes on
+  /** Generate was clicked. Whoever double clicks with a mouse wants one picture, whoever goes on
    * clicking one more each time. */
-  press({ detail, pointerType }) {
+  clicked({ detail, pointerType }) {
     if (detail === 2 && pointerType === "mouse" && this.beganIdle) return;
     this.beganIdle = !this.busy;
     this.generate();
   }
 
-  /** Stop the running picture at once. */
+  /** Stop the running picture at once, and what else the same press asked for. */
   stop() {
+    this.stops.tell(null);
     if (this.following) {
+      const rest = this.presses.find((one) => one.includes(this.following)) ?? [];
+      for (const id of rest.filter((one) => one !== this.following && jobs.has(one))) {
+        cancel(id).then(
+          () => this.dropped(id),
+          () => null,
+        );
+      }
       this.viewer.status.textContent = "Stopping";
       cancel(this.following).catch(() => {
         this.viewer.status.textContent = "Stop did not reach the studio. Try again.";
@@ -346,6 +372,12 @@ export class Session {
     stop.disabled = !this.busy;
     stop.title = this.busy ? "Esc" : "Nothing runs";
   }
+}
+
+/** The ids of the jobs for `count` batches of `request`. */
+async function queued(request, count) {
+  if (count === 1) return [(await send("POST", "studio/v1/jobs", request)).id];
+  return (await send("POST", "studio/v1/jobs/batches", { request, count })).jobs;
 }
 
 function stoppedWords(state, images) {

@@ -1,11 +1,10 @@
 // The dialog that asks for variations of a picture: others like it, as one contact sheet.
 
-import { ask, send } from "../shared/server.js";
+import { send } from "../shared/server.js";
 import { read, write } from "../shared/store.js";
-import { duration } from "../shared/words.js";
+import { foretelling } from "./foretelling.js";
 import { openGrid } from "./grid_view.js";
 
-const REST_MS = 300;
 const STRENGTHS = { noise: 0.2, denoising: 0.5 };
 const HINTS = {
   noise: "Sisters by its own settings: 0.1 is a small step, 1 another picture.",
@@ -14,8 +13,7 @@ const HINTS = {
 
 let dialog = null;
 let varied = null; // the picture that it is about
-let timer = 0;
-let asking = new AbortController();
+const forecast = foretelling(() => ({ path: path("/forecast"), json: wanted() }), say);
 const strengths = read("variations", STRENGTHS);
 
 const form = () => dialog.querySelector("form").elements;
@@ -59,26 +57,11 @@ const wanted = () => ({
 function changed() {
   dialog.querySelector("output").textContent = form().strength.valueAsNumber.toFixed(2);
   dialog.querySelector(".vary-hint").textContent = HINTS[form().by.value];
-  clearTimeout(timer);
-  asking.abort();
-  say("");
-  timer = setTimeout(foretell, REST_MS);
-}
-
-async function foretell() {
-  asking = new AbortController();
-  const given = { method: "POST", json: wanted(), signal: asking.signal };
-  try {
-    const { count, seconds } = await (await ask(path("/forecast"), given)).json();
-    say(seconds === null ? `${count} pictures` : `${count} pictures, about ${duration(seconds)}`);
-  } catch (error) {
-    if (error.name !== "AbortError") say(error.message, true);
-  }
+  forecast.soon();
 }
 
 async function draw() {
-  clearTimeout(timer);
-  asking.abort();
+  forecast.stop();
   try {
     const grid = await send("POST", path(), wanted());
     dialog.close();
@@ -88,7 +71,7 @@ async function draw() {
   }
 }
 
-function say(words, isBad = false) {
+function say(words, isBad) {
   const place = dialog.querySelector(".vary-words");
   place.textContent = words;
   place.classList.toggle("bad", isBad);
