@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from studio.cli.download import add_download, download
 from studio.cli.flags import add_flags, given
 from studio.cli.generate import add_generate
+from studio.cli.grid import add_grid
 from studio.cli.library import add_library
 from studio.cli.models import add_models
 from studio.cli.preprocessors import add_preprocessors
@@ -60,10 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="{serve,generate,upscale,library,models,preprocessors,bench}"
+        dest="command", metavar="{serve,generate,grid,upscale,library,models,preprocessors,bench}"
     )
     _add_serve(commands)
     add_generate(commands)
+    add_grid(commands)
     add_upscale(commands)
     add_library(commands)
     _add_models(commands)

@@ -1,4 +1,5 @@
-"""`studio generate`: one request, or one for each picture of a folder, without a server."""
+"""`studio generate`: one request, or one for each picture of a folder, each line of a text, each
+prompt that a prompt is, without a server."""
 
 from __future__ import annotations
 
@@ -6,29 +7,25 @@ import argparse
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from studio.app import Studio
-from studio.catalog.presets import Presets
 from studio.catalog.words import Words
-from studio.cli import task_flags
-from studio.cli.exporting import add_export_flags, export_of
-from studio.cli.flags import add_flags, given
+from studio.cli import asking
+from studio.cli.exporting import add_export_flags, export_of, write
 from studio.cli.like import fields_like
 from studio.cli.running import Task, given_away, print_results, run_all
 from studio.cli.status import INTERRUPTED, status_of
-from studio.domain.errors import (
-    InvalidRequest,
-)
+from studio.domain import prompt_lines
+from studio.domain.errors import InvalidRequest
+from studio.domain.prompt_lines import LinesInput
 from studio.domain.request import GenerationRequest
-from studio.settings import Settings
+from studio.gallery.sheets import contact_sheet, png_of, shrunk
 
-_NO_FLAGS = ("task", "applied_styles", "prompt_template", "negative_prompt_template")
-_REQUEST_FLAGS = tuple(name for name in GenerationRequest.model_fields if name not in _NO_FLAGS)
-_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
-"""What `generate` takes of the settings; the rest is about serving."""
-_MOST_COMBINATIONS = 1000
+_MOST = 1000
+"""Prompts, of choices or on lines."""
 
 
 def add_generate(commands: Any) -> None:
@@ -36,18 +33,10 @@ def add_generate(commands: Any) -> None:
     generate = commands.add_parser(
         "generate",
         help="make pictures without a server",
-        description="Make the pictures of one request, and print their paths.",
+        description="Make the pictures of one request, or of many, and print their paths.",
         allow_abbrev=False,
     )
-    add_flags(generate, GenerationRequest, _REQUEST_FLAGS)
-    task_flags.add_task_flags(generate)
-    group = generate.add_argument_group("how to run")
-    add_flags(group, Settings, _ENGINE_SETTINGS)
-    group.add_argument(
-        "--request",
-        metavar="FILE",
-        help="a request as JSON, '-' for standard input; other flags change single fields of it",
-    )
+    group = asking.add_request_flags(generate)
     group.add_argument(
         "--like",
         metavar="PICTURE",
@@ -55,9 +44,32 @@ def add_generate(commands: Any) -> None:
         "other flags change single ones",
     )
     group.add_argument(
-        "--preset",
-        metavar="NAME",
-        help="settings with a name, as 'SDXL Lightning, 4 steps'; other flags change single ones",
+        "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
+    )
+    group.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_many(generate.add_argument_group("to draw many"))
+    add_export_flags(generate.add_argument_group("what files to write (PNG, as drawn)"))
+    generate.set_defaults(run=_generate)
+
+
+def _add_many(group: Any) -> None:
+    group.add_argument(
+        "--prompts",
+        metavar="FILE",
+        help="a prompt on each line, '-' for standard input; a line may say what is different in "
+        'its picture, as AUTOMATIC1111 has it: --prompt "a cat" --steps 20',
+    )
+    group.add_argument(
+        "--insert",
+        choices=("instead", "before", "after"),
+        default="instead",
+        help="with --prompts: where they stand to --prompt",
+    )
+    group.add_argument(
+        "--seeds",
+        choices=("own", "same", "counting"),
+        default="own",
+        help="with --prompts: each line has its own, all have the same, or they count up",
     )
     group.add_argument(
         "--combinatorial",
@@ -69,28 +81,32 @@ def add_generate(commands: Any) -> None:
         "--fixed-seed", action="store_true", help="with --combinatorial: all with the same seed"
     )
     group.add_argument(
-        "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
+        "--batch-count", metavar="N", type=int, default=1, help="so many batches, the seeds go on"
     )
-    group.add_argument("--json", action="store_true", help="print one JSON object")
-    add_export_flags(generate.add_argument_group("what files to write (PNG, as drawn)"))
-    generate.set_defaults(run=_generate)
+    group.add_argument(
+        "--sheet", metavar="FILE", type=Path, help="write all pictures side by side, too, as a PNG"
+    )
 
 
 def _generate(options: argparse.Namespace) -> int:
     if options.like is not None and options.request is not None:
         raise InvalidRequest("--like and --request do not go together. Give one of them.")
-    export = export_of(options)
-    settings = Settings.read(given(options, _ENGINE_SETTINGS))
-    named = _in_preset(options.preset, settings)
-    tasks = _tasks(options, _in_file(options.request) | named) if options.like is None else []
+    if not 1 <= options.batch_count <= _MOST:
+        raise InvalidRequest(f"--batch-count: a number from 1 to {_MOST} is needed.")
+    export, settings = export_of(options), asking.settings_of(options)
+    tasks = asking.tasks(options, settings) if options.like is None else []
     studio = Studio(settings, outputs=options.out)
     try:
         if options.like is not None:
             checkpoint = options.checkpoint or studio.settings.checkpoint
-            tasks = _tasks(options, fields_like(options.like, studio.reader, checkpoint) | named)
-        if options.combinatorial:
-            tasks = _combined(tasks, studio.words, options.fixed_seed)
+            like = fields_like(options.like, studio.reader, checkpoint)
+            tasks = asking.tasks(options, settings, like)
+        tasks = _many(tasks, options, studio.words)
         results, failed = run_all(studio, tasks)
+        drawn = [picture.image for _, final in results for picture in final.pictures]
+        if options.sheet is not None and drawn:
+            images = [shrunk(image.convert("RGB"), len(drawn)) for image in drawn]
+            write(options.sheet, png_of(contact_sheet(images, margin=0)))
         results = [
             (task, given_away(studio, final, export, options.out)) for task, final in results
         ]
@@ -103,39 +119,30 @@ def _generate(options: argparse.Namespace) -> int:
     return max((status_of(error) for _, error in failed), default=0)
 
 
-def _combined(tasks: list[Task], words: Words, fixed_seed: bool) -> list[Task]:
-    """Those of each of the prompts that theirs are; says how many."""
-    combined = []
-    for task in tasks:
-        found = words.combinations(task.request, _MOST_COMBINATIONS, fixed_seed)
-        combined += [dataclasses.replace(task, request=one) for one in found.requests]
-    print(f"{len(combined)} prompts to draw", file=sys.stderr)
-    return combined
-
-
-def _tasks(options: argparse.Namespace, in_file: dict[str, Any]) -> list[Task]:
-    """The fields that are in a file, if there is one, changed by the flags."""
-    fields = in_file | given(options, _REQUEST_FLAGS)
-    tasks = []
-    for each in task_flags.each(options):
-        task = task_flags.task(each, in_file.get("task", {}))
-        source = each.init_image if each.init_image != options.init_image else None
-        tasks.append(Task(GenerationRequest.parse(fields | {"task": task}), source))
+def _many(tasks: list[Task], options: argparse.Namespace, words: Words) -> list[Task]:
+    """Those of each line, each combination, each batch; says how many prompts these are."""
+    if options.prompts is not None:
+        text = asking.text_of(options.prompts, "--prompts")
+        given = {"text": text, "insert": options.insert, "seeds": options.seeds}
+        tasks = _each(
+            tasks,
+            lambda request: prompt_lines.requests(LinesInput(request=request, **given), _MOST),
+        )
+    if options.combinatorial:
+        tasks = _each(
+            tasks,
+            lambda request: words.combinations(request, _MOST, options.fixed_seed).requests,
+        )
+    if options.prompts is not None or options.combinatorial:
+        print(f"{len(tasks)} prompts to draw", file=sys.stderr)
+    if options.batch_count > 1:
+        tasks = _each(tasks, lambda request: request.batches(options.batch_count))
     return tasks
 
 
-def _in_preset(name: str | None, settings: Settings) -> dict[str, Any]:
-    """The fields that the preset sets."""
-    return {} if name is None else dict(Presets(*settings.presets_folders).find(name).request)
-
-
-def _in_file(name: str | None) -> dict[str, Any]:
-    """The fields that the request file sets."""
-    if name is None:
-        return {}
-    try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        cause = error.strerror or error
-        raise InvalidRequest(f"--request: {name} cannot be read: {cause}.") from None
-    return GenerationRequest.parse(data).model_dump(mode="json", exclude_unset=True)
+def _each(
+    tasks: list[Task], requests: Callable[[GenerationRequest], list[GenerationRequest]]
+) -> list[Task]:
+    return [
+        dataclasses.replace(task, request=one) for task in tasks for one in requests(task.request)
+    ]

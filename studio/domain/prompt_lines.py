@@ -55,16 +55,17 @@ class LinesInput(Frozen):
     seeds: Literal["own", "same", "counting"] = "own"
 
 
-def requests(lines: LinesInput) -> list[GenerationRequest]:
-    """One for each line that is not empty. Raises `InvalidRequest`, which names the line."""
+def requests(lines: LinesInput, most: int = MOST_LINES) -> list[GenerationRequest]:
+    """One for each line that is not empty. Raises `InvalidRequest` where these are more than
+    `most`, and for a line, which it names."""
     numbered = [(number, line.strip()) for number, line in enumerate(lines.text.splitlines(), 1)]
     numbered = [(number, line) for number, line in numbered if line]
     if not numbered:
         raise InvalidRequest("there are no lines. Write a prompt on each.", "text")
-    if len(numbered) > MOST_LINES:
+    if len(numbered) > most:
         raise InvalidRequest(
-            f"{len(numbered):,} lines are more than the {MOST_LINES} jobs that may wait at once. "
-            "Draw them in several goes.",
+            f"{len(numbered):,} lines are more than the {most:,} that may wait at once. Draw them "
+            "in several goes.",
             "text",
         )
     base = lines.request if lines.seeds == "own" else lines.request.with_seed()

@@ -75,7 +75,7 @@ def test_seeds_are_their_own_the_same_or_counting():
     ("text", "says"),
     [
         ("", "no lines"),
-        ("a\n" * 201, "201 lines .* 200 jobs"),
+        ("a\n" * 201, "201 lines .* 200 that may wait"),
         ("a\n\n--restore_faces true", "line 3: '--restore_faces' is no flag .* --prompt, "),
         ("--steps", "line 1: --steps has no value"),
         ("--steps 3 4", "line 1: --steps has more than one value: '3 4'"),
