@@ -7,9 +7,9 @@ what a refined picture shows twice.
 descriptor called on the tensor. "tiles" is the same job with tiles of `--tile`, against the whole:
 their margins are worked on twice. "seam" is the largest difference of the two, of 255. "refined"
 are the seconds of drawing over a picture of twice picturebook's size. "objects" draws `--pictures`
-pictures with one thing in each, refines them to twice the size, and counts, by the segmenter, those
-that show more pieces of that thing than before; and the step of the change where tiles meet against
-that elsewhere.
+pictures with one thing in each, refines them to `--factor` times the size, and counts, by the
+segmenter, those that show more pieces of that thing than before; and the step of the change where
+tiles meet against that elsewhere.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from studio.domain.events import Finished
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import ended
 from studio.engine.stable_diffusion import StableDiffusionEngine
+from studio.imaging import refining
 from studio.picturebook.control_segmenter import Segmenter
 from studio.picturebook.vocabulary import CLASSES
 from studio.picturebook.world import Scene
@@ -44,6 +45,8 @@ from studio.settings import assets_dir
 
 ROWS = ("network", "tiles", "seam", "refined", "objects")
 THINGS = ("house", "tree", "boat", "car", "castle", "cat", "mushroom", "snowman")
+_TILE, _OVERLAP = 128, 32
+"""Pixels of a tile of picturebook's, and of what two of them share."""
 _LEAST = 0.003
 """The share of a picture that a piece must have to count."""
 
@@ -100,7 +103,7 @@ def main() -> None:
         took = seconds(lambda: desk.enlarge(small, "Lanczos", factor=2, refine=True))
         print(f"refined, 256 × 256 in tiles of 128, 20 steps: {took:.2f} s")
     if "objects" in rows:
-        print(json.dumps(_objects(desk, flags.pictures, flags.strength)))
+        print(json.dumps(_objects(desk, flags.pictures, flags.strength, flags.factor)))
 
 
 def _network(desk: Desk, image: Image.Image, name: str) -> tuple:
@@ -145,7 +148,7 @@ def _tiles_of(side: int):
         enlarging.MOST_PIXELS = most
 
 
-def _objects(desk: Desk, count: int, strength: float) -> dict[str, object]:
+def _objects(desk: Desk, count: int, strength: float, factor: float) -> dict[str, object]:
     """Of `count` pictures with one thing each."""
     segmenter, more, steps = Segmenter.load(), [], []
     for number in range(count):
@@ -153,7 +156,7 @@ def _objects(desk: Desk, count: int, strength: float) -> dict[str, object]:
         prompt = f"a {thing} on a meadow"
         first = desk.run(prompt=prompt, width=128, height=128, steps=20)
         desk.put(first)
-        common = {"kind": "upscale", "image": "image", "factor": 2}
+        common = {"kind": "upscale", "image": "image", "factor": factor}
         plain = desk.run(first, task=common)
         task = {**common, "refine": True, "strength": strength}
         refined = desk.run(first, prompt=prompt, task=task, steps=20)
@@ -165,6 +168,7 @@ def _objects(desk: Desk, count: int, strength: float) -> dict[str, object]:
     return {
         "pictures": count,
         "strength": strength,
+        "factor": factor,
         "with more of it": more,
         "step where tiles meet / elsewhere": round(float(np.median(steps)), 3),
     }
@@ -181,11 +185,13 @@ def _pieces(segmenter: Segmenter, image: Image.Image, thing: str) -> int:
 def _steps(plain: Image.Image, refined: Image.Image) -> float:
     """The mean step of the change at the borders of tiles, over that of all columns and rows."""
     change = np.asarray(refined, np.float32) - np.asarray(plain, np.float32)
+    passes = refining.passes(plain.size, _TILE, _OVERLAP)
     ratios = []
-    for across in (change, change.transpose(1, 0, 2)):
+    for side, across in enumerate((change, change.transpose(1, 0, 2))):
         each = np.abs(np.diff(across, axis=1)).mean((0, 2))
-        borders = [at + offset for at in (64, 128, 192) for offset in (-1, 0)]
-        ratios.append(each[borders].mean() / each.mean())
+        ends = {end for one in passes for end in (one.box[side], one.box[side + 2])}
+        inner = [end for end in ends if 0 < end < plain.size[side]]
+        ratios.append(each[[end - 1 for end in inner]].mean() / each.mean())
     return float(np.mean(ratios))
 
 
@@ -197,6 +203,7 @@ def _flags() -> argparse.Namespace:
     parser.add_argument("--tile", type=int, default=512, help="the largest side of a tile")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pictures", type=int, default=50, help="for the row objects")
+    parser.add_argument("--factor", type=float, default=2, help="for the row objects")
     parser.add_argument("--strength", type=float, default=0.3, help="for the row objects")
     parser.add_argument("--device", default="auto")
     return parser.parse_args()

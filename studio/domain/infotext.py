@@ -80,7 +80,8 @@ def write(request: GenerationRequest, place: int, hashes: Hashes | None = None) 
         "Version": f"Latent Studio {__version__}",
     }
     if not request.draws:
-        settings = _upscale_settings(request.task) | {"Version": settings["Version"]}
+        kept = {name: settings[name] for name in ("Init image hash", "Version")}
+        settings = _upscale_settings(request.task) | kept
     lines = _prompt_lines(request)
     lines.append(", ".join(f"{k}: {_quoted(k, v)}" for k, v in settings.items() if v is not None))
     return "\n".join(lines)
@@ -294,8 +295,7 @@ def _task_settings(task: Task) -> dict[str, object]:
         case Outpaint():
             settings = _outpaint_settings(task)
         case Upscale():
-            overlap = {"SD upscale overlap": task.tile_overlap}
-            return overlap | {"SD upscale upscaler": task.upscaler} | _upscale_settings(task)
+            return _refine_settings(task) | _upscale_settings(task)
         case Details():
             return {detail_labels.DETAILS_ONLY: True}
         case _:
@@ -305,6 +305,12 @@ def _task_settings(task: Task) -> dict[str, object]:
     if task.color_correction:
         settings["Color correction"] = True
     return settings
+
+
+def _refine_settings(task: Upscale) -> dict[str, object]:
+    """As AUTOMATIC1111's script SD upscale writes it; the tiles have their own words here."""
+    overlap = {"SD upscale overlap": task.tile_overlap}
+    return overlap | {"SD upscale upscaler": task.upscaler, "Tile prompt": task.tile_prompt or None}
 
 
 def _upscale_settings(task: Upscale) -> dict[str, object]:

@@ -47,6 +47,7 @@ _NEUTRAL = {
     "NGMS": ("0",),
 }
 """Values that say what is done here anyway."""
+_ENLARGED = "It was enlarged after it was made: Enlarge does that."
 _WHY = {
     "RNG": "Noise is drawn by the CPU here: the same seed gives another picture.",
     "ENSD": "The noise of ancestral samplers follows the seed itself here.",
@@ -55,6 +56,8 @@ _WHY = {
     "Token merging ratio hr": "Tokens are never merged here.",
     "Distilled CFG Scale": "It is for models that cannot be run here.",
     "Script": "There are no scripts here.",
+    "Postprocess upscale by": _ENLARGED,
+    "Postprocess upscale to": _ENLARGED,
     "Batch size": "Each picture of a batch has its own seed: it is drawn alone.",
     "Batch pos": "Each picture of a batch has its own seed: it is drawn alone.",
 }
@@ -116,7 +119,7 @@ def read_into(infotext: Infotext, left: dict[str, str], draft: Draft, ours: bool
     _models(left, hashes, draft)
     read_hires(left, draft)
     read_detailers(left, hashes, draft)
-    read_task(left, draft)
+    read_task(left, draft, ours)
     for label in sorted(name for name in left if re.fullmatch(r"ControlNet \d+", name)):
         control_units.read(label, infotext_reader.pairs(left.pop(label)), draft)
     read_rest(left, draft)

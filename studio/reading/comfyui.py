@@ -15,6 +15,7 @@ from studio.reading.comfyui_texts import read_texts
 from studio.reading.draft import Draft
 from studio.reading.hires import hires_side, upscaler
 from studio.reading.record import Texts
+from studio.reading.upscalers import network
 
 _OUTPUTS = ("SaveImage", "PreviewImage", "Image Save", "Save Image")
 _TOWARDS_LATENTS = (
@@ -28,7 +29,7 @@ _PASSED = {
     *(*_OUTPUTS, "SaveImageWebsocket", "ImageScaleToTotalPixels"),
 }
 _NETWORK_FACTOR = 4
-"""Of nearly all networks that enlarge; their files alone would tell."""
+"""Of nearly all networks that enlarge."""
 _LEAST_STRENGTH = 0.01
 
 Settings = dict[str, Any]
@@ -268,10 +269,8 @@ def _hires(
         if by is not None:
             factor *= by
         elif step.link("upscale_model"):
-            factor *= _NETWORK_FACTOR
-            why = f"Networks that enlarge are not here: by {_NETWORK_FACTOR} was taken."
-            draft.ignore(step.kind, step.id, why)
-            method = "Lanczos"
+            method = text(graph, step.link("upscale_model"), "model_name") or ""
+            factor *= _network_factor(method, step, draft)
         for name in ("width", "height"):
             side = number(graph, step.inputs.get(name), name)
             if side and side > 0:
@@ -290,6 +289,16 @@ def _hires(
     if any(second.get(name) != first.get(name) for name in same):
         names = (second.get(name) for name in same)
         draft.sampler("hires sampler_name", *names, "hires.", "hires scheduler")
+
+
+def _network_factor(name: str, step: Node, draft: Draft) -> int:
+    found = network(name, draft)
+    if found and found.facts.scale:
+        return found.facts.scale
+    if not found:
+        why = f"{name or 'Its network'} is not here, which would tell its factor: "
+        draft.ignore(step.kind, step.id, f"{why}by {_NETWORK_FACTOR} was taken.")
+    return _NETWORK_FACTOR
 
 
 def _method(node: Node, own: str) -> str:

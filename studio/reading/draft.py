@@ -204,7 +204,7 @@ class Draft:
         told = told if re.fullmatch(r"[0-9a-f]{8,64}", told) else ""
         is_old, is_empty = 0 < len(told) < 10, bool(told) and _EMPTY_SHA256.startswith(told)
         usable = "" if is_old or is_empty else told
-        ref = (usable and self._found(usable, kind)) or self._named(name, kind)
+        ref = (usable and self._found(usable, kind)) or self.named(name, kind)
         if not ref:
             self._lacks_model(kind, name, told, usable)
             return None
@@ -232,7 +232,7 @@ class Draft:
         except StudioError:
             return None
 
-    def _named(self, name: str, kind: str) -> ModelRef | None:
+    def named(self, name: str, kind: str) -> ModelRef | None:
         """Also where the name is a path of another machine."""
         if not name.strip() or len(name) > 1000:
             return None

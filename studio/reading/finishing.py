@@ -28,6 +28,7 @@ _PICTURES = {
     "inpaint": ("image", "mask"),
     "outpaint": ("image",),
     "details": ("image",),
+    "upscale": ("image",),
 }
 
 

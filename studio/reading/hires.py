@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from studio.domain.geometry import CELL, LEAST
 from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.stages import LARGEST, UPSCALERS
 from studio.reading.draft import Draft, as_number
+from studio.reading.upscalers import network
 
 _CHOICES = (
     ("Hires emphasis", "emphasis", EMPHASES),
@@ -81,15 +84,21 @@ def hires_side(pixels: float) -> int:
     return min(max(round(pixels / CELL) * CELL, LEAST), LARGEST)
 
 
-def upscaler(name: str, draft: Draft, label: str) -> None:
-    """One of the same name, else what comes closest to it."""
-    own = _UPSCALERS.get(name, name)
-    if own not in UPSCALERS:
-        draft.request.setdefault("hires", {})["upscaler"] = _INSTEAD
-        draft.ignore(label, name, f"It is not here; {_INSTEAD} was taken.")
-        return
-    draft.put("hires.upscaler", own, label)
-    if own != name:
+def upscaler(
+    name: str,
+    draft: Draft,
+    label: str,
+    field: str = "hires.upscaler",
+    known: Collection[str] = UPSCALERS,
+) -> None:
+    """One of the same name, else what comes closest to it: of those that are `known` without a
+    network, or of the networks that are here."""
+    own, is_same = _UPSCALERS.get(name, name), name not in _UPSCALERS
+    if own not in known:
+        found = network(name, draft)
+        own, is_same = found.name if found else _INSTEAD, found is not None
+    draft.put(field, own, label)
+    if not is_same:
         draft.understood.pop()
         draft.ignore(label, name, f"It is not here; {own} was taken.")
 

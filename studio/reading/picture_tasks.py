@@ -6,6 +6,7 @@ import re
 
 from studio.domain.detail_labels import DETAILS_ONLY
 from studio.domain.tasks import AREAS, MASKED_CONTENTS, RESIZE_MODES
+from studio.reading import upscale_task
 from studio.reading.draft import Draft
 
 _SIDES = {f"Outpaint {side}": side for side in ("left", "top", "right", "bottom")}
@@ -22,12 +23,14 @@ _OF_INPAINT = (
 _INPUT_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def read_task(left: dict[str, str], draft: Draft) -> None:
+def read_task(left: dict[str, str], draft: Draft, ours: bool = False) -> None:
     """Take what is about it out of `left`, unless the picture was drawn from words alone."""
     if DETAILS_ONLY in left:
         kind = "details"
         left.pop(DETAILS_ONLY)
         draft.understood.append(DETAILS_ONLY)
+    elif upscale_task.is_told(left):
+        kind = "upscale"
     elif any(label in left for label in _OF_OUTPAINT):
         kind = "outpaint"
     elif any(label in left for label in _OF_INPAINT):
@@ -39,12 +42,15 @@ def read_task(left: dict[str, str], draft: Draft) -> None:
     draft.task["kind"] = kind
     if "Denoising strength" in left:
         draft.number("Denoising strength", left.pop("Denoising strength"), "task.strength", kind)
-    if left.get("Color correction") in ("True", "False"):
+    resizes = kind in ("image_to_image", "inpaint")
+    if (resizes or kind == "outpaint") and left.get("Color correction") in ("True", "False"):
         value = left.pop("Color correction") == "True"
         draft.put("task.color_correction", value, "Color correction")
     if kind == "outpaint":
         _outpaint(left, draft)
-    elif kind != "details":
+    elif kind == "upscale":
+        upscale_task.read_upscale(left, draft, ours)
+    elif resizes:
         _choice(left, draft, "Resize mode", "resize_mode", RESIZE_MODES)
     if kind == "inpaint":
         _inpaint(left, draft)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from studio.domain import infotext_reader
+from studio.domain import infotext, infotext_reader
+from studio.domain.request import GenerationRequest
+from studio.families.stable_diffusion.family import PICTUREBOOK
 from tests.reading.shelf import read, sha256, why
 
 LINE = "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 512x640"
@@ -201,6 +203,70 @@ def test_a_second_drawing():
     network = read(f"a\n{LINE}, Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+")
     assert network.request["hires"] == {"factor": 2.0, "upscaler": "Lanczos"}
     assert "Lanczos was taken" in why(network)["Hires upscaler"]
+    here = ("upscaler", "Real-ESRGAN x4plus"), ("upscaler", "4x-UltraSharp")
+    called = {"R-ESRGAN 4x+": 0, "RealESRGAN_x4plus.pth": 0, "models/4x-UltraSharp.pth": 1}
+    for name, number in called.items():
+        own = here[number][1]
+        network = read(f"a\n{LINE}, Hires upscale: 2, Hires upscaler: {name}", *here)
+        assert network.request["hires"] == {"factor": 2.0, "upscaler": own}
+        assert not network.ignored
+
+
+NETWORKS = tuple(("upscaler", f"Real-ESRGAN {name}") for name in ("x4plus", "x4plus anime"))
+KEPT = {"image": "input:" + "a" * 32}
+
+
+@pytest.mark.parametrize(
+    ("told", "task"),
+    [
+        (
+            ("Postprocess upscale by: 4, Postprocess upscaler: R-ESRGAN 4x+, Postprocess upscaler "
+             "2: R-ESRGAN 4x+ Anime6B, Postprocess upscaler 2 visibility: 0.25"),
+            {"factor": 4.0, "upscaler": NETWORKS[0][1], "upscaler_2": NETWORKS[1][1],
+             "upscaler_2_visibility": 0.25},
+        ),
+        (
+            "Postprocess upscale to: 1920x0, Postprocess upscaler: Lanczos",
+            {"resize_width": 1920, "upscaler": "Lanczos"},
+        ),
+        (
+            "Denoising strength: 0.2, SD upscale overlap: 64, SD upscale upscaler: R-ESRGAN 4x+",
+            {"strength": 0.2, "tile_overlap": 64, "upscaler": NETWORKS[0][1], "refine": True,
+             "tile_size": 512, "tile_prompt": "a fox"},
+        ),
+        (
+            ("Denoising strength: 0.35, Ultimate SD upscale upscaler: 4x-Unheard, Ultimate SD "
+             "upscale tile_width: 768, Ultimate SD upscale padding: 32"),
+            {"strength": 0.35, "tile_overlap": 32, "upscaler": "Lanczos", "refine": True,
+             "tile_size": 768, "tile_prompt": "a fox"},
+        ),
+    ],
+)  # fmt: skip
+def test_a_picture_that_was_enlarged(told, task):
+    text = f"a fox\n{LINE}, Init image hash: {'a' * 32}, {told}"
+    found = read(text, *NETWORKS, inputs=["a" * 32])
+    assert found.request["task"] == KEPT | {"kind": "upscale"} | task
+    assert found.request["prompt"] == "a fox"
+    waits = read(text, *NETWORKS)
+    assert waits.awaits["task"] == {"kind": "upscale"} | task and "task" not in waits.request
+    assert GenerationRequest.model_validate(found.request)
+
+
+def test_one_enlarged_after_it_was_made_of_another_is_told_so():
+    found = read(f"a\n{LINE}, Denoising strength: 0.5, Postprocess upscale by: 2")
+    assert found.awaits["task"] == {"kind": "image_to_image", "strength": 0.5}
+    assert "Enlarge does that" in why(found)["Postprocess upscale by"]
+
+
+@pytest.mark.parametrize("refine", [False, True])
+def test_what_was_enlarged_here_is_read_back(refine):
+    task = {"kind": "upscale", **KEPT, "factor": 3.0, "upscaler": NETWORKS[0][1]}
+    if refine:
+        own = {"strength": 0.2, "tile_overlap": 40, "tile_prompt": "fine, \n strokes"}
+        task |= {"refine": True, "tile_size": 128} | own
+    request = GenerationRequest(task=task, prompt="a fox").settled("dream", PICTUREBOOK)
+    found = read(infotext.write(request, 0), *NETWORKS, inputs=["a" * 32])
+    assert (found.source, found.request["task"]) == ("studio", task)
 
 
 def test_a_task_waits_for_its_pictures():

@@ -220,7 +220,10 @@ def test_a_second_larger_drawing():
     }
     hires = of(pixels).request["hires"]
     assert (hires["width"], hires["height"], hires["upscaler"]) == (1024, 1536, "Lanczos")
-    assert "Networks" in why(of(pixels))["ImageUpscaleWithModel"]
+    assert "4x.pth is not here" in why(of(pixels))["ImageUpscaleWithModel"]
+    known = read(json.dumps(pixels), ("upscaler", "4x.pth"))
+    assert known.request["hires"]["upscaler"] == "4x.pth"
+    assert "ImageUpscaleWithModel" not in why(known)
 
 
 def test_a_refiner():
