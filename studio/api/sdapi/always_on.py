@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from studio.api.sdapi.desk import Desk
+from studio.api.sdapi.details import Wanted, wanted
 from studio.api.sdapi.payloads import Drawing
 from studio.api.sdapi.units import units
 from studio.domain.errors import InvalidRequest, refused, shorten
@@ -30,6 +31,7 @@ SCRIPTS = {
     each.title.casefold(): each
     for each in (
         AlwaysOn("ControlNet", "Our units, by the table of units below."),
+        AlwaysOn("ADetailer", "Our detailers, by the table below."),
         AlwaysOn("Soft inpainting", "On or off; its other arguments are left out."),
         AlwaysOn("Sampler", "As the fields.", ("steps", "sampler_name", "scheduler")),
         AlwaysOn(
@@ -51,11 +53,12 @@ SCRIPTS = {
 @dataclass(frozen=True)
 class Taken:
     """`soft`: soft inpainting; `controls`: units, of which those `with_map`, counted from 1, send
-    their maps along."""
+    their maps along; `details`: what ADetailer is to do."""
 
     soft: bool
     controls: list[dict[str, Any]]
     with_map: list[int]
+    details: Wanted
 
 
 def taken(body: Body, selectable: frozenset[str], desk: Desk) -> tuple[Body, Taken]:
@@ -83,7 +86,8 @@ def taken(body: Body, selectable: frozenset[str], desk: Desk) -> tuple[Body, Tak
             fields = zip(SCRIPTS[name].takes, values, strict=False)
             changes |= {field: value for field, value in fields if field and value is not None}
     soft = _is_on(args.get("soft inpainting", []))
-    return _changed(body, changes), Taken(soft, *units(args.get("controlnet", []), desk))
+    details = wanted(args.get("adetailer", []), desk)
+    return _changed(body, changes), Taken(soft, *units(args.get("controlnet", []), desk), details)
 
 
 def _args(said: Any) -> list[Any]:

@@ -42,7 +42,10 @@ def image_to_image(
     seeds count on."""
     fields = with_infotext(body, common(body, options, taken, desk), desk)
     images = pictures(body, desk)
-    tasks = [task(body, each, taken.soft, options, desk) for each in images]
+    if taken.details.alone:
+        tasks = [{"kind": "details", "image": image} for image in images]
+    else:
+        tasks = [task(body, each, taken.soft, options, desk) for each in images]
     if len(tasks) == 1:
         return iterations(fields | {"task": tasks[0]}, body.n_iter)
     each_alone = [fields | {"task": each, "batch_size": 1} for each in tasks]

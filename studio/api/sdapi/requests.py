@@ -82,6 +82,7 @@ def common(body: Drawing, options: Options, taken: Taken, desk: Desk) -> dict[st
         "s_tmax": body.s_tmax or None,
         "s_noise": body.s_noise,
         "controls": taken.controls,
+        "detailers": taken.details.detailers,
     }
     refiner = names.model(body.refiner_checkpoint, "checkpoint", desk.catalog)
     if refiner and body.refiner_switch_at:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from studio.api.sdapi import always_on, payloads, scripts
 from studio.api.sdapi.desk import Desk
+from studio.api.sdapi.details import DetailerBody
 from studio.api.sdapi.options import Options
 from studio.api.sdapi.routes import build_sdapi_router
 from studio.api.sdapi.units import UnitBody
@@ -75,6 +76,7 @@ def tables() -> dict[str, tuple[Supported, ...]]:
         ),
         "Scripts: `script_name`": tuple(_scripts()),
         "A ControlNet unit": _fields(UnitBody),
+        "ADetailer's arguments": _fields(DetailerBody),
         "Extras": _fields(payloads.Extras),
         "Options": _fields(Options),
     }

@@ -98,6 +98,23 @@ def test_units_that_cannot_be(shared, picture):
 
 
 @pytest.mark.parametrize(
+    ("tab", "says"),
+    [
+        ({"ad_model": "hand_yolov8n.pt"}, "There is no detector 'hand_yolov8n'"),
+        ({"ad_model": "face_yolov8n.pt", "ad_use_checkpoint": True}, "as their picture is"),
+        ({"ad_model": "face_yolov8n.pt", "ad_x_offset": 3}, "where things were found"),
+        ({"ad_model": "face_yolov8n.pt", "ad_mask_merge_invert": "Merge"}, "no such thing here"),
+        ({"ad_model": "face_yolov8n.pt", "ad_confidence": 2}, "confidence"),
+        ({"ad_model": "face_yolov8n.pt", "ad_steps": "many"}, "ad_steps"),
+    ],
+)
+def test_details_that_cannot_be(shared, tab, says):
+    body = {"alwayson_scripts": {"ADetailer": {"args": [True, False, tab]}}}
+    answer = shared.http.post("/sdapi/v1/txt2img", json=body)
+    assert answer.status_code == 422 and says in answer.json()["detail"], answer.text
+
+
+@pytest.mark.parametrize(
     ("body", "says"),
     [
         ({}, "No image selected"),

@@ -183,6 +183,26 @@ def test_what_becomes_of_it(swept, sent, is_told):
     assert {name: request[name] for name in is_told} == is_told
 
 
+def test_adetailer(swept, picture):
+    """As SillyTavern and webuiapi send it."""
+    tab = {"ad_model": "face_yolov8n.pt", "ad_mask_k_largest": 2, "ad_denoising_strength": 0.5}
+    for args, count in (
+        ([True, False, tab, {"ad_model": "None"}], 1),
+        ([tab, tab], 2),
+        ([False, False, tab], 0),
+        ([False], 0),
+    ):
+        post(swept, "txt2img", SIZE | {"alwayson_scripts": {"ADetailer": {"args": args}}})
+        assert len(swept.studio.queue.jobs()[-1].request.detailers) == count
+    alone = {"alwayson_scripts": {"ADetailer": {"args": [True, True, tab]}}}
+    post(swept, "img2img", SIZE | alone | {"init_images": [encoded(picture)]})
+    request = swept.studio.queue.jobs()[-1].request
+    [detailer] = request.detailers
+    assert request.task.kind == "details"
+    assert (detailer.detector, detailer.count) == ("Faces (BlazeFace)", 2)
+    assert (detailer.order, detailer.strength) == ("largest first", 0.5)
+
+
 def test_a_grid_comes_first_where_pictures_are_saved(swept):
     drawn = post(swept, "txt2img", SIZE | {"batch_size": 3, "save_images": True})
     info = json.loads(drawn["info"])
