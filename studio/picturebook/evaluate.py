@@ -1,84 +1,100 @@
 """Measures picturebook: `python -m studio.picturebook.evaluate [--count 300] [--json]`.
 
-Pictures are made for prompts of one object, and a small classifier (the judge) says whether
-colour, object, place, sky and ground are those of the prompt.
+Pictures are made for prompts, and a small classifier (the judge) says whether they show what the
+prompts ask for. With `--journal FILE` what was found is kept there, picture by picture: stopped and
+called again, with a larger `--count` too, it goes on.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from studio.families.stable_diffusion.family import PICTUREBOOK
-from studio.picturebook import sampling, sheets, train_vae
+from studio.picturebook import cases, sampling, sheets, train_vae
+from studio.picturebook.cases import ASPECTS, NEUTRAL, judged, one_object
+from studio.picturebook.journal import Journal
 from studio.picturebook.judge import JUDGE_DIR, Judge
 from studio.picturebook.larger import WAYS, larger_pictures
 from studio.picturebook.loading import load_parts
+from studio.picturebook.sharpness import edge_width
 from studio.picturebook.train_judge import held_out_accuracy, mountain_errors, train_judge
 from studio.picturebook.training import MODEL_DIR
-from studio.picturebook.world import HELD_OUT, TRAINED, Scene
-
-ASPECTS = ("colour", "object", "both", "place", "sky", "ground")
-# Prompts that say nothing of mountains: whole scenery, where they hardly come by themselves, and
-# few words, which leave open what is behind.
-NEUTRAL = {
-    "scenery": (
-        "a meadow by day", "the sea at sunset", "a desert at dawn", "a snowy landscape at night",
-        "a forest by day", "a city at sunset",
-    ),
-    "few words": (
-        "a red house", "a boat", "night", "pixel art", "a white cat in the snow",
-        "sunset, desert", "a green tree by day", "a storm",
-    ),
-}  # fmt: skip
+from studio.picturebook.world import HELD_OUT, TRAINED
 
 
-def prompt_cases(pairs, count, seed):
-    """`count` prompts of one object with all its facts: list of (prompt, Scene)."""
-    rng = np.random.default_rng((11, seed))
-    order = sorted(pairs)
-    cases = []
-    for k in range(count):
-        scene = Scene.random(rng, pairs=[order[k % len(order)]], count=1)
-        cases.append((full_prompt(scene), scene))
-    return cases
+@dataclass(frozen=True)
+class Line:
+    """A line of the figures: `cases(count)` are its prompts with the scenes they ask for, `marks`
+    says of pictures what is right, one {name: 0..1} a picture; seeds count from `first_seed`."""
+
+    cases: Callable
+    marks: Callable
+    first_seed: int
+    negative: str = ""
 
 
-def full_prompt(scene):
-    """What a person would write to get this scene: colour, object, place, ground, sky."""
-    item = scene.items[0]
-    article = "an" if item.colour[0] in "aeiou" else "a"
-    place = {"left": "on the left", "center": "in the center", "right": "on the right"}
-    ground = {
-        "meadow": "on a meadow", "desert": "in the desert", "snow": "in the snow",
-        "sea": "on the sea", "forest": "in the forest", "city": "in the city",
-    }  # fmt: skip
-    sky = {
-        "day": "by day", "sunset": "at sunset", "dawn": "at dawn", "night": "at night",
-        "storm": "under a stormy sky",
-    }  # fmt: skip
-    phrase = f"{article} {item.colour} {item.object} {place[item.place]}, {ground[scene.ground]}"
-    return f"{phrase} {sky[scene.sky]}"
+def _neutral(kind, count):
+    texts = NEUTRAL[kind]
+    return [(texts[k % len(texts)], None) for k in range(count)]
 
 
-def pictures_of(parts, prompts, options, negative="", first_seed=0):
-    """float (prompts, 3, native, native) in -1..1, sampled in batches of `options.batch`."""
-    side = parts["unet"].config.sample_size * 8
+def _extras_and_edges(judge, pictures, scenes):
+    """The marks of the extras, and the edge widths of the pictures and of the scenes as drawn."""
+    size = pictures.shape[3], pictures.shape[2]
+    return [
+        {
+            **mark,
+            "edge_px": edge_width(picture),
+            "drawn_edge_px": edge_width(np.asarray(scene.draw(size))),
+        }
+        for mark, picture, scene in zip(
+            cases.judged_extras(judge, pictures, scenes),
+            train_vae.as_bytes(pictures),
+            scenes,
+            strict=True,
+        )
+    ]
+
+
+LINES = {
+    "trained": Line(partial(one_object, TRAINED, seed=1), judged, 1000),
+    "held out": Line(partial(one_object, HELD_OUT, seed=2), judged, 2000),
+    "two objects": Line(cases.two_objects, cases.judged_together, 3000),
+    "extras": Line(cases.with_extras, _extras_and_edges, 4000),
+    **{
+        f"{kind}{', no mountains' if negative else ''}": Line(
+            partial(_neutral, kind), cases.judged_mountains, 9000, negative
+        )
+        for kind in NEUTRAL
+        for negative in ("", "mountains")
+    },
+}
+
+
+def pictures_of(parts, prompts, options, negative="", seeds=None):
+    """float (prompts, 3, side, side) in -1..1, sampled in batches of `options.batch`; `seeds`
+    one integer a prompt."""
+    side = getattr(options, "side", 0) or parts["unet"].config.sample_size * 8
+    seeds = range(len(prompts)) if seeds is None else seeds
     batches = []
     for start in range(0, len(prompts), options.batch):
-        chunk = prompts[start : start + options.batch]
-        seeds = range(first_seed + start, first_seed + start + len(chunk))
+        chunk = slice(start, start + options.batch)
         batches.append(
             sampling.sample(
                 parts,
-                chunk,
+                prompts[chunk],
                 size=(side, side),
                 negative=negative,
-                seeds=seeds,
+                seeds=seeds[chunk],
                 steps=options.steps,
                 guidance=options.guidance,
             )
@@ -86,57 +102,42 @@ def pictures_of(parts, prompts, options, negative="", first_seed=0):
     return torch.cat(batches)
 
 
-def judged(judge, pictures, scenes):
-    """One {aspect: bool} a picture: is it what the scene of its prompt says?"""
-    marks = []
-    for reading, scene in zip(judge.read(pictures), scenes, strict=True):
-        wanted, object_ = scene.items[0], reading["objects"][0]
-        colour = object_["colour"] == wanted.colour
-        marks.append(
-            {
-                "colour": colour,
-                "object": object_["object"] == wanted.object,
-                "both": colour and object_["object"] == wanted.object,
-                "place": object_["place"] == wanted.place,
-                "sky": reading["sky"] == scene.sky,
-                "ground": reading["ground"] == scene.ground,
-            }
-        )
-    return marks
+MORE = ("two objects", "extras")
+"""Lines of which what the judge says of drawn scenes is told too."""
 
 
-def semantic_table(parts, judge, options):
-    """{"trained" | "held out": {aspect: share}} over `options.count` prompts each."""
-    table = {}
-    for name, pairs, seed in (("trained", TRAINED, 1), ("held out", HELD_OUT, 2)):
-        cases = prompt_cases(pairs, options.count, seed)
-        pictures = pictures_of(parts, [p for p, _ in cases], options, first_seed=1000 * seed)
-        marks = judged(judge, pictures, [scene for _, scene in cases])
-        table[name] = {a: float(np.mean([m[a] for m in marks])) for a in ASPECTS}
-        if options.sheet:
-            path = Path(options.sheet) / f"evaluate-{name.replace(' ', '-')}.png"
-            sheets.save(path, pictures[:48], 8)
-    return table
+def marks_of(line, parts, judge, options, journal):
+    """The marks of `options.count` pictures of the line: {name: mean}, each 0..1 or a width."""
+    asked, known = LINES[line].cases(options.count), journal.marks(line)
+    missing = [k for k in range(options.count) if k not in known]
+    shown = []
+    for start in range(0, len(missing), options.batch):
+        chunk = missing[start : start + options.batch]
+        seeds = [LINES[line].first_seed + k for k in chunk]
+        prompts, scenes = zip(*(asked[k] for k in chunk), strict=True)
+        pictures = pictures_of(parts, prompts, options, LINES[line].negative, seeds)
+        marks = LINES[line].marks(judge, pictures, scenes)
+        journal.add(line, dict(zip(chunk, marks, strict=True)))
+        done = options.count - len(missing) + start + len(chunk)
+        print(f"{line}: {done}/{options.count}", file=sys.stderr, flush=True)
+        shown.append(pictures[: max(0, 48 - start)])
+    if options.sheet and shown:
+        name = line.replace(", ", "-").replace(" ", "-")
+        sheets.save(Path(options.sheet) / f"evaluate-{name}.png", torch.cat(shown)[:48], 8)
+    return _means([known[k] for k in range(options.count)])
 
 
-def negative_prompt(parts, judge, options):
-    """Share of pictures with mountains without and with "mountains" as negative prompt.
+def _means(marks):
+    """{name: the mean of what is a number}."""
+    return {name: float(np.nanmean([float(mark[name]) for mark in marks])) for name in marks[0]}
 
-    {kind of NEUTRAL: {"without", "with", "lowered_by"}}; `lowered_by` is None where none had them.
-    Few of these pictures have mountains, so that it takes some hundreds to know how much fewer.
-    """
-    table = {}
-    for kind, texts in NEUTRAL.items():
-        prompts = [texts[k % len(texts)] for k in range(max(24, options.count))]
-        shares = {}
-        for name, negative in (("without", ""), ("with", "mountains")):
-            pictures = pictures_of(parts, prompts, options, negative=negative, first_seed=9000)
-            flagged = ["mountains" in reading["extras"] for reading in judge.read(pictures)]
-            shares[name] = float(np.mean(flagged))
-        before = shares["without"]
-        shares["lowered_by"] = 1 - shares["with"] / before if before else None
-        table[kind] = shares
-    return table
+
+def drawn_marks(line, judge, count, side):
+    """{name: mean} of what the judge says of the line's own scenes, drawn: pictures can hardly be
+    found better."""
+    scenes = [scene for _, scene in LINES[line].cases(count)]
+    drawn = np.stack([np.asarray(scene.draw((side, side))) for scene in scenes])
+    return _means(LINES[line].marks(judge, train_vae.to_tensor(drawn), scenes))
 
 
 def vae_psnr(vae, native, count=64):
@@ -154,12 +155,15 @@ def parser():
     arguments.add_argument("--judge", type=Path, default=JUDGE_DIR)
     arguments.add_argument("--retrain-judge", action="store_true", help="train the judge anew")
     arguments.add_argument("--judge-minutes", type=float, default=4)
-    arguments.add_argument("--count", type=int, default=300, help="prompts of each kind")
+    arguments.add_argument("--count", type=int, default=300, help="prompts of each line")
+    arguments.add_argument("--line", action="append", choices=LINES, help="repeatable; all if none")
+    arguments.add_argument("--journal", type=Path, help="file that keeps what was found")
+    arguments.add_argument("--side", type=int, default=0, help="of the pictures, px; 0 = native")
     arguments.add_argument("--steps", type=int, default=15)
     arguments.add_argument("--guidance", type=float, default=PICTUREBOOK.guidance_scale)
-    arguments.add_argument("--batch", type=int, default=25)
+    arguments.add_argument("--batch", type=int, default=10)
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    arguments.add_argument("--sheet", help="folder for sheets of the pictures judged")
+    arguments.add_argument("--sheet", help="folder for sheets of the pictures drawn")
     arguments.add_argument(
         "--hires", action="store_true", help="measure pictures of twice the size instead"
     )
@@ -167,38 +171,65 @@ def parser():
     return arguments
 
 
+def _weights(*folders):
+    """A name for the weights in these folders: 12 hex digits."""
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.rglob("*.safetensors")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def measure(options):
-    """All figures in one dictionary; shares are 0..1, PSNR in dB."""
+    """All figures in one dictionary; shares are 0..1, PSNR in dB, widths in pixels. With lines
+    chosen: theirs alone."""
+    start = time.monotonic()
     parts = load_parts(options.model, options.device)
     native = parts["unet"].config.sample_size * 8
+    options.side = options.side or native
     if options.retrain_judge:
         judge, _ = train_judge(parts["vae"], native, options.judge_minutes)
         judge.save(options.judge)
     judge = Judge.load(options.judge)
-    own = held_out_accuracy(judge, native)
-    mountains = mountain_errors(judge, parts["vae"], native)
-    start = time.monotonic()
-    return {
-        "judge": own,
-        "judge_mountains": mountains,
-        "vae_psnr_db": vae_psnr(parts["vae"], native),
-        "prompts": options.count,
-        **semantic_table(parts, judge, options),
-        "mountains": negative_prompt(parts, judge, options),
-        "elapsed_s": round(time.monotonic() - start, 1),
+    folders = [options.model / name for name in ("unet", "text_encoder", "vae")]
+    settings = {
+        "model": _weights(*folders),
+        "judge": _weights(options.judge),
+        **{name: getattr(options, name) for name in ("side", "steps", "guidance")},
     }
+    journal = Journal(options.journal, settings)
+    chosen = options.line or list(LINES)
+    lines = {line: marks_of(line, parts, judge, options, journal) for line in chosen}
+    few, bare = min(200, options.count), min(600, 2 * options.count)
+    drawn = {
+        line: journal.figure(
+            f"{line}, {few} drawn", partial(drawn_marks, line, judge, few, options.side)
+        )
+        for line in chosen
+        if line in MORE
+    }
+    figures = {"prompts": options.count, "side": options.side, "lines": lines, "drawn": drawn}
+    finds = {
+        "judge": partial(held_out_accuracy, judge, native),
+        f"mountains of {bare} scenes": partial(mountain_errors, judge, parts["vae"], native, bare),
+        "vae_psnr_db": partial(vae_psnr, parts["vae"], native),
+    }
+    if options.line is None:
+        found = [journal.figure(name, find) for name, find in finds.items()]
+        names = ("judge", "judge_mountains", "vae_psnr_db")
+        figures |= dict(zip(names, found, strict=True))
+    return {**figures, "elapsed_s": round(time.monotonic() - start, 1)}
 
 
 def measure_hires(options):
     """{"hires" | "plain": {aspect: share}}: of pictures of twice the size, drawn twice and at
     once."""
     native = PICTUREBOOK.native_size[0]
-    cases = prompt_cases(TRAINED, options.count, 1)
-    pictures = larger_pictures([p for p, _ in cases], options.steps, native, options.device)
+    asked = one_object(TRAINED, options.count, 1)
+    pictures = larger_pictures([p for p, _ in asked], options.steps, native, options.device)
     judge = Judge.load(options.judge)
     table = {}
     for way in WAYS:
-        marks = judged(judge, pictures[way], [scene for _, scene in cases])
+        marks = judged(judge, pictures[way], [scene for _, scene in asked])
         table[way] = {a: float(np.mean([m[a] for m in marks])) for a in ASPECTS}
     return table
 
@@ -212,26 +243,58 @@ def report_hires(table):
 
 def report(figures):
     """The figures as a table."""
-    lines = ["judge's own accuracy on held-out drawn scenes:"]
-    lines += [f"  {name:<8} {share:6.1%}" for name, share in figures["judge"].items()]
+    lines = _report_judge(figures) if "judge" in figures else []
+    found = figures["lines"]
+    lines.append(f"{figures['prompts']} prompts each" + "".join(f"{a:>9}" for a in ASPECTS))
+    for name in [name for name in ("trained", "held out") if name in found]:
+        shares = "".join(f"{found[name][a]:9.1%}" for a in ASPECTS)
+        lines.append(f"{name + ' pairs':<{len(str(figures['prompts'])) + 13}}{shares}")
+    lines += _report_more(found, figures["drawn"])
+    for kind in [kind for kind in NEUTRAL if kind in found]:
+        without = found[kind]["mountains"]
+        told = f"mountains, prompts of {kind}: {without:.1%} of pictures"
+        if negative := found.get(f"{kind}, no mountains"):
+            told += f', {negative["mountains"]:.1%} with the negative prompt "mountains"'
+            if without:
+                told += f" (lowered by {1 - negative['mountains'] / without:.0%})"
+        lines.append(told)
+    return "\n".join(lines)
+
+
+def _report_judge(figures):
     errors = figures["judge_mountains"]
-    lines.append(
+    mountains = (
         f"  mountains in scenes without objects: imagined in {errors['imagined']:.1%} of those "
         f"without, missed in {errors['missed']:.1%} of those with"
     )
-    lines.append(f"VAE on unseen scenes: {figures['vae_psnr_db']:.2f} dB")
-    lines.append(f"{figures['prompts']} prompts each" + "".join(f"{a:>9}" for a in ASPECTS))
-    for name in ("trained", "held out"):
-        shares = "".join(f"{figures[name][a]:9.1%}" for a in ASPECTS)
-        lines.append(f"{name + ' pairs':<{len(str(figures['prompts'])) + 13}}{shares}")
-    for kind, mountains in figures["mountains"].items():
-        lowered = mountains["lowered_by"]
+    return [
+        "judge's own accuracy on held-out drawn scenes:",
+        *(f"  {name:<8} {share:6.1%}" for name, share in figures["judge"].items()),
+        mountains,
+        f"VAE on unseen scenes: {figures['vae_psnr_db']:.2f} dB",
+    ]
+
+
+def _report_more(found, drawn):
+    """The lines of two objects and of extras; in brackets what the judge finds in drawn scenes."""
+    lines = []
+    if pairs := found.get("two objects"):
+        told = [
+            f"{text} {pairs[name]:.1%} ({drawn['two objects'][name]:.1%})"
+            for name, text in (
+                ("objects", "both there"),
+                ("colours", "each in its own colour"),
+                ("places", "each at its own place"),
+            )
+        ]
+        lines.append(f"two objects: {', '.join(told)}")
+    if extras := found.get("extras"):
         lines.append(
-            f"mountains, prompts of {kind}: {mountains['without']:.1%} of pictures, "
-            f'{mountains["with"]:.1%} with the negative prompt "mountains"'
-            + ("" if lowered is None else f" (lowered by {lowered:.0%})")
+            f"extras all there {extras['extras']:.1%} ({drawn['extras']['extras']:.1%}), "
+            f"flat style {extras['style']:.1%}; edges {extras['edge_px']:.2f} px wide, "
+            f"{extras['edge_px'] / extras['drawn_edge_px']:.2f} times those of drawn scenes"
         )
-    return "\n".join(lines)
+    return lines
 
 
 def main(argv=None):

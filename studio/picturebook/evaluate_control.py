@@ -10,7 +10,6 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,6 +19,7 @@ from diffusers import ControlNetModel
 
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook import control_maps, data, sampling, sheets
+from studio.picturebook.cases import full_prompt, judged
 from studio.picturebook.control_net import MODELS, Controlled, folder_of, hint_tensor
 from studio.picturebook.control_segmenter import (
     SEGMENTER_PATH,
@@ -28,21 +28,13 @@ from studio.picturebook.control_segmenter import (
     mean_iou,
     train_segmenter,
 )
-from studio.picturebook.evaluate import full_prompt, judged
 from studio.picturebook.judge import JUDGE_DIR, Judge
 from studio.picturebook.loading import load_parts
-from studio.picturebook.train_vae import reconstruct, to_tensor
+from studio.picturebook.train_vae import as_bytes, reconstruct, to_tensor
 from studio.picturebook.training import MODEL_DIR
 
 WITHIN_PX = 2
 MEASURES = ("canny_f1", "mean_iou", "colour", "object")
-
-
-def scene_prompt(scene):
-    """A caption that names every object with its colour and place, the ground and the sky."""
-    each = [full_prompt(replace(scene, items=(item,))) for item in scene.items]
-    things = " and ".join(text.partition(", ")[0] for text in each)
-    return f"{things}, {each[0].partition(', ')[2]}"
 
 
 def edge_f1(edges, wanted, within_px=WITHIN_PX):
@@ -60,12 +52,6 @@ def _near(edges, distance_px):
     steps = np.arange(-distance_px, distance_px + 1)
     disc = (steps[:, None] ** 2 + steps**2 <= distance_px**2).astype(np.uint8)
     return cv2.dilate(edges.astype(np.uint8), disc) > 0
-
-
-def as_bytes(pictures):
-    """float (n, 3, h, w) in -1..1 to uint8 (n, h, w, 3)."""
-    levels = (pictures.clamp(-1, 1) * 127.5 + 127.5).round().byte()
-    return levels.permute(0, 2, 3, 1).contiguous().numpy()
 
 
 class Examiner:
@@ -101,7 +87,7 @@ def pictures_of(parts, scenes, maps, controlnet, options):
         if controlnet is not None:
             hints = hint_tensor(maps[chunk]).to(options.device)
             mine["unet"] = Controlled(parts["unet"], controlnet, hints, options.scale)
-        prompts = [scene_prompt(scene) for scene in scenes[chunk]]
+        prompts = [full_prompt(scene) for scene in scenes[chunk]]
         seeds = range(5000 + start, 5000 + start + len(prompts))
         batches.append(
             sampling.sample(

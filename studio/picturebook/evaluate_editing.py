@@ -25,7 +25,7 @@ from studio.domain.tasks import Inpaint, Outpaint
 from studio.engine.protocol import ended
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.imaging.plans import source_size
-from studio.picturebook.evaluate import full_prompt
+from studio.picturebook.cases import full_prompt
 from studio.picturebook.judge import Judge
 from studio.picturebook.train_vae import to_tensor
 from studio.picturebook.training import MODEL_DIR

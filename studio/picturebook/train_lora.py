@@ -22,12 +22,13 @@ from studio.picturebook.latents import encode
 from studio.picturebook.loading import load_parts
 from studio.picturebook.tokenizer import token_ids
 from studio.picturebook.train_unet import loss_weight
-from studio.picturebook.training import MODEL_DIR, autocast
+from studio.picturebook.training import MODEL_DIR, autocast, plain_norms
 from studio.picturebook.world import TRAINED, Scene
 
 LORA_PATH = MODEL_DIR.parent / "loras" / "blueprint.safetensors"
 SEED = 77
-SIZES = ((128, 128), (160, 96), (96, 160))
+# Width and height, in parts of the side of a native picture.
+RATIOS = ((1, 1), (1.25, 0.75), (0.75, 1.25))
 SCENES, BATCH, RATE = 600, 16, 4e-3
 RANK, ALPHA = 8, 8
 DROPOUT = 0.15
@@ -88,12 +89,13 @@ def add_layers(parts):
     return added
 
 
-def training_set(vae):
-    """(latents float16 (n, 4, h, w), scenes) of each size."""
+def training_set(vae, native):
+    """(latents float16 (n, 4, h, w), scenes) of each size around `native` × `native` pixels."""
     sets = []
-    for place, size in enumerate(SIZES):
+    for place, (wide, high) in enumerate(RATIOS):
+        size = round(wide * native), round(high * native)
         rng = np.random.default_rng((SEED, place))
-        scenes = [Scene.random(rng, pairs=TRAINED) for _ in range(SCENES // len(SIZES))]
+        scenes = [Scene.random(rng, pairs=TRAINED) for _ in range(SCENES // len(RATIOS))]
         pictures = np.stack([blueprint(np.asarray(scene.draw(size))) for scene in scenes])
         batches = [encode(vae, pictures[k : k + 32], "cpu") for k in range(0, len(pictures), 32)]
         sets.append((np.concatenate(batches), scenes))
@@ -117,8 +119,8 @@ def loss_of(parts, schedule, latents, ids):
 
 def train(parts, steps):
     """Train for so many steps; returns (part, module name) -> LowRank."""
-    sets = training_set(parts["vae"])
-    parts["unet"].set_attn_processor(AttnProcessor())  # trains faster than the fused kernel
+    sets = training_set(parts["vae"], 8 * parts["unet"].config.sample_size)
+    plain_norms(parts["unet"]).set_attn_processor(AttnProcessor())  # faster than the fused kernel
     parts["text_encoder"].set_attn_implementation("eager")
     layers = add_layers(parts)
     weights = [weight for layer in layers.values() for weight in layer.parameters()]

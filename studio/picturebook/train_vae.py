@@ -54,6 +54,12 @@ def to_tensor(pictures):
     return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
+def as_bytes(pictures):
+    """float (n, 3, h, w) in -1..1 to uint8 (n, h, w, 3)."""
+    levels = (pictures.clamp(-1, 1) * 127.5 + 127.5).round().byte()
+    return levels.permute(0, 2, 3, 1).contiguous().numpy()
+
+
 def psnr(first, second):
     """Peak signal-to-noise ratio in dB of two batches in -1..1, the mean over pictures."""
     error = (first.clamp(-1, 1) - second.clamp(-1, 1)).square().mean((1, 2, 3))

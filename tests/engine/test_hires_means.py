@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from studio.families.stable_diffusion.family import PICTUREBOOK
-from studio.picturebook.evaluate import judged, prompt_cases
+from studio.picturebook.cases import judged, one_object
 from studio.picturebook.judge import JUDGE_DIR, Judge
 from studio.picturebook.larger import WAYS, larger_pictures
 from studio.picturebook.world import TRAINED
@@ -14,7 +14,7 @@ from studio.picturebook.world import TRAINED
 
 @pytest.mark.parametrize("count", [1, pytest.param(8, marks=pytest.mark.slow)])
 def test_the_prompt_is_obeyed(count):
-    cases = prompt_cases(TRAINED, count, 1)
+    cases = one_object(TRAINED, count, 1)
     pictures = larger_pictures(
         [prompt for prompt, _ in cases], 8, PICTUREBOOK.native_size[0], "cpu"
     )

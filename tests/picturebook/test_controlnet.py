@@ -11,11 +11,12 @@ import torch
 from diffusers import ControlNetModel
 
 from studio.picturebook import control_maps, data, train
+from studio.picturebook.cases import full_prompt
 from studio.picturebook.control_heads import MapHeads
 from studio.picturebook.control_net import Controlled, hint_tensor, new_controlnet
 from studio.picturebook.control_palette import PALETTE
 from studio.picturebook.control_segmenter import confusion, mean_iou
-from studio.picturebook.evaluate_control import edge_f1, scene_prompt
+from studio.picturebook.evaluate_control import edge_f1
 from studio.picturebook.loading import load_parts
 from studio.picturebook.training import MODEL_DIR, load_checkpoint
 from studio.picturebook.world import CLASSES, OBJECTS
@@ -145,7 +146,7 @@ def test_mean_iou_counts_every_class_alike():
 
 def test_prompts_name_every_object():
     scene = next(scene for scene in scenes(20) if len(scene.items) == 2)
-    prompt = scene_prompt(scene)
+    prompt = full_prompt(scene)
     assert all(f"{item.colour} {item.object}" in prompt for item in scene.items)
     assert prompt.count(", ") == 1
 

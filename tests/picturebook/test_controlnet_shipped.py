@@ -16,9 +16,9 @@ from studio.picturebook.control_segmenter import (
     confusion,
     mean_iou,
 )
-from studio.picturebook.evaluate_control import as_bytes, edge_f1, load_controlnet, pictures_of
+from studio.picturebook.evaluate_control import edge_f1, load_controlnet, pictures_of
 from studio.picturebook.loading import load_parts
-from studio.picturebook.train_vae import to_tensor
+from studio.picturebook.train_vae import as_bytes, to_tensor
 from studio.weights.loader import read
 
 SHIPPED = [kind for kind in control_maps.KINDS if folder_of(kind).is_dir()]

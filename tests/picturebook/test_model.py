@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from studio.families.stable_diffusion.family import PICTUREBOOK
-from studio.picturebook import evaluate, sampling, train_vae
+from studio.picturebook import cases, evaluate, sampling, train_vae
 from studio.picturebook.control_segmenter import Segmenter
 from studio.picturebook.judge import JUDGE_DIR, Judge
 from studio.picturebook.train_judge import held_out_accuracy, mountain_errors
@@ -107,18 +107,18 @@ def test_negative_prompt_takes_mountains_away(parts, judge):
 
 
 def test_scenery_alone_has_no_objects(parts):
-    prompts = evaluate.NEUTRAL["scenery"]
-    pictures = evaluate.pictures_of(parts, prompts, options(), first_seed=70)
+    prompts = cases.NEUTRAL["scenery"]
+    pictures = evaluate.pictures_of(parts, prompts, options(), seeds=range(70, 76))
     labels = Segmenter.load().read(pictures)
     share = np.isin(labels, [CLASSES.index(name) for name in OBJECTS]).mean(axis=(1, 2))
     assert (share < 0.01).all(), dict(zip(prompts, share.round(3), strict=True))
 
 
 def test_pictures_obey_the_prompt(parts, judge):
-    cases = evaluate.prompt_cases(TRAINED, 16, seed=5)
-    pictures = evaluate.pictures_of(parts, [p for p, _ in cases], options(), first_seed=50)
-    marks = evaluate.judged(judge, pictures, [scene for _, scene in cases])
-    shares = {a: np.mean([m[a] for m in marks]) for a in evaluate.ASPECTS}
+    asked = cases.one_object(TRAINED, 16, seed=5)
+    pictures = evaluate.pictures_of(parts, [p for p, _ in asked], options(), seeds=range(50, 66))
+    marks = cases.judged(judge, pictures, [scene for _, scene in asked])
+    shares = {a: np.mean([m[a] for m in marks]) for a in cases.ASPECTS}
     for aspect, least in PROMPT_AT_LEAST.items():
         assert shares[aspect] >= least, shares
 
