@@ -426,7 +426,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     previews = maps.Previews(studio.sources.read_any, map_of)
     app.include_router(images.build_images_router(studio.library, studio.reader, listing.public))
     app.include_router(image_files.build_image_files_router(studio.library, studio.reader))
-    app.include_router(edits.build_edits_router(studio.gallery, read, map_again))
+    app.include_router(edits.build_edits_router(studio.library, read, map_again))
     app.include_router(
         preprocessors.build_preprocessors_router(
             studio.preprocessors.available,

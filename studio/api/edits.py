@@ -17,7 +17,9 @@ from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import ImageToImage, Inpaint
 from studio.gallery import views
+from studio.gallery.detailing import before_details
 from studio.gallery.files import Gallery
+from studio.gallery.library import Library
 from studio.imaging import difference, plans, reading
 from studio.imaging.resizing import resized
 
@@ -26,21 +28,22 @@ _PNG: Answers = {200: sends("The picture", "image/png")} | _NONE
 
 
 def build_edits_router(
-    gallery: Gallery,
+    library: Library,
     read: Callable[[str], bytes],
     map_again: Callable[[GenerationRequest, int], Image.Image],
 ) -> APIRouter:
     """The routes below `/studio/v1/images/{id}`. `read` gives the bytes of a kept picture by its
     reference, `input:ID`; `map_again` the map of a request's ControlNet unit, counted from 1."""
+    gallery = library.gallery
     router = APIRouter(prefix=f"{PREFIX}/images/{{id}}", tags=["images"], responses=EVERYWHERE)
     decoding = threading.BoundedSemaphore(DECODED_AT_ONCE)
 
     @router.get("/before", response_class=Response, responses=SHOWN | _NONE)
     def before(id: str) -> Response:
-        """What the picture was before, at its present size; around an outpaint, the canvas with
-        the picture's border smeared over it."""
+        """What the picture was before, at its present size: before its details, where it has some;
+        around an outpaint, the canvas with the picture's border smeared over it."""
         with decoding:
-            data, media_type = _before(gallery, read, id)
+            data, media_type = _before(library, read, id)
         return Response(data, media_type=media_type, headers=FOREVER)
 
     @router.get("/difference", response_class=Response, responses=_PNG)
@@ -48,7 +51,7 @@ def build_edits_router(
         """A PNG that shows what has changed: bright where much did, dim and gray where every
         pixel is as it was."""
         with decoding:
-            return _png(_difference(gallery, read, id))
+            return _png(_difference(library, read, id))
 
     @router.get("/mask", response_class=Response, responses=_PNG)
     def mask(id: str) -> Response:
@@ -83,8 +86,11 @@ def _map(
         raise NotFound(f"The map of picture {id} cannot be made again. {error}") from None
 
 
-def _before(gallery: Gallery, read: Callable[[str], bytes], id: str) -> tuple[bytes, str]:
+def _before(library: Library, read: Callable[[str], bytes], id: str) -> tuple[bytes, str]:
     """(bytes, media type)."""
+    gallery = library.gallery
+    if (data := before_details(library, read, id)) is not None:
+        return views.shown(data)
     task = gallery.request(id).task
     if isinstance(task, (ImageToImage, Inpaint)):
         data = read(task.image)
@@ -94,9 +100,13 @@ def _before(gallery: Gallery, read: Callable[[str], bytes], id: str) -> tuple[by
     return views.png(plan.before, plan.profile), "image/png"
 
 
-def _difference(gallery: Gallery, read: Callable[[str], bytes], id: str) -> bytes:
-    plan, now = _plan(gallery, read, id), reading.picture(gallery.bytes(id))
-    was = resized(plan.before, plan.size or plan.before.size)
+def _difference(library: Library, read: Callable[[str], bytes], id: str) -> bytes:
+    now = reading.picture(library.gallery.bytes(id))
+    if (data := before_details(library, read, id)) is not None:
+        was = reading.picture(data)
+    else:
+        plan = _plan(library.gallery, read, id)
+        was = resized(plan.before, plan.size or plan.before.size)
     if was.size != now.size:
         raise NotFound(
             f"Picture {id} is {now.width} × {now.height}, and was {was.width} × {was.height} "

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from studio.api.places import PublicText
 from studio.api.readings import ReadingBody
-from studio.api.wire import PREFIX
+from studio.api.wire import PREFIX, DetailBody, details_bodies
 from studio.domain.accounts import LOCAL, shown
 from studio.gallery.details import Details
 from studio.gallery.word_maps import Kept
@@ -74,6 +74,7 @@ class DetailsBody(EntryBody):
     partial: bool
     warnings: list[str]
     outside_mask_max_difference: int | None
+    details: list[DetailBody]
     models: list[UsedModelBody]
     size_bytes: int
 
@@ -164,6 +165,7 @@ def details_body(
         partial=details.partial,
         warnings=[public(text) for text in details.warnings],
         outside_mask_max_difference=details.outside_mask_max_difference,
+        details=details_bodies(details.details),
         models=[UsedModelBody(**vars(model)) for model in details.models],
         size_bytes=details.size_bytes,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from studio.api.places import PublicText
 from studio.domain import events
 from studio.domain.accounts import shown
+from studio.domain.detailers import Detail
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job, JobState
 from studio.jobs.outlook import Foretold
@@ -58,11 +60,30 @@ class QueueBody(BaseModel):
     waiting: int
 
 
+class DetailBody(BaseModel):
+    """A thing that a detailer drew once more.
+
+    detailer    its place among those of the request
+    number      of the thing, in the detailer's order
+    box         where it was found: [left, top, right, bottom] in pixels, right and bottom left out
+    area        what may have changed; outside of it every byte is as before
+    """
+
+    detailer: int
+    number: int
+    detector: str
+    label: str
+    score: float
+    box: tuple[int, int, int, int]
+    area: tuple[int, int, int, int]
+
+
 class ImageBody(BaseModel):
     """A kept picture. `url` is the PNG; `seed` and `variation_seed` (null: its noise does not vary)
     are its own within a batch; `warnings` say what of the request could not be done as it
     was asked, or why the picture is not on disk.
 
+    details                      what detailers drew once more, in their order
     outside_mask_max_difference  largest change of any channel, 0 to 255, where an inpaint's or
                                  outpaint's mask is zero; null where there is no mask
     """
@@ -75,6 +96,7 @@ class ImageBody(BaseModel):
     partial: bool = False
     warnings: list[str] = []
     outside_mask_max_difference: int | None = None
+    details: list[DetailBody] = []
 
 
 class JobBody(BaseModel):
@@ -143,6 +165,10 @@ class JobsBody(BaseModel):
     next: str | None
 
 
+def details_bodies(details: Iterable[Detail]) -> list[DetailBody]:
+    return [DetailBody(**vars(one)) for one in details]
+
+
 def image_body(picture: events.Picture, public: PublicText) -> ImageBody:
     """`picture` was kept: it has an id. Its warnings are made `public`."""
     return ImageBody(
@@ -154,6 +180,7 @@ def image_body(picture: events.Picture, public: PublicText) -> ImageBody:
         partial=picture.partial,
         warnings=[public(text) for text in picture.warnings],
         outside_mask_max_difference=picture.outside_mask_max_difference,
+        details=details_bodies(picture.details),
     )
 
 
@@ -185,12 +212,12 @@ _WARNINGS, _WARNING = 8, 500
 def state_header(job: Job, public: PublicText) -> str:
     """What the page must know beside a preview, as ASCII JSON fit for a header.
 
-    Without the request and the infotexts, which may be long; the page asks for those once. The
+    Without the request, infotexts and details, which may be long; the page asks for those once. The
     warnings stand in it once for all images, cut where there are many.
     """
     body = job_body(job, public).model_dump(
         mode="json",
-        exclude={"request": True, "images": {"__all__": {"infotext", "warnings"}}},
+        exclude={"request": True, "images": {"__all__": {"infotext", "warnings", "details"}}},
         exclude_none=True,
     )
     if "message" in body:

@@ -196,9 +196,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Detail:
-    """A thing that was drawn once more. `box` is where it was found; `area` is the part of the
-    picture that may have changed, outside of which every byte is as before."""
+    """A thing that was drawn once more: that with the `number` of those that the detailer at place
+    `detailer` of the request has in its order. `box` is where it was found; `area` is the part of
+    the picture that may have changed, outside of which every byte is as before."""
 
+    detailer: int
+    number: int
     detector: str
     label: str
     score: float

@@ -193,9 +193,8 @@ def _detailed(picture: events.Picture) -> events.Picture:
         for number, thing in things.items():
             key = f"{place}|{number}|{detailer.prompt}|{picture.seed}".encode()
             image.paste(tuple(hashlib.sha256(key).digest()[:3]), thing.box)
-            details.append(
-                Detail(detailer.detector, thing.label, thing.score, thing.box, thing.box)
-            )
+            name, box = detailer.detector, thing.box
+            details.append(Detail(place, number, name, thing.label, thing.score, box, box))
     before = None
     if details and not isinstance(request.task, Details):
         bare = request.before_details()

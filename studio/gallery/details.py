@@ -6,11 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from studio.domain import infotext_reader
+from studio.domain.detailers import Detail
 from studio.domain.errors import InvalidRequest
 from studio.domain.provenance import Provenance, UsedModel
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import Gallery
-from studio.gallery.packing import noted
+from studio.gallery.packing import details_in, noted
 from studio.reading.metadata import metadata
 
 _HASHES = {"checkpoint": "Model hash", "vae": "VAE hash"}
@@ -31,6 +32,7 @@ class Details:
     outside_mask_max_difference: int | None
     models: tuple[UsedModel, ...]
     provenance: Provenance | None
+    details: tuple[Detail, ...]
     size_bytes: int
 
 
@@ -51,6 +53,7 @@ def details(gallery: Gallery, id: str) -> Details:
         difference,
         _shown(provenance.models) if provenance else _models(text, request),
         provenance,
+        details_in(said),
         len(data),
     )
 

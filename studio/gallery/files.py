@@ -28,7 +28,7 @@ from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Picture
 from studio.domain.files import as_text
 from studio.domain.request import GenerationRequest
-from studio.gallery.packing import encode, noted
+from studio.gallery.packing import details_in, encode, noted
 from studio.gallery.places import Found, Places, not_found
 from studio.imaging import reading
 from studio.reading.metadata import metadata
@@ -161,6 +161,8 @@ class Gallery:
             warnings=warnings,
             outside_mask_max_difference=difference,
             profile=image.info.get("icc_profile"),
+            origin=image.info.get("studio-origin"),
+            details=details_in(image.info),
         )
 
     def clear(self) -> None:

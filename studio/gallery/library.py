@@ -27,7 +27,15 @@ from studio.gallery.thumbnails import Thumbnails
 from studio.store import finding
 from studio.store.finding import Filters, Page
 from studio.store.lineage import Lineage, lineage
-from studio.store.pictures import GONE, KEPT, TRASHED, Claim, PictureLedger, PictureRow
+from studio.store.pictures import (
+    GONE,
+    KEPT,
+    TRASHED,
+    Claim,
+    PictureLedger,
+    PictureRow,
+    number_before,
+)
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +79,10 @@ class Library:
             self._caretaker.join(5)
 
     def keep(self, picture: Picture, claim: Claim) -> Picture:
-        """Store `picture` as `Gallery.keep` does, and remember it as that of a job."""
-
+        """Store `picture` as `Gallery.keep` does, and remember it as that of a job; what it was
+        before its details is stored first."""
+        if picture.before is not None:
+            picture = self._with_before_kept(picture, picture.before, claim)
         if claim.owner == LOCAL:  # as good as nobody's, and not to be written down
             claim = dataclasses.replace(claim, owner=None)
         claimed: list[str] = []
@@ -99,6 +109,15 @@ class Library:
         if self._caretaker.is_alive():  # else nobody will ask for it now
             self._thumbnails.make_soon(kept.id, kept.image, kept.profile)
         return kept
+
+    def _with_before_kept(self, picture: Picture, before: Picture, claim: Claim) -> Picture:
+        claim = dataclasses.replace(claim, number=number_before(claim.number))
+        rows = self.pictures.of_job(claim) if claim.job else []  # it may have been stored before
+        row = next((row for row in rows if self.gallery.places.find(row.id)), None)
+        if row is None:
+            kept = self.keep(before, claim)
+            row = self.pictures.find(kept.id)
+        return dataclasses.replace(picture, before=None, origin=row.hash if row else None)
 
     def page(
         self, filters: Filters = Filters(), limit: int = 60, before: int | None = None

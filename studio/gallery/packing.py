@@ -5,11 +5,16 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 from PIL.PngImagePlugin import PngInfo
 
+from studio.domain.detailers import MAX_DETAILERS, MOST_THINGS, Detail
 from studio.domain.events import Picture
+from studio.domain.geometry import Box
 
+_MOST_DETAILS = MAX_DETAILERS * MOST_THINGS
 _COMPRESS_LEVEL = 1
 """zlib's fastest: a third of the default's time for a few per cent more bytes."""
 
@@ -20,7 +25,8 @@ def encode(picture: Picture) -> bytes:
     `studio-partial`, for one with a mask `outside_mask_max_difference`, and where there are
     warnings `studio-warnings`, a JSON list; what else it was made with as `studio-provenance`, and
     where it was made from a picture that its task does not name, that one's hash as
-    `studio-origin`; with the picture's colour profile and no other.
+    `studio-origin`, and what detailers drew once more as `studio-details`; with the picture's
+    colour profile and no other.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
@@ -41,6 +47,8 @@ def encode(picture: Picture) -> bytes:
         texts.add_text("studio-provenance", picture.provenance.json())
     if picture.origin is not None:
         texts.add_text("studio-origin", picture.origin)
+    if picture.details:
+        texts.add_text("studio-details", json.dumps([asdict(one) for one in picture.details]))
     buffer = io.BytesIO()
     picture.image.save(
         buffer,
@@ -60,3 +68,16 @@ def noted(texts: Mapping[str, str]) -> tuple[int | None, tuple[str, ...]]:
         return None if difference is None else int(difference), tuple(map(str, warnings))
     except (ValueError, TypeError):
         return None, ()
+
+
+def details_in(texts: Mapping[str, str]) -> tuple[Detail, ...]:
+    """What `encode` wrote about the things that were drawn once more."""
+    try:
+        listed = json.loads(texts.get("studio-details", "[]"))
+        return tuple(_detail(**one) for one in listed[:_MOST_DETAILS])
+    except (ValueError, TypeError, RecursionError):
+        return ()
+
+
+def _detail(*, box: list[int], area: list[int], score: float, **said: Any) -> Detail:
+    return Detail(box=Box(*map(int, box)), area=Box(*map(int, area)), score=float(score), **said)

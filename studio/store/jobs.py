@@ -155,7 +155,8 @@ class JobLedger:
 
     def _row(self, row) -> JobRow:
         pictures = self._ledger.rows(
-            "SELECT number, id FROM pictures WHERE job = ? ORDER BY number", (row["id"],)
+            "SELECT number, id FROM pictures WHERE job = ? AND number >= 0 ORDER BY number",
+            (row["id"],),
         )
         failed = None
         if row["error"] is not None:

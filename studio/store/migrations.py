@@ -186,9 +186,9 @@ queue           one row: `paused`, no more jobs are begun
 pictures        what lies on disk, and what a job is about to store: without its file it was not.
                 `created_us`: when, in microseconds since 1970, of each another, so that it is their
                 order too; `state`: kept, trashed, or gone where no file is known; `number`: its
-                place in the job's batch; `hash`: the first 32 hex digits of the file's sha256;
-                `origin`: that of the picture which its task begins with; `path`: below the
-                outputs, when it is not in the trash
+                place in the job's batch, below 0 before its details; `hash`: the first 32 hex
+                digits of the file's sha256; `origin`: that of the picture which its task begins
+                with; `path`: below the outputs, when it is not in the trash
 prompts         what its owner drew from, as it was typed, each pair once, with when it was last
                 used; `digest`: its sha256; `words`: what is searched, without differences of case
 grids           `grid`: JSON, what was asked for; `jobs`: JSON, a list of [x, y, z, job]

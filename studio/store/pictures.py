@@ -24,11 +24,17 @@ _ASKED_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Claim:
-    """Which picture of which job somebody is about to store; `number` is its place in the batch."""
+    """Which picture of which job somebody is about to store; `number` is its place in the batch, or
+    `number_before` of that."""
 
     job: str | None = None
     number: int = 0
     owner: str | None = None
+
+
+def number_before(number: int) -> int:
+    """What stands for the picture `number` of a job as it was before its details."""
+    return -1 - number
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,12 @@ class PictureLedger:
             marks = ", ".join("?" * len(some))
             rows += self.where(f"id IN ({marks}) AND state <> 'gone'", some)
         return sorted(rows, key=lambda row: -row.created_us)
+
+    def of_job(self, claim: Claim) -> list[PictureRow]:
+        """The one that `claim` speaks of, if it is there."""
+        return self.where(
+            "job = ? AND number = ? AND state <> 'gone'", (claim.job, claim.number), limit=1
+        )
 
     def with_hash(self, hash: str) -> PictureRow | None:
         """The newest whose file has this content."""
