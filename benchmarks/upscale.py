@@ -37,7 +37,7 @@ from studio.domain.request import GenerationRequest
 from studio.engine.protocol import ended
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.imaging import refining
-from studio.picturebook.control_segmenter import Segmenter
+from studio.picturebook.segmenter import Segmenter
 from studio.picturebook.vocabulary import CLASSES
 from studio.picturebook.world import Scene
 from studio.residence.manager import ModelManager

@@ -16,6 +16,7 @@ from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.shipped import shipped_upscalers
 from studio.catalog.words import Words
+from studio.detectors.detectors import Detectors
 from studio.domain import errors
 from studio.domain.events import Event, Failed, Finished, Picture
 from studio.domain.files import as_text
@@ -97,6 +98,7 @@ class Studio:
         self._preprocessors: Preprocessors | None = None
         self._weight_downloads: WeightDownloads | None = None
         self._making = threading.Lock()
+        self.detectors = Detectors(self.catalog, self.settings.detectors_dir)
         self.gallery = Gallery(outputs or self.settings.outputs_dir, flat=outputs is not None)
         self.inputs = Inputs(self.settings.inputs_dir)
         self.sources = Sources(self.inputs, self.gallery)
@@ -109,13 +111,9 @@ class Studio:
         self._may_load = threading.Event()
         if not load_later:
             self._may_load.set()
-        settling = Settling(
-            self.catalog,
-            self.sources,
-            lambda *unit: self.preprocessors.check(*unit),
-            self.words.settled,
-            self.settings.checkpoint,
-        )
+        checks = (lambda *unit: self.preprocessors.check(*unit)), self.detectors.check
+        default = self.settings.checkpoint
+        settling = Settling(self.catalog, self.sources, *checks, self.words.settled, default)
         if load_later:
             self.gallery.clear()
         ledger = self._ledger if load_later else Ledger(None)
@@ -153,6 +151,7 @@ class Studio:
             self._downloads.close()
         if self._weight_downloads:
             self._weight_downloads.close()
+        self.detectors.close()
         self.catalog.close()
         has_ended = self.queue.close(timeout_s)
         self.library.close()
@@ -447,14 +446,16 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
-    from studio.api import many, native, queueing, tokens
+    from studio.api import detailing, many, native, queueing, tokens
 
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
+    details = studio.detectors, studio.library, studio.sources.read_any
     for router in (
         native.build_open_router(),
         tokens.build_tokens_router(studio.tokens),
         queueing.build_queue_router(queue, pages, outlook, public),
         many.build_many_router(queue, studio.grids, outlook, studio.gallery, studio.reader, public),
+        detailing.build_detailing_router(*details, public),
         native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
     ):
         app.include_router(router)

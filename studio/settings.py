@@ -212,6 +212,11 @@ class Settings(BaseModel):
         """Where the weights of preprocessors go."""
         return self.data_dir / "preprocessors"
 
+    @property
+    def detectors_dir(self) -> Path:
+        """Where the networks of detectors go that are downloaded."""
+        return self.data_dir / "detectors"
+
     def logins(self) -> dict[str, str]:
         """User -> password, from `auth` and `auth_file`; empty means that no login is needed.
 

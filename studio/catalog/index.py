@@ -17,7 +17,7 @@ from studio.store.models import ModelMemory
 
 log = logging.getLogger(__name__)
 
-VERSION = 5
+VERSION = 6
 """To be raised whenever a probe would tell more of the same file, or something else."""
 
 _FAMILIES = {family.name: family for family in FAMILIES}
@@ -76,7 +76,7 @@ def _from_json(values: dict[str, Any]) -> ModelFacts:
     values = dict(values)
     if "family" in values:
         values["family"] = _FAMILIES[values["family"]]
-    for name in ("trigger_words", "control_types", "image_features", "lacks"):
+    for name in ("trigger_words", "control_types", "image_features", "lacks", "classes"):
         if name in values:
             values[name] = tuple(values[name])
     return ModelFacts(**values)

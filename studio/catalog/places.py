@@ -24,6 +24,7 @@ _SUBFOLDERS = {
     "text_encoder": ("text_encoder", "text_encoders"),
     "image_encoder": ("clip_vision",),
     "upscaler": ("ESRGAN", "upscale_models"),
+    "detector": ("adetailer", "ultralytics"),
 }
 """Kind -> its folder in AUTOMATIC1111's tree and in ComfyUI's; the first is made where there is
 none."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from studio.catalog.header import read_header
 from studio.catalog.ncnn_header import is_ncnn, read_ncnn_header
+from studio.catalog.onnx_header import SUFFIX as ONNX
+from studio.catalog.onnx_header import read_onnx_header
 from studio.catalog.pickle_header import SUFFIXES as PICKLES
 from studio.catalog.pickle_header import read_pickle
 from studio.catalog.probe_folder import probe_folder
@@ -29,6 +31,8 @@ def probe(path: Path) -> ModelFacts:
 def _probed(path: Path) -> ModelFacts:
     if path.is_dir():
         return probe_folder(path)
+    if path.suffix.lower() == ONNX:
+        return _of_onnx(path)
     if is_ncnn(path):
         return probe_header(path.name, read_ncnn_header(path))
     is_pickle = path.suffix.lower() in PICKLES
@@ -36,3 +40,16 @@ def _probed(path: Path) -> ModelFacts:
     facts = probe_pickle(path, header) if is_pickle else probe_header(path.name, header)
     problem = quantization([(path, header)]).problem
     return replace(facts, problem=f"{path.name} {problem}") if problem else facts
+
+
+def _of_onnx(path: Path) -> ModelFacts:
+    """A detector of the YOLO family tells the names of its classes."""
+    header = read_onnx_header(path)
+    if header.classes:
+        task = header.notes.get("task", "detect")
+        return ModelFacts("detector", architecture="yolo", task=task, classes=header.classes)
+    return ModelFacts(
+        "unknown",
+        problem=f"{path.name} is a network in ONNX that is no detector: it names no classes. Only "
+        "YOLO networks are run from such files.",
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from studio.catalog.onnx_header import SUFFIX as ONNX
 from studio.catalog.probe import PICKLES, SAFETENSORS
 from studio.catalog.probe_folder import INDEX
 from studio.domain.files import as_text
@@ -73,7 +74,7 @@ class _Walk:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.name.lower().endswith(SAFETENSORS + PICKLES):
+            if entry.name.lower().endswith((*SAFETENSORS, *PICKLES, ONNX)):
                 self.add_file(Path(entry.path))
             elif depth < MAX_DEPTH and self._may_enter(entry):
                 folders.append(folder / entry.name)

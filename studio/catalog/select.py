@@ -195,6 +195,7 @@ _OTHERS = {
     "vae": "a VAE: choose it as the VAE",
     "tiny_vae": "a tiny VAE, which shows the forming picture",
     "upscaler": "an upscaler",
+    "detector": "a detector, with which detailers look for things",
     "image_encoder": "an image encoder, with which IP-Adapters see",
 }
 

@@ -59,12 +59,14 @@ class ModelFacts:
     dtype            of most of its weights, as in torch: "float16"
     rank, vectors    of a LoRA, of an embedding
     architecture     of a ControlNet: one of ARCHITECTURES, "" being the first of them; of an
-                     upscaler, "ESRGAN", "SwinIR", …, "" where only the network itself tells
+                     detector "yolo"; of an upscaler, "ESRGAN", "SwinIR", …, "" where only the
+                     network itself tells
     scale            of an upscaler: how many times as wide and high its pictures become
     control_types    of a ControlNet-Union: those of `preprocessor_spec.CONTROL_TYPES` that it knows
     image_features   of an image encoder, how wide is what it says of a picture: its layers and its
                      embedding; of an IP-Adapter, what it wants of these, 0 where it reads no such
     flow_shift       of a checkpoint under the flow law, the shift of its noise levels; None: usual
+    classes          of a detector: what it knows, by number
     lacks            the parts of a checkpoint that must come from other files
     tensors          how many there are
     problem          why it cannot be used, with the next step; "" if it can
@@ -86,6 +88,7 @@ class ModelFacts:
     control_types: tuple[str, ...] = ()
     image_features: tuple[int, ...] = ()
     flow_shift: float | None = None
+    classes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     tensors: int = 0
     problem: str = ""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from studio.catalog.catalog import Catalog
 from studio.catalog.settle import settle
 from studio.domain.control import ControlInput
+from studio.domain.detailers import Detailer
 from studio.domain.errors import about
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Inpaint, Outpaint
@@ -20,6 +21,7 @@ class Settling:
 
     check       raises `InvalidRequest` where a unit's preprocessor cannot run; its second argument
                 says whether the task has a mask
+    check_detailer  raises it where a detailer's detector cannot look
     words       a request, and the account that asks -> the same with its words settled
     checkpoint  for requests that name none; None: the catalog's first
     """
@@ -29,12 +31,13 @@ class Settling:
         catalog: Catalog,
         sources: Sources,
         check: Callable[[ControlInput, bool], None],
+        check_detailer: Callable[[Detailer], None],
         words: Callable[[GenerationRequest, str], GenerationRequest],
         checkpoint: str | None,
     ) -> None:
         self._catalog = catalog
         self._sources = sources
-        self._check = check
+        self._check, self._check_detailer = check, check_detailer
         self._words = words
         self._checkpoint = checkpoint
 
@@ -53,6 +56,9 @@ class Settling:
         for place, unit in enumerate(request.controls):
             with about(f"controls.{place}"):
                 self._check(unit, has_mask)
+        for place, detailer in request.active_detailers.items():
+            with about(f"detailers.{place}"):
+                self._check_detailer(detailer)
         request = self._sources.kept(self._words(request, account))
         image_size = self._sources.size(request.task)
         size = plans.source_size(request.task, image_size) if image_size else None

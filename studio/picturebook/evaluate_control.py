@@ -22,14 +22,13 @@ from studio.picturebook import control_maps, data, sampling, sheets
 from studio.picturebook.cases import full_prompt, judged
 from studio.picturebook.control_net import MODELS, Controlled, folder_of, hint_tensor
 from studio.picturebook.control_segmenter import (
-    SEGMENTER_PATH,
-    Segmenter,
     confusion,
     mean_iou,
     train_segmenter,
 )
 from studio.picturebook.judge import JUDGE_DIR, Judge
 from studio.picturebook.loading import load_parts
+from studio.picturebook.segmenter import SEGMENTER_PATH, Segmenter
 from studio.picturebook.train_vae import as_bytes, reconstruct, to_tensor
 from studio.picturebook.training import MODEL_DIR
 

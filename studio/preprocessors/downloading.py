@@ -1,14 +1,15 @@
-"""Weights of preprocessors on their way: started by somebody, watched by all."""
+"""Weights of preprocessors and detectors on their way: started by somebody, watched by all."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from studio.domain.errors import StudioError
 from studio.fetching.fetch import Progress, Stopped
-from studio.preprocessors.maps import Preprocessors
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +24,29 @@ class Downloading:
     error: str | None = None
 
 
-class WeightDownloads:
-    """Brings what preprocessors need, one after the other, beside everything else. What broke off
-    goes on with the next try."""
+class Lacking(Protocol):
+    """Whether something can be used, else how much there is to download."""
 
-    def __init__(self, preprocessors: Preprocessors) -> None:
-        self._preprocessors = preprocessors
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def size_bytes(self) -> int: ...
+
+
+class Needy(Protocol):
+    """What has names and may need files; preprocessors are such, and detectors. Both methods raise
+    `InvalidRequest` for an unknown name."""
+
+    def available(self, name: str) -> Lacking: ...
+    def download(self, name: str, report: Callable[[Progress], None]) -> None: ...
+
+
+class WeightDownloads:
+    """Brings what those of `needy` lack, one after the other, beside everything else. What broke
+    off goes on with the next try."""
+
+    def __init__(self, needy: Needy) -> None:
+        self._needy = needy
         self._downloads: dict[str, Downloading] = {}
         self._lock = threading.Lock()
         self._closing = False
@@ -38,7 +56,7 @@ class WeightDownloads:
 
         Raises InvalidRequest for an unknown name.
         """
-        available = self._preprocessors.available(name)
+        available = self._needy.available(name)
         with self._lock:
             ongoing = name in self._downloads and self._downloads[name].error is None
             if available.ready or ongoing:
@@ -64,7 +82,7 @@ class WeightDownloads:
                 self._downloads[name] = Downloading(progress.done_bytes, progress.total_bytes)
 
         try:
-            self._preprocessors.download(name, report)
+            self._needy.download(name, report)
             with self._lock:
                 del self._downloads[name]
         except Stopped:

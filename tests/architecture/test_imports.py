@@ -147,6 +147,14 @@ ARROWS = {
         "preprocessors",
         "weights.tensor_files",
     },
+    "detectors": {
+        "catalog",
+        "detectors",
+        "domain",
+        "fetching",
+        "picturebook",
+        "preprocessors.downloading",
+    },
     "store": {"domain", "store"},
     "jobs": {"domain", "engine.protocol", "jobs", "store"},
     "jobs.settling": {"catalog", "domain", "gallery", "imaging", "jobs.workload"},
@@ -157,6 +165,7 @@ ARROWS = {
     "api": {
         "api",
         "catalog",
+        "detectors.detectors",
         "domain",
         "engine.protocol",
         "fetching.downloads",
@@ -186,6 +195,7 @@ ARROWS = {
     "app": {
         "api",
         "catalog",
+        "detectors",
         "domain",
         "engine",
         "fetching",
@@ -223,6 +233,7 @@ the public names, imports for its callers alone."""
 
 ONLY_IN = {
     "torch": {
+        "detectors.segments",
         "diffusion",
         "engine.conditioned",
         "engine.controlling",
@@ -244,7 +255,7 @@ ONLY_IN = {
     "diffusers": {"diffusion", "picturebook", "weights"},
     "transformers": {"diffusion", "families", "picturebook", "preprocessors", "weights"},
     "controlnet_aux": {"preprocessors"},
-    "cv2": {"imaging", "picturebook", "preprocessors"},
+    "cv2": {"detectors", "imaging", "picturebook", "preprocessors"},
     "gradio": {"ui"},
     "fastapi": {"api", "app", "ui"},
     "httpx": {"client", "fetching"},

@@ -14,7 +14,7 @@ from studio.domain.geometry import Box
 from studio.engine.word_maps import WordMaps
 from studio.imaging import plans
 from studio.imaging.passes import Pass
-from studio.picturebook.control_segmenter import Segmenter
+from studio.picturebook.segmenter import Segmenter
 from studio.picturebook.world import CLASSES
 from tests.engine import tiny_models
 from tests.engine.running import run, settled

@@ -11,13 +11,12 @@ from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook import control_maps, data
 from studio.picturebook.control_net import MODELS, folder_of
 from studio.picturebook.control_segmenter import (
-    SEGMENTER_PATH,
-    Segmenter,
     confusion,
     mean_iou,
 )
 from studio.picturebook.evaluate_control import edge_f1, load_controlnet, pictures_of
 from studio.picturebook.loading import load_parts
+from studio.picturebook.segmenter import SEGMENTER_PATH, Segmenter
 from studio.picturebook.train_vae import as_bytes, to_tensor
 from studio.weights.loader import read
 

@@ -10,8 +10,8 @@ from diffusers import StableDiffusionPipeline
 
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook import cases, evaluate, sampling, train_vae
-from studio.picturebook.control_segmenter import Segmenter
 from studio.picturebook.judge import JUDGE_DIR, Judge
+from studio.picturebook.segmenter import Segmenter
 from studio.picturebook.train_judge import held_out_accuracy, mountain_errors
 from studio.picturebook.training import MODEL_DIR
 from studio.picturebook.world import CLASSES, OBJECTS, TRAINED

@@ -1,0 +1,1 @@
+"""Pictures to the things in them. `detectors.Detectors` is the way in."""

@@ -1,0 +1,68 @@
+"""The things of picturebook's world, by the segmenter that ships with it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from studio.domain.detailers import Found
+from studio.domain.geometry import Box, Size
+from studio.picturebook.segmenter import Segmenter
+from studio.picturebook.vocabulary import CLASSES, OBJECTS
+
+_SIDE, _CELL = 128, 16
+"""The short side at which it looks, what it was trained at; sides are multiples of `_CELL`."""
+_LONGEST = 512
+_LEAST = 24
+"""Pixels, at that size, of the smallest thing."""
+_GAP = 5
+"""Pieces of one class that are nearer to each other are one thing."""
+
+
+class Segments:
+    """Not for two threads at once."""
+
+    def __init__(self) -> None:
+        self._segmenter = Segmenter.load()
+
+    @torch.inference_mode()
+    def find(self, image: Image.Image, confidence: float) -> list[Found]:
+        """The things in `image`, RGB, with their masks, of at least this score: how sure it is of
+        a thing's pixels on average. The surest first."""
+        width, height = size = _seen_size(image.size)
+        pixels = np.array(image.resize(size, Image.Resampling.BICUBIC), np.float32)
+        batch = torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1)[None]
+        logits = F.interpolate(self._segmenter(batch), (height, width), mode="bilinear")
+        shares = logits.softmax(1)[0].numpy()
+        best, found = shares.argmax(0), []
+        for name in OBJECTS:
+            number = CLASSES.index(name)
+            found += _things(best == number, shares[number], name, image.size)
+        sure = [thing for thing in found if thing.score >= confidence]
+        return sorted(sure, key=lambda thing: -thing.score)
+
+
+def _seen_size(size: Size) -> Size:
+    scale = min(_SIDE / min(size), _LONGEST / max(size))
+    width, height = (max(_CELL, round(side * scale / _CELL) * _CELL) for side in size)
+    return width, height
+
+
+def _things(where: np.ndarray, shares: np.ndarray, name: str, size: Size) -> list[Found]:
+    """Those that `where` (h, w) shows, in a picture of `size`."""
+    joined = cv2.dilate(where.astype(np.uint8), np.ones((_GAP, _GAP), np.uint8))
+    count, labels = cv2.connectedComponents(joined, connectivity=8)
+    things = []
+    for label in range(1, count):
+        piece = where & (labels == label)
+        if piece.sum() < _LEAST:
+            continue
+        mask = Image.fromarray(piece.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
+        mask = mask.point([255 * (level >= 128) for level in range(256)])
+        if (bounds := mask.getbbox()) is not None:
+            score = float(shares[piece].mean())
+            things.append(Found(Box(*bounds), score, name, mask.crop(bounds)))
+    return things
