@@ -29,7 +29,7 @@ _NUMBERS = {
     "Hires sigma noise": "s_noise",
 }
 _TEXTS = {"Hires prompt": "prompt", "Hires negative prompt": "negative_prompt"}
-_UPSCALERS = {
+CLOSEST = {
     "Latent (antialiased)": "Latent",
     "Latent (bicubic antialiased)": "Latent (bicubic)",
     "Latent (nearest)": "Latent (nearest-exact)",
@@ -93,7 +93,7 @@ def upscaler(
 ) -> None:
     """One of the same name, else what comes closest to it: of those that are `known` without a
     network, or of the networks that are here."""
-    own, is_same = _UPSCALERS.get(name, name), name not in _UPSCALERS
+    own, is_same = CLOSEST.get(name, name), name not in CLOSEST
     if own not in known:
         found = network(name, draft)
         own, is_same = found.name if found else _INSTEAD, found is not None

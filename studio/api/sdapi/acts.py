@@ -150,6 +150,7 @@ class Acts:
                 caller.acts.remove(act)
             act.ended = True
             self._stop(act.jobs)
+            act.jobs = []  # with their pictures
 
     def _entered(self, act: Act) -> _Caller:
         with self._lock:

@@ -12,27 +12,16 @@ from studio.domain.sampling import NAME_CHARACTERS
 from studio.domain.scheduler_names import resolve
 from studio.domain.schedulers import SCHEDULERS
 from studio.domain.stages import LATENT_UPSCALERS, PIXEL_UPSCALERS
+from studio.reading.draft import Draft
+from studio.reading.hires import CLOSEST
+from studio.reading.upscalers import network
 
 NOTHING = frozenset({"", "none", "automatic", "default"})
 """What stands, in small letters, where no model is named."""
 
-LATENT_MODES = {
-    "Latent": "Latent",
-    "Latent (antialiased)": "Latent",
-    "Latent (bicubic)": "Latent (bicubic)",
-    "Latent (bicubic antialiased)": "Latent (bicubic)",
-    "Latent (nearest)": "Latent (nearest-exact)",
-    "Latent (nearest-exact)": "Latent (nearest-exact)",
-}
-"""How its latents are enlarged -> those of ours that come closest."""
+LATENT_MODES = (*LATENT_UPSCALERS, *CLOSEST)
+"""How latents are enlarged there: as here, or as what comes closest."""
 
-_NETWORKS = {
-    "resrgan4x": "Real-ESRGAN x4plus",
-    "realesrganx4plus": "Real-ESRGAN x4plus",
-    "resrgan4xanime6b": "Real-ESRGAN x4plus anime",
-    "resrgananimevideo": "Real-ESRGAN animevideov3",
-}
-"""Networks that come with the studio, by what their names there have in common."""
 _HASH = re.compile(r"\s*\[[0-9a-fA-F]{4,64}\]\s*$")
 _FALLS_BACK = "Use same"
 
@@ -69,19 +58,16 @@ def same(name: str) -> bool:
 def hires_upscaler(name: str, catalog: Catalog) -> str:
     """A network that is not there is left to be refused where all names are."""
     if name in LATENT_MODES:
-        return LATENT_MODES[name]
-    return name if name in LATENT_UPSCALERS else upscaler(name, catalog) or PIXEL_UPSCALERS[0]
+        return CLOSEST.get(name, name)
+    return upscaler(name, catalog) or PIXEL_UPSCALERS[0]
 
 
 def upscaler(name: str, catalog: Catalog) -> str | None:
     """None: none is asked for."""
     if name.casefold() in NOTHING:
         return None
-    there = {ref.name for ref in catalog.refs("upscaler")}
-    if name in there:
-        return name
-    own = _NETWORKS.get(re.sub(r"[^a-z0-9]", "", name.casefold()))
-    return own if own in there else name
+    found = network(name, Draft(catalog))
+    return found.name if found else name
 
 
 def model(name: str, kind: str, catalog: Catalog) -> str | None:

@@ -82,7 +82,7 @@ def _add_drawing(router: APIRouter, desk: Desk, acts: Acts, all_options: AllOpti
 
 def _add_progress(router: APIRouter, acts: Acts, all_options: AllOptions) -> None:
     @router.get(f"{PREFIX}/progress")
-    def get_progress(account: Account, skip_current_image: bool = False) -> dict[str, Any]:
+    async def get_progress(account: Account, skip_current_image: bool = False) -> dict[str, Any]:
         """How far the call is that the caller has under way, with its forming picture, a JPEG."""
         wanted = not skip_current_image and all_options.get(account).live_previews_enable
         return progress.progress(acts, account, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,7 +114,10 @@ def x_y_z_plot(call: Call) -> Plan:
     """A grid over up to three axes."""
     plot = plots.plot(call.args, isinstance(call.request.task, ImageToImage | Inpaint))
     if plot.own_seeds:
-        raise InvalidRequest("X/Y/Z plot: cells with seeds of their own cannot be asked for here.")
+        raise InvalidRequest(
+            "X/Y/Z plot: all cells have one seed here. Leave 'Keep -1 for seeds' and 'Vary "
+            "seeds' off, or take Seed for an axis."
+        )
     if not plot.axes:
         return (yield from at_once(call.requests))
     drawn = yield from _grid(plots.grid(plot, call.single()), call.desk)
@@ -173,9 +177,10 @@ def loopback(call: Call) -> Plan:
 
 
 def _bent(share: float, curve: str) -> float:
+    """As its curves are there."""
     if curve == "Aggressive":
-        return 1 - (1 - share) ** 2
-    return share**2 if curve == "Lazy" else share
+        return math.sin(share * math.pi / 2)
+    return 1 - math.cos(share * math.pi / 2) if curve == "Lazy" else share
 
 
 def outpainting_mk2(call: Call) -> Plan:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
+import socket
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -76,11 +79,20 @@ def test_what_is_no_object(shared, body):
         assert answer.json()["detail"]
 
 
-def test_a_body_that_is_too_large(shared):
-    answer = shared.http.post("/sdapi/v1/img2img", content=b" " * (64 * 2**20 + 1))
-    assert answer.status_code == 413
-    assert answer.json()["detail"] == "The request is larger than 64 MB. Send less at once."
-    assert answer.json()["error"] == "TooLarge"
+def test_a_body_of_a_hundred_megabytes(shared):
+    """Refused before it is sent, where the caller asks first."""
+    head = (
+        "POST /sdapi/v1/img2img HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Content-Length: {100 * 2**20}\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", urlsplit(shared.url).port)) as caller:
+        caller.sendall(head.encode())
+        answer = b"".join(iter(lambda: caller.recv(65536), b""))
+    first, _, rest = answer.partition(b"\r\n")
+    assert first.split()[1] == b"413"
+    told = json.loads(rest.partition(b"\r\n\r\n")[2])
+    assert told["detail"] == "The request is larger than 64 MB. Send less at once."
+    assert told["error"] == "TooLarge"
 
 
 def test_units_that_cannot_be(shared, picture):
