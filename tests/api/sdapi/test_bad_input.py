@@ -113,6 +113,7 @@ def test_units_that_cannot_be(shared, picture):
     ("tab", "says"),
     [
         ({"ad_model": "hand_yolov8n.pt"}, "There is no detector 'hand_yolov8n'"),
+        ({"ad_model": "face_yolov8n.pt"}, "Faces (BlazeFace) needs"),
         ({"ad_model": "face_yolov8n.pt", "ad_use_checkpoint": True}, "as their picture is"),
         ({"ad_model": "face_yolov8n.pt", "ad_x_offset": 3}, "where things were found"),
         ({"ad_model": "face_yolov8n.pt", "ad_mask_merge_invert": "Merge"}, "no such thing here"),

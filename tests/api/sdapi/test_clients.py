@@ -185,7 +185,8 @@ def test_what_becomes_of_it(swept, sent, is_told):
 
 def test_adetailer(swept, picture):
     """As SillyTavern and webuiapi send it."""
-    tab = {"ad_model": "face_yolov8n.pt", "ad_mask_k_largest": 2, "ad_denoising_strength": 0.5}
+    tab = {"ad_model": "picturebook segmenter", "ad_model_classes": "house"}
+    tab |= {"ad_mask_k_largest": 2, "ad_denoising_strength": 0.5}
     for args, count in (
         ([True, False, tab, {"ad_model": "None"}], 1),
         ([tab, tab], 2),
@@ -199,7 +200,8 @@ def test_adetailer(swept, picture):
     request = swept.studio.queue.jobs()[-1].request
     [detailer] = request.detailers
     assert request.task.kind == "details"
-    assert (detailer.detector, detailer.count) == ("Faces (BlazeFace)", 2)
+    assert (detailer.detector, detailer.classes) == ("picturebook segmenter", "house")
+    assert detailer.count == 2
     assert (detailer.order, detailer.strength) == ("largest first", 0.5)
 
 
