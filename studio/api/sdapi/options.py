@@ -3,7 +3,6 @@ for."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio.api.sdapi import names
 from studio.catalog.catalog import Catalog
-from studio.domain.errors import InvalidRequest, refused
+from studio.domain.errors import refused
 from studio.domain.prompt_emphasis import EMPHASES
 
 _MOST_CALLERS = 1000
@@ -88,17 +87,6 @@ class AllOptions:
             self._of.move_to_end(account)
             while len(self._of) > _MOST_CALLERS:
                 self._of.popitem(last=False)
-
-
-def given_in(body: bytes) -> dict[str, Any]:
-    """The options in a body. Raises `InvalidRequest`."""
-    try:
-        said = json.loads(body) if body.strip() else {}
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise InvalidRequest("The body is no JSON object. Send one, with options by their names.")
-    return said
 
 
 def settings(options: Options) -> dict[str, Any]:

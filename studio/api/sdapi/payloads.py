@@ -7,6 +7,7 @@ field's description says stands in docs/api.md.
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -22,6 +23,7 @@ Record = TypeVar("Record", bound=BaseModel)
 
 _MOST_ITERATIONS = 200
 """As many jobs as one account may have waiting."""
+_MOST_LEVELS = 32
 _KEPT = "Ignored: every picture is kept in the library."
 
 
@@ -41,15 +43,41 @@ class Payload(BaseModel):
 def parsed(kind: type[Body], body: bytes) -> Body:
     """Raises `InvalidRequest`."""
     try:
-        said = json.loads(body) if body.strip() else {}
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise InvalidRequest('The body is no JSON object. Send one, as in {"prompt": "a house"}.')
-    try:
-        return kind.model_validate(said)
+        return kind.model_validate(record(body))
     except ValidationError as error:
         raise refused(error) from None
+
+
+def record(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`, {} where it is empty; all of it can be sent back. Raises
+    `InvalidRequest`."""
+    try:
+        said = json.loads(body, parse_constant=_finite, parse_float=_finite) if body.strip() else {}
+        if b"\\ud" in body.lower():  # what may be half a character
+            json.dumps(said, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict) or not _is_flat(said):
+        raise InvalidRequest('The body is no JSON object. Send one, as in {"prompt": "a house"}.')
+    return said
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _is_flat(said: dict[str, Any]) -> bool:
+    """Whether it is nested no deeper than anything that these programs send."""
+    level: list[Any] = [said]
+    for _ in range(_MOST_LEVELS):
+        values = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [one for each in values for one in each if isinstance(one, dict | list)]
+        if not level:
+            return True
+    return False
 
 
 def built(kind: type[Record], **fields: Any) -> Record:

@@ -22,6 +22,7 @@ from studio.imaging import reading
 from studio.version import __version__
 
 _FORMATS = {"jpg": "jpeg"}
+_NOT_RESTORED = "restore_faces was passed over: faces are not restored here."
 _NO_FACES = {"restore_faces": False, "face_restoration_model": None}
 _PICTURES = ("init_images", "mask", "latent_mask")
 
@@ -98,6 +99,8 @@ def _info(
     subseeds = [-1 if seed is None else seed for seed in varied]
     infotexts = [each.infotext for each in pictures]
     warnings = dict.fromkeys(text for each in pictures for text in each.warnings)
+    if body.restore_faces:
+        warnings[_NOT_RESTORED] = None
     drawn_from_words = isinstance(request.task, TextToImage)
     strength = getattr(request.hires or request.task, "strength", None)
     if drawn_from_words and not request.hires:

@@ -24,6 +24,7 @@ from studio.api.sdapi.payloads import (
     ProgressBody,
     TextToImageBody,
     parsed,
+    record,
 )
 
 PREFIX = "/sdapi/v1"
@@ -127,7 +128,7 @@ def _add_options(router: APIRouter, desk: Desk, all_options: AllOptions) -> None
         data = await http.body()
 
         def change() -> None:
-            given = options.given_in(data)
+            given = record(data)
             all_options.put(account, all_options.changed(all_options.get(account), given))
 
         await run_in_threadpool(change)

@@ -9,6 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from studio.api.sdapi.details import DetailerBody
+from studio.api.sdapi.options import Options
+from studio.api.sdapi.payloads import ExtrasBody, ImageToImageBody, TextToImageBody
+from studio.api.sdapi.scripts import SCRIPTS
+from studio.api.sdapi.units import UnitBody
 from tests.api.sdapi.conftest import encoded
 
 NOT_BASE64 = "data:image/png;base64,###"
@@ -77,6 +82,64 @@ def test_what_is_no_object(shared, body):
         answer = shared.http.post(f"/sdapi/v1/{path}", content=body)
         assert 400 <= answer.status_code < 500, (path, answer.text)
         assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"force_task_id": "\\ud800"}',
+        b'{"comments": {"a": NaN}}',
+        b'{"script_args": [1e999]}',
+        b'{"script_args": ' + b"[" * 500 + b"]" * 500 + b"}",
+    ],
+)
+def test_what_could_not_be_sent_back(shared, body):
+    answer = shared.http.post("/sdapi/v1/txt2img", content=body)
+    assert answer.status_code == 422 and "no JSON object" in answer.json()["detail"]
+
+
+ODD = (None, "", "x", -1, 0, 1.5, 10**30, True, [], [None], ["x"], {}, {"x": 1}, "\0", "9" * 50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["txt2img", "img2img", "extra-single-image", "options"])
+def test_odd_values_of_every_field_are_answered(swept, picture, path):
+    image = encoded(picture)
+    bodies = {"txt2img": TextToImageBody, "img2img": ImageToImageBody, "options": Options}
+    names = bodies.get(path, ExtrasBody).model_fields
+    for name in names:
+        for value in ODD:
+            body = {"width": 64, "height": 64, "steps": 4, "init_images": [image], "image": image}
+            answer = swept.http.post(f"/sdapi/v1/{path}", json=body | {name: value})
+            assert answer.status_code < 500, (name, value, answer.text)
+            assert answer.status_code == 200 or answer.json()["detail"], (name, value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "kind"), [("ControlNet", UnitBody), ("ADetailer", DetailerBody)]
+)
+def test_odd_values_of_every_argument_are_answered(swept, picture, script, kind):
+    good = {"model": "picturebook-controlnet-canny", "image": encoded(picture)}
+    good |= {"ad_model": "picturebook segmenter"}
+    for name in kind.model_fields:
+        for value in ODD:
+            args = [{**good, name: value}]
+            body = {"width": 64, "height": 64, "steps": 4}
+            body["alwayson_scripts"] = {script: {"args": args}}
+            answer = swept.http.post("/sdapi/v1/txt2img", json=body)
+            assert answer.status_code < 500, (name, value, answer.text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_odd_arguments_of_every_script_are_answered(swept, picture, script):
+    for place in range(len(SCRIPTS[script].args)):
+        for value in ODD:
+            body = {"width": 64, "height": 64, "steps": 4, "init_images": [encoded(picture)]}
+            body |= {"script_name": script, "script_args": [*[None] * place, value]}
+            answer = swept.http.post("/sdapi/v1/img2img", json=body)
+            assert answer.status_code < 500, (place, value, answer.text)
 
 
 def test_a_body_of_a_hundred_megabytes(shared):
