@@ -166,6 +166,18 @@ def test_the_photoshop_plugin(swept, picture, mask):
             {"seed": 7, "variation_seed": 8, "variation_strength": 0.5},
         ),
         ({"script_name": "", "tiling": True}, {"tiling": "both"}),
+        (
+            {"refiner_checkpoint": "picturebook", "refiner_switch_at": 0.5},
+            {"refiner": {"checkpoint": "picturebook", "switch_at": 0.5}},
+        ),
+        (
+            {"alwayson_scripts": {"Refiner": {"args": [True, "picturebook", 0.5]}}},
+            {"refiner": {"checkpoint": "picturebook", "switch_at": 0.5}},
+        ),
+        (
+            {"override_settings": {"CLIP_stop_at_last_layers": 2, "emphasis": "No norm"}},
+            {"clip_skip": 2, "emphasis": "no_norm"},
+        ),
         ({"width": 70, "height": 77}, {"width": 64, "height": 72}),
         ({"sampler_name": "DDIM", "scheduler": "Karras"}, {"noise_schedule": "automatic"}),
         ({"infotext": "a dog\nSteps: 7, Sampler: Euler a, CFG scale: 3"}, {"guidance_scale": 3.0}),
