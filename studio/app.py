@@ -18,8 +18,9 @@ from studio.catalog.shipped import shipped_upscalers
 from studio.catalog.words import Words
 from studio.detectors.detectors import Detectors
 from studio.domain import errors
-from studio.domain.events import Event, Failed, Finished, Picture
+from studio.domain.events import Event, Picture
 from studio.domain.files import as_text
+from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
 from studio.engine import maps
 from studio.engine.protocol import Engine, Memory
@@ -37,12 +38,15 @@ from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
 from studio.reading.reader import Reader
 from studio.reading.record import Reading
+from studio.reproducing.recorded import Records
+from studio.reproducing.reproductions import Comparing, Reproduction, Reproductions
 from studio.settings import Settings, assets_dir, prepare_environment
 from studio.store.grids import GridLedger
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
 from studio.store.pictures import PictureLedger
 from studio.store.prompts import PromptLedger
+from studio.store.reproductions import ReproductionLedger
 from studio.store.room import Room
 from studio.store.timings import TimingLedger
 from studio.store.tokens import TokenLedger
@@ -120,7 +124,8 @@ class Studio:
         self.library = Library(self.gallery, PictureLedger(ledger), self.settings.thumbnails_dir)
         self.prompts, self.tokens = PromptLedger(ledger), TokenLedger(ledger)
         room = Room(self.gallery.folder)
-        keeping = Keeping(self.library.keep, self.gallery.picture, JobLedger(ledger), room)
+        comparing = Comparing(self.library, ReproductionLedger(ledger), self.library.keep)
+        keeping = Keeping(comparing.keep, self.gallery.picture, JobLedger(ledger), room)
         forecasts = self._forecasts(settling)
         self.queue = JobQueue(
             self._engine,
@@ -131,6 +136,10 @@ class Studio:
         )
         self.pages = Pages(self.queue, keeping)
         self.grids = Grids(self.queue, GridLedger(ledger))
+        records = Records(self.catalog, self.reader, self.library, self.inputs)
+        self.reproductions = Reproductions(
+            self.queue, records, comparing, settling.completed, self._provenance
+        )
         self.outlook = Outlook(self.queue.line, forecasts, settling.completed, self._memory)
 
     def __enter__(self) -> Studio:
@@ -181,16 +190,18 @@ class Studio:
     def generate(self, request: GenerationRequest) -> list[Picture]:
         """The pictures of `request`. Raises as `submit` does, and if the run fails the
         `StudioError` that fits."""
-        job = self.submit(request)
-        try:
-            final = [event for _, event in job.follow(previews=False)][-1]
-        finally:
-            job.cancel()
-        if isinstance(final, Finished):
-            return list(final.pictures)
-        if isinstance(final, Failed):
-            raise final.cause
-        raise errors.EngineError("The run was cancelled: the studio was closed. Start it again.")
+        return list(self.submit(request).finished().pictures)
+
+    def reproduce(self, picture: str | Path | bytes) -> Reproduction:
+        """Draw a picture again from its own record, and compare: the id of one of the library, a
+        file, or the bytes of one. One that is the same is not kept a second time.
+
+        Raises as `Reproductions.submit` does, and as `generate`.
+        """
+        reproductions = self.reproductions
+        job = reproductions.submit(reproductions.original(picture))
+        job.finished()
+        return reproductions.of_job(job)
 
     def read(self, source: bytes | str | Path) -> Reading:
         """The settings in a picture file (its bytes, or its path) of any studio, or in a text: an
@@ -282,6 +293,10 @@ class Studio:
         """What `request` takes of it, as far as is known."""
         return self._built.memory(request) if self._built else None
 
+    def _provenance(self, request: GenerationRequest) -> Provenance | None:
+        """What `request` would be drawn with now, as far as is known."""
+        return self._built.provenance(request) if self._built else None
+
     def _engine(self) -> Engine:
         """For the queue, in its worker thread; tried again with the next job if it raises."""
         self._may_load.wait()
@@ -316,7 +331,7 @@ class Studio:
         engine = StableDiffusionEngine(
             manager,
             partial(select, self.catalog),
-            self.catalog.sha256,
+            self.catalog.sha256_if_it_can_be,
             self.sources.read,
             lambda *unit: self.preprocessors.of_unit(*unit),
             together=settings.most_together,
@@ -446,7 +461,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
-    from studio.api import detailing, many, native, queueing, tokens
+    from studio.api import detailing, many, native, queueing, reproductions, tokens
 
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
     details = studio.detectors, studio.library, studio.sources.read_any
@@ -456,6 +471,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> Non
         queueing.build_queue_router(queue, pages, outlook, public),
         many.build_many_router(queue, studio.grids, outlook, studio.gallery, studio.reader, public),
         detailing.build_detailing_router(*details, public),
+        reproductions.build_reproductions_router(studio.reproductions, queue, public),
         native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
     ):
         app.include_router(router)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -165,6 +165,14 @@ class Catalog:
             self._hashes.put(ref.file, digest)
             self._hash_computed(ref)
         return digest
+
+    def sha256_if_it_can_be(self, ref: ModelRef) -> str | None:
+        """Known, or computed now unless `watch` does it beside everything else."""
+        if self._hasher:
+            return self.sha256(ref)
+        with suppress(CheckpointError):
+            return self.compute_sha256(ref)
+        return None
 
     def duplicates(self) -> list[tuple[ModelRef, ...]]:
         """Groups of equal content, as far as hashes are known."""

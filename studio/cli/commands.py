@@ -17,6 +17,7 @@ from studio.cli.grid import add_grid
 from studio.cli.library import add_library
 from studio.cli.models import add_models
 from studio.cli.preprocessors import add_preprocessors
+from studio.cli.reproduce import add_reproduce
 from studio.cli.status import BAD_INPUT, INTERRUPTED, complain, status_of
 from studio.cli.upscale import add_upscale
 from studio.domain.errors import StudioError
@@ -61,12 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="{serve,generate,grid,upscale,library,models,preprocessors,bench}"
+        dest="command",
+        metavar="{serve,generate,grid,upscale,reproduce,library,models,preprocessors,bench}",
     )
     _add_serve(commands)
     add_generate(commands)
     add_grid(commands)
     add_upscale(commands)
+    add_reproduce(commands)
     add_library(commands)
     _add_models(commands)
     _add_bench(commands)

@@ -48,7 +48,7 @@ def run_all(
     for place, task in enumerate(tasks, 1):
         try:
             job = studio.submit(task.request)
-            final = _follow(job, f"{place} of {len(tasks)} " if len(tasks) > 1 else "")
+            final = follow(job, f"{place} of {len(tasks)} " if len(tasks) > 1 else "")
             _require_saved(final)
             for text in final.warnings:
                 print(f"warning: {text}", file=sys.stderr)
@@ -91,7 +91,7 @@ def _require_saved(final: events.Finished) -> None:
         raise SaveError(unsaved[0])
 
 
-def _follow(job: Job, title: str) -> events.Finished:
+def follow(job: Job, title: str) -> events.Finished:
     """Show the job's progress until it ends. Raises the error it failed with."""
     with ProgressBar(sys.stderr, title) as bar:
         for _, event in job.events.follow():

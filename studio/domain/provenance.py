@@ -102,10 +102,12 @@ def untold(then: Provenance, now: Provenance) -> list[str]:
     told = {label for name, label in _LABELS.items() if getattr(then, name)}
     names += [name for name in now.libraries if name not in then.libraries]
     lacking = [name for name in names if name not in told]
-    hashes = {(model.kind, model.name): model.hash for model in then.models}
+    unknown = {(model.kind, model.name) for model in then.models if model.hash is None}
+    known = {model.kind for model in then.models}
     for model in now.models:
-        if hashes.get((model.kind, model.name)) is None:
-            lacking.append(f"the hash of {model.name}")
+        is_told = then.libraries or model.kind in known
+        if (model.kind, model.name) in unknown or not is_told:
+            lacking += [f"the hash of {model.name}"] if model.hash else []
     return lacking
 
 

@@ -38,7 +38,12 @@ class Details:
 
 def details(gallery: Gallery, id: str) -> Details:
     """Of the picture `id`. Raises `NotFound`."""
-    data, request = gallery.bytes(id), None
+    return told(gallery.bytes(id))
+
+
+def told(data: bytes) -> Details:
+    """What the file of these bytes says; of one that is no picture nothing."""
+    request = None
     said = metadata(data).texts
     with suppress(InvalidRequest):
         request = GenerationRequest.parse(said.get("studio", ""))

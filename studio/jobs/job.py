@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
+from studio.domain.errors import EngineError
 from studio.domain.events import (
     Cancelled,
     Event,
@@ -120,6 +121,19 @@ class Job:
         """For the queue: record what happened."""
         self.state = _STATE_AFTER.get(type(event), self.state)
         self.events.publish(event)
+
+    def finished(self) -> Finished:
+        """Wait for it; it is cancelled where that is given up. Raises the `StudioError` that it
+        failed with."""
+        try:
+            final = [event for _, event in self.follow(previews=False)][-1]
+        finally:
+            self.cancel()
+        if isinstance(final, Finished):
+            return final
+        if isinstance(final, Failed):
+            raise final.cause
+        raise EngineError("The run was cancelled: the studio was closed. Start it again.")
 
     @property
     def pictures(self) -> tuple[Picture, ...]:

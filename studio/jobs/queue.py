@@ -138,7 +138,11 @@ class JobQueue:
     def again(self, id: str, owner: str = LOCAL) -> Job:
         """One more job, of `owner`, with the very settings of that one, seed included: nothing was
         typed for it. Raises `NotFound`, and as `submit` does."""
-        return self._submit(self.get(id).request, None, owner, ("", ""))
+        return self.repeat(self.get(id).request, None, owner)
+
+    def repeat(self, request: GenerationRequest, key: str | None = None, owner: str = LOCAL) -> Job:
+        """As `submit`, for settings that nobody has typed now: they join no history."""
+        return self._submit(request, key, owner, ("", ""))
 
     @property
     def paused(self) -> bool:

@@ -175,6 +175,15 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX tokens_of_owners ON tokens (owner, created_s, id);
     """,
+    """
+    CREATE TABLE reproductions (
+        job TEXT PRIMARY KEY,
+        original TEXT NOT NULL,
+        created_s REAL NOT NULL,
+        receipt TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX reproductions_of_a_picture ON reproductions (original, created_s);
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -191,6 +200,8 @@ pictures        what lies on disk, and what a job is about to store: without its
                 with; `path`: below the outputs, when it is not in the trash
 prompts         what its owner drew from, as it was typed, each pair once, with when it was last
                 used; `digest`: its sha256; `words`: what is searched, without differences of case
+reproductions   `original`: the hash of the file that the job draws again; `receipt`: JSON, see
+                `reproducing.receipt`
 grids           `grid`: JSON, what was asked for; `jobs`: JSON, a list of [x, y, z, job]
 tokens          `digest`: the sha256 of what programs of the account show
 boards, loras   on which a picture is, with which it was made

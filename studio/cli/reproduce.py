@@ -1,0 +1,118 @@
+"""`studio reproduce PICTURE…`: pictures drawn again from their own records, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from studio.app import Studio
+from studio.cli.exporting import write
+from studio.cli.flags import add_flags, given
+from studio.cli.running import follow
+from studio.cli.status import INTERRUPTED, complain, status_of
+from studio.domain.errors import InvalidRequest, StudioError
+from studio.domain.files import as_text
+from studio.gallery.views import png
+from studio.reproducing.reproductions import Reproduction
+from studio.settings import Settings
+
+_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
+_SAME, _DIFFERS = 0, 1
+
+
+def add_reproduce(commands: Any) -> None:
+    """Add `reproduce` to `commands`."""
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="draw pictures again from their own records, and compare",
+        description="Draw pictures again from the settings in their files, and say whether every "
+        "pixel is the same, or what differs. Exit status: 0 the same, 1 one differs, 2 bad input.",
+        allow_abbrev=False,
+    )
+    reproduce.add_argument(
+        "pictures", metavar="PICTURE", nargs="+", help="a file, or the id of one of the library"
+    )
+    reproduce.add_argument(
+        "--heat-map", metavar="FILE", type=Path, help="write a PNG that shows where it differs"
+    )
+    reproduce.add_argument("--json", action="store_true", help="print one JSON object")
+    group = reproduce.add_argument_group("how to run")
+    add_flags(group, Settings, _ENGINE_SETTINGS)
+    group.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder for pictures that differ; default: data-dir/outputs",
+    )
+    reproduce.set_defaults(run=_reproduce)
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    if options.heat_map and len(options.pictures) > 1:
+        raise InvalidRequest("--heat-map is of one picture. Give the others to another call.")
+    settings = Settings.read(given(options, _ENGINE_SETTINGS))
+    studio = Studio(settings, outputs=options.out)
+    status, told = _SAME, []
+    try:
+        for place, name in enumerate(options.pictures, 1):
+            title = f"{place} of {len(options.pictures)} " if len(options.pictures) > 1 else ""
+            try:
+                found = _again(studio, name, title)
+            except StudioError as error:
+                if len(options.pictures) == 1:
+                    raise
+                complain(error, f"{as_text(name)}: ")
+                status = max(status, status_of(error))
+                told.append({"source": as_text(name), "failed": str(error)})
+                continue
+            if not found.receipt.same:
+                status = max(status, _DIFFERS)
+            told.append(_told(name, found))
+            if options.heat_map:
+                write(options.heat_map, png(found.heat_map()))
+            if not options.json:
+                _print(told[-1])
+    except KeyboardInterrupt:
+        if not studio.close(timeout_s=1):
+            os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
+        raise
+    studio.close()
+    if options.json:
+        print(json.dumps({"pictures": told}))
+    return status
+
+
+def _again(studio: Studio, name: str, title: str) -> Reproduction:
+    reproductions = studio.reproductions
+    job = reproductions.submit(reproductions.original(name))
+    follow(job, title)
+    return reproductions.of_job(job)
+
+
+def _told(name: str, found: Reproduction) -> dict[str, Any]:
+    receipt, figures = found.receipt, found.receipt.figures
+    path = found.picture.path if found.picture else None
+    return {
+        "source": as_text(name),
+        "same": receipt.same,
+        "image": path and as_text(path),
+        "share": receipt.share,
+        "largest": figures.largest if figures else None,
+        "psnr_db": figures.psnr_db if figures else None,
+        "differences": [dataclasses.asdict(each) for each in receipt.differences],
+        "untold": receipt.untold,
+        "ignored": [dataclasses.asdict(each) for each in receipt.ignored],
+        "words": receipt.words,
+    }
+
+
+def _print(told: dict[str, Any]) -> None:
+    print(f"{told['source']}: {told['words'][0]}")
+    for text in told["words"][1:]:
+        print(f"  {text}")
+    if told["image"]:
+        print(f"  {told['image']}")
