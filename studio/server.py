@@ -16,12 +16,13 @@ from pathlib import Path
 import uvicorn
 
 from studio.api.connections import web_config
-from studio.app import Studio, create_app
+from studio.app import Studio
 from studio.dependencies import declared, untested
 from studio.domain.files import as_text
 from studio.domain.locks import FileLock
 from studio.settings import InvalidSettings, Settings
 from studio.version import __version__
+from studio.web import create_app
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from studio.api.connections import ConnectionLimits, web_config
-from studio.app import Studio, create_api
+from studio.app import Studio
 from studio.engine.fake import FakeEngine
 from studio.settings import Settings
+from studio.web import create_api
 
 
 def pytest_collection_finish() -> None:

@@ -16,11 +16,12 @@ from PIL import Image
 from studio.domain.accounts import LOCAL
 from studio.domain.errors import InvalidRequest, NotFound, SaveError, StudioError
 from studio.domain.events import Picture
-from studio.domain.files import as_text, read_file
+from studio.domain.files import as_text
 from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import hash_of
 from studio.gallery.library import Library
+from studio.gallery.sources import file_bytes
 from studio.imaging import difference, reading
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keep
@@ -32,7 +33,6 @@ from studio.store.reproductions import ReproductionLedger, ReproductionRow
 
 log = logging.getLogger(__name__)
 
-_MOST_BYTES = 512 * 2**20
 _MOST_FILES = 16
 """Of files that are not in the library so many are held at once; more wait in no queue."""
 
@@ -136,12 +136,10 @@ class Reproductions:
             with suppress(NotFound):
                 return self.of_library(picture)
         try:
-            return Original(read_file(Path(picture).expanduser(), _MOST_BYTES))
-        except (OSError, ValueError, RuntimeError) as error:
-            cause = getattr(error, "strerror", None) or error
+            return Original(file_bytes(picture))
+        except InvalidRequest as error:
             raise InvalidRequest(
-                f"{as_text(picture)} is no picture of the library, and no file that can be read: "
-                f"{cause}."
+                f"{as_text(picture)} is no picture of the library, and {error.message}"
             ) from None
 
     def of_library(self, id: str) -> Original:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from studio.api.guests import COOKIE
-from studio.app import create_app
 from studio.engine.fake import FakeEngine
+from studio.web import create_app
 
 JOBS = "/studio/v1/jobs"
 SMALL = {"width": 64, "height": 64, "steps": 1}

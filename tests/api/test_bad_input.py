@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.app import create_app
+from studio.web import create_app
 
 SMALL = {"width": 64, "height": 64, "steps": 1}
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from studio.api.connections import ConnectionLimits, _Connection
-from studio.app import create_app
+from studio.web import create_app
 from tests.conftest import Served, servers
 
 POST = b"POST /studio/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

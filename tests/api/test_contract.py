@@ -20,9 +20,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from studio.app import Studio, create_api
+from studio.app import Studio
 from studio.engine.fake import FakeEngine
 from studio.settings import Settings
+from studio.web import create_api
 
 CHECKS = [
     not_a_server_error,

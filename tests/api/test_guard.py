@@ -8,7 +8,7 @@ import time
 import pytest
 
 from studio.api import login
-from studio.app import create_app
+from studio.web import create_app
 from tests.conftest import servers
 
 PATHS = (

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from studio.app import create_app
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SCHEDULERS
+from studio.web import create_app
 from tests.catalog import files
 from tests.fetching.model_server import model_server
 

@@ -8,7 +8,7 @@ import re
 import gradio.routes
 import pytest
 
-from studio.app import create_app
+from studio.web import create_app
 from tests.conftest import servers
 
 PAGE_PATHS = ("/", "/config", "/gradio_api/info", "/gradio_api/upload", "/gradio_api/queue/join")

@@ -95,7 +95,7 @@ def test_bad_input_is_told(run, folder):
     for name, message in (
         ("bare.png", "no settings"),
         ("text.png", "not a picture"),
-        ("nowhere.png", "nowhere.png is no picture of the library, and no file"),
+        ("nowhere.png", "nowhere.png is no picture of the library, and the file cannot be read"),
     ):
         status, printed, complaint = run("reproduce", name)
         assert status == 2 and not printed and message in complaint, name

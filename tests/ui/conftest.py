@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from studio.app import create_app
 from studio.engine.fake import FakeEngine
 from studio.store.finding import Filters
+from studio.web import create_app
 from tests.conftest import Served, servers
 
 STEP_S = 0.005

@@ -10,11 +10,11 @@ import pytest
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 
-from studio.app import create_app
 from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.settings import assets_dir
+from studio.web import create_app
 from tests import models_in_memory
 from tests.ui.units import PREFIX, Sheet, Unit
 from tests.ui.using import generate, set_number, wait_for

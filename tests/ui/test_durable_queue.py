@@ -22,7 +22,8 @@ SERVE = textwrap.dedent(
     import uvicorn
 
     from studio.api.connections import web_config
-    from studio.app import Studio, create_app
+    from studio.app import Studio
+    from studio.web import create_app
     from studio.engine.fake import FakeEngine
     from studio.settings import Settings
 

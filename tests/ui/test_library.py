@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.app import create_app
 from studio.domain.events import Picture
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import encode
+from studio.web import create_app
 from tests.conftest import Served, servers
 from tests.ui.using import generate, open_tab, status, wait_for
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from studio.app import create_app
 from studio.engine.fake import FakeEngine
+from studio.web import create_app
 from tests.ui.using import generate, set_number, wait_for, wait_for_step
 
 BUTTON = ".status-bar .queue"

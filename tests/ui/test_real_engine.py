@@ -7,12 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from studio.app import create_app
 from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
+from studio.web import create_app
 from tests import models_in_memory
 from tests.catalog import files
 from tests.ui.using import generate, paint, send_to, set_number, shown_id, wait_for

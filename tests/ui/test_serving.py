@@ -8,11 +8,11 @@ import re
 
 import pytest
 
-from studio.app import create_app
 from studio.domain.request import declaration
 from studio.engine.fake import FakeEngine
 from studio.ui import bundle, fields, groups, serving
 from studio.ui.templates import STATIC, include
+from studio.web import create_app
 from tests.catalog import files
 
 MOST_HTML_BYTES = 40_000

@@ -1,0 +1,156 @@
+"""The web application: routes, page and guards, joined around a studio."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from studio.app import Studio
+from studio.engine import maps
+
+if TYPE_CHECKING:
+    from studio.api.models import ModelListing
+
+
+def create_app(studio: Studio) -> FastAPI:
+    """Page, API and files as one web application, behind one set of guards.
+
+    Raises `InvalidSettings` if the logins cannot be read.
+    """
+    from studio.api import native
+    from studio.ui import page
+
+    # What Gradio kept for whoever was there before.
+    shutil.rmtree(studio.settings.temporary_dir, ignore_errors=True)
+    listing = _listing(studio)
+    app = page.mount(
+        _routes(studio, listing),
+        checkpoints=listing.checkpoints,
+        default_checkpoint=lambda: studio.default_checkpoint,
+        status=partial(native.present_state, studio.status, listing.public),
+    )
+    return _guarded(app, studio)
+
+
+def create_api(studio: Studio) -> FastAPI:
+    """The web application without the page. Raises as `create_app` does."""
+    return _guarded(_routes(studio, _listing(studio)), studio)
+
+
+def _listing(studio: Studio) -> ModelListing:
+    from studio.api.models import ModelListing
+    from studio.api.places import public_text
+
+    public = public_text((*studio.settings.folders, studio.gallery.folder))
+    return ModelListing(studio.catalog, lambda: studio.status()["warm"], public)
+
+
+def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
+    from studio.api import (
+        docs,
+        edits,
+        image_files,
+        images,
+        models,
+        preprocessors,
+        refusal,
+        uploads,
+    )
+    from studio.api.sdapi.desk import Desk
+    from studio.api.sdapi.routes import build_sdapi_router
+    from studio.version import __version__
+
+    app = FastAPI(
+        title="Latent Studio",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    refusal.add_refusals(app, listing.public)
+    app.include_router(models.build_models_router(listing, studio.downloads))
+    app.include_router(uploads.build_uploads_router(studio.inputs))
+    _add_words(app, studio, listing)
+    read, map_of = studio.sources.read, studio.preprocessors.of_unit
+    map_again = partial(maps.of_request, read=read, map_of=map_of)
+    previews = maps.Previews(studio.sources.read_any, map_of)
+    app.include_router(images.build_images_router(studio.library, studio.reader, listing.public))
+    app.include_router(image_files.build_image_files_router(studio.library, studio.reader))
+    app.include_router(edits.build_edits_router(studio.library, read, map_again))
+    app.include_router(
+        preprocessors.build_preprocessors_router(
+            studio.preprocessors.available,
+            studio.weight_downloads,
+            previews.map,
+            listing.public,
+        )
+    )
+    _add_jobs(app, studio, listing.public)
+    _add_openai(app, studio, listing)
+    desk = Desk.of(studio, previews.map, map_again, listing.public)
+    app.include_router(build_sdapi_router(desk))
+    docs.add_docs(app)
+    studio.library.begin()
+    studio.catalog.watch()
+    return app
+
+
+def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
+    """The queue, and what is made of it; what has no route of its own comes last."""
+    from studio.api import detailing, many, native, queueing, reproductions, tokens
+
+    queue, pages, outlook = studio.queue, studio.pages, studio.outlook
+    details = studio.detectors, studio.library, studio.sources.read_any
+    for router in (
+        native.build_open_router(),
+        tokens.build_tokens_router(studio.tokens),
+        queueing.build_queue_router(queue, pages, outlook, public),
+        many.build_many_router(queue, studio.grids, outlook, studio.gallery, studio.reader, public),
+        detailing.build_detailing_router(*details, public),
+        reproductions.build_reproductions_router(studio.reproductions, queue, public),
+        native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
+    ):
+        app.include_router(router)
+
+
+def _add_openai(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
+    from studio.api.openai.routes import build_openai_router
+
+    default = partial(getattr, studio, "default_checkpoint")
+    parts = studio.queue, studio.gallery, studio.inputs, listing, default
+    app.include_router(build_openai_router(*parts))
+
+
+def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
+    """What prompts and other texts come to."""
+    from studio.api import combinations, completions, history, presets, prompts, readings
+
+    words, public = studio.words, listing.public
+    for router in (
+        presets.build_presets_router(words.presets, words.styles, words.wildcards, public),
+        readings.build_read_router(studio.reader, words.typed),
+        prompts.build_prompts_router(words.lens, lambda: studio.default_checkpoint, public),
+        completions.build_completions_router(words.completions),
+        history.build_history_router(studio.prompts),
+        combinations.build_combinations_router(studio.queue, words.combinations),
+    ):
+        app.include_router(router)
+
+
+def _guarded(app: FastAPI, studio: Studio) -> FastAPI:
+    """Last, so that nothing that others add to `app` comes before the guards."""
+    from studio.api import guard
+    from studio.api.openai.errors import OpenAIErrors
+    from studio.api.sdapi.form import Form
+
+    asked = studio.settings
+    names, proxies = asked.allow_host, asked.trusted_proxy
+    who = asked.logins(), proxies, studio.tokens.owner
+    guard.add_guards(app, asked.host, names, *who, origins=asked.cors_origin)
+    app.add_middleware(OpenAIErrors)
+    app.add_middleware(Form)
+    return app
