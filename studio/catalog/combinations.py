@@ -60,6 +60,6 @@ def combinations(
             for name, text in words.items()
             if text != getattr(request, name)
         }
-        one = styled if fixed_seed else styled.counted_on(place * styled.batch_size)
+        one = styled if fixed_seed else styled.going_on(place * styled.batch_size)
         requests.append(one.model_copy(update=words | templates))
     return Combinations(count, tuple(requests))

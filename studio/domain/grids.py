@@ -151,5 +151,5 @@ def _matrix_cells(request: GenerationRequest, matrix: MatrixInput) -> Iterator[C
         text = prompt_matrix.put_together(first, across[x] + down[y], matrix)
         drawn = changed(request, {matrix.of: text})
         if matrix.different_seeds:
-            drawn = drawn.counted_on(number * request.batch_size)
+            drawn = drawn.going_on(number * request.batch_size)
         yield Cell((x, y, 0), drawn)

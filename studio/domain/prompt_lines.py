@@ -74,7 +74,7 @@ def requests(lines: LinesInput, most: int = MOST_LINES) -> list[GenerationReques
         count = place * base.batch_size if lines.seeds == "counting" else 0
         try:
             changes = _put_in(lines, _changes(line))
-            found.append(changed(base.counted_on(count) if count else base, changes))
+            found.append(changed(base.going_on(count) if count else base, changes))
         except StudioError as error:
             raise InvalidRequest(f"line {number}: {error}", "text") from None
     return found

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from studio.domain.errors import InvalidRequest
 from studio.domain.geometry import CELL, MOST, Size
 from studio.domain.shown import Shown
 from studio.domain.tasks import Frozen
@@ -130,9 +131,23 @@ class Seeds(Frozen):
         return self.model_copy(update={name: getattr(self, name) + number})
 
     def batches(self, count: int) -> list[Self]:
-        """This `count` times, the seeds going on from batch to batch; drawn where it has none."""
+        """This `count` times, the seeds going on from batch to batch; drawn where it has none.
+        Raises `InvalidRequest` where they end before."""
         first = self.with_seed()
-        return [first.counted_on(place * self.batch_size) for place in range(count)]
+        return [first.going_on(place * self.batch_size) for place in range(count)]
+
+    def going_on(self, number: int) -> Self:
+        """`counted_on`, as a request of its own. Raises `InvalidRequest` where the seeds end
+        before."""
+        later = self.counted_on(number)
+        for name in ("seed", "variation_seed"):
+            if (getattr(later, name) or 0) > MAX_SEED:
+                raise InvalidRequest(
+                    f"counting up by {number:,} leads beyond {MAX_SEED}, the last there is. Begin "
+                    "with a lower one.",
+                    name,
+                )
+        return later
 
     def alone(self) -> Self:
         """The picture at `batch_place`, if there is one, as it is drawn without its batch."""

@@ -7,7 +7,9 @@ import io
 from PIL import Image
 
 REQUEST = {"prompt": "by night", "width": 64, "height": 64, "steps": 1, "seed": 3}
+LAST = REQUEST | {"prompt": "a|b", "seed": 2**53 - 1}
 PROMPTS, BATCHES = "/studio/v1/jobs/prompts", "/studio/v1/jobs/batches"
+COMBINED, GRIDS = "/studio/v1/jobs/combinations", "/studio/v1/grids"
 
 
 def drawn(served, ids):
@@ -62,6 +64,11 @@ def test_what_no_list_is(shared):
         (PROMPTS, {"text": "a", "seeds": "odd"}, "seeds"),
         (BATCHES, {"count": 0}, "count"),
         (BATCHES, {"count": 201}, "count"),
+        (BATCHES, {"count": 3, "request": LAST}, "seed: counting up by 1 leads beyond"),
+        (PROMPTS, {"text": "a\nb", "seeds": "counting", "request": LAST}, "line 2: seed"),
+        (COMBINED, LAST | {"prompt": "{a|b}"}, "seed: counting up"),
+        (GRIDS, {"matrix": {"different_seeds": True}, "request": LAST}, "seed: counting up"),
     ):
-        refused = shared.http.post(path, json={"request": REQUEST} | given)
+        body = given if path == COMBINED else {"request": REQUEST} | given
+        refused = shared.http.post(path, json=body)
         assert refused.status_code == 422 and says in refused.json()["message"], refused.text
