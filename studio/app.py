@@ -83,7 +83,7 @@ class Studio:
         load_later: bool = False,
         **options: Any,
     ) -> None:
-        self.settings = _settings(settings, options)
+        self.settings = Settings.given(settings, options)
         prepare_environment(self.settings)
         folders = (assets_dir() / "models", *self.settings.models_dir)
         self._ledger = Ledger.opened(self.settings.data_dir)
@@ -345,12 +345,6 @@ class Studio:
                 log.error("%s", error)
                 self._state, self._failure = "failed", str(error)
         return engine
-
-
-def _settings(given: Settings | None, options: dict[str, Any]) -> Settings:
-    if given and options:
-        raise TypeError(f"Give either settings or {', '.join(options)}, not both.")
-    return given or Settings.read(options, flags_are="Studio(…)")
 
 
 def _dtype_name(manager: ModelManager) -> str:

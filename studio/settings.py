@@ -150,6 +150,14 @@ class Settings(BaseModel):
             values |= given
         return cls.model_validate(values)
 
+    @classmethod
+    def given(cls, whole: Settings | None, options: Mapping[str, Any]) -> Settings:
+        """`whole`, or what `read` makes of single `options` of a call. Raises `InvalidSettings`,
+        and TypeError for both."""
+        if whole and options:
+            raise TypeError(f"Give either settings or {', '.join(options)}, not both.")
+        return whole or cls.read(options, flags_are="Studio(…)")
+
     @property
     def bind_host(self) -> str:
         """The address to listen on."""

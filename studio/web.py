@@ -21,7 +21,7 @@ def create_app(studio: Studio) -> FastAPI:
 
     Raises `InvalidSettings` if the logins cannot be read.
     """
-    from studio.api import native
+    from studio.api import named, native
     from studio.ui import page
 
     # What Gradio kept for whoever was there before.
@@ -32,6 +32,7 @@ def create_app(studio: Studio) -> FastAPI:
         checkpoints=listing.checkpoints,
         default_checkpoint=lambda: studio.default_checkpoint,
         status=partial(native.present_state, studio.status, listing.public),
+        calls=named.Named(studio.queue, listing, studio.reader, studio.sources),
     )
     return _guarded(app, studio)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from studio.api.openai import supported as openai
 from studio.api.sdapi import supported as sdapi
 from studio.api.supported import Supported, table
+from studio.domain.endpoints import ENDPOINTS
 
 _HEAD = """# APIs
 
@@ -16,6 +17,25 @@ made by `POST /studio/v1/tokens`); without one, any key or none will do.
 This page is written by `python -m studio.api.tables > docs/api.md`, from tables beside the code.
 """
 
+_GRADIO = """`gradio_client.Client("http://127.0.0.1:7860")`, with a login
+`headers={"Authorization": "Bearer …"}`. Each endpoint streams the events of its job (`type`:
+`queued`, `loading`, `started`, `progress`, `preview` with its `jpeg` as a data-URI), the last of
+which, `finished`, has `images` with the `url` of each. Pictures go in as `picture:ID`, `input:ID`
+(`POST /studio/v1/uploads`) or a data-URI; Gradio's own routes for files are closed. All parameters
+stand at `/?view=api`."""
+
+_NAMED = tuple(
+    Supported(
+        f"/{each.name}",
+        "yes",
+        f"{each.says} {len(each.parameters)} parameters: those of the task and of a request.",
+    )
+    for each in ENDPOINTS
+) + (
+    Supported("/models", "yes", "Every model, as `GET /studio/v1/models` describes it."),
+    Supported("/read", "yes", "The settings in a picture or a text."),
+)
+
 APIS: dict[str, tuple[str, dict[str, tuple[Supported, ...]]]] = {
     "OpenAI's images API": (
         "Base address: `http://127.0.0.1:7860/v1`.",
@@ -26,6 +46,7 @@ APIS: dict[str, tuple[str, dict[str, tuple[Supported, ...]]]] = {
         },
     ),
     "AUTOMATIC1111's API": (sdapi.SAYS, sdapi.tables()),
+    "Gradio's API": (_GRADIO, {"Endpoints": _NAMED}),
 }
 """API -> what is said of it, and its tables by their titles."""
 

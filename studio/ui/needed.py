@@ -1,4 +1,4 @@
-"""Of Gradio's sixty routes the few that our page asks for."""
+"""Of Gradio's sixty routes the few that our page asks for; those of its API: endpoints.py."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from studio.ui import serving
+from studio.ui.endpoints import OPTIONS, Calls, NamedEndpoints
 from studio.ui.frame import ADOPT, PageFrame
 from studio.ui.needed import OnlyNeeded
 
@@ -43,12 +44,14 @@ def mount(
     checkpoints: Callable[[], list[dict[str, Any]]],
     default_checkpoint: Callable[[], str | None],
     status: Callable[[], dict[str, Any]],
+    calls: Calls,
 ) -> FastAPI:
     """Serve the page at `/` of `app`.
 
     checkpoints         those that there are, as `GET /studio/v1/models` describes them
     default_checkpoint  the one to begin with
     status              what `/studio/v1/status` says of the engine
+    calls               what Gradio's named endpoints do
     """
     files = serving.Files()
 
@@ -67,16 +70,10 @@ def mount(
         build_page(),
         path="/",
         footer_links=[],
-        run_history=False,
-        app_kwargs={"openapi_url": None},
-        show_error=False,
-        max_file_size="64mb",
-        enable_monitoring=False,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
+        **OPTIONS,
         theme=gr.themes.Base(font=list(_FONT), font_mono=list(_FONT_MONO)),  # loads no font
     )
     mounted = app.routes[-1]
-    mounted.app = PageFrame(OnlyNeeded(mounted.app), head, serving.body)
+    framed = PageFrame(OnlyNeeded(mounted.app), head, serving.body)
+    mounted.app = NamedEndpoints(framed, calls)
     return app
