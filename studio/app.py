@@ -96,7 +96,7 @@ class Studio:
         self._downloads: Downloads | None = None
         self._preprocessors: Preprocessors | None = None
         self._weight_downloads: WeightDownloads | None = None
-        self._making = threading.Lock()
+        self._making, self._may_load = threading.Lock(), threading.Event()
         self.detectors = Detectors(self.catalog, self.settings.detectors_dir)
         self.gallery = Gallery(outputs or self.settings.outputs_dir, flat=outputs is not None)
         self.inputs = Inputs(self.settings.inputs_dir)
@@ -107,7 +107,6 @@ class Studio:
         self._built: Engine | None = None
         self._machine = None if build_engine is None else "an engine that was given"
         self._state, self._failure = "starting", None
-        self._may_load = threading.Event()
         if not load_later:
             self._may_load.set()
         settling = self._settling()
@@ -332,6 +331,7 @@ class Studio:
             self.catalog.sha256_if_it_can_be,
             self.sources.read,
             lambda *unit: self.preprocessors.of_unit(*unit),
+            find=self.detectors.find,
             together=settings.most_together,
         )
         self._manager = manager

@@ -29,14 +29,19 @@ class Segments:
         self._segmenter = Segmenter.load()
 
     @torch.inference_mode()
-    def find(self, image: Image.Image, confidence: float) -> list[Found]:
-        """The things in `image`, RGB, with their masks, of at least this score: how sure it is of
-        a thing's pixels on average. The surest first."""
+    def shares(self, image: Image.Image) -> np.ndarray:
+        """How sure it is that each pixel shows each class: float32 (classes, height, width), at the
+        size at which it looks at `image`; they add up to 1."""
         width, height = size = _seen_size(image.size)
         pixels = np.array(image.resize(size, Image.Resampling.BICUBIC), np.float32)
         batch = torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1)[None]
         logits = F.interpolate(self._segmenter(batch), (height, width), mode="bilinear")
-        shares = logits.softmax(1)[0].numpy()
+        return logits.softmax(1)[0].numpy()
+
+    def find(self, image: Image.Image, confidence: float) -> list[Found]:
+        """The things in `image`, RGB, with their masks, of at least this score: how sure it is of
+        a thing's pixels on average. The surest first."""
+        shares = self.shares(image)
         best, found = shares.argmax(0), []
         for name in OBJECTS:
             number = CLASSES.index(name)

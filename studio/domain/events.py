@@ -32,7 +32,8 @@ class Picture:
              was hard to decode, or that a model it names was passed over
     outside_mask_max_difference
              largest change of any channel (0 to 255) where an inpaint's or outpaint's mask is
-             zero: measured on this picture, to be 0; None without a mask
+             zero, or outside the areas of its details: measured on this picture, to be 0; None
+             without either
     details  the things that detailers drew once more, in their order
     before   the picture as it was before that; None: it is the one that the task begins with, or
              nothing was drawn once more

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from studio.domain.events import Progress
-from studio.engine.recipe import Draw, Stage
+from studio.engine.recipe import Draw, Redraw, Stage
 
 
 class _Pass(NamedTuple):
@@ -78,6 +78,10 @@ class Clock:
             if cost > at:
                 self._s_each[draws] = (now_s - since_s) / (cost - at)
 
+    def more(self, draw: Draw, count: int) -> None:
+        """There turn out to be so many passes of `draw` to come, before those that are known of."""
+        self._passes[self._number : self._number] = _passes(draw) * count
+
     def pass_is_over(self) -> None:
         """What follows are the steps of the next one."""
         done = self._last.step - self._before
@@ -92,4 +96,6 @@ class Clock:
 def _passes(stage: Stage) -> list[_Pass]:
     if isinstance(stage, Draw):
         return [_Pass(True, stage.steps, one.size[0] * one.size[1]) for one in stage.passes]
+    if isinstance(stage, Redraw):
+        return []  # what there is to draw is known once it is found
     return [_Pass(False, 1, 1) for way in stage.ways if way.network]

@@ -64,7 +64,7 @@ class Drawing:
         self._borrowed, self._clock, self._keeps_latents = borrowed, clock, keeps_latents
         self._words = words
         self._device = resources.manager.device
-        self._noise = _noise(run.request)
+        self._noise = _noise(edit.request)
         self._models: Conditioned | None = None
         self._units: Sequence[Unit] = ()
         self._is_refined = False
@@ -154,7 +154,7 @@ class Drawing:
 
     def _tiling(self, pass_: Pass) -> TilingName:
         """Only a whole picture has another side to go on at."""
-        tiling = self._run.request.tiling
+        tiling = self._edit.request.tiling
         if tiling == "none" or self._edit.is_whole(pass_):
             return tiling
         self.warnings[_PARTLY] = None
@@ -173,7 +173,7 @@ class Drawing:
         noise = self._noise.draw(family.latent_channels, height, width).to(self._device)
         if self._words:
             self._words.begin((width, height))
-        task = self._run.request.task
+        task = self._edit.request.task
         setting = editing.Setting(
             task, self._draw.strength, models.vae.wrapped(tiling), models.takes_mask, generators
         )

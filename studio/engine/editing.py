@@ -26,14 +26,14 @@ _LARGEST_PREVIEW = 1024
 
 
 class Editing:
-    """`plan` is None where a run begins with no picture.
+    """The pictures of `request`; `plan` is None where it begins with no picture.
 
     canvases  one RGB picture for each of the batch, as the passes left it; empty until there is one
     latents   (B, C, h, w), what a stage left instead, for one that begins with latents; else None
     """
 
     def __init__(self, request: GenerationRequest, plan: Plan | None) -> None:
-        self._plan = plan
+        self.request, self._plan = request, plan
         self._rows, self._tiling = request.batch_size, request.tiling
         self.canvases: list[Image.Image] = []
         self.latents: torch.Tensor | None = None
@@ -79,6 +79,10 @@ class Editing:
     def replace(self, canvases: list[Image.Image]) -> None:
         """Larger pictures take the place of those that there are."""
         self.canvases, self.is_drawn = canvases, True
+
+    def put(self, place: int, canvas: Image.Image) -> None:
+        """In the picture at `place` of the batch something was drawn once more."""
+        self.canvases[place], self.is_drawn = canvas, True
 
     def max_difference(self, canvas: Image.Image) -> int | None:
         """The largest change of a channel where the mask is zero; None without a mask."""

@@ -19,7 +19,7 @@ from studio.domain.geometry import CELL, Size
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine, Memory, Run
-from studio.engine.recipe import Draw, Stage
+from studio.engine.recipe import Draw, Redraw, Stage
 from studio.residence.manager import ModelManager
 from studio.residence.memory import GIB
 from studio.residence.metering import Meter
@@ -68,9 +68,8 @@ class Forecast:
         """See that there is memory for each of `stages`, of `request`, whose models are borrowed
         for `owner` meanwhile; ends early once that is cancelled. Raises `OutOfMemory` with the
         field and what there is room for, and as `ModelManager.prepare` does."""
-        draws = [stage for stage in stages if isinstance(stage, Draw)]
-        for draw in draws:
-            if request.batch_size * math.prod(_size(draw)) <= _native(draw.selection):
+        for draw, asked, is_second in _asked(request, stages):
+            if asked.batch_size * math.prod(_size(draw)) <= _native(draw.selection):
                 continue
             refiners = (draw.refiner.selection,) if draw.refiner else ()
             for selection in (draw.selection, *refiners):
@@ -82,29 +81,26 @@ class Forecast:
                 with self._manager.borrow(selection, owner) as lease:
                     for stage, fraction in self._manager.prepare(lease):
                         yield events.Loading(stage, fraction)
-                    needed = appetite.of(request.batch_size, _size(draw))
+                    needed = appetite.of(asked.batch_size, _size(draw))
                     room = self._manager.room(needed)
                 if needed > room:
-                    is_second = request.hires is not None and draw is draws[-1]
-                    raise _refusal(request, appetite, _size(draw), room, is_second)
+                    raise _refusal(asked, appetite, _size(draw), room, is_second)
 
     def known(self, request: GenerationRequest, stages: Sequence[Stage]) -> Memory | None:
         """What is known of the drawings among `stages`, of `request`. From any thread; nothing is
         measured for it. Refused is what does not fit even if nothing else is drawn."""
-        draws = [stage for stage in stages if isinstance(stage, Draw)]
         needed, refusal = 0, None
-        for draw in draws:
+        for draw, asked, is_second in _asked(request, stages):
             appetite = self._known.get(_key(draw, draw.selection))
             if appetite is None:
                 continue
-            takes = appetite.of(request.batch_size, _size(draw))
+            takes = appetite.of(asked.batch_size, _size(draw))
             needed = max(needed, takes)
-            if request.batch_size * math.prod(_size(draw)) <= _native(draw.selection):
+            if asked.batch_size * math.prod(_size(draw)) <= _native(draw.selection):
                 continue
             room = self._manager.most_room()
             if takes > room:
-                is_second = request.hires is not None and draw is draws[-1]
-                refusal = refusal or _refusal(request, appetite, _size(draw), room, is_second)
+                refusal = refusal or _refusal(asked, appetite, _size(draw), room, is_second)
         return Memory(needed, refusal) if needed else None
 
     def _measured(
@@ -156,6 +152,18 @@ class Forecast:
                     step = meter.take()
         owner.trial = None
         return (step, meter.take()) if isinstance(event, events.Finished) else None
+
+
+def _asked(
+    request: GenerationRequest, stages: Sequence[Stage]
+) -> list[tuple[Draw, GenerationRequest, bool]]:
+    """Each drawing among `stages`, the request that it is of (things that are drawn once more are
+    drawn one at a time), and whether it is that of the hires part."""
+    draws = [stage for stage in stages if isinstance(stage, Draw)]
+    alone = request.model_copy(update={"batch_size": 1, "batch_place": None})
+    asked = [(draw, request, request.hires is not None and draw is draws[-1]) for draw in draws]
+    redraws = (stage for stage in stages if isinstance(stage, Redraw))
+    return asked + [(stage.draw, alone, False) for stage in redraws]
 
 
 def _key(draw: Draw, selection: Selection) -> Hashable:

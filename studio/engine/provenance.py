@@ -8,7 +8,7 @@ from importlib import metadata
 
 from studio.domain.provenance import Provenance, used
 from studio.domain.refs import ModelRef, Selection
-from studio.engine.recipe import Draw, Stage
+from studio.engine.recipe import Stage, Upscale, draws
 from studio.residence.device import describe, kernels
 from studio.residence.manager import ModelManager
 from studio.version import __version__
@@ -33,15 +33,14 @@ def provenance(
 
 def selections(stages: Sequence[Stage]) -> list[Selection]:
     """Of all drawings, refiners among them."""
-    draws = [stage for stage in stages if isinstance(stage, Draw)]
-    asked = [each for draw in draws for each in (draw, draw.refiner) if each is not None]
+    asked = [each for draw in draws(stages) for each in (draw, draw.refiner) if each is not None]
     return [each.selection for each in asked]
 
 
 def _models(stages: Sequence[Stage]) -> list[ModelRef]:
     models: list[ModelRef | None] = []
     for stage in stages:
-        if not isinstance(stage, Draw):
+        if isinstance(stage, Upscale):
             models += [way.network for way in stage.ways]
     for each in selections(stages):
         models += [each.checkpoint, each.vae, each.text_encoder, *(use.ref for use in each.loras)]

@@ -1,19 +1,19 @@
 """A settled request as the stages that it is drawn in, one after the other: data, without torch.
 
 A picture is one `Draw`. A second, larger drawing is `Draw, Upscale, Draw`, an enlarged picture
-`Upscale`, a refined one `Upscale, Draw`. A refiner goes on within the last one, so that its sampler
-knows what went before.
+`Upscale`, a refined one `Upscale, Draw`. Each detailer is a `Redraw` at the end. A refiner goes on
+within the last drawing of the whole, so that its sampler knows what went before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from studio.domain import tasks
 from studio.domain.control import ControlInput
-from studio.domain.errors import InvalidRequest
+from studio.domain.detailers import Detailer
 from studio.domain.geometry import Box, Size
 from studio.domain.prompt_schedule import FIRST, Begun, after
 from studio.domain.refs import ModelRef, Selection
@@ -94,14 +94,45 @@ class Upscale:
     size: Size
 
 
-Stage = Draw | Upscale
+@dataclass(frozen=True, eq=False)
+class Redraw:
+    """What `detailer`, at this `place` of the request's, finds in a picture is drawn once more, one
+    thing after the other: each as `draw`, but for its one pass, which is known once it is found."""
+
+    place: int
+    detailer: Detailer
+    draw: Draw
+
+
+Stage = Draw | Upscale | Redraw
 
 
 def recipe(request: GenerationRequest, select: Select, plan: Plan | None) -> tuple[Stage, ...]:
     """The stages of `request`, which is settled; `plan` is that of its task (`plans.plan`), None
     where it begins with no picture. Raises as `select` does."""
-    if request.active_detailers:
-        raise InvalidRequest("this engine looks for no details. Leave them out.", "detailers")
+    of_picture = () if isinstance(request.task, tasks.Details) else _whole(request, select, plan)
+    return *of_picture, *_redraws(request, select)
+
+
+def draws(stages: Sequence[Stage]) -> list[Draw]:
+    """The drawings among `stages`: of a `Redraw` that of each thing."""
+    found = (stage.draw if isinstance(stage, Redraw) else stage for stage in stages)
+    return [each for each in found if isinstance(each, Draw)]
+
+
+def _redraws(request: GenerationRequest, select: Select) -> tuple[Redraw, ...]:
+    stages = []
+    for place, detailer in request.active_detailers.items():
+        asked = request.detail(detailer, 0, 0)
+        draw = replace(
+            _drawing(asked, select(asked), ()), strength=detailer.strength, begins="pixels"
+        )
+        stages.append(Redraw(place, detailer, draw))
+    return tuple(stages)
+
+
+def _whole(request: GenerationRequest, select: Select, plan: Plan | None) -> tuple[Stage, ...]:
+    """Those of the picture that detailers are run over."""
     request = request.as_told()
     task, selection = request.task, select(request)
     networks = {ref.name: ref for ref in selection.upscalers}

@@ -6,8 +6,11 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
+from PIL import Image
+
 from studio.diffusion.rows import Rows
 from studio.diffusion.shared_call import Predictor
+from studio.domain.detailers import Detailer, Found
 from studio.domain.events import Event
 from studio.domain.refs import ModelRef, Selection
 from studio.domain.request import GenerationRequest
@@ -47,6 +50,10 @@ Work = Generator[Told | Ask, Any, None]
 answer."""
 
 
+Find = Callable[[Image.Image, Detailer], list[Found]]
+"""Gives all the things of a picture, RGB, that a detailer speaks of, as it numbers them."""
+
+
 @dataclass(frozen=True)
 class Resources:
     """What runs draw with; see `StableDiffusionEngine`."""
@@ -56,6 +63,7 @@ class Resources:
     sha256: Callable[[ModelRef], str | None]
     read: Read
     map_of: MapOf
+    find: Find
     forecast: Forecast
 
 

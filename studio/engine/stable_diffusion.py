@@ -19,6 +19,7 @@ from PIL import Image
 from studio.diffusion.interruption import Interrupted, interrupted_when
 from studio.domain import errors, events
 from studio.domain.control import ControlInput
+from studio.domain.detailers import Detailer, Found
 from studio.domain.provenance import Provenance
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
@@ -29,7 +30,7 @@ from studio.engine.maps import MapOf, Read
 from studio.engine.protocol import Memory, WantsPreview, never
 from studio.engine.provenance import provenance
 from studio.engine.recipe import Select, recipe
-from studio.engine.run import Apart, Ask, Predict, Resources, StableDiffusionRun, Told
+from studio.engine.run import Apart, Ask, Find, Predict, Resources, StableDiffusionRun, Told
 from studio.engine.work import work
 from studio.residence.manager import ModelManager
 
@@ -46,6 +47,10 @@ def _no_maps(unit: ControlInput, *_: object) -> Image.Image:
     raise errors.NotFound(f"{unit.preprocessor}: this engine was given no preprocessors.")
 
 
+def _no_detectors(_: Image.Image, detailer: Detailer) -> list[Found]:
+    raise errors.NotFound(f"{detailer.detector}: this engine was given no detectors.")
+
+
 class StableDiffusionEngine:
     """Runs requests on one device.
 
@@ -55,6 +60,7 @@ class StableDiffusionEngine:
     read        gives the bytes of a task's picture by its reference; raises InvalidRequest or
                 NotFound where it cannot
     map_of      makes the map of a ControlNet unit
+    find        gives the things in a picture that a detailer speaks of
     together    how many runs may share their calls; None: as many as pay
     """
 
@@ -66,11 +72,12 @@ class StableDiffusionEngine:
         read: Read = _no_pictures,
         map_of: MapOf = _no_maps,
         *,
+        find: Find = _no_detectors,
         together: int | None = None,
     ) -> None:
         self._manager = manager
         forecast = Forecast(self, manager)
-        self._resources = Resources(manager, select, sha256, read, map_of, forecast)
+        self._resources = Resources(manager, select, sha256, read, map_of, find, forecast)
         self._driver = Driver(manager.device)
         self._joining = Joining(manager, self._driver, select, together)
 

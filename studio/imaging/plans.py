@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from studio.domain import geometry
+from studio.domain.detailers import Detailer, Found
 from studio.domain.errors import InvalidRequest, about
 from studio.domain.geometry import Box, Size
 from studio.domain.request import GenerationRequest
@@ -16,7 +17,7 @@ from studio.imaging import masks, outpainting, reading, refining
 from studio.imaging.passes import Pass
 from studio.imaging.resizing import crop, resized
 
-__all__ = ["Pass", "Plan", "plan", "source_size"]
+__all__ = ["Pass", "Plan", "detail", "of_detail", "plan", "source_size"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,30 @@ def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | Non
         before, pass_over = _whole(task, image, size)
         plan_ = Plan(before, None, (pass_over(None, False),))
     return replace(plan_, profile=profile)
+
+
+def detail(
+    image: Image.Image, thing: Found, detailer: Detailer, size: Size, profile: bytes | None
+) -> Plan | None:
+    """How to draw `thing`, found in `image`, once more at `size`; None where its mask is shrunk to
+    nothing. `profile` is that of the picture."""
+    mask = Image.new("L", image.size)
+    mask.paste(thing.mask or 255, thing.box)
+    mask = masks.blurred(masks.grown(mask, detailer.mask_grow), detailer.mask_blur)
+    if mask.getbbox() is None:
+        return None
+    return replace(_only_masked(of_detail(detailer), image, mask, size), profile=profile)
+
+
+def of_detail(detailer: Detailer) -> Inpaint:
+    """What each of its things is drawn as; its pictures are at hand."""
+    return Inpaint(
+        image="-",
+        mask="-",
+        area="only_masked",
+        padding=detailer.padding,
+        strength=detailer.strength,
+    )
 
 
 def _picture(source: str, read: Callable[[str], bytes]) -> tuple[Image.Image, bytes | None]:
