@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from statistics import median
 
 from studio.domain.errors import StudioError
@@ -54,14 +54,15 @@ class Forecasts:
 
     def seconds(self, checkpoint: str, parts: Workload) -> float | None:
         """Of drawing `parts`, and of loading `checkpoint` where that is not in memory; None where
-        nothing like it was drawn yet."""
+        nothing like it was drawn yet. Networks beside it count once they are known."""
         try:
             machine = self._machine() or self._ledger.newest_machine()
-            fitted = self._fit(machine, self._family(checkpoint)) if machine and parts else None
+            own, networks = _apart(parts)
+            fitted = self._fit(machine, self._family(checkpoint)) if machine and own else None
             if fitted is None:
                 return None
             load_s = 0.0 if checkpoint in self._warm() else self._load_s(machine, checkpoint)
-            return fitted.seconds(parts) + load_s
+            return fitted.seconds(own) + (self._networks_s(machine, networks) or 0.0) + load_s
         except StudioError:  # the checkpoint was deleted, or the ledger cannot be read
             return None
 
@@ -87,10 +88,42 @@ class Forecasts:
         except StudioError:  # it was deleted meanwhile
             return
         load_s = job.loaded_s if was_loaded else None
-        self._ledger.add(machine, family, checkpoint, job.parts, run_s=run_s, load_s=load_s)
+        own, networks = _apart(job.parts)
+        beside_s = self._networks_s(machine, networks)
+        fitted, names = self._fit(machine, family), {part.network for part in networks}
+        if beside_s is None and fitted is not None:
+            rest_s = run_s - fitted.seconds(own)
+            if rest_s > 0 and len(names) == 1:
+                name = f"{UPSCALER}{names.pop()}"
+                self._add(machine, name, name, _alone(networks), run_s=rest_s)
+        elif run_s > (beside_s or 0.0):  # where nothing is known yet, all of it
+            own_s = run_s - (beside_s or 0.0)
+            self._add(machine, family, checkpoint, own, run_s=own_s, load_s=load_s)
+
+    def _add(
+        self,
+        machine: str,
+        family: str,
+        checkpoint: str,
+        parts: Workload,
+        *,
+        run_s: float,
+        load_s: float | None = None,
+    ) -> None:
+        self._ledger.add(machine, family, checkpoint, parts, run_s=run_s, load_s=load_s)
         with self._lock:
             self._fits.pop((machine, family), None)
             self._loads.pop((machine, checkpoint), None)
+
+    def _networks_s(self, machine: str, parts: Workload) -> float | None:
+        """Of the upscalers of `parts`; None where one of them is not known."""
+        total_s = 0.0
+        for name in {part.network for part in parts}:
+            fitted = self._fit(machine, f"{UPSCALER}{name}")
+            if fitted is None:
+                return None
+            total_s += fitted.seconds(_alone(part for part in parts if part.network == name))
+        return total_s
 
     def _fit(self, machine: str, family: str) -> timing.Fit | None:
         with self._lock:
@@ -108,3 +141,14 @@ class Forecasts:
                 loads = self._ledger.loads(*key)[-_LOADS:]
                 self._loads[key] = median(loads) if loads else 0.0
             return self._loads[key]
+
+
+def _apart(parts: Workload) -> tuple[Workload, Workload]:
+    """What the checkpoint draws, and what upscalers do beside it."""
+    drawn = tuple(part for part in parts if not part.network)
+    return drawn, tuple(part for part in parts if part.network)
+
+
+def _alone(parts: Iterable[Part]) -> Workload:
+    """As in a job of the upscaler's own."""
+    return tuple(part._replace(network="") for part in parts)

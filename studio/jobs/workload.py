@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from studio.domain.geometry import Size
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SCHEDULERS
+from studio.domain.stages import UPSCALERS
 from studio.domain.tasks import Details, Outpaint, TextToImage, Upscale
 from studio.imaging import outpainting, refining
 
 
 class Part(NamedTuple):
     """One run of the denoise loop: `calls` of the U-Net, each of so many `rows` of `width` ×
-    `height` pixels, with so many ControlNet `units` on average; `pictures` are decoded after it."""
+    `height` pixels, with so many ControlNet `units` on average; `pictures` are decoded after it.
+    Or, beside such runs, one of the upscaler that is called `network`."""
 
     calls: float
     rows: int
@@ -21,6 +24,7 @@ class Part(NamedTuple):
     height: int
     units: float
     pictures: int
+    network: str = ""
 
     @property
     def megapixels(self) -> float:
@@ -46,7 +50,9 @@ def workload(request: GenerationRequest, image_size: Size | None = None) -> Work
     parts = [_part(request, strength, size) for size in sizes]
     if request.hires:
         second = request.second()
-        parts.append(_part(second, request.hires.strength, (second.width, second.height)))
+        larger = (second.width, second.height)
+        parts += _networks([request.hires.upscaler], sizes[0], larger, request.batch_size)
+        parts.append(_part(second, request.hires.strength, larger))
     return (*parts, *details)
 
 
@@ -74,15 +80,29 @@ _SCALE = 4
 
 
 def _upscale(request: GenerationRequest, task: Upscale, image_size: Size) -> Workload:
-    """Of a picture that is refined its tiles, beside which the network counts little."""
+    """Of a picture that is refined the networks and its tiles."""
     larger = task.size(image_size)
     if task.refine:
+        shown = task.upscaler_2_visibility if task.upscaler_2 else 0
+        names = [task.upscaler] * (shown < 1) + [task.upscaler_2] * (shown > 0)
         sizes = refining.sizes(larger, request.width, task.tile_overlap)
-        return tuple(_part(request.as_told(), task.strength, size) for size in sizes)
-    inputs = [image_size]
-    if larger[0] > _SCALE * image_size[0]:
-        inputs.append((larger[0] // _SCALE, larger[1] // _SCALE))
+        tiles = tuple(_part(request.as_told(), task.strength, size) for size in sizes)
+        return (*_networks(names, image_size, larger, 1), *tiles)
+    inputs = _inputs(image_size, larger)
     return tuple(Part(1, 1 + bool(task.upscaler_2), *size, 0, 0) for size in inputs)
+
+
+def _networks(names: Sequence[str], size: Size, larger: Size, rows: int) -> list[Part]:
+    """Those of `names` that are networks, from pictures of `size`."""
+    inputs = [(name, each) for name in names for each in _inputs(size, larger)]
+    return [Part(1, rows, *each, 0, 0, name) for name, each in inputs if name not in UPSCALERS]
+
+
+def _inputs(size: Size, larger: Size) -> list[Size]:
+    """Of the calls by which pictures of `size` become `larger`."""
+    if larger[0] <= _SCALE * size[0]:
+        return [size]
+    return [size, (larger[0] // _SCALE, larger[1] // _SCALE)]
 
 
 def _part(request: GenerationRequest, strength: float, size: Size) -> Part:

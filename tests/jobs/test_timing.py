@@ -7,9 +7,12 @@ from statistics import median
 
 import pytest
 
+from studio.domain.events import Finished
 from studio.domain.request import GenerationRequest
-from studio.domain.tasks import ImageToImage, Outpaint
+from studio.domain.tasks import ImageToImage, Outpaint, Upscale
 from studio.families.stable_diffusion.family import PICTUREBOOK
+from studio.jobs.forecasts import Forecasts
+from studio.jobs.job import Job
 from studio.jobs.timing import fit
 from studio.jobs.workload import Part, workload
 
@@ -89,9 +92,44 @@ def test_a_workload_is_what_will_be_drawn():
     assert of(scheduler="Heun")[0].calls == 40
     hires = {"factor": 2, "steps": 8, "strength": 0.5}
     assert of(hires=hires)[1] == Part(8, 2, 1024, 512, 0, 1)
+    by_network = hires | {"upscaler": "4x-Net"}
+    assert of(hires=by_network)[1:] == (
+        Part(1, 1, 512, 256, 0, 0, "4x-Net"),
+        Part(8, 2, 1024, 512, 0, 1),
+    )
+    refined = Upscale(image="input:x", upscaler="4x-Net", factor=8, refine=True, tile_size=512)
+    first, second, *tiles = of((100, 80), task=refined)
+    assert (first, second) == tuple(
+        Part(1, 1, *size, 0, 0, "4x-Net") for size in ((100, 80), (200, 160))
+    )
+    assert tiles and not any(part.network for part in tiles)
+    mixed = refined.model_copy(update={"upscaler": "Lanczos", "upscaler_2": "4x-Net", "factor": 2})
+    assert [part.network for part in of((100, 80), task=mixed)] == ["4x-Net", ""]
     again = ImageToImage(image="input:x", strength=0.5)
     assert of((512, 256), task=again)[0].calls == 10
     wider = of((512, 256), task=Outpaint(image="input:x", right=256))
     assert [part[2:4] for part in wider] == [(768, 256)]
     far = of((512, 256), task=Outpaint(image="input:x", left=2048, right=2048))
     assert len(far) > 3
+
+
+def test_the_seconds_of_a_network_beside_a_drawing_are_learned():
+    forecasts = Forecasts()
+    draw, network = Part(20, 2, 512, 512, 0, 1), Part(1, 1, 512, 512, 0, 0, "4x-Net")
+
+    def ended(parts: tuple[Part, ...], run_s: float) -> None:
+        job = Job("1", GenerationRequest(checkpoint="fake"), owner="guest:1")
+        job.parts, job.used_s, job.loaded_s = parts, run_s, 0.0
+        job.events.publish(Finished((), run_s))
+        forecasts.learn(job)
+
+    ended((draw,), 4.0)
+    assert forecasts.seconds("fake", (network, draw)) == pytest.approx(4, rel=0.1), "not known yet"
+    ended((network, draw), 10.0)
+    assert forecasts.seconds("fake", (network, draw)) == pytest.approx(10, rel=0.1)
+    assert forecasts.seconds("fake", (draw,)) == pytest.approx(4, rel=0.1), "nothing of it is here"
+    assert forecasts.seconds("upscaler 4x-Net", (network._replace(network=""),)) == pytest.approx(
+        6, rel=0.1
+    )
+    ended((network, draw), 10.0)
+    assert forecasts.seconds("fake", (draw,)) == pytest.approx(4, rel=0.1)
