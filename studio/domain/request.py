@@ -86,7 +86,7 @@ class GenerationRequest(Seeds, Sampling, Words):
         "Also: preprocessor and its settings, scale, start, end, mode, resize_mode, resolution, "
         "mask.",
     )
-    detailers: tuple[Detailer, ...] = Field(
+    detailers: Annotated[tuple[Detailer, ...], Shown("Details")] = Field(
         (),
         title="Detailers",
         max_length=MAX_DETAILERS,

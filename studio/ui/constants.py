@@ -6,6 +6,7 @@ from dataclasses import asdict
 from itertools import takewhile
 from typing import Any
 
+from studio.domain.detailers import Detailer
 from studio.domain.noise_schedules import NOISE_SCHEDULES
 from studio.domain.request import declaration
 from studio.domain.schedulers import SCHEDULERS
@@ -20,13 +21,14 @@ def constants() -> dict[str, Any]:
         "tasks": {kind: asdict(tab) for kind, tab in TABS.items()},
         "fields": {name: fields.facts(name) for name in groups.field_names()},
         "groups": {
-            group.title: {"fields": group.fields, "kinds": group.shown_for}
+            group.title: {"fields": group.fields, "kinds": group.shown_for, "open": group.open}
             for group in groups.GROUPS
         },
         "objections": {name: _objections(name) for name in SCHEDULERS},
         "honours": {name: sorted(spec.honours) for name, spec in SCHEDULERS.items()},
         "automatic": {name: spec.automatic for name, spec in SCHEDULERS.items()},
         "palettes": _palettes(),
+        "detailer": Detailer(detector="-").model_dump(exclude={"detector"}),
     }
 
 

@@ -62,6 +62,12 @@ MODELS = {
 }
 """Fields that name a model, chosen from a list that searches."""
 
+_NOT_FOR = {
+    "detailers": "upscale",
+    **dict.fromkeys(("refiner", "controls", "tiling", "attention_maps"), "details"),
+}
+"""Field or record of a request -> the task that makes no use of it."""
+
 _AT_MAXIMUM = {"s_tmax"}
 """Left open, they are like the maximum; all others are like the minimum."""
 
@@ -71,6 +77,9 @@ def kinds(name: str) -> list[str]:
     all. Raises KeyError for an unknown name."""
     if place(name)[0] == "hires":
         return ["text_to_image"]
+    if name in _NOT_FOR or place(name)[0] in _NOT_FOR:
+        without = _NOT_FOR.get(name) or _NOT_FOR[place(name)[0]]
+        return [kind for kind in TASKS if kind != without]
     if name in GenerationRequest.model_fields or place(name)[0]:
         return []
     found = [kind for kind, task in TASKS.items() if name in task.model_fields]
@@ -94,6 +103,8 @@ def _declared(name: str) -> Declaration:
     part, inner = place(name)
     if part:
         return declaration(f"{part}.{inner}" if inner else part)
+    if name in GenerationRequest.model_fields:
+        return declaration(name)
     return declaration(name, next(iter(kinds(name)), None))
 
 
@@ -101,6 +112,7 @@ def facts(name: str) -> dict[str, Any]:
     """What the scripts know of a field.
 
     kinds     the tasks that have it; [] for all
+    of_task   whether it is of the task's part of a request
     place     as `place` says
     optional  whether it may be left open (null)
     unset_at  the end of the slider that this is like
@@ -115,11 +127,12 @@ def facts(name: str) -> dict[str, Any]:
         default = False
     return {
         "default": default,
+        "of_task": name not in GenerationRequest.model_fields and not place(name)[0],
         "place": place(name),
         "bounds": {"minimum": field.minimum, "maximum": field.maximum, "step": field.step},
         "optional": default is None,
         "kinds": kinds(name),
-        "helps": {kind: declaration(name, kind).help for kind in kinds(name) if not place(name)[0]},
+        "helps": _own_helps(name),
         "defaults": _own_defaults(name),
         "unset_at": "maximum" if name in _AT_MAXIMUM else "minimum",
         "summary": field.shown.summary if field.shown else "",
@@ -127,12 +140,21 @@ def facts(name: str) -> dict[str, Any]:
     }
 
 
+def _own_helps(name: str) -> dict[str, str]:
+    if name in GenerationRequest.model_fields or place(name)[0]:
+        return {}
+    return {kind: declaration(name, kind).help for kind in kinds(name)}
+
+
 def _own_defaults(name: str) -> dict[str, Any]:
     if name in ("width", "height"):
         # Where there is a picture its size is followed, unless another is asked for.
         return dict.fromkeys(EDITING)
     if name == "strength":
-        return {kind: declaration(name, kind).default for kind in EDITING}
+        has_it = [kind for kind in EDITING if name in TASKS[kind].model_fields]
+        return {kind: declaration(name, kind).default for kind in has_it}
+    if name == "detailers":
+        return {"details": []}
     return {}
 
 
@@ -144,6 +166,8 @@ def control(name: str) -> str:
         return seed(name)
     if name == "loras":
         return _field(name, "loras", include("settings/loras.html"))
+    if name == "detailers":
+        return _field(name, "detailers", include("detail/detailers.html"))
     if name == "controls":
         return _field(name, "controls", include("control/panel.html"))
     if name in MODELS:

@@ -19,6 +19,7 @@ class Group:
 
     kinds   the tasks that have it, where its fields do not say; () for all
     folded  whether it is folded until somebody unfolds it
+    open    the tasks that are about it: there it is not folded
     above   a file of `static/` that stands above the fields
     below   one that stands below them
     """
@@ -26,6 +27,7 @@ class Group:
     title: str
     kinds: tuple[str, ...] = ()
     folded: bool = False
+    open: tuple[str, ...] = ()
     above: str = ""
     below: str = ""
 
@@ -71,6 +73,7 @@ GROUPS = (
     Group("Prompts from a text", kinds=_DRAWN, folded=True, above="run/prompts.html"),
     Group("LoRA"),
     Group("ControlNet units"),
+    Group("Details", folded=True, open=("details",)),
     Group("Advanced", folded=True),
 )
 """In the order of the page."""

@@ -12,7 +12,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from studio.ui import bundle, canvas_words, groups, unit_words  # noqa: F401  (words of the HTML)
+from studio.ui import (  # (words of the HTML)
+    bundle,
+    canvas_words,  # noqa: F401
+    detailer_words,  # noqa: F401
+    groups,  # noqa: F401
+    unit_words,  # noqa: F401
+)
 from studio.ui.constants import constants
 from studio.ui.templates import STATIC, include
 

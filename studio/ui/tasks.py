@@ -30,6 +30,7 @@ TABS = {
     "inpaint": TaskTab("Inpaint", canvas="mask", many=True),
     "outpaint": TaskTab("Outpaint", canvas="frame"),
     "upscale": TaskTab("Upscale", canvas="picture", many=True),
+    "details": TaskTab("Details", canvas="picture", many=True),
 }
 """In the order of the tabs."""
 

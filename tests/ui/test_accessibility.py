@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from studio.domain.detectors import SEGMENTER
+
 INFOTEXT = "a fox <lora:none:1>\nSteps: 5, Sampler: Euler, CFG scale: 4, Seed: 1, Odd: thing"
-TABS = ("text-to-image", "image-to-image", "inpaint", "outpaint", "controlnet", "library", "models")
+TABS = (
+    *("text-to-image", "image-to-image", "inpaint", "outpaint", "details", "controlnet"),
+    *("library", "models"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +27,16 @@ def axe() -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
-    drawn = served.submit(prompt="a tree", steps=2, width=64, height=64, attention_maps=True)
+    small = {"steps": 2, "width": 64, "height": 64}
+    details = {"attention_maps": True, "detailers": [{"detector": SEGMENTER}]}
+    drawn = served.submit(prompt="a tree", **small, **details)
     served.wait_until(drawn, "finished")
     served.studio.queue.delete(drawn)  # its picture stays in the library
     page = visit(frame=True, color_scheme=scheme)  # which is the page's landmark
     page.evaluate(axe)
     found = []
     for words in ("break now", "a house", "a boat"):
-        served.submit(prompt=words, steps=2 if words == "break now" else 150, width=64, height=64)
+        served.submit(prompt=words, **small | {"steps": 2 if words == "break now" else 150})
     page.locator(".status-bar .queue").click()
     page.locator(".queue-ended li").wait_for()
     page.locator(".queue-now li").wait_for()
@@ -54,6 +61,10 @@ def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
         report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         found += [f"save {of}: {one['id']}" for one in report["violations"]]
         page.keyboard.press("Escape")
+    page.locator(".views [data-view=details]").click()
+    page.locator(".candidate-box").first.wait_for()
+    report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found += [f"candidates: {one['id']}" for one in report["violations"]]
     page.locator(".word-buttons button").last.click()
     page.locator(".over.heat").wait_for()
     for tab in TABS:

@@ -43,7 +43,7 @@ def open_models(page) -> None:
 def choose(page, name: str) -> None:
     """Open the details of a model."""
     page.locator(".col-name", has_text=re.compile(f"^{re.escape(name)}$")).last.click()
-    page.locator(".details h2", has_text=name).wait_for()
+    page.locator(".catalog .details h2", has_text=name).wait_for()
 
 
 def test_tabs_leave_the_running_picture_alone(visit, slow):
@@ -121,7 +121,7 @@ def test_details_notes_and_settings_that_a_checkpoint_brings(
     page = visit()
     open_models(page)
     choose(page, "second one")
-    details = page.locator(".details")
+    details = page.locator(".catalog .details")
     details.get_by_text("0123456789").or_(
         details.get_by_text(f"{models_dir.name}/")
     ).first.wait_for()
@@ -235,7 +235,7 @@ def test_broken_files_say_why_and_deleting_can_be_undone(visit, models_dir):
     open_models(page)
     page.get_by_role("button", name="Broken").click()
     choose(page, "broken.safetensors")
-    assert "bytes" in page.locator(".details .objection").inner_text()
+    assert "bytes" in page.locator(".catalog .details .objection").inner_text()
     page.get_by_role("button", name="All").click()
     choose(page, "cutout")
     page.get_by_role("button", name="Delete").click()
@@ -277,7 +277,7 @@ def test_the_models_tab_fits(visit, width):
     open_models(page)
     choose(page, "second one")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    box = page.locator(".details").bounding_box()
+    box = page.locator(".catalog .details").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= width
 
 

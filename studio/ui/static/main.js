@@ -4,6 +4,8 @@
 import { canvas } from "./canvas/canvas.js";
 import { controlEditor } from "./control/editor.js";
 import { controlStage, controls } from "./control/panel.js";
+import { detailers } from "./detail/detailers.js";
+import { finding } from "./detail/finding.js";
 import { library } from "./library/library.js";
 import { picturePage } from "./library/picture.js";
 import { catalog } from "./models/catalog.js";
@@ -50,7 +52,9 @@ const PARTS = {
   controlEditor,
   controlStage,
   controls,
+  detailers,
   exporting,
+  finding,
   forecast,
   grid,
   gridView,

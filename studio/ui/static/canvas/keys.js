@@ -28,6 +28,8 @@ export function bindCanvasKeys({ root, port, view, pointers, options, act, close
     return true;
   };
   const space = (event, held) => {
+    const isTick = event.target.matches?.("[type=checkbox]"); // whose key it is
+    if (isTick && !pointers.spaceHeld) return false;
     if (event.key !== " " || !(pointers.isOver || pointers.spaceHeld) || (held && !isOn(event)))
       return false;
     pointers.spaceHeld = held;

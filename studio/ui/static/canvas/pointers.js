@@ -36,7 +36,7 @@ export class Pointers {
   }
 
   down(event) {
-    if (event.target.closest("button, .canvas-handle")) return;
+    if (event.target.closest("button, label, .canvas-handle")) return;
     if (event.pointerType === "pen") this.penSeen = true;
     if (event.pointerType === "touch" && !this.finger(event)) return;
     if (this.gesture || ![0, 1, 2, 5].includes(event.button)) return;

@@ -13,6 +13,7 @@ export function expectedResult({ kind, left = 0, top = 0, right = 0, bottom = 0 
   const { width, height, url } = sourceOf(kind);
   if (kind === "outpaint") return { width: left + width + right, height: top + height + bottom };
   if (kind === "upscale") return enlarged({ width, height }, asUpscale());
+  if (kind === "details") return { width, height, under: address(url) };
   const isFree =
     asked.width && asked.height && !(kind === "inpaint" && value("area") === "only_masked");
   return isFree ? asked : { width, height, under: address(url) };
@@ -47,7 +48,7 @@ const roundedUp = (side) => 8 * Math.ceil(side / 8);
 
 /** The same of a request that was sent earlier, whose picture may not be on any canvas now. */
 export async function resultOf({ width, height, task }) {
-  const isOther = ["outpaint", "upscale"].includes(task.kind);
+  const isOther = ["outpaint", "upscale", "details"].includes(task.kind);
   if (!isOther && task.area !== "only_masked") return { width, height };
   const image = new Image();
   image.src = address(`studio/v1/uploads/${task.image.replace("input:", "")}/view`);

@@ -107,6 +107,7 @@ export class View {
       Math.min(room - STAYS - from * this.scale, Math.max(STAYS - to * this.scale, at));
     this.x = hold(this.x, left, right, clientWidth);
     this.y = hold(this.y, top, bottom, clientHeight);
+    this.world.style.setProperty("--scale", String(this.scale)); // for what keeps its size
     this.world.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
     this.world.classList.toggle("pixels", this.zoom >= 4 && !this.fitted);
     this.port.classList.toggle("free", !this.fitted);

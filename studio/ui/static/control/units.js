@@ -3,6 +3,7 @@
 
 import { onSource, sourceOf } from "../canvas/sources.js";
 import { known } from "../canvas/uploads.js";
+import { data } from "../shared/data.js";
 import { signal } from "../shared/signals.js";
 import { read, write } from "../shared/store.js";
 import { isShown, onTab } from "../shared/tabs.js";
@@ -123,8 +124,11 @@ export function lacks(one) {
   return "";
 }
 
+/** Does the task make use of any? */
+const mayAct = () => data.fields.controls.kinds.includes(task());
+
 /** The units that are on and have a picture: those that count. */
-export const acting = () => all.filter((one) => one.on && hasPicture(one));
+export const acting = () => (mayAct() ? all.filter((one) => one.on && hasPicture(one)) : []);
 
 /** Fails with words where a unit that counts lacks something, or where the tab is about units and
  * there is none. */

@@ -156,7 +156,8 @@ export class Actions {
 
   send([one], kind) {
     return this.trying(async () => {
-      const picture = kind === "text_to_image" ? await pictures.details(one.id) : one;
+      const isAsDrawn = ["text_to_image", "details"].includes(kind); // with its settings
+      const picture = isAsDrawn ? await pictures.details(one.id) : one;
       await send(picture, [one.width, one.height], kind, this.viewer.offers);
     });
   }

@@ -247,6 +247,7 @@ class PicturePage {
     };
     menuOf(this.button("send"), list("send"), ({ kind }) => send(kind));
     this.button("enlarge").addEventListener("click", () => send("upscale"));
+    this.button("details").addEventListener("click", () => send("details"));
     this.button("download").addEventListener("click", () => save(fileAt(this.one.url)));
     this.button("export").addEventListener("click", () => downloadAs(this.one));
     menuOf(this.button("compare"), list("compare"), ({ with: which }) =>

@@ -114,7 +114,7 @@ export class Toolbar {
     const lines = entries.length === 1 && !isTrash ? [line("open", "Open")] : [];
     for (const name of names.filter(allowed)) lines.push(line(name, this.wordsOf(name)));
     if (allowed("send")) {
-      const kinds = ["image_to_image", "inpaint", "outpaint", "upscale", "controlnet"];
+      const kinds = ["image_to_image", "inpaint", "outpaint", "upscale", "details", "controlnet"];
       const to = (kind) => line("send", `Send to ${sendWords(kind)}`, { "data-kind": kind });
       lines.splice(1, 0, ...kinds.map(to));
     }

@@ -15,6 +15,14 @@ import { seedsOf } from "../shared/words.js";
 import { read } from "./reading.js";
 
 const UNITS = "controlnet";
+/** Tasks in which the size is not that of the picture. */
+const OTHER_SIZES = ["outpaint", "upscale", "details"];
+/** What says nothing of a thing in a picture, or differs from try to try. */
+const OF_THE_WHOLE = [
+  ...["width", "height", "batch_size", "seed", "variation_seed", "variation_strength"],
+  ...["seed_resize_from_width", "seed_resize_from_height"],
+  ...["controls", "detailers", "hires", "refiner", "tiling", "attention_maps"],
+];
 const WORDS = ["prompt", "negative_prompt", "styles", "loras"];
 
 /** The tab and the view as they are, to be handed to `goBack` later. */
@@ -36,6 +44,14 @@ export async function takeUp(picture, offer) {
 /** The same of a request as a whole, which ran: its prompts come as they were typed. */
 export async function takeUpAll(request, offer) {
   await set({ ...request, ...(await typed(request)) }, offer);
+}
+
+/** `picture` to the tab Details, with the words and settings that draw what is found in it. */
+export async function takeUpToDetail({ id, request }, offer) {
+  const task = { kind: "details", image: `picture:${id}` };
+  const own = { ...request, ...(await typed(request)), task };
+  for (const name of OF_THE_WHOLE) delete own[name];
+  await set(own, offer, { words: "Sent to Details, with its words and settings" });
 }
 
 /** The words of `request` as they were typed, where they were not as they ran. */
@@ -81,7 +97,7 @@ export async function set(request, offer, { whole = false, words = "Settings set
   });
 }
 
-async function takeUpPictures(request, { kind, image, mask, ...rest }) {
+async function takeUpPictures({ detailers, ...request }, { kind, image, mask, ...rest }) {
   showView("source");
   await put(kind, mask ? { ref: image, mask } : { ref: image }, { ask: false });
   if (kind === "outpaint" && !rest.aspect_ratio) {
@@ -90,8 +106,8 @@ async function takeUpPictures(request, { kind, image, mask, ...rest }) {
   }
   const { width, height } = sourceOf(kind);
   const isOwnSize = request.width === roundedUp(width) && request.height === roundedUp(height);
-  if (isOwnSize || kind === "outpaint" || kind === "upscale")
-    restore({ width: null, height: null });
+  if (isOwnSize || OTHER_SIZES.includes(kind)) restore({ width: null, height: null });
+  if (kind === "details") restore({ detailers }); // its numbers are of this picture
 }
 
 const roundedUp = (side) => 8 * Math.ceil(side / 8);

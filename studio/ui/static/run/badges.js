@@ -4,6 +4,8 @@
 import { clearMask, onSource, sourceOf } from "../canvas/sources.js";
 import { shows } from "../control/unit.js";
 import { acting, change, lacks, onUnits, units } from "../control/units.js";
+import { onDetectors } from "../detail/detectors.js";
+import { acting as detailing, lacks as lacking, switchOff } from "../detail/list.js";
 import { field, onChange, value } from "../settings/form.js";
 import { changedWords, onPreset, preset, takeOff } from "../settings/presets.js";
 import { aboutStyle, isMissing, onStyles, styleNamed } from "../settings/styles.js";
@@ -19,6 +21,7 @@ export function badges(place) {
     const shown = uses.slice(0, uses.length > MOST ? MOST - 1 : MOST).map(loraBadge);
     if (shown.length < uses.length) shown.push(allBadge(uses));
     shown.unshift(...styleBadges());
+    shown.unshift(...detailBadges());
     shown.unshift(...acting().map(unitBadge));
     const mask = task() === "inpaint" ? sourceOf("inpaint")?.mask : null;
     if (mask) shown.unshift(maskBadge(mask));
@@ -31,7 +34,7 @@ export function badges(place) {
   let earlier = "";
   onChange((name) => {
     const now = JSON.stringify(preset());
-    if (["loras", "invert", "styles"].includes(name) || now !== earlier) draw();
+    if (["loras", "invert", "styles", "detailers"].includes(name) || now !== earlier) draw();
     earlier = now;
   });
   onPreset(draw);
@@ -39,6 +42,7 @@ export function badges(place) {
   onSource((kind) => kind === "inpaint" && draw());
   onRounds(draw);
   onUnits(draw);
+  onDetectors(draw);
   onTask(draw);
   draw();
 }
@@ -93,6 +97,17 @@ function unitBadge(unit) {
     why || `ControlNet ${unit.controlnet}`,
     remove,
   );
+}
+
+/** Of those that follow a drawing: in their own tab they are what is drawn. */
+function detailBadges() {
+  const all = task() === "details" ? [] : detailing();
+  if (all.length === 0) return [];
+  const why = all.map(lacking).find(Boolean);
+  const names = all.map(({ detector }) => detector).join("\n");
+  const [{ detector }] = all;
+  const value = all.length > 1 ? `${all.length} detailers` : detector;
+  return [badge("Details", why ? "incomplete" : value, why || names, switchOff)];
 }
 
 function loraBadge(use) {

@@ -105,7 +105,7 @@ class Batch {
   }
 
   async begin() {
-    const settings = asked();
+    const settings = ofAny(asked());
     const { kind } = settings.task;
     const pictures = this.pictures;
     const run = {
@@ -187,6 +187,12 @@ class Batch {
     this.draw();
   }
 }
+
+/** Numbers of found things are those of one picture. */
+const ofAny = (settings) => ({
+  ...settings,
+  detailers: settings.detailers?.map((one) => ({ ...one, only: [] })),
+});
 
 function progressWords({ total, ended, faults, isStopped }) {
   const bad = faults.length ? ` · ${faults.length} left out` : "";

@@ -3,6 +3,7 @@
 
 import { onSource, sourceOf } from "../canvas/sources.js";
 import { onUnits } from "../control/units.js";
+import { acting } from "../detail/list.js";
 import { asked, onChange } from "../settings/form.js";
 import { ask, send } from "../shared/server.js";
 import { onStatus, queued } from "../shared/status.js";
@@ -67,13 +68,14 @@ function ofAll(foretold) {
 }
 
 /** The present settings as a request, as far as its length is concerned: a mask that is not
- * uploaded yet has the size of its picture. Null without a picture. */
+ * uploaded yet has the size of its picture. Null without a picture,
+ * or without what is to find details in it. */
 function asWouldBeSent() {
   const request = asked();
   if (!isEditing()) return request;
   const kind = task();
   const source = sourceOf(kind);
-  if (!source) return null;
+  if (!source || (kind === "details" && acting().length === 0)) return null;
   const { image, frame, mask } = source;
   const part = { ...request.task, image, ...frame };
   if (kind === "inpaint") part.mask = mask?.ref ?? image;

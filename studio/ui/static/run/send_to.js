@@ -2,7 +2,8 @@
 
 import { onSource, put, recover, snapshot, sourceOf } from "../canvas/sources.js";
 import * as units from "../control/units.js";
-import { goBack, takeUp, whereNow } from "../restore/take_up.js";
+import { findAtOnce } from "../detail/finding.js";
+import { goBack, takeUp, takeUpToDetail, whereNow } from "../restore/take_up.js";
 import { showTab } from "../shared/tabs.js";
 import { labelOf, showTask, task } from "../shared/task.js";
 import { showView, view } from "../shared/views.js";
@@ -16,6 +17,11 @@ const asSource = (picture, [width, height]) => ({
 });
 
 const UNITS = "controlnet";
+const DETAILS = "details";
+const TEXT = "text_to_image";
+
+/** The size as it stands in the form. */
+const OWN_SIZE = { width: undefined, height: undefined };
 
 /**
  * Put `picture`, of `size` [width, height], where the task `kind` begins, and show it; text-to-image
@@ -23,12 +29,16 @@ const UNITS = "controlnet";
  * `offer(words, undo)` tells it and gives the way back, until something was changed there.
  */
 export async function send(picture, size, kind, offer) {
-  if (kind === "text_to_image") {
-    const size = { width: undefined, height: undefined }; // as they stand there
-    await takeUp({ ...picture, request: { ...picture.request, ...size, task: { kind } } }, offer);
+  if (kind === TEXT) {
+    const request = { ...picture.request, ...OWN_SIZE, task: { kind } };
+    await takeUp({ ...picture, request }, offer);
     return;
   }
   const from = { ...whereNow(), task: task() };
+  if (kind === DETAILS && picture.request?.scheduler) {
+    await sendAsDrawn(picture, offer);
+    return;
+  }
   if (kind === UNITS) {
     sendToUnit(asSource(picture, size), from, offer);
     return;
@@ -51,6 +61,13 @@ export async function send(picture, size, kind, offer) {
     back();
   });
   offered = { kind, looks: looks(kind) };
+  if (kind === DETAILS) findAtOnce();
+}
+
+/** Its details are drawn as it was: with its words and its settings. */
+async function sendAsDrawn(picture, offer) {
+  await takeUpToDetail(picture, offer);
+  findAtOnce();
 }
 
 /** The picture controls: in the first unit that has none, or a new one, or in place of the last. */

@@ -3,7 +3,8 @@
 import { expectedResult, resultOf } from "../canvas/sizes.js";
 import { onSource, ready } from "../canvas/sources.js";
 import { onUnits, ready as unitsReady } from "../control/units.js";
-import { asked } from "../settings/form.js";
+import { ready as detailersReady } from "../detail/list.js";
+import { asked, onChange } from "../settings/form.js";
 import { address } from "../shared/data.js";
 import { send } from "../shared/server.js";
 import { signal } from "../shared/signals.js";
@@ -19,10 +20,11 @@ import { mayRetry } from "./queue_words.js";
 import { batchesWanted } from "./repeat.js";
 
 /** What the task `kind` begins with, once it is uploaded. Fails with words for people where something
- * lacks, there or in a ControlNet unit. */
+ * lacks, there, in a ControlNet unit or in a detailer. */
 async function complete(kind) {
   const begins = isEditing() ? await ready(kind) : {};
   await unitsReady();
+  await detailersReady();
   return begins;
 }
 
@@ -65,6 +67,7 @@ export class Session {
     });
     onSource((kind) => this.provided(kind));
     onUnits(() => this.provided(current()));
+    onChange((name) => name === "detailers" && this.provided(current()));
   }
 
   /** Take up what was left to be followed; else the last picture is shown. */

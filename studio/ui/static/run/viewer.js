@@ -12,6 +12,7 @@ import { write } from "../shared/store.js";
 import { task } from "../shared/task.js";
 import { allowViews, onView, showView, view } from "../shared/views.js";
 import { facts, madeWords, promise, seedsOf } from "../shared/words.js";
+import { Candidates } from "./candidates.js";
 import { Compare } from "./compare.js";
 import { downloadAs } from "./export.js";
 import { Frame } from "./frame.js";
@@ -21,6 +22,9 @@ import { send } from "./send_to.js";
 import { Strip, thumbnail } from "./strip.js";
 import { variationsOf } from "./variations.js";
 import { WordMaps } from "./word_maps.js";
+
+/** The task, and the view of what came of it. */
+const VIEW_OF_DETAILS = "details";
 
 export class Viewer {
   constructor(root) {
@@ -40,6 +44,12 @@ export class Viewer {
     this.words = new OwnWords(root.querySelector(".own-words"));
     this.wordMaps = new WordMaps(root, this.frame.element, (words) => {
       this.live.textContent = words;
+    });
+    this.candidates = new Candidates(root, this.frame.element, {
+      announce: (words) => {
+        this.live.textContent = words;
+      },
+      kept: (id, words) => this.showKept(id, words),
     });
     this.news = root.querySelector(".news");
     this.turn = 0;
@@ -151,14 +161,16 @@ export class Viewer {
     this.picture = picture;
     this.news.hidden = true;
     this.words.show(picture?.request ?? null);
-    const edited =
-      picture !== null && (picture.request.task?.kind ?? "text_to_image") !== "text_to_image";
+    const details = Boolean(picture?.details?.length);
+    const kind = picture?.request.task?.kind ?? "text_to_image";
+    const edited = details || kind !== "text_to_image";
     const steered = Boolean(picture?.request.controls?.length);
     const tiles = (picture?.request.tiling ?? "none") !== "none";
     this.root.classList.toggle("has-views", edited || steered || tiles);
     allowViews({ compare: edited, difference: edited, maps: steered, tiles, words: false });
     this.compare.show(view(), picture);
     this.wordMaps.take(picture);
+    this.candidates.take(picture);
     this.warn(picture?.warnings ?? []);
     const { words, isKept } = promise(picture);
     this.promise.hidden = !words;
@@ -188,6 +200,8 @@ export class Viewer {
     write("last_seed", seed);
     if (variation_seed !== undefined) write("last_variation_seed", variation_seed);
     if (!this.browsing) await this.display(made[0], made);
+    if (!this.browsing && made[0].details?.length && made[0].request.task.kind === VIEW_OF_DETAILS)
+      showView(VIEW_OF_DETAILS);
     await this.strip.renew();
     pictures.came.tell(made.map(({ id }) => id));
     if (!this.browsing) return;
@@ -237,6 +251,16 @@ export class Viewer {
       await pictures.restore([picture.id]).catch((error) => this.say(error.message));
       if (isShown) await this.open(picture);
     });
+  }
+
+  /** The picture `id` came of a choice among the details of the one that is shown. */
+  async showKept(id, words) {
+    const earlier = this.picture;
+    const made = await pictures.details(id);
+    pictures.came.tell([id]);
+    await this.strip.renew();
+    await this.browse(made);
+    this.offer(words, () => this.browse(earlier));
   }
 
   /** No picture is shown. */
@@ -318,6 +342,7 @@ export class Viewer {
     on("apply", () => takeUp(this.picture, this.offers).catch((error) => this.say(error.message)));
     on("input", () => this.sendTo(task()));
     on("enlarge", () => this.sendTo("upscale"));
+    on("details", () => this.sendTo("details"));
     on("vary", () => variationsOf(this.picture));
     this.promise.addEventListener("click", () => showView("difference"));
   }

@@ -68,7 +68,7 @@ export class WordMaps {
   label(words, title) {
     this.button.title = title;
     this.button.setAttribute("aria-label", words);
-    this.button.querySelector("span").textContent = words;
+    this.button.querySelector("span").textContent = "Words"; // as its view is called
   }
 
   /** The word that was looked at before, if it has one; else the one that acted most. */

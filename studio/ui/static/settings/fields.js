@@ -5,7 +5,7 @@ import { Range } from "../shared/range.js";
 import { results } from "../shared/results.js";
 import { whenever } from "../shared/signals.js";
 import { read } from "../shared/store.js";
-import { isEditing, onTask } from "../shared/task.js";
+import { isEditing, onTask, task } from "../shared/task.js";
 import { field, onChange, register, value } from "./form.js";
 
 export function slider(element) {
@@ -209,6 +209,7 @@ export function sizes(root) {
   };
   const mark = () => {
     follow.hidden = !isEditing();
+    follow.textContent = task() === "details" ? "Automatic" : "As the picture";
     follow.setAttribute("aria-pressed", String(!value("width") && !value("height")));
     swap.disabled = !value("width") && !value("height");
     for (const button of root.querySelectorAll("[data-size]")) {

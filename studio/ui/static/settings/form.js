@@ -50,11 +50,11 @@ export function asked() {
   const request = { task: { kind: task() } };
   for (const { name, facts, value, isShown } of fields.values()) {
     if (facts.place[0]) continue;
-    if (facts.kinds.length === 0) request[name] = value;
-    else if (isShown) request.task[name] = value;
+    if (isShown) (facts.of_task ? request.task : request)[name] = value;
   }
   request.hires = value("hires") && field("hires").isShown ? record("hires") : null;
-  request.refiner = value("refiner_checkpoint") ? record("refiner") : null;
+  const refines = value("refiner_checkpoint") && field("refiner_checkpoint").isShown;
+  request.refiner = refines ? record("refiner") : null;
   return request;
 }
 

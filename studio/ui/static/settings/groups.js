@@ -18,6 +18,11 @@ const SUMMARIES = {
   batch_size: (v) => (v === 1 ? "1 picture" : `${v} pictures`),
   padding: (v) => (value("area") === "only_masked" ? `padding ${v}` : ""),
   controls: (v) => v.map((unit) => unit.controlnet).join(" · ") || "none",
+  detailers: (v) =>
+    v
+      .filter(({ active }) => active)
+      .map(({ detector }) => detector)
+      .join(" · ") || "off",
   loras: (v) => v.map(({ name, weight }) => `${name} ${weight}`).join(" · ") || "none",
 };
 
@@ -30,8 +35,10 @@ function summaryOf(name) {
   return summary.replace("{label}", () => labelOf(name)).replace("{}", () => now);
 }
 
-const sizeWords = (width, height) =>
-  width || height ? `${width ?? "auto"} × ${height ?? "auto"}` : "as the picture";
+function sizeWords(width, height) {
+  if (width || height) return `${width ?? "auto"} × ${height ?? "auto"}`;
+  return task() === "details" ? "automatic" : "as the picture";
+}
 
 /** The label of a menu's chosen entry. */
 const labelOf = (name) => {
@@ -43,8 +50,8 @@ export function group(root) {
   const head = root.querySelector(".group-head");
   const summary = root.querySelector(".summary");
   const title = root.dataset.group;
-  const { fields, kinds } = data.groups[title];
-  const folds = read("folds", {});
+  const { fields, kinds, open } = data.groups[title];
+  const usual = root.classList.contains("folded");
   const fold = (folded) => {
     root.classList.toggle("folded", folded);
     head.setAttribute("aria-expanded", String(!folded));
@@ -54,19 +61,23 @@ export function group(root) {
     const parts = shown.map(summaryOf);
     summary.textContent = parts.filter(Boolean).join(" · ");
   };
+  const isAbout = () => open.includes(task());
+  const key = () => (isAbout() ? `${title}@${task()}` : title);
   head.addEventListener("click", () => {
     const folded = !root.classList.contains("folded");
     fold(folded);
-    write("folds", { ...read("folds", {}), [title]: folded });
+    write("folds", { ...read("folds", {}), [key()]: folded });
   });
+  const [{ parentElement: all }, next] = [root, root.nextElementSibling];
   const turn = () => {
+    if (open.length) all.insertBefore(root, isAbout() ? all.querySelector(".group") : next);
     root.hidden = kinds.length > 0 && !kinds.includes(task());
+    fold(read("folds", {})[key()] ?? (usual && !isAbout()));
+    sum();
   };
-  fold(folds[title] ?? root.classList.contains("folded"));
   onChange((name) => fields.includes(name) && sum());
   onTask(turn);
   turn();
-  sum();
 }
 
 export function settingsFoot(element, session) {

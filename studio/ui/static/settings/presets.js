@@ -171,6 +171,7 @@ function save() {
       const chosen = ticks.filter(({ box }) => box.checked);
       if (!chosen.length) throw new Error("Tick at least one setting.");
       const kept = Object.fromEntries(chosen.map(({ box }) => [box.value, request[box.value]]));
+      if (kept.detailers) kept.detailers = kept.detailers.map((one) => ({ ...one, only: [] }));
       await send("PUT", placeOf(name, shared), kept);
       await look();
     },

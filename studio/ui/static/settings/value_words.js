@@ -17,6 +17,7 @@ export function wordsOf(name, value) {
   const control = document.getElementById(name);
   if (name === "loras") return listed(value, ({ name, weight }) => `${name} ${weight ?? 1}`);
   if (name === "controls") return listed(value, ({ controlnet }) => controlnet);
+  if (name === "detailers") return listed(value, ({ detector }) => detector);
   if (name === "styles") return listed(value, (style) => style);
   if (name === "seed" && value < 0) return "random";
   if (control instanceof HTMLSelectElement) {

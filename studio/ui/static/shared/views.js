@@ -1,6 +1,6 @@
 // What the place of the picture shows: what a task begins with (source), what became of it
-// (result), the two together (compare, difference), the maps that led it, it beside itself (tiles), or
-// where the words acted.
+// (result), the two together (compare, difference), the maps that led it, it beside itself (tiles), where
+// the words acted, or the details that were drawn anew.
 
 import { signal } from "./signals.js";
 import { read, write } from "./store.js";
@@ -12,7 +12,14 @@ const KEPT = ["source", "result"];
 const views = read("views", {});
 const shown = signal();
 const ABOUT_TWO = ["compare", "difference"];
-const there = { compare: false, difference: false, maps: false, tiles: false, words: false };
+const there = {
+  compare: false,
+  difference: false,
+  maps: false,
+  tiles: false,
+  details: false,
+  words: false,
+};
 
 const UNITS = "controlnet"; // a tab of its own for the same task
 const place = () => (isShown(UNITS) ? UNITS : task());

@@ -65,7 +65,7 @@ export function madeWords({ created, owner }) {
 }
 
 /** The models that a picture was made with: "dreamshaper-8 · detail 0.8". */
-export function ownModels({ checkpoint, loras = [], controls = [], task }) {
+export function ownModels({ checkpoint, loras = [], controls = [], detailers = [], task }) {
   if (!isDrawn({ task })) return [task.upscaler, task.upscaler_2].filter(Boolean).join(" · ");
   return [
     task?.kind === "upscale" && task.upscaler,
@@ -73,6 +73,7 @@ export function ownModels({ checkpoint, loras = [], controls = [], task }) {
     ...loras.map(({ name, weight }) => `${name} ${weight}`),
     ...controls.map(({ controlnet }) => controlnet),
     task?.kind === "upscale" && task.tile_control_scale && task.tile_controlnet,
+    ...detailers.filter(({ active }) => active).map(({ detector }) => detector),
   ]
     .filter(Boolean)
     .join(" · ");
@@ -82,8 +83,8 @@ export function ownModels({ checkpoint, loras = [], controls = [], task }) {
 export function promise(picture) {
   const most = picture?.outside_mask_max_difference;
   if (most === undefined || most === null) return { words: "", isKept: true };
-  const where =
-    picture.request.task.kind === "outpaint" ? "Inside the old picture" : "Outside the mask";
+  const wheres = { outpaint: "Inside the old picture", details: "Outside the details" };
+  const where = wheres[picture.request.task.kind] ?? "Outside the mask";
   const words = most === 0 ? "unchanged" : `changed by up to ${most} of 255`;
   return { words: `${where}: ${words}`, isKept: most === 0 };
 }
