@@ -78,7 +78,7 @@ def expect_batch(folder, names, says):
 
 def expect_grid(folder, names, says):
     [grid] = made(folder, "grid.png").values()
-    assert grid.size == (384, 256)
+    assert grid.size == (256, 256)
     cells = {grid.crop((x, y, x + 128, y + 128)).tobytes() for x in (0, 128) for y in (0, 128)}
     assert len(cells) == 4 and is_drawn(grid)
 
@@ -98,7 +98,7 @@ def expect_redrawn(folder, names, says):
 
 
 def expect_notebook(folder, names, says):
-    assert "step 8 of 8" in says and is_drawn(names["picture"].image)
+    assert "step 5 of 5" in says and is_drawn(names["picture"].image)
     assert names["preview"].size[0] >= 8
 
 
