@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from studio.cli.details import add_detail, add_detectors
 from studio.cli.download import add_download, download
 from studio.cli.flags import add_flags, given
 from studio.cli.generate import add_generate
@@ -63,12 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
     commands = parser.add_subparsers(
         dest="command",
-        metavar="{serve,generate,grid,upscale,reproduce,library,models,preprocessors,bench}",
+        metavar="{serve,generate,grid,upscale,detail,reproduce,library,models,preprocessors,detectors,bench}",
     )
     _add_serve(commands)
     add_generate(commands)
     add_grid(commands)
     add_upscale(commands)
+    add_detail(commands)
     add_reproduce(commands)
     add_library(commands)
     _add_models(commands)
@@ -95,6 +97,7 @@ def _add_models(commands: Any) -> None:
         run=lambda options: download(options, _models_settings(options).downloads_dir)
     )
     add_preprocessors(commands, _models_flags, _models_settings)
+    add_detectors(commands, _models_flags, _models_settings)
 
 
 def _models_flags(parser: argparse.ArgumentParser) -> None:

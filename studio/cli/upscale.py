@@ -59,7 +59,7 @@ def add_upscale(commands: Any) -> None:
 def _upscale(options: argparse.Namespace) -> int:
     export = export_of(options)
     settings = Settings.read(given(options, _ENGINE_SETTINGS))
-    tasks = _tasks(options, _files(options.pictures))
+    tasks = _tasks(options, files(options.pictures))
     studio = Studio(settings, outputs=options.out)
     try:
         results, failed = run_all(studio, tasks)
@@ -75,8 +75,8 @@ def _upscale(options: argparse.Namespace) -> int:
     return max((status_of(error) for _, error in failed), default=0)
 
 
-def _files(names: Sequence[str]) -> list[str]:
-    """Raises `InvalidRequest` for a folder without pictures."""
+def files(names: Sequence[str]) -> list[str]:
+    """Those that are named, of a folder all in it. Raises `InvalidRequest` for one without."""
     listed = (pictures_in(name, "PICTURE") if Path(name).is_dir() else [name] for name in names)
     return [file for files in listed for file in files]
 

@@ -247,6 +247,7 @@ ARROWS = {
         "app",
         "catalog",
         "cli",
+        "detectors.detectors",
         "domain",
         "fetching",
         "gallery",
