@@ -32,6 +32,7 @@ STYLES = (
     "run/word_maps.css",
     "run/queue.css",
     "run/export.css",
+    "run/reproduce.css",
     "run/grid.css",
     "run/candidates.css",
     "settings/choices.css",

@@ -25,6 +25,7 @@ import { notices } from "./run/notice.js";
 import { prompts } from "./run/prompts.js";
 import { queue } from "./run/queue.js";
 import { repeat } from "./run/repeat.js";
+import { reproducing } from "./run/reproduce.js";
 import { Session } from "./run/session.js";
 import { variations } from "./run/variations.js";
 import { Viewer } from "./run/viewer.js";
@@ -74,6 +75,7 @@ const PARTS = {
   prose,
   queue,
   repeat,
+  reproducing,
   restoring,
   seed,
   settingsFoot,

@@ -2,6 +2,7 @@
 
 import { takeUp } from "../restore/take_up.js";
 import { downloadAs } from "../run/export.js";
+import { reproduce } from "../run/reproduce.js";
 import { send as sendTo } from "../run/send_to.js";
 import { copy } from "../shared/clipboard.js";
 import { address } from "../shared/data.js";
@@ -249,6 +250,7 @@ class PicturePage {
     this.button("enlarge").addEventListener("click", () => send("upscale"));
     this.button("details").addEventListener("click", () => send("details"));
     this.button("download").addEventListener("click", () => save(fileAt(this.one.url)));
+    this.button("reproduce").addEventListener("click", () => reproduce(this.one));
     this.button("export").addEventListener("click", () => downloadAs(this.one));
     menuOf(this.button("compare"), list("compare"), ({ with: which }) =>
       this.compare(this.comparable[which] ?? null),

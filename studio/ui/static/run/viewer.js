@@ -18,6 +18,7 @@ import { downloadAs } from "./export.js";
 import { Frame } from "./frame.js";
 import * as jobs from "./jobs.js";
 import { OwnWords } from "./own_words.js";
+import { reproduce } from "./reproduce.js";
 import { send } from "./send_to.js";
 import { Strip, thumbnail } from "./strip.js";
 import { variationsOf } from "./variations.js";
@@ -344,6 +345,7 @@ export class Viewer {
     on("enlarge", () => this.sendTo("upscale"));
     on("details", () => this.sendTo("details"));
     on("vary", () => variationsOf(this.picture));
+    on("reproduce", () => reproduce(this.picture));
     this.promise.addEventListener("click", () => showView("difference"));
   }
 
