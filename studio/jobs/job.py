@@ -63,9 +63,11 @@ class Job:
         self.id = id
         self.request = request
         self.owner = owner
-        self.events = EventStream()
+        now_s = time.time()
+        self.created_s = now_s if created_s is None else created_s
+        # A job taken up from the ledger had fewer events than milliseconds have gone by.
+        self.events = EventStream(max(0, round(1000 * (now_s - self.created_s))))
         self.state = JobState.QUEUED
-        self.created_s = time.time() if created_s is None else created_s
         self.ended_s: float | None = None
         self.parts: Workload = ()
         self.used_s = 0.0

@@ -16,11 +16,15 @@ Numbered = tuple[int, Event]
 
 
 class EventStream:
-    """One writer, any number of readers, from threads or from asyncio. Ends once."""
+    """One writer, any number of readers, from threads or from asyncio. Ends once.
 
-    def __init__(self) -> None:
+    The first event's number follows `begun`: 0, or more than any reader can have seen in a process
+    before this one.
+    """
+
+    def __init__(self, begun: int = 0) -> None:
         self._newest: dict[type, Numbered] = {}
-        self._count = 0
+        self._count = begun
         self._closed = False
         self._changed = threading.Condition()
         self._wake: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
@@ -47,11 +51,8 @@ class EventStream:
                 continue
 
     def since(self, after: int = 0) -> list[Numbered]:
-        """What is newer than number `after`, oldest first: all of it where no event has that number
-        yet, since such a reader has followed the job before the studio was started anew."""
+        """What is newer than number `after`, oldest first."""
         with self._changed:
-            if after > self._count:
-                after = 0
             return sorted(
                 (item for item in self._newest.values() if item[0] > after),
                 key=lambda item: item[0],
