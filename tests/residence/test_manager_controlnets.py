@@ -14,8 +14,8 @@ from studio.settings import assets_dir
 from studio.weights import differences
 from tests.refs import ref_to
 from tests.residence.leasing import stages
+from tests.weights.checkpoints import original_controlnet
 from tests.weights.nets import shaken
-from tests.weights.test_controlnets_and_tiny_vaes import original_controlnet
 
 EMBEDDED = assets_dir() / "models" / "picturebook"
 

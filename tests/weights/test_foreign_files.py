@@ -19,7 +19,7 @@ from studio.weights import loader, lora
 from studio.weights.modules import build
 from tests.refs import ref_to
 from tests.weights import checkpoints
-from tests.weights.test_controlnets_and_tiny_vaes import controlnet_of, original_controlnet
+from tests.weights.test_controlnets_and_tiny_vaes import controlnet_of
 from tests.weights.test_loader import assert_holds, read
 
 WRAPPERS = {
@@ -111,7 +111,7 @@ STRAY = (
 @pytest.mark.parametrize("form", ["ours", "original"])
 def test_a_key_nobody_knows_is_ignored_in_a_controlnet(form, tmp_path):
     net, path = controlnet_of(SD1), tmp_path / "net.safetensors"
-    tensors = net.state_dict() if form == "ours" else original_controlnet(net)
+    tensors = net.state_dict() if form == "ours" else checkpoints.original_controlnet(net)
     stray = {name: torch.zeros(2) for name in STRAY}
     save_file(renamed({**stray, **tensors}, str), path)
     assert probe(path).kind == "controlnet"

@@ -17,7 +17,7 @@ from studio.weights.loader import read as read_weights
 from studio.weights.tensor_files import open_tensors, read_tensors
 from tests.refs import ref_to
 from tests.weights import checkpoints
-from tests.weights.test_controlnets_and_tiny_vaes import controlnet_of, original_controlnet
+from tests.weights.test_controlnets_and_tiny_vaes import controlnet_of
 
 MARK = torch.zeros(2).to(torch.float8_e4m3fn)
 
@@ -116,7 +116,7 @@ def test_a_folder_and_its_shards(form, how, tmp_path):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_controlnet(form, layout, tmp_path):
     net = controlnet_of(SD1)
-    tensors = net.state_dict() if layout == "ours" else original_controlnet(net)
+    tensors = net.state_dict() if layout == "ours" else checkpoints.original_controlnet(net)
     stored, meant = quantised(tensors, form)
     save_file(stored, tmp_path / "net.safetensors")
     save_file(meant, tmp_path / "plain.safetensors")
