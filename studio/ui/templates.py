@@ -28,12 +28,14 @@ def word(make: Callable[..., str]) -> Callable[..., str]:
 
 
 @word
-def include(name: str) -> str:
-    """The file `name` of `static/`, filled in. Raises KeyError for a word that there is not."""
+def include(name: str, *given: str) -> str:
+    """The file `name` of `static/`, filled in; for each "NAME=TEXT" that is `given`, `{{NAME}}` in
+    it stands for TEXT. Raises KeyError for a word that there is not."""
+    texts = dict(each.split("=", 1) for each in given)
 
     def made(call: re.Match[str]) -> str:
         name, *arguments = shlex.split(call[1])
-        return WORDS[name](*arguments)
+        return text(texts[name]) if name in texts else WORDS[name](*arguments)
 
     return _CALL.sub(made, (STATIC / name).read_text("utf-8").strip())
 

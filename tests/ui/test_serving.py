@@ -61,6 +61,13 @@ def test_every_part_of_the_page_is_brought_to_life():
     assert set(re.findall(r'data-part="(\w+)"', serving.body())) == known
 
 
+def test_a_file_is_included_with_texts_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setattr("studio.ui.templates.STATIC", tmp_path)
+    (tmp_path / "a.html").write_text("{{include b.html to=draw}}{{include b.html 'to=cut & say'}}")
+    (tmp_path / "b.html").write_text("<p>To {{to}}</p>")
+    assert include("a.html") == "<p>To draw</p><p>To cut &amp; say</p>"
+
+
 def test_a_word_that_there_is_not(monkeypatch, tmp_path):
     monkeypatch.setattr("studio.ui.templates.STATIC", tmp_path)
     (tmp_path / "a.html").write_text("<p>{{shout hello}}</p>")
