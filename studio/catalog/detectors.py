@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from studio.catalog.catalog import Catalog
+from studio.catalog.otherwise import of_another_kind
 from studio.domain.detectors import OWN
 from studio.domain.errors import UnknownModel, shorten
 from studio.domain.refs import ModelRef
@@ -26,9 +27,10 @@ def find(catalog: Catalog, name: str) -> ModelRef | str:
         return catalog.find(name, "detector")
     except UnknownModel:
         there = ", ".join(names(catalog))
+        what = of_another_kind(catalog, name, "detector")
         raise UnknownModel(
-            f"There is no detector {shorten(name)}. There are: {there}. Others come as YOLO "
-            "networks in ONNX files, in a folder of models."
+            f"{what or f'There is no detector {shorten(name)}.'} There are: {there}. Others come "
+            "as YOLO networks in ONNX files, in a folder of models."
         ) from None
 
 

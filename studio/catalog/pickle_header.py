@@ -73,16 +73,19 @@ def read_pickle_header(path: Path) -> Header:
     header, foreign = read_pickle(path)
     if header.shapes:
         return header
+    raise CheckpointError(without_tensors(path.name, foreign))
+
+
+def without_tensors(name: str, foreign: tuple[str, ...]) -> str:
+    """Why the file is of no use, which holds no named tensors, but these `foreign` names."""
     if foreign:
-        raise CheckpointError(
-            f"{path.name} was refused: instead of named tensors it holds program code "
-            f"({foreign[0]}), which could do anything on this computer. None of it was run. Get "
-            "the model as .safetensors; or, if you trust its source, load it elsewhere and save "
-            "its state dict alone with safetensors.torch.save_file."
+        return (
+            f"{name} was refused: instead of named tensors it holds program code ({foreign[0]}), "
+            "which could do anything on this computer. None of it was run. Get the model as "
+            ".safetensors; or, if you trust its source, load it elsewhere and save its state dict "
+            "alone with safetensors.torch.save_file."
         )
-    raise CheckpointError(
-        f"{path.name} holds no named tensors. If it is a model, convert it to safetensors."
-    )
+    return f"{name} holds no named tensors. If it is a model, convert it to safetensors."
 
 
 def _refuse_foreign(name: str, begin: bytes) -> None:

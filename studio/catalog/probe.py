@@ -35,9 +35,12 @@ def _probed(path: Path) -> ModelFacts:
         return _of_onnx(path)
     if is_ncnn(path):
         return probe_header(path.name, read_ncnn_header(path))
-    is_pickle = path.suffix.lower() in PICKLES
-    header = read_pickle(path).header if is_pickle else read_header(path)
-    facts = probe_pickle(path, header) if is_pickle else probe_header(path.name, header)
+    if path.suffix.lower() in PICKLES:
+        pickle = read_pickle(path)
+        header, facts = pickle.header, probe_pickle(path, pickle)
+    else:
+        header = read_header(path)
+        facts = probe_header(path.name, header)
     problem = quantization([(path, header)]).problem
     return replace(facts, problem=f"{path.name} {problem}") if problem else facts
 

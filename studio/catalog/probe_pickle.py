@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from studio.catalog.header import Header
+from studio.catalog.pickle_header import Pickle, without_tensors
 from studio.catalog.probe_header import MAX_EMBEDDING_BYTES, probe_header, with_vectors
 from studio.domain.refs import ModelFacts
 
@@ -24,14 +24,17 @@ _FOLDERS = {
 """Where a pickle lies whose names tell nothing -> what it is taken for."""
 
 
-def probe_pickle(path: Path, header: Header) -> ModelFacts:
-    """What the pickle `path` with this header holds."""
+def probe_pickle(path: Path, pickle: Pickle) -> ModelFacts:
+    """What the file `path`, read as this pickle, holds."""
+    header = pickle.header
     facts = probe_header(path.name, header)
     if facts.kind != "unknown":
         return facts
     kind = _kind_by_place(path, header.data_bytes if header.shapes else None)
     if kind == "unknown":
         problem = f"{path.name} is a pickle of a kind that the studio does not know."
+        if pickle.foreign and not header.shapes:
+            problem = without_tensors(path.name, pickle.foreign)
         return ModelFacts(kind=kind, problem=problem)
     facts = replace(facts, kind=kind, problem="")
     return with_vectors(facts, header.shapes.values()) if kind == "embedding" else facts

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from studio.catalog import upscaler_names
 from studio.catalog.catalog import Catalog
+from studio.catalog.otherwise import left_out
 from studio.catalog.tiny_vaes import tiny_vae_for
 from studio.domain import embedding_names
 from studio.domain.control import ControlInput
@@ -208,10 +209,7 @@ def _what_else(catalog: Catalog, name: str) -> str:
         with suppress(InvalidRequest):
             ref = catalog.find(name, kind)
             return f"{ref.name} is no ControlNet, but {description}. There are: {fit}."
-    for path, reason in catalog.broken.items():
-        if name in (path.name, path.stem):
-            return f"{name} cannot be used: {reason}"
-    return ""
+    return left_out(catalog, name) or ""
 
 
 def _check_control_type(unit: ControlInput, ref: ModelRef) -> None:

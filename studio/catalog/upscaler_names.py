@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from studio.catalog.catalog import Catalog
-from studio.domain.errors import InvalidRequest, UnknownModel, shorten
-from studio.domain.refs import KINDS, ModelRef
+from studio.catalog.otherwise import of_another_kind
+from studio.domain.errors import UnknownModel, shorten
+from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.domain.stages import PIXEL_UPSCALERS, UPSCALERS
 from studio.domain.tasks import Upscale
@@ -62,13 +62,6 @@ def _network(catalog: Catalog, name: str, field: str, own: tuple[str, ...]) -> M
     names = [*own, *(ref.name for ref in catalog.refs("upscaler"))]
     listed = ", ".join(names[:_MOST_LISTED])
     listed += f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-    what = next(filter(None, (_what_else(catalog, name, kind) for kind in KINDS)), None)
+    what = of_another_kind(catalog, name, "upscaler")
     message = what or f"{shorten(name)} is no upscaler that is known."
     raise UnknownModel(f"{message} There are: {listed}.", field)
-
-
-def _what_else(catalog: Catalog, name: str, kind: str) -> str | None:
-    with suppress(InvalidRequest):
-        ref = catalog.find(name, kind)
-        return f"{ref.name} is no upscaler, but a model of the kind {kind.replace('_', ' ')}."
-    return None
