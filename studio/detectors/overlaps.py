@@ -46,11 +46,13 @@ def box_of(corners: Sequence[float], size: Size) -> Box | None:
 def found_of(
     corners: np.ndarray, scores: np.ndarray, classes: np.ndarray, names: Sequence[str], size: Size
 ) -> list[tuple[int, Found]]:
-    """(place, thing) of those that are kept, in a picture of `size`."""
-    things = []
+    """(place, thing) of those that are kept, in a picture of `size`. Of those of one class that
+    are the same pixels there, as in a very small picture, the surest."""
+    things, seen = [], set()
     for place in kept(corners, scores, classes):
         box = box_of(corners[place], size)
-        if box is not None:
-            label = names[int(classes[place])]
+        label = names[int(classes[place])]
+        if box is not None and (label, box) not in seen:
+            seen.add((label, box))
             things.append((place, Found(box, float(scores[place]), label)))
     return things
