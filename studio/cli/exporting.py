@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from studio.domain.errors import SaveError, refused
+from studio.domain.files import is_full
 from studio.gallery import export_names
 from studio.gallery.export_names import TAGS
 from studio.gallery.exports import MOST_SIDE, QUALITY, SUFFIXES, Export
@@ -57,12 +59,14 @@ def export_of(options: argparse.Namespace) -> Export:
 
 def write(path: Path, data: bytes) -> None:
     """All of it or nothing. Raises `SaveError`."""
+    partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.part")
         partial.write_bytes(data)
         os.replace(partial, path)
     except OSError as error:
-        raise SaveError(
-            f"{path} cannot be written: {error.strerror or error}. Choose another with --out."
-        ) from None
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        step = "Free some disk space, or choose" if is_full(error) else "Choose"
+        cause = error.strerror or error
+        raise SaveError(f"{path} cannot be written: {cause}. {step} another with --out.") from None

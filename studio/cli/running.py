@@ -25,6 +25,7 @@ from studio.domain.files import as_text
 from studio.domain.request import GenerationRequest
 from studio.gallery import export_names, exports
 from studio.gallery.exports import Export
+from studio.gallery.files import WHILE_IT_IS_HERE
 from studio.jobs.job import Job
 
 _CONCERNS_ALL = (UnknownCheckpoint, UnknownModel, SaveError)
@@ -88,7 +89,7 @@ def _require_saved(final: events.Finished) -> None:
     """Raises `SaveError` for a picture that is not on disk: its last warning says why."""
     unsaved = [picture.warnings[-1] for picture in final.pictures if picture.path is None]
     if unsaved:
-        raise SaveError(unsaved[0])
+        raise SaveError(unsaved[0].removesuffix(WHILE_IT_IS_HERE))
 
 
 def follow(job: Job, title: str) -> events.Finished:

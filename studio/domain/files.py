@@ -48,6 +48,11 @@ def read_text(path: Path | str, limit_bytes: int) -> str:
     return read_file(path, limit_bytes).decode("utf-8")
 
 
+def is_full(error: OSError) -> bool:
+    """Whether it says that there is no room left where something was to be written."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def as_text(path: object) -> str:
     """A path, or a text with paths in it, as text that every encoding takes: what of a name is no
     UTF-8 becomes "?"."""

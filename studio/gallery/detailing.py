@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from studio.domain import infotext
 from studio.domain.detailers import Detail, Detailer
-from studio.domain.errors import InvalidRequest, NotFound
+from studio.domain.errors import InvalidRequest, NotFound, SaveError
 from studio.domain.events import Picture
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import hash_of
@@ -41,7 +41,9 @@ def kept(
     """A new picture of the library, made from picture `id`: of its details those with `numbers`
     are there, whole; everywhere else it is as before them.
 
-    Raises `InvalidRequest` for numbers that it does not have and for none, and `NotFound`.
+    Raises `InvalidRequest` for numbers that it does not have and for none, `NotFound`, and
+    `SaveError` where the disk does not take it: then it is in the library for as long as memory has
+    it.
     """
     after = library.gallery.picture(id)
     data = before_details(library, read, after.id)
@@ -74,7 +76,10 @@ def kept(
         warnings=(*after.warnings, note),
         origin=hash_of(library.gallery.bytes(id)),
     )
-    return library.keep(picture, Claim(owner=owner))
+    stored = library.keep(picture, Claim(owner=owner))
+    if stored.path is None:
+        raise SaveError(stored.warnings[-1])
+    return stored
 
 
 def _of_details(request: GenerationRequest, details: Sequence[Detail]) -> GenerationRequest:

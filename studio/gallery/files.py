@@ -7,7 +7,6 @@ cannot be written (disk full, folder read-only) it stays in memory, and says so.
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import io
 import logging
@@ -26,7 +25,8 @@ from PIL import Image
 
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Picture
-from studio.domain.files import as_text
+from studio.domain.files import as_text, is_full
+from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
 from studio.gallery.packing import details_in, encode, noted
 from studio.gallery.places import Found, Places, not_found
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 KEPT_IN_MEMORY = 64
 """How many unsaved pictures are kept, the newest; each is a few hundred kB to a few MB."""
+WHILE_IT_IS_HERE = " Download this one now: it is kept in memory only."
+"""The end of what is said of one of these."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ class Gallery:
             warnings=warnings,
             outside_mask_max_difference=difference,
             profile=image.info.get("icc_profile"),
+            provenance=Provenance.read(image.info.get("studio-provenance", "")),
             origin=image.info.get("studio-origin"),
             details=details_in(image.info),
         )
@@ -217,9 +220,6 @@ class Gallery:
 def _warning(folder: Path, error: OSError) -> str:
     cause = error.strerror or str(error)
     step = "Choose another folder with --data-dir, or make this one writable."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if is_full(error):
         step = "Free some disk space."
-    return as_text(
-        f"The picture could not be saved in {folder}: {cause}. {step} "
-        "Download this one now: it is kept in memory only."
-    )
+    return as_text(f"The picture could not be saved in {folder}: {cause}. {step}{WHILE_IT_IS_HERE}")
