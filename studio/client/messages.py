@@ -9,7 +9,10 @@ from typing import Any
 from PIL import Image
 
 from studio.domain import events
+from studio.domain.detailers import Detail
 from studio.domain.errors import InvalidRequest, StudioError, named
+from studio.domain.geometry import Box
+from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
 from studio.reading.record import Ignored, Missing, Reading
 from studio.store.cursor import cursor, values_of
@@ -61,9 +64,10 @@ def event_of(
 def picture_of(
     body: dict[str, Any], request: GenerationRequest, place: int, file: bytes
 ) -> events.Picture:
-    """A picture that is kept there; its `path` is the server's business."""
+    """A picture that is kept there; its `path` is the server's business. What else it was made
+    with, and from, its `file` tells."""
     with Image.open(io.BytesIO(file)) as opened:
-        profile = opened.info.get("icc_profile")
+        noted, profile = dict(opened.info), opened.info.get("icc_profile")
         image = opened.convert("RGB")
     return events.Picture(
         image=image,
@@ -76,7 +80,14 @@ def picture_of(
         warnings=tuple(body["warnings"]),
         outside_mask_max_difference=body["outside_mask_max_difference"],
         profile=profile,
+        details=tuple(_detail(**each) for each in body["details"]),
+        provenance=Provenance.read(noted.get("studio-provenance", "")),
+        origin=noted.get("studio-origin"),
     )
+
+
+def _detail(*, box: list[int], area: list[int], **said: Any) -> Detail:
+    return Detail(box=Box(*box), area=Box(*area), **said)
 
 
 def reading_of(body: dict[str, Any]) -> Reading:

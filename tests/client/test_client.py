@@ -101,6 +101,22 @@ def test_pictures_come_with_what_made_them(studio, served):
 
 
 @both
+def test_details_and_where_they_come_from_are_told(studio):
+    detailers = ("picturebook segmenter:classes=house",)
+    [drawn] = studio.generate(request(width=96, detailers=detailers))
+    assert [(one.detector, one.label, one.number) for one in drawn.details] == [
+        ("picturebook segmenter", "house", 0),
+        ("picturebook segmenter", "house", 1),
+    ]
+    assert drawn.details[0].box.size == drawn.details[0].area.size > (0, 0)
+    again = studio.library.picture(drawn.id)
+    [parent] = studio.library.entry(drawn.id).parents
+    assert again.details == drawn.details and studio.library.picture(parent).details == ()
+    assert again.origin == drawn.origin and len(again.origin) == 32
+    assert again.provenance == drawn.provenance is not None
+
+
+@both
 def test_a_run_is_told_while_it_goes_on(studio, engine):
     with held(engine) as gate:
         happened = []
