@@ -22,7 +22,7 @@ from studio.domain.geometry import Box, Size
 from studio.domain.prompt_words import marked
 from studio.domain.provenance import Provenance, UsedModel
 from studio.domain.request import GenerationRequest
-from studio.domain.tasks import Details
+from studio.domain.tasks import Details, Upscale
 from studio.domain.word_maps import WordMap
 from studio.engine.protocol import Memory, WantsPreview, never
 from studio.version import __version__
@@ -46,7 +46,8 @@ class FakeEngine:
     makes its run fail half-way; all pictures come with `warnings`. So many runs of one size as
     `together` says share their steps. It has `room_bytes` of memory, of which a pixel takes one.
     A detailer finds two things, or as many as its `count` says, beside each other, and none of the
-    class "nothing"; `read` gives the picture of the task details by its reference."""
+    class "nothing"; `read` gives the picture that the tasks details and upscale begin with by its
+    reference: without it both are drawn like any other."""
 
     def __init__(
         self,
@@ -55,9 +56,7 @@ class FakeEngine:
         warnings: tuple[str, ...] = (),
         together: int = 1,
         room_bytes: int | None = None,
-        read: Callable[[str], bytes] | None = None,
     ) -> None:
-        self._read = read
         self.step_s = step_s
         self._together = together
         self._room_bytes = room_bytes
@@ -65,6 +64,7 @@ class FakeEngine:
         self.warnings = warnings
         self.steps_done = 0
         self.on_step: Callable[[], None] = lambda: None
+        self.read: Callable[[str], bytes] | None = None
 
     def open(self, request: GenerationRequest, wants_preview: WantsPreview = never) -> _FakeRun:
         return _FakeRun(request, wants_preview)
@@ -145,13 +145,15 @@ class FakeEngine:
     def _draw(self, run: _FakeRun, place: int) -> Image.Image:
         """A colour that depends on prompt, seeds and step alone."""
         request = run.request
-        if isinstance(request.task, Details) and self._read:
-            data = self._read(request.task.image)
-            return Image.open(io.BytesIO(data)).convert("RGB")
+        size = request.width, request.height
+        if isinstance(request.task, Details | Upscale) and self.read:
+            source = Image.open(io.BytesIO(self.read(request.task.image)))
+            if isinstance(request.task, Details):
+                return source.convert("RGB")
+            size = request.task.size(source.size)
         seeds = filter(None, (request.seed_at(place), request.variation_seed_at(place)))
         key = f"{request.prompt}|{'|'.join(map(str, seeds))}|{run.step}".encode()
         colour = tuple(hashlib.sha256(key).digest()[:3])
-        size = run.request.width, run.request.height
         if run.request.hires and run.step > run.request.steps:
             size = run.request.hires.size(size)
         return Image.new("RGB", size, colour)

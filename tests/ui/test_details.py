@@ -9,31 +9,15 @@ import pytest
 from PIL import Image
 
 from studio.domain.detectors import FACES, SEGMENTER
-from studio.engine.fake import FakeEngine
 from studio.picturebook.data import unseen_scene
 from studio.picturebook.world import OBJECTS
-from tests.ui.conftest import STEP_S
 from tests.ui.painting import Canvas
 from tests.ui.using import generate, pick, shown_id, status, view, wait_for
 
 
-@pytest.fixture(scope="module")
-def kept() -> dict:
-    """How the module's engine reads the picture that the task details begins with."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def engine(kept) -> FakeEngine:
-    def read(ref: str) -> bytes:
-        return kept["inputs"].bytes(ref.removeprefix("input:"))
-
-    return FakeEngine(step_s=STEP_S, read=read)
-
-
 @pytest.fixture(autouse=True)
-def _reads(served, kept) -> None:
-    kept["inputs"] = served.studio.inputs
+def _reads(served, engine) -> None:
+    engine.read = lambda ref: served.studio.inputs.bytes(ref.removeprefix("input:"))
 
 
 def _picture(served, id: str) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.ui.using import generate, pick, set_number, shown_id, status, view, wait_for
 
 
-def test_a_picture_is_enlarged(visit, served):
+def test_a_picture_is_enlarged(visit, served, engine):
+    engine.read = lambda ref: served.studio.inputs.bytes(ref.removeprefix("input:"))
     page = visit()
     generate(page)
     wait_for(page, "finished")
@@ -24,6 +25,8 @@ def test_a_picture_is_enlarged(visit, served):
     assert (task.refine, task.upscaler_2, task.tile_prompt) == (False, None, "")
     sent = served.studio.inputs.bytes(task.image.removeprefix("input:"))
     assert sent == served.studio.gallery.bytes(made)
+    small, large = (served.studio.gallery.picture(id) for id in (made, shown_id(page)))
+    assert large.image.size == tuple(3 * side for side in small.image.size)
     words = page.locator(".facts").inner_text()
     assert words.startswith("Enlarged · ") and "CFG" not in words
     assert page.locator("#tile_controlnet").inner_text() == "Automatic"
