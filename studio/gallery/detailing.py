@@ -75,6 +75,7 @@ def kept(
         infotext=infotext.write(request, after.place),
         warnings=(*after.warnings, note),
         origin=hash_of(library.gallery.bytes(id)),
+        mixed=True,
     )
     stored = library.keep(picture, Claim(owner=owner))
     if stored.path is None:

@@ -23,7 +23,8 @@ _LISTS_OF_HASHES = {"lora": "Lora hashes", "embedding": "TI hashes"}
 @dataclass(frozen=True)
 class Details:
     """`request` and `provenance` are None where the file does not hold one; `models` are then those
-    that the infotext names; the rest is as in `events.Picture`."""
+    that the infotext names; `sheet`: it shows several pictures; the rest is as in
+    `events.Picture`."""
 
     request: GenerationRequest | None
     infotext: str
@@ -34,6 +35,8 @@ class Details:
     provenance: Provenance | None
     details: tuple[Detail, ...]
     size_bytes: int
+    mixed: bool
+    sheet: bool
 
 
 def details(gallery: Gallery, id: str) -> Details:
@@ -60,6 +63,8 @@ def told(data: bytes) -> Details:
         provenance,
         details_in(said),
         len(data),
+        "studio-mixed" in said,
+        "studio-sheet" in said,
     )
 
 

@@ -166,6 +166,7 @@ class Gallery:
             provenance=Provenance.read(image.info.get("studio-provenance", "")),
             origin=image.info.get("studio-origin"),
             details=details_in(image.info),
+            mixed="studio-mixed" in image.info,
         )
 
     def clear(self) -> None:

@@ -55,7 +55,10 @@ def of_pictures(
 
 
 def png_of(picture: Image.Image, infotext: str = "") -> bytes:
+    """The file of a sheet, which says that it is one (`studio-sheet`): its settings, where there
+    are any, draw one picture of it."""
     texts = PngInfo()
+    texts.add_text("studio-sheet", "true")
     if infotext:
         texts.add_text("parameters", infotext)
     stream = io.BytesIO()

@@ -61,11 +61,17 @@ class Records:
     def read(self, data: bytes) -> Recorded:
         """Of the picture in `data`.
 
-        Raises `InvalidRequest` where it is none, holds no settings, or began with a picture that
-        is not here any more, and `UnknownModel` where a model is not here, by name and hash.
+        Raises `InvalidRequest` where it is none, is a sheet of several, holds no settings, or began
+        with a picture that is not here any more, and `UnknownModel` where a model is not here, by
+        name and hash.
         """
         _, format = reading.size_of(data)
         said = told(data)
+        if said.sheet:
+            raise InvalidRequest(
+                "This is a sheet of several pictures, put together after they were drawn. Draw "
+                "the pictures on it again, one by one."
+            )
         notes = _notes(format, said)
         if said.request is None:
             return self._read_of_others(data, said, notes)
@@ -180,6 +186,11 @@ def _notes(format: str, said: Details) -> tuple[str, ...]:
         notes.append(f"The file is a {format}, which keeps no exact pixels.")
     if said.partial:
         notes.append("It was stopped before its last step, and is drawn to its end now.")
+    if said.mixed:
+        notes.append(
+            "Only some details of another picture were kept in it, and nothing was drawn for it: "
+            "drawn again it may differ where they overlap or lie close to others."
+        )
     return tuple(notes)
 
 

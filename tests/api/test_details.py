@@ -83,6 +83,13 @@ def test_each_detail_is_taken_or_left_and_the_picture_before_is_its_parent(http)
     assert (pixels(http, kept["url"]) == expected).all() and (expected != after).any()
     assert (pixels(http, f"{kept['url']}/before") == before).all()
     assert kept["parents"] == [image["id"]]
+    mixed = http.post(f"{kept['url']}/reproduce").json()["id"]
+    list(http.studio.queue.get(mixed).events.follow())
+    receipt = http.get(f"{kept['url']}/receipt").json()
+    assert receipt["state"] == "finished"
+    assert any("may differ where they overlap" in text for text in receipt["words"])
+    drawn = http.get(f"{url}/receipt").json()["words"]
+    assert not any("overlap" in text for text in drawn)
     ancestors = http.get(f"{kept['url']}/lineage").json()["ancestors"]
     assert [one["id"] for one in ancestors] == [parent, image["id"]]
     for numbers in ([], [2]):

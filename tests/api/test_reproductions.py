@@ -147,6 +147,11 @@ def test_what_cannot_be_drawn_again_is_said_and_nothing_is_queued(serve):
     assert "no settings" in refused(**theirs, parameters=None)
     task = {"kind": "image_to_image", "image": f"input:{'ab' * 16}"}
     assert "began with (ababababab)" in refused(studio=json.dumps(said | {"task": task}))
+    first = imported(served, data)
+    sheet = served.http.post(f"{IMAGES}/sheet", json={"ids": [first, first]})
+    assert sheet.status_code == 200, sheet.text
+    answer = served.http.post(f"{IMAGES}/{sheet.json()['id']}/reproduce")
+    assert answer.status_code == 422 and "sheet of several pictures" in answer.text
     assert len(served.studio.queue.jobs()) == jobs
     assert served.http.post(f"{IMAGES}/none/reproduce").status_code == 404
 
