@@ -106,6 +106,9 @@ class Settings(BaseModel):
     checkpoint: str | None = Field(
         None, description="The model that draws where a request names none."
     )
+    mcp: bool = Field(
+        False, description="Serve Gradio's endpoints as MCP tools too, at /gradio_api/mcp."
+    )
     no_browser: bool = Field(False, description="Do not open the page in a browser.")
 
     @field_validator("together", mode="before")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from studio.app import Studio
 from studio.engine import maps
+from studio.settings import InvalidSettings
 
 if TYPE_CHECKING:
     from studio.api.models import ModelListing
@@ -19,11 +21,16 @@ if TYPE_CHECKING:
 def create_app(studio: Studio) -> FastAPI:
     """Page, API and files as one web application, behind one set of guards.
 
-    Raises `InvalidSettings` if the logins cannot be read.
+    Raises `InvalidSettings` if the logins cannot be read, or MCP is asked for without its package.
     """
     from studio.api import named, native
     from studio.ui import page
 
+    if studio.settings.mcp and find_spec("mcp") is None:
+        raise InvalidSettings(
+            "mcp: the package 'mcp' is not installed. Install the studio with it: "
+            "pip install '.[mcp]', or leave out --mcp."
+        )
     # What Gradio kept for whoever was there before.
     shutil.rmtree(studio.settings.temporary_dir, ignore_errors=True)
     listing = _listing(studio)
@@ -32,7 +39,8 @@ def create_app(studio: Studio) -> FastAPI:
         checkpoints=listing.checkpoints,
         default_checkpoint=lambda: studio.default_checkpoint,
         status=partial(native.present_state, studio.status, listing.public),
-        calls=named.Named(studio.queue, listing, studio.reader, studio.sources),
+        calls=named.Named(studio.queue, studio.library, listing, studio.reader, studio.sources),
+        mcp=studio.settings.mcp,
     )
     return _guarded(app, studio)
 

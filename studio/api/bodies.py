@@ -36,7 +36,7 @@ ROUTES: Mapping[str, Limit] = {
     rf"{PREFIX}/read(/form)?": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/jobs": Limit(PICTURE_BYTES, 250_000),
     rf"{PREFIX}/forecast": Limit(PICTURE_BYTES, 250_000),
-    r"/gradio_api/(queue/join|call/.+)": Limit(PICTURE_BYTES, 250_000),
+    r"/gradio_api/(queue/join|call/.+|mcp/?)": Limit(PICTURE_BYTES, 250_000),
     r"/v1/images/generations": Limit(PICTURE_BYTES, 250_000),
     r"/v1/images/edits": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/preprocessors/[^/]+/map": Limit(PICTURE_BYTES, 1000),

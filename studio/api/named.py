@@ -14,6 +14,7 @@ from studio.api.wire import event_body
 from studio.domain.endpoints import Endpoint
 from studio.domain.errors import StudioError
 from studio.domain.events import Failed, Preview
+from studio.gallery.library import Library
 from studio.gallery.sources import Sources
 from studio.jobs.job import Job
 from studio.jobs.queue import JobQueue
@@ -27,9 +28,14 @@ class Named:
     All methods raise `StudioError`, whose message is for people and made public."""
 
     def __init__(
-        self, queue: JobQueue, listing: ModelListing, reader: Reader, sources: Sources
+        self,
+        queue: JobQueue,
+        library: Library,
+        listing: ModelListing,
+        reader: Reader,
+        sources: Sources,
     ) -> None:
-        self._queue, self._listing = queue, listing
+        self._queue, self._library, self._listing = queue, library, listing
         self._reader, self._sources = reader, sources
 
     async def draw(
@@ -63,6 +69,13 @@ class Named:
             is_name = picture.startswith(("data:", "input:", "picture:"))
             source = self._sources.read_any(picture) if is_name else picture
             return ReadingBody.model_validate(self._reader.read(source)).model_dump(mode="json")
+        except StudioError as error:
+            raise self._public(error) from None
+
+    def copy(self, id: str) -> bytes:
+        """A small copy of a picture of the library, WebP."""
+        try:
+            return self._library.thumbnail(id, 512)
         except StudioError as error:
             raise self._public(error) from None
 

@@ -22,7 +22,11 @@ _GRADIO = """`gradio_client.Client("http://127.0.0.1:7860")`, with a login
 `queued`, `loading`, `started`, `progress`, `preview` with its `jpeg` as a data-URI), the last of
 which, `finished`, has `images` with the `url` of each. Pictures go in as `picture:ID`, `input:ID`
 (`POST /studio/v1/uploads`) or a data-URI; Gradio's own routes for files are closed. All parameters
-stand at `/?view=api`."""
+stand at `/?view=api`.
+
+With `--mcp` (`pip install '.[mcp]'`) the same are MCP tools at `/gradio_api/mcp` (streamable HTTP,
+the same `Authorization`): a call gives the last event as JSON and small copies of the pictures
+(WebP, up to 512 pixels), and tells its progress meanwhile to clients that ask for it."""
 
 _NAMED = tuple(
     Supported(

@@ -22,10 +22,12 @@ _LEFT_OUT = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """`kind`: a type of JSON's, perhaps or None; `default` is not there where one must be given."""
+    """`kind`: a type of JSON's, perhaps or None; `says` what it is for; `default` is not there
+    where one must be given."""
 
     name: str
     kind: Any
+    says: str
     has_default: bool
     default: Any = None
 
@@ -53,11 +55,12 @@ def _parameters(model: type[BaseModel], *left_out: str) -> list[Parameter]:
         if name in left_out:
             continue
         default = field.get_default(call_default_factory=True)
+        told = _kind(field.annotation), field.description or field.title or ""
         if default is PydanticUndefined:
-            found.append(Parameter(name, _kind(field.annotation), has_default=False))
+            found.append(Parameter(name, *told, has_default=False))
         else:
             plain = list(default) if isinstance(default, tuple) else default
-            found.append(Parameter(name, _kind(field.annotation), True, plain))
+            found.append(Parameter(name, *told, True, plain))
     return found
 
 

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from studio.domain.endpoints import ENDPOINTS, Endpoint
@@ -29,6 +31,10 @@ OPEN = {
 }
 """Gradio's routes that its clients ask for: none of them takes or gives files."""
 
+MCP_PATHS = ("/gradio_api/mcp", "/gradio_api/mcp/")
+_MCP_POSTED = PlainTextResponse(
+    "MCP clients send POST here; there is no stream to GET.", 405, {"Allow": "POST"}
+)
 _DOCUMENTED = re.compile(rb"(^|&)view=api(-[a-z]+)?(&|$)")
 """The query of the page that tells of them."""
 _SHOW = """
@@ -65,29 +71,38 @@ class Calls(Protocol):
 
     def read(self, picture: str) -> dict[str, Any]: ...
 
+    def copy(self, id: str) -> bytes: ...
 
-class _Blocks(gr.Blocks):
+
+class Values(gr.Blocks):
+    """Whose functions get the values of a call as they came."""
+
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
     ) -> list[Any]:
-        """The values as they came. Gradio would copy every file of this machine that one names,
-        wherever it lies."""
+        """Gradio would copy every file of this machine that a value names, wherever it lies."""
         self.validate_inputs(block_fn, inputs)
         return list(inputs)
 
 
 class NamedEndpoints:
     """The page's application, with the endpoints beside it: `/config`, `/gradio_api`, and their
-    description at `/?view=api`."""
+    description at `/?view=api`. At `/gradio_api/mcp` stands what `make_tools` makes, if given."""
 
-    def __init__(self, page: ASGIApp, calls: Calls) -> None:
-        self._page, self._calls = page, calls
+    def __init__(
+        self, page: ASGIApp, calls: Calls, make_tools: Callable[[], ASGIApp] | None
+    ) -> None:
+        self._page, self._calls, self._make_tools = page, calls, make_tools
         self._app: ASGIApp | None = None
+        self._tools: ASGIApp | None = None
         self._making = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and _is_for_endpoints(scope):
             await (await self._made())(scope, receive, send)
+        elif self._make_tools and scope["type"] == "http" and scope["path"] in MCP_PATHS:
+            answer = await self._made_tools() if scope["method"] == "POST" else _MCP_POSTED
+            await answer(scope, receive, send)
         else:
             await self._page(scope, receive, send)
 
@@ -101,6 +116,12 @@ class NamedEndpoints:
                 self._app = host.routes[-1].app
         return self._app
 
+    async def _made_tools(self) -> ASGIApp:
+        async with self._making:
+            if self._tools is None:
+                self._tools = await asyncio.to_thread(self._make_tools)
+        return self._tools
+
 
 def _is_for_endpoints(scope: Scope) -> bool:
     pattern = OPEN.get(scope["method"])
@@ -112,7 +133,7 @@ def _is_for_endpoints(scope: Scope) -> bool:
 
 def build(calls: Calls) -> gr.Blocks:
     """The Blocks with all endpoints and nothing to be seen."""
-    with _Blocks(title="Latent Studio: Gradio's API", analytics_enabled=False) as blocks:
+    with Values(title="Latent Studio: Gradio's API", analytics_enabled=False) as blocks:
         for endpoint in ENDPOINTS:
             function = _function(endpoint, calls)
             gr.api(
@@ -130,16 +151,9 @@ def build(calls: Calls) -> gr.Blocks:
 
 
 def _function(endpoint: Endpoint, calls: Calls) -> Callable[..., AsyncIterator[dict]]:
-    """As Gradio wants it: its parameters and their types are told by its signature."""
-    names = [each.name for each in endpoint.parameters]
-
     async def draw(*values: Any) -> AsyncIterator[dict]:
         *given, request = values
-        state = request.request.scope["state"]
-        base = str(request.request.base_url).rstrip("/")
-        happened = calls.draw(
-            endpoint, dict(zip(names, given, strict=True)), state["account"], base
-        )
+        happened = begun(endpoint, calls, given, request.request)
         try:
             async for body in happened:
                 yield body
@@ -148,6 +162,22 @@ def _function(endpoint: Endpoint, calls: Calls) -> Callable[..., AsyncIterator[d
         finally:
             await happened.aclose()
 
+    return signed(draw, endpoint, dict)
+
+
+def begun(
+    endpoint: Endpoint, calls: Calls, given: list[Any], request: Request
+) -> AsyncIterator[dict[str, Any]]:
+    """What happens to a call with the values `given`, for the account of `request`."""
+    names = (each.name for each in endpoint.parameters)
+    base = str(request.base_url).rstrip("/")
+    account = request.scope["state"]["account"]
+    return calls.draw(endpoint, dict(zip(names, given, strict=True)), account, base)
+
+
+def signed(function: Callable[..., Any], endpoint: Endpoint, gives: type) -> Callable[..., Any]:
+    """`function` as Gradio wants it: its parameters, the request last, and their types are told by
+    its signature."""
     one = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         inspect.Parameter(
@@ -159,10 +189,10 @@ def _function(endpoint: Endpoint, calls: Calls) -> Callable[..., AsyncIterator[d
         for each in endpoint.parameters
     ]
     request = inspect.Parameter("request", one, default=None, annotation=gr.Request)
-    draw.__signature__ = inspect.Signature([*parameters, request], return_annotation=dict)
-    draw.__annotations__ = {each.name: each.annotation for each in (*parameters, request)}
-    draw.__name__ = endpoint.name
-    return draw
+    function.__signature__ = inspect.Signature([*parameters, request], return_annotation=gives)
+    function.__annotations__ = {each.name: each.annotation for each in (*parameters, request)}
+    function.__name__ = endpoint.name
+    return function
 
 
 def _models(calls: Calls) -> Callable[[], list]:

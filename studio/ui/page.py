@@ -7,10 +7,12 @@ carries nothing of it. `docs/page.md` says what is where.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from studio.ui import serving
 from studio.ui.endpoints import OPTIONS, Calls, NamedEndpoints
@@ -45,6 +47,7 @@ def mount(
     default_checkpoint: Callable[[], str | None],
     status: Callable[[], dict[str, Any]],
     calls: Calls,
+    mcp: bool = False,
 ) -> FastAPI:
     """Serve the page at `/` of `app`.
 
@@ -52,6 +55,7 @@ def mount(
     default_checkpoint  the one to begin with
     status              what `/studio/v1/status` says of the engine
     calls               what Gradio's named endpoints do
+    mcp                 whether they are MCP tools too
     """
     files = serving.Files()
 
@@ -75,5 +79,11 @@ def mount(
     )
     mounted = app.routes[-1]
     framed = PageFrame(OnlyNeeded(mounted.app), head, serving.body)
-    mounted.app = NamedEndpoints(framed, calls)
+    mounted.app = NamedEndpoints(framed, calls, partial(_tools, calls) if mcp else None)
     return app
+
+
+def _tools(calls: Calls) -> ASGIApp:
+    from studio.ui.mcp_tools import McpTools  # its package may be missing
+
+    return McpTools(calls)

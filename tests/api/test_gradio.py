@@ -175,6 +175,7 @@ def test_it_is_described(served):
     page = served.http.get("/?view=api")
     assert "footer_links" in page.text and 'id="studio"' not in page.text
     assert 'id="studio"' in served.http.get("/?view=apis").text
+    assert served.http.post("/gradio_api/mcp", json={}).status_code in (404, 405), "not asked for"
 
 
 def called(served: Served, name: str, fields: dict) -> str:

@@ -240,7 +240,7 @@ ARROWS = {
         "settings",
         "store",
     },
-    "web": {"api", "app", "engine.maps", "ui", "version"},
+    "web": {"api", "app", "engine.maps", "settings", "ui", "version"},
     "dependencies": set(),
     "server": {"api.connections", "app", "dependencies", "domain", "settings", "version", "web"},
     "cli": {
@@ -290,6 +290,7 @@ ONLY_IN = {
     "controlnet_aux": {"preprocessors"},
     "cv2": {"detectors", "imaging", "picturebook", "preprocessors"},
     "gradio": {"ui"},
+    "mcp": {"ui"},
     "fastapi": {"api", "ui", "web"},
     "httpx": {"client", "fetching"},
     "starlette": {"api", "ui"},

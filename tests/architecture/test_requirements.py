@@ -22,9 +22,11 @@ ROOT = Path(__file__).parents[2]
 CONFIGURED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PROJECT, PYTEST = CONFIGURED["project"], CONFIGURED["tool"]["pytest"]["ini_options"]
 NEEDED = [Requirement(text) for text in PROJECT["dependencies"]]
-FOR_TESTS = [Requirement(text) for text in PROJECT["optional-dependencies"]["test"]]
+EXTRAS = PROJECT["optional-dependencies"]
+OPTIONAL = [Requirement(text) for text in EXTRAS["mcp"]]
+FOR_TESTS = [Requirement(text) for text in EXTRAS["test"]]
 
-PATCH_RELEASES_ONLY = {"controlnet-aux", "diffusers", "gradio", "peft", "transformers"}
+PATCH_RELEASES_ONLY = {"controlnet-aux", "diffusers", "gradio", "mcp", "peft", "transformers"}
 """Libraries on whose insides we lean."""
 THROUGH = {"torchsde": "diffusers.schedulers.scheduling_dpmsolver_sde"}
 """Library -> the module, imported by us, of another that needs it and does not declare it."""
@@ -86,6 +88,10 @@ def test_every_range_ends():
     assert not open_ended, "a range begins and ends with a release that was tested"
 
 
+def test_what_is_optional_is_tested():
+    assert set(map(str, OPTIONAL)) <= set(map(str, FOR_TESTS))
+
+
 @pytest.mark.parametrize("name", sorted(PATCH_RELEASES_ONLY))
 def test_of_what_we_lean_on_only_patches_are_let_in(name):
     [needed] = [each for each in NEEDED + FOR_TESTS if canonicalize_name(each.name) == name]
@@ -98,7 +104,7 @@ def test_of_what_we_lean_on_only_patches_are_let_in(name):
 
 @pytest.mark.parametrize(
     ("folders", "allowed"),
-    [(("studio",), NEEDED), (("tests", "benchmarks"), NEEDED + FOR_TESTS)],
+    [(("studio",), NEEDED + OPTIONAL), (("tests", "benchmarks"), NEEDED + FOR_TESTS)],
     ids=["studio", "tests"],
 )
 def test_what_is_imported_is_declared(folders, allowed):
@@ -112,7 +118,7 @@ def test_what_is_imported_is_declared(folders, allowed):
 
 @pytest.mark.parametrize(
     ("folders", "declared"),
-    [(("studio",), NEEDED), (("tests", "benchmarks"), FOR_TESTS)],
+    [(("studio",), NEEDED + OPTIONAL), (("tests", "benchmarks"), FOR_TESTS)],
     ids=["studio", "tests"],
 )
 def test_what_is_declared_is_used(folders, declared):
