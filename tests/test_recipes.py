@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import inspect
 import json
 import re
@@ -15,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from studio.engine.fake import FakeEngine
 from tests.architecture.source import ROOT
+from tests.loops import in_a_loop
 from tests.reading.test_comfyui import simple
 
 PAGE = (ROOT / "docs" / "recipes.md").read_text("utf-8")
@@ -35,7 +35,7 @@ def run(code: str, names: dict) -> None:
     compiled = compile(code, "docs/recipes.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     result = eval(compiled, names)
     if inspect.iscoroutine(result):
-        asyncio.run(result)
+        in_a_loop(result)
 
 
 @pytest.fixture(scope="module")

@@ -141,7 +141,7 @@ def build_preprocessors_router(
     def list_preprocessors() -> PreprocessorsBody:
         """What turns a picture into the map that a ControlNet is led by."""
         return PreprocessorsBody(
-            preprocessors=[_body(available(name), downloads, public) for name in PREPROCESSORS],
+            preprocessors=[_body(name, available, downloads, public) for name in PREPROCESSORS],
             control_types={
                 name: ControlTypeBody.model_validate(kind) for name, kind in CONTROL_TYPES.items()
             },
@@ -159,7 +159,7 @@ def build_preprocessors_router(
     def download(name: str) -> PreprocessorBody:
         """Begin to fetch what the preprocessor lacks; ask again for how far it is."""
         downloads.start(name)
-        return _body(available(name), downloads, public)
+        return _body(name, available, downloads, public)
 
     return router
 
@@ -188,9 +188,11 @@ def _unit(name: str, body: MapBody) -> ControlInput:
 
 
 def _body(
-    available: Availability, downloads: WeightDownloads, public: PublicText
+    name: str, look: Callable[[str], Availability], downloads: WeightDownloads, public: PublicText
 ) -> PreprocessorBody:
-    spec, coming = available.spec, downloads.of(available.spec.name)
+    coming = downloads.of(name)  # first: what ends between the two looks is there in the second
+    available = look(name)
+    spec = available.spec
     wanted = None
     if not available.ready:
         weights = spec.weights

@@ -23,6 +23,8 @@ from studio.domain.prompt_syntax import COMMENT, Part, Reading
 from studio.domain.refs import ModelFile, ModelRef
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_HALF = re.compile(r"<\w{1,20}(:[^<>\n]*)?\Z")
+"""A network's tag that is still being typed."""
 _STRONG = 2.0
 """A weight above it tears a picture apart."""
 _MOST_KEPT = 8
@@ -123,7 +125,10 @@ class Lens:
         marks += [Mark("embedding", *place) for place in embedding_names.places(typed, names)]
         typed = _without(typed, marks, dialect)
         words = _words(read, embeddings)
+        typed, half = _HALF.sub("", typed), _HALF.search(typed)
         words += (word for word in _WORD.findall(typed) if not word.isdecimal())
+        if half:
+            words = [word for word in words if word in typed or word not in half[0]]
         unknown = ref.family.unknown(list(dict.fromkeys(words)), tokenizers) if tokenizers else []
         marks += _unknown(typed, set(unknown))
         return Seen(

@@ -94,3 +94,5 @@ def test_what_a_prompt_names_is_told_with_its_place(look):
     assert [(one["start"], one["end"]) for one in seen["negative_marks"]] == [(1, 7)]
     assert look("a red house")["marks"] == []
     assert look("a (red:1.25) house, [sea:snow:0.75]")["unknown"] == []
+    for half in ("<lora", "<lora:bluepr", "<lora:xyzzy:0."):
+        assert look(f"a red quokka {half}")["unknown"] == ["quokka"], half

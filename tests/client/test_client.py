@@ -29,6 +29,7 @@ from studio.domain import errors
 from studio.engine.fake import FakeEngine
 from studio.store.finding import Filters
 from tests.conftest import servers
+from tests.loops import in_a_loop
 
 
 @pytest.fixture(scope="module")
@@ -359,7 +360,7 @@ def test_in_an_event_loop(served, engine, tmp_path):
             assert (await studio.read(picture.infotext)).request["seed"] == 5
             assert (await studio.status())["checkpoint"] == "picturebook"
 
-    asyncio.run(conversation())
+    in_a_loop(conversation())
 
 
 def test_both_clients_have_the_same_methods():

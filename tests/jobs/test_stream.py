@@ -6,16 +6,10 @@ import asyncio
 import threading
 import time
 import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
 
 from studio.domain.events import Cancelled, Finished, Preview, Progress, Queued, Started
 from studio.jobs.stream import EventStream
-
-
-def in_a_loop(coroutine):
-    """What `coroutine` gives, in a loop of a thread of its own: in this one a browser's may run."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
+from tests.loops import in_a_loop
 
 
 def test_a_late_reader_gets_the_newest_of_each_kind_in_order():

@@ -125,7 +125,7 @@ def test_sliders_reset_and_mark_what_changed(visit, served):
 
 def test_typing_and_sliding_ask_for_words_and_seconds_alone_and_only_once_the_hand_rests(visit):
     page = visit(frame=True)
-    page.wait_for_timeout(500)  # the first forecast
+    page.wait_for_load_state("networkidle")  # the first forecast, the newest pictures
     asked = []
 
     def note(request):
