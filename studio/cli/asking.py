@@ -25,8 +25,7 @@ def add_request_flags(parser: argparse.ArgumentParser) -> Any:
     """Add them to `parser`; the group "how to run" of it, for more."""
     add_flags(parser, GenerationRequest, _REQUEST_FLAGS)
     task_flags.add_task_flags(parser)
-    group = parser.add_argument_group("how to run")
-    add_flags(group, Settings, _ENGINE_SETTINGS)
+    group = add_run_flags(parser)
     group.add_argument(
         "--request",
         metavar="FILE",
@@ -37,6 +36,13 @@ def add_request_flags(parser: argparse.ArgumentParser) -> Any:
         metavar="NAME",
         help="settings with a name, as 'SDXL Lightning, 4 steps'; other flags change single ones",
     )
+    return group
+
+
+def add_run_flags(parser: argparse.ArgumentParser) -> Any:
+    """Add to `parser` the group "how to run", which `settings_of` reads; the group, for more."""
+    group = parser.add_argument_group("how to run")
+    add_flags(group, Settings, _ENGINE_SETTINGS)
     return group
 
 

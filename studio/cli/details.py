@@ -5,20 +5,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from studio.app import Studio
 from studio.catalog.catalog import Catalog
-from studio.cli.exporting import add_export_flags, export_of
+from studio.cli import asking
+from studio.cli.exporting import add_file_flags, export_of
 from studio.cli.flags import add_flags, given
 from studio.cli.progress import ProgressBar
-from studio.cli.running import Task, given_away, print_results, run_all
-from studio.cli.status import INTERRUPTED, status_of
-from studio.cli.upscale import files
+from studio.cli.running import Task, given_away, opened, print_results, run_all
+from studio.cli.task_flags import files
 from studio.detectors.detectors import Detectors
 from studio.domain.request import GenerationRequest
 from studio.settings import Settings, assets_dir
@@ -27,7 +24,6 @@ _REQUEST_FLAGS = (
     *("detailers", "prompt", "negative_prompt", "checkpoint", "scheduler", "steps"),
     *("guidance_scale", "width", "height", "seed", "vae", "loras"),
 )
-_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
 
 Flags = Callable[[argparse.ArgumentParser], None]
 ReadSettings = Callable[[argparse.Namespace], Settings]
@@ -46,19 +42,13 @@ def add_detail(commands: Any) -> None:
         "pictures", metavar="PICTURE", nargs="+", help="a file; of a folder every picture"
     )
     add_flags(detail, GenerationRequest, _REQUEST_FLAGS)
-    group = detail.add_argument_group("how to run")
-    add_flags(group, Settings, _ENGINE_SETTINGS)
-    group.add_argument(
-        "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
-    )
-    group.add_argument("--json", action="store_true", help="print one JSON object")
-    add_export_flags(detail.add_argument_group("what files to write (PNG, as drawn)"))
+    add_file_flags(detail, asking.add_run_flags(detail))
     detail.set_defaults(run=_detail)
 
 
 def _detail(options: argparse.Namespace) -> int:
     export = export_of(options)
-    settings = Settings.read(given(options, _ENGINE_SETTINGS))
+    settings = asking.settings_of(options)
     names, fields = files(options.pictures), given(options, _REQUEST_FLAGS)
     tasks = [
         Task(
@@ -67,19 +57,10 @@ def _detail(options: argparse.Namespace) -> int:
         )
         for name in names
     ]
-    studio = Studio(settings, outputs=options.out)
-    try:
+    with opened(settings, options.out) as studio:
         results, failed = run_all(studio, tasks)
-        results = [
-            (task, given_away(studio, final, export, options.out)) for task, final in results
-        ]
-    except KeyboardInterrupt:
-        if not studio.close(timeout_s=1):
-            os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
-        raise
-    studio.close()
-    print_results(results, failed, options.json)
-    return max((status_of(error) for _, error in failed), default=0)
+        results = given_away(studio, results, export, options.out)
+    return print_results(results, failed, options.json)
 
 
 def add_detectors(commands: Any, flags: Flags, settings_of: ReadSettings) -> None:

@@ -17,6 +17,16 @@ from studio.gallery.export_names import TAGS
 from studio.gallery.exports import MOST_SIDE, QUALITY, SUFFIXES, Export
 
 
+def add_file_flags(parser: argparse.ArgumentParser, running: Any) -> None:
+    """Add to the group `running` of `parser` where pictures go and how they are told, and to
+    `parser` what `export_of` reads."""
+    running.add_argument(
+        "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
+    )
+    running.add_argument("--json", action="store_true", help="print one JSON object")
+    add_export_flags(parser.add_argument_group("what files to write (PNG, as drawn)"))
+
+
 def add_export_flags(parser: Any) -> None:
     """Add to a parser, or to a group of one, what `export_of` reads."""
     parser.add_argument(

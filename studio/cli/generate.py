@@ -5,19 +5,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from studio.app import Studio
 from studio.catalog.words import Words
 from studio.cli import asking
-from studio.cli.exporting import add_export_flags, export_of, write
+from studio.cli.exporting import add_file_flags, export_of, write
 from studio.cli.like import fields_like
-from studio.cli.running import Task, given_away, print_results, run_all
-from studio.cli.status import INTERRUPTED, status_of
+from studio.cli.running import Task, given_away, opened, print_results, run_all
 from studio.domain import prompt_lines
 from studio.domain.errors import InvalidRequest
 from studio.domain.prompt_lines import LinesInput
@@ -43,12 +40,8 @@ def add_generate(commands: Any) -> None:
         help="take the settings out of a picture of this or another studio, or out of a text; "
         "other flags change single ones",
     )
-    group.add_argument(
-        "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
-    )
-    group.add_argument("--json", action="store_true", help="print one JSON object")
     _add_many(generate.add_argument_group("to draw many"))
-    add_export_flags(generate.add_argument_group("what files to write (PNG, as drawn)"))
+    add_file_flags(generate, group)
     generate.set_defaults(run=_generate)
 
 
@@ -95,8 +88,7 @@ def _generate(options: argparse.Namespace) -> int:
         raise InvalidRequest(f"--batch-count: a number from 1 to {_MOST} is needed.")
     export, settings = export_of(options), asking.settings_of(options)
     tasks = asking.tasks(options, settings) if options.like is None else []
-    studio = Studio(settings, outputs=options.out)
-    try:
+    with opened(settings, options.out) as studio:
         if options.like is not None:
             checkpoint = options.checkpoint or studio.settings.checkpoint
             like = fields_like(options.like, studio.reader, checkpoint)
@@ -107,16 +99,8 @@ def _generate(options: argparse.Namespace) -> int:
         if options.sheet is not None and drawn:
             images = [shrunk(image.convert("RGB"), len(drawn)) for image in drawn]
             write(options.sheet, png_of(contact_sheet(images, margin=0)))
-        results = [
-            (task, given_away(studio, final, export, options.out)) for task, final in results
-        ]
-    except KeyboardInterrupt:
-        if not studio.close(timeout_s=1):
-            os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
-        raise
-    studio.close()
-    print_results(results, failed, options.json)
-    return max((status_of(error) for _, error in failed), default=0)
+        results = given_away(studio, results, export, options.out)
+    return print_results(results, failed, options.json)
 
 
 def _many(tasks: list[Task], options: argparse.Namespace, words: Words) -> list[Task]:

@@ -4,7 +4,6 @@ prompt, on one sheet, without a server."""
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,9 @@ from typing import Any
 from PIL import Image
 from pydantic import ValidationError
 
-from studio.app import Studio
 from studio.cli import asking
 from studio.cli.exporting import write
-from studio.cli.running import Task, print_results, run_all
-from studio.cli.status import INTERRUPTED, status_of
+from studio.cli.running import Task, opened, print_results, run_all
 from studio.domain import grids
 from studio.domain.axes import AXES
 from studio.domain.errors import InvalidRequest, refused, shorten
@@ -77,15 +74,9 @@ def _grid(options: argparse.Namespace) -> int:
         raise InvalidRequest("--init-image: a grid begins with one picture. Give a file.")
     grid = _asked(options, tasks[0].request)
     cells, found = grids.cells(grid), grids.lines(grid)
-    studio = Studio(settings)
-    try:
+    with opened(settings) as studio:
         tasks = [Task(cell.request, _label(cell, found)) for cell in cells]
         results, failed = run_all(studio, tasks)
-    except KeyboardInterrupt:
-        if not studio.close(timeout_s=1):
-            os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
-        raise
-    studio.close()
     drawn = {task.source: final.pictures[0].image for task, final in results}
     images = {
         cell.place: drawn[task.source]
@@ -93,8 +84,7 @@ def _grid(options: argparse.Namespace) -> int:
         if task.source in drawn
     }
     _write_sheets(grid, images, len(found[2].values), options.out)
-    print_results(results, failed, options.json)
-    return max((status_of(error) for _, error in failed), default=0)
+    return print_results(results, failed, options.json)
 
 
 def _asked(options: argparse.Namespace, request: GenerationRequest) -> GridInput:

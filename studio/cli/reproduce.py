@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from studio.app import Studio
+from studio.cli import asking
 from studio.cli.exporting import write
-from studio.cli.flags import add_flags, given
-from studio.cli.running import follow
-from studio.cli.status import INTERRUPTED, complain, status_of
+from studio.cli.running import follow, opened
+from studio.cli.status import complain, status_of
 from studio.domain.errors import InvalidRequest, StudioError
 from studio.domain.files import as_text
 from studio.gallery.views import png
 from studio.reproducing.reproductions import Reproduction
-from studio.settings import Settings
 
-_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
 _SAME, _DIFFERS = 0, 1
 
 
@@ -40,8 +37,7 @@ def add_reproduce(commands: Any) -> None:
         "--heat-map", metavar="FILE", type=Path, help="write a PNG that shows where it differs"
     )
     reproduce.add_argument("--json", action="store_true", help="print one JSON object")
-    group = reproduce.add_argument_group("how to run")
-    add_flags(group, Settings, _ENGINE_SETTINGS)
+    group = asking.add_run_flags(reproduce)
     group.add_argument(
         "--out",
         metavar="DIR",
@@ -54,10 +50,9 @@ def add_reproduce(commands: Any) -> None:
 def _reproduce(options: argparse.Namespace) -> int:
     if options.heat_map and len(options.pictures) > 1:
         raise InvalidRequest("--heat-map is of one picture. Give the others to another call.")
-    settings = Settings.read(given(options, _ENGINE_SETTINGS))
-    studio = Studio(settings, outputs=options.out)
+    settings = asking.settings_of(options)
     status, told = _SAME, []
-    try:
+    with opened(settings, options.out) as studio:
         for place, name in enumerate(options.pictures, 1):
             title = f"{place} of {len(options.pictures)} " if len(options.pictures) > 1 else ""
             try:
@@ -76,11 +71,6 @@ def _reproduce(options: argparse.Namespace) -> int:
                 write(options.heat_map, png(found.heat_map()))
             if not options.json:
                 _print(told[-1])
-    except KeyboardInterrupt:
-        if not studio.close(timeout_s=1):
-            os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
-        raise
-    studio.close()
     if options.json:
         print(json.dumps({"pictures": told}))
     return status

@@ -7,13 +7,15 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from studio.app import Studio
 from studio.cli.exporting import write
 from studio.cli.progress import ProgressBar
-from studio.cli.status import complain
+from studio.cli.status import INTERRUPTED, complain, status_of
 from studio.domain import events
 from studio.domain.errors import (
     SaveError,
@@ -27,6 +29,7 @@ from studio.gallery import export_names, exports
 from studio.gallery.exports import Export
 from studio.gallery.files import WHILE_IT_IS_HERE
 from studio.jobs.job import Job
+from studio.settings import Settings
 
 _CONCERNS_ALL = (UnknownCheckpoint, UnknownModel, SaveError)
 """After these the next picture of a folder would fare no better."""
@@ -40,9 +43,10 @@ class Task:
     source: str | None
 
 
-def run_all(
-    studio: Studio, tasks: list[Task]
-) -> tuple[list[tuple[Task, events.Finished]], list[tuple[Task, StudioError]]]:
+Results = list[tuple[Task, events.Finished]]
+
+
+def run_all(studio: Studio, tasks: list[Task]) -> tuple[Results, list[tuple[Task, StudioError]]]:
     """What came of the tasks, and what went wrong. Of a folder a bad picture stops no other; else
     the error is raised."""
     results, failed = [], []
@@ -62,7 +66,25 @@ def run_all(
     return results, failed
 
 
-def given_away(
+@contextmanager
+def opened(settings: Settings, outputs: Path | None = None) -> Iterator[Studio]:
+    """A studio, closed at the end; where it is interrupted the process may end there."""
+    studio = Studio(settings, outputs=outputs)
+    try:
+        yield studio
+    except KeyboardInterrupt:
+        if not studio.close(timeout_s=1):
+            os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
+        raise
+    studio.close()
+
+
+def given_away(studio: Studio, results: Results, export: Export, out: Path | None) -> Results:
+    """`results`, whose pictures are files of the form asked for: see `_given_away`."""
+    return [(task, _given_away(studio, final, export, out)) for task, final in results]
+
+
+def _given_away(
     studio: Studio, final: events.Finished, export: Export, out: Path | None
 ) -> events.Finished:
     """The pictures as files of the form asked for, beside those of the library; of a folder of
@@ -104,17 +126,15 @@ def follow(job: Job, title: str) -> events.Finished:
     return event
 
 
-def print_results(
-    results: list[tuple[Task, events.Finished]],
-    failed: list[tuple[Task, StudioError]],
-    as_json: bool,
-) -> None:
-    """The pictures' paths, or all about them; for a folder also which are of which picture."""
+def print_results(results: Results, failed: list[tuple[Task, StudioError]], as_json: bool) -> int:
+    """The pictures' paths, or all about them; for a folder also which are of which picture. The
+    exit status."""
+    status = max((status_of(error) for _, error in failed), default=0)
     pictures = [picture for _, final in results for picture in final.pictures]
     paths = [as_text(picture.path) for picture in pictures]
     if not as_json:
         print("\n".join(paths))
-        return
+        return status
     output: dict[str, Any] = {
         "images": paths,
         "seeds": [picture.seed for picture in pictures],
@@ -130,3 +150,4 @@ def print_results(
             {"source": as_text(task.source), "message": str(error)} for task, error in failed
         ]
     print(json.dumps(output))
+    return status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,12 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
         )
         for image in images
     ]
+
+
+def files(names: Sequence[str]) -> list[str]:
+    """Those that are named, of a folder all in it. Raises `InvalidRequest` for one without."""
+    listed = (pictures_in(name, "PICTURE") if Path(name).is_dir() else [name] for name in names)
+    return [file for files in listed for file in files]
 
 
 def pictures_in(folder: str, flag: str) -> list[str]:

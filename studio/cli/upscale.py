@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from studio.app import Studio
-from studio.cli.exporting import add_export_flags, export_of
+from studio.cli import asking
+from studio.cli.exporting import add_file_flags, export_of
 from studio.cli.flags import add_flags, given
-from studio.cli.running import Task, given_away, print_results, run_all
-from studio.cli.status import INTERRUPTED, status_of
-from studio.cli.task_flags import pictures_in
+from studio.cli.running import Task, given_away, opened, print_results, run_all
+from studio.cli.task_flags import files
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Upscale
-from studio.settings import Settings
 
 _TASK_FLAGS = (
     *("factor", "resize_width", "resize_height"),
@@ -26,7 +22,6 @@ _TASK_FLAGS = (
 )
 _REQUEST_FLAGS = ("checkpoint", "negative_prompt", "scheduler", "steps", "guidance_scale", "seed")
 """Of a picture that is refined."""
-_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
 
 
 def add_upscale(commands: Any) -> None:
@@ -46,39 +41,18 @@ def add_upscale(commands: Any) -> None:
         "--prompt", metavar="WORDS", help="what each tile is told; refines, without --refine too"
     )
     add_flags(group, GenerationRequest, _REQUEST_FLAGS)
-    group = upscale.add_argument_group("how to run")
-    add_flags(group, Settings, _ENGINE_SETTINGS)
-    group.add_argument(
-        "--out", metavar="DIR", type=Path, help="folder for the pictures; default: data-dir/outputs"
-    )
-    group.add_argument("--json", action="store_true", help="print one JSON object")
-    add_export_flags(upscale.add_argument_group("what files to write (PNG, as drawn)"))
+    add_file_flags(upscale, asking.add_run_flags(upscale))
     upscale.set_defaults(run=_upscale)
 
 
 def _upscale(options: argparse.Namespace) -> int:
     export = export_of(options)
-    settings = Settings.read(given(options, _ENGINE_SETTINGS))
+    settings = asking.settings_of(options)
     tasks = _tasks(options, files(options.pictures))
-    studio = Studio(settings, outputs=options.out)
-    try:
+    with opened(settings, options.out) as studio:
         results, failed = run_all(studio, tasks)
-        results = [
-            (task, given_away(studio, final, export, options.out)) for task, final in results
-        ]
-    except KeyboardInterrupt:
-        if not studio.close(timeout_s=1):
-            os._exit(INTERRUPTED)  # a load under way cannot be stopped otherwise
-        raise
-    studio.close()
-    print_results(results, failed, options.json)
-    return max((status_of(error) for _, error in failed), default=0)
-
-
-def files(names: Sequence[str]) -> list[str]:
-    """Those that are named, of a folder all in it. Raises `InvalidRequest` for one without."""
-    listed = (pictures_in(name, "PICTURE") if Path(name).is_dir() else [name] for name in names)
-    return [file for files in listed for file in files]
+        results = given_away(studio, results, export, options.out)
+    return print_results(results, failed, options.json)
 
 
 def _tasks(options: argparse.Namespace, files: Sequence[str]) -> list[Task]:
