@@ -185,7 +185,10 @@ AS_JOBS_ARE = (
     "/studio/v1/forecast",
     "/studio/v1/grids",
     "/studio/v1/grids/forecast",
+    "/studio/v1/jobs/batches",
     "/studio/v1/jobs/combinations",
+    "/studio/v1/jobs/prompts",
+    "/studio/v1/jobs/prompts/forecast",
     "/v1/images/generations",
 )
 """They read their bodies as `POST jobs` does, and that is the longest to think of."""
