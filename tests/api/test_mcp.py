@@ -22,6 +22,7 @@ from studio.domain.endpoints import ENDPOINTS
 from studio.engine.fake import FakeEngine
 from studio.settings import InvalidSettings, Settings
 from studio.web import create_app
+from tests.loops import in_a_loop
 
 PATH = "/gradio_api/mcp"
 SMALL = {"prompt": "a red house", "width": 64, "height": 64, "steps": 3, "seed": 5}
@@ -39,7 +40,7 @@ def in_session(served, headers, act):
             await session.initialize()
             return await act(session)
 
-    return asyncio.run(asyncio.wait_for(visit(), 60))
+    return in_a_loop(asyncio.wait_for(visit(), 60))
 
 
 def test_a_client_lists_the_tools_and_draws(serve, tmp_path):

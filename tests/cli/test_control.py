@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from studio.app import Studio
-from studio.cli import generate as command
 from studio.cli import main
+from studio.cli import running as command
 from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
 from tests.control_nets import write_controlnets

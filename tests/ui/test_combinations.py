@@ -37,7 +37,7 @@ def test_all_combinations_are_drawn_at_one_press(visit, served):
 
 def test_one_of_several_variations_comes_back_alone(visit, served):
     page = visit()
-    page.get_by_role("button", name="Variation").click()
+    page.get_by_role("button", name="Variation", exact=True).click()
     set_number(page, "seed", 7)
     set_number(page, "variation_strength", 0.3)
     set_number(page, "batch_size", 3)

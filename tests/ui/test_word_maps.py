@@ -27,7 +27,6 @@ def test_a_picture_is_drawn_again_to_see_where_its_words_acted(visit, served):
     pressed = page.locator(".word-buttons [aria-pressed=true]")
     assert pressed.all_inner_texts() == ["house"]  # that acted most
     assert heat.locator("canvas").get_attribute("aria-label") == "house: strongest on the right"
-    assert live.inner_text() == "house: strongest on the right"
     brightness = """() => {
       const canvas = document.querySelector(".heat canvas");
       const { width, height } = canvas;
@@ -36,8 +35,10 @@ def test_a_picture_is_drawn_again_to_see_where_its_words_acted(visit, served):
     }"""
     assert page.evaluate(brightness) == [0, 255]
 
+    page.locator(".line .status", has_text="Finished").wait_for()  # which is read out, too
     words.first.click()
     page.get_by_role("img", name="a: strongest on the left").wait_for()
+    assert live.inner_text() == "a: strongest on the left"
     assert page.locator(".heat-word").inner_text() == "a · 17 %"
     assert page.evaluate(brightness)[0] < 250  # it acted less than the other
     words.first.click()
