@@ -55,7 +55,8 @@ def test_a_picture_stands_with_its_own_words_and_gives_its_own_settings(visit, s
     page.locator(".strip .tile").nth(2).click()
     page.wait_for_function("document.querySelector('.own-words').innerText.includes('blurry')")
     [of_three, _] = served.studio.queue.jobs()
-    assert shown_id(page) == of_three.pictures[1].id
+    is_shown = "id => document.querySelector('.frame img').src.endsWith(id)"
+    page.wait_for_function(is_shown, arg=of_three.pictures[1].id)
     assert "Finished" not in status(page)  # that was another one
     page.get_by_role("button", name="Reuse seed").click()
     assert page.locator("#seed").input_value() == str(of_three.pictures[1].seed)
