@@ -42,8 +42,8 @@ def browser() -> Iterator:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path,
-            # The first for containers; the second keeps the browser's own calls home away; the third
-            # spares a processor that draws every frame itself the moves between two states.
+            # The first for containers; the second keeps the browser's own calls home away; the
+            # third spares a processor that draws every frame itself the moves between two states.
             args=[
                 "--no-sandbox",
                 "--disable-background-networking",
