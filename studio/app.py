@@ -266,9 +266,14 @@ class Studio:
         }
 
     def _settling(self) -> Settling:
-        checks = (lambda *unit: self.preprocessors.check(*unit)), self.detectors.check
-        default = self.settings.checkpoint
-        return Settling(self.catalog, self.sources, *checks, self.words.settled, default)
+        return Settling(
+            self.catalog,
+            self.sources,
+            check_unit=lambda *unit: self.preprocessors.check(*unit),
+            check_detailer=self.detectors.check,
+            words=self.words.settled,
+            checkpoint=self.settings.checkpoint,
+        )
 
     def _forecasts(self, settling: Settling) -> Forecasts:
         return Forecasts(

@@ -19,7 +19,7 @@ from studio.jobs.workload import Workload, workload
 class Settling:
     """What the queue asks of every request, and so HTTP and the page: reads no file by its path.
 
-    check       raises `InvalidRequest` where a unit's preprocessor cannot run; its second argument
+    check_unit  raises `InvalidRequest` where a unit's preprocessor cannot run; its second argument
                 says whether the task has a mask
     check_detailer  raises it where a detailer's detector cannot look
     words       a request, and the account that asks -> the same with its words settled
@@ -30,14 +30,15 @@ class Settling:
         self,
         catalog: Catalog,
         sources: Sources,
-        check: Callable[[ControlInput, bool], None],
+        *,
+        check_unit: Callable[[ControlInput, bool], None],
         check_detailer: Callable[[Detailer], None],
         words: Callable[[GenerationRequest, str], GenerationRequest],
         checkpoint: str | None,
     ) -> None:
         self._catalog = catalog
         self._sources = sources
-        self._check, self._check_detailer = check, check_detailer
+        self._check_unit, self._check_detailer = check_unit, check_detailer
         self._words = words
         self._checkpoint = checkpoint
 
@@ -55,7 +56,7 @@ class Settling:
         has_mask = isinstance(request.task, (Inpaint, Outpaint))
         for place, unit in enumerate(request.controls):
             with about(f"controls.{place}"):
-                self._check(unit, has_mask)
+                self._check_unit(unit, has_mask)
         for place, detailer in request.active_detailers.items():
             with about(f"detailers.{place}"):
                 self._check_detailer(detailer)
