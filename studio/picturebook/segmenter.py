@@ -11,13 +11,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from studio.catalog.shipped import shipped
 from studio.picturebook.vocabulary import CLASSES
 
-SEGMENTER_PATH = (
-    Path(__file__).resolve().parents[2]
-    / "assets" / "models" / "picturebook-segmenter" / "model.safetensors"
-)  # fmt: skip
-WIDTHS = (24, 48, 80, 112)
+SEGMENTER_PATH = shipped("assets") / "models" / "picturebook-segmenter" / "model.safetensors"
 
 
 class Segmenter(nn.Module):
