@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from studio.catalog.shipped import shipped
 from studio.picturebook.vocabulary import CLASSES
+from studio.settings import shipped
 
 SEGMENTER_PATH = shipped("assets") / "models" / "picturebook-segmenter" / "model.safetensors"
+WIDTHS = (24, 48, 80, 112)
 
 
 class Segmenter(nn.Module):
