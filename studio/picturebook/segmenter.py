@@ -12,9 +12,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from studio.picturebook.vocabulary import CLASSES
-from studio.settings import shipped
 
-SEGMENTER_PATH = shipped("assets") / "models" / "picturebook-segmenter" / "model.safetensors"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_SHIPPED = _PACKAGE / "_shipped"  # where an installation has what a checkout has at its top
+SEGMENTER_PATH = (
+    (_SHIPPED if _SHIPPED.exists() else _PACKAGE.parent)
+    / "assets" / "models" / "picturebook-segmenter" / "model.safetensors"
+)  # fmt: skip
 WIDTHS = (24, 48, 80, 112)
 
 
