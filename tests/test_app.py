@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from PIL import Image
@@ -25,6 +24,7 @@ from studio.domain.errors import (
     UnknownCheckpoint,
 )
 from studio.engine.fake import FakeEngine
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -45,13 +45,6 @@ def make(tmp_path):
 
 def request(**fields):
     return GenerationRequest(**{"width": 64, "height": 64, "steps": 3, "seed": 1} | fields)
-
-
-def wait_for(condition):
-    until_s = time.monotonic() + 10
-    while not condition() and time.monotonic() < until_s:
-        time.sleep(0.005)
-    assert condition()
 
 
 def test_generate_gives_pictures_that_are_saved(make, tmp_path):

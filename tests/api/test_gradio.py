@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 
 import gradio_client
 import pytest
@@ -16,6 +15,7 @@ from studio.domain.tasks import TASKS
 from studio.engine.fake import FakeEngine
 from studio.web import create_app
 from tests.conftest import Served, servers
+from tests.waiting import wait_for
 
 SMALL = {"prompt": "a red house", "width": 64, "height": 64, "steps": 3, "seed": 5}
 
@@ -41,13 +41,6 @@ def client(served):
 def client_of(served: Served, **options) -> gradio_client.Client:
     quiet = {"verbose": False, "analytics_enabled": False, "download_files": False}
     return gradio_client.Client(served.url, **quiet, **options)
-
-
-def wait_for(condition) -> None:
-    until_s = time.monotonic() + 20
-    while not condition() and time.monotonic() < until_s:
-        time.sleep(0.01)
-    assert condition()
 
 
 def picture(served: Served, image: dict) -> Image.Image:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import threading
-import time
 
 import httpx
 import openai
@@ -17,6 +16,7 @@ from studio.api.openai.supported import FIELDS
 from studio.engine.fake import FakeEngine
 from tests.catalog import files
 from tests.conftest import Served, servers
+from tests.waiting import wait_for
 from tests.weights.test_image_prompts import PLAIN_SD1, VIT_H
 
 SMALL = {"prompt": "a red house", "size": "64x64", "extra_body": {"steps": 2, "seed": 5}}
@@ -71,13 +71,6 @@ def hole(size: tuple[int, int]) -> Image.Image:
 
 PHOTO = png(Image.new("RGB", (64, 64), "green"))
 MASK = png(hole((64, 64)))
-
-
-def wait_for(condition) -> None:
-    until_s = time.monotonic() + 20
-    while not condition() and time.monotonic() < until_s:
-        time.sleep(0.01)
-    assert condition()
 
 
 def test_generations(served, client):

@@ -11,6 +11,7 @@ import pytest
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import InvalidRequest, SaveError
 from tests.catalog import files
+from tests.waiting import wait_for
 
 INTERVAL_S = 0.02
 
@@ -40,13 +41,6 @@ def make(folder, data_dir):
     yield catalog
     for each in made:
         each.close()
-
-
-def wait_for(condition, timeout_s=10):
-    until_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until_s, "it did not happen"
-        time.sleep(0.005)
 
 
 def loras(catalog):

@@ -6,7 +6,6 @@ import asyncio
 import io
 import socket
 import threading
-import time
 from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from studio.engine.fake import FakeEngine
 from studio.store.finding import Filters
 from tests.conftest import servers
 from tests.loops import in_a_loop
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +72,6 @@ def held(engine):
     finally:
         gate.set()
         engine.on_step = lambda: None
-
-
-def wait_for(condition) -> None:
-    until_s = time.monotonic() + 20
-    while not condition() and time.monotonic() < until_s:
-        time.sleep(0.01)
-    assert condition()
 
 
 def photo(folder: Path) -> Path:

@@ -6,7 +6,6 @@ import base64
 import json
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import pytest
 from studio.engine.fake import FakeEngine
 from studio.jobs.job import JobState
 from tests.api.sdapi.conftest import opened
+from tests.waiting import wait_for
 
 SMALL = {"prompt": "a red house", "width": 64, "height": 64, "steps": 4, "seed": 1}
 
@@ -42,14 +42,6 @@ def called(pool, served, path="txt2img", http=None, **fields):
     return pool.submit(http.post, f"/sdapi/v1/{path}", json=SMALL | fields)
 
 
-def until(true, of="what was waited for"):
-    until_s = time.monotonic() + 20
-    while not (found := true()):
-        assert time.monotonic() < until_s, f"{of} did not come"
-        time.sleep(0.005)
-    return found
-
-
 def progress(served, **query):
     return served.http.get("/sdapi/v1/progress", params=query).raise_for_status().json()
 
@@ -63,14 +55,14 @@ def test_progress_shows_the_forming_picture_and_goes_with_the_call(serve, engine
     engine.on_step = lambda: steps.acquire(timeout=20)
     served = serve(engine)
     answer = called(pool, served, n_iter=2, force_task_id="mine")
-    until(lambda: running(served))
+    wait_for(lambda: running(served))
     now = progress(served, skip_current_image=True)
     assert now["current_image"] is None and now["state"]["job_count"] == 2
     progress(served)  # somebody looks
     steps.release(2)
-    seen = until(lambda: (now := progress(served))["state"]["sampling_step"] == 2 and now)
+    seen = wait_for(lambda: (now := progress(served))["state"]["sampling_step"] == 2 and now)
     assert seen["progress"] == pytest.approx(0.01 + 2 / 4 / 2)
-    seen = until(lambda: (now := progress(served))["current_image"] and now)
+    seen = wait_for(lambda: (now := progress(served))["current_image"] and now)
     assert opened(seen["current_image"]).format == "JPEG"
     of_task = served.http.post("/internal/progress", json={"id_task": "mine"}).json()
     assert of_task["active"] and not of_task["completed"]
@@ -78,7 +70,7 @@ def test_progress_shows_the_forming_picture_and_goes_with_the_call(serve, engine
     assert served.http.get("/internal/pending-tasks").json() == {"size": 1, "tasks": ["mine"]}
     steps.release(6)
     assert len(answer.result(20).json()["images"]) == 2
-    until(lambda: progress(served)["state"]["job_count"] == 0)
+    wait_for(lambda: progress(served)["state"]["job_count"] == 0)
     assert progress(served)["progress"] == 0
     of_task = served.http.post("/internal/progress", json={"id_task": "mine"}).json()
     assert (of_task["active"], of_task["completed"]) == (False, True)
@@ -87,7 +79,7 @@ def test_progress_shows_the_forming_picture_and_goes_with_the_call(serve, engine
 def test_interrupt_answers_with_what_there_is(serve, engine, pool):
     served = serve(engine)
     answer = called(pool, served, n_iter=3)
-    until(lambda: running(served))
+    wait_for(lambda: running(served))
     assert served.http.post("/sdapi/v1/interrupt").json() == {}
     assert progress(served)["state"]["interrupted"]
     engine.may_go.set()
@@ -100,7 +92,7 @@ def test_interrupt_answers_with_what_there_is(serve, engine, pool):
 def test_skip_goes_on_with_the_next(serve, engine, pool):
     served = serve(engine)
     answer = called(pool, served, n_iter=3)
-    until(lambda: running(served))
+    wait_for(lambda: running(served))
     assert served.http.post("/sdapi/v1/skip").json() is None
     engine.may_go.set()
     told = json.loads(answer.result(20).json()["info"])
@@ -115,11 +107,11 @@ def test_a_caller_that_leaves_ends_its_jobs(serve, engine, caplog):
     head = f"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
     with socket.create_connection(("127.0.0.1", urlsplit(served.url).port)) as caller:
         caller.sendall(head.encode() + b"\r\n\r\n" + body)
-        until(lambda: running(served))
+        wait_for(lambda: running(served))
     jobs = served.studio.queue.jobs()
-    until(lambda: all(job.is_cancelled for job in jobs), "the end of its jobs")
+    wait_for(lambda: all(job.is_cancelled for job in jobs), "the end of its jobs")
     engine.may_go.set()
-    until(lambda: served.studio.queue.waiting == 0)
+    wait_for(lambda: served.studio.queue.waiting == 0)
     assert {job.state for job in jobs} == {JobState.CANCELLED}
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
@@ -131,12 +123,12 @@ def test_a_caller_has_one_call_at_a_time_and_others_get_their_turns(serve, engin
         for name in ("ann", "bob")
     )
     first = called(pool, served, http=ann, prompt="first", n_iter=3)
-    until(lambda: len(served.studio.queue.jobs()) == 3)
+    wait_for(lambda: len(served.studio.queue.jobs()) == 3)
     second = called(pool, served, http=ann, prompt="second")
     pending = "/internal/pending-tasks"
-    until(lambda: ann.get(pending).json()["size"] == 2, "the second call")
+    wait_for(lambda: ann.get(pending).json()["size"] == 2, "the second call")
     other = called(pool, served, http=bob, prompt="other")
-    until(lambda: len(served.studio.queue.jobs()) == 4, "bob's job")  # ann's second call waits
+    wait_for(lambda: len(served.studio.queue.jobs()) == 4, "bob's job")  # ann's second call waits
     bob.post("/sdapi/v1/interrupt")  # of his own alone
     engine.may_go.set()
     assert [each.result(20).status_code for each in (first, second, other)] == [200] * 3
