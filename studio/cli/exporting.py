@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from contextlib import suppress
+from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,23 @@ def export_of(options: argparse.Namespace) -> Export:
     return export
 
 
-def write(path: Path, data: bytes) -> None:
-    """All of it or nothing. Raises `SaveError`."""
-    partial = path.with_name(f".{path.name}.part")
+def check_writable(path: Path, flag: str) -> None:
+    """Asked before anything is drawn for the file. Makes its folder. Raises `SaveError` as `write`
+    would."""
+    partial = _partial(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+        partial.unlink()
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+    except OSError as error:
+        raise _unwritable(path, error, flag) from None
+
+
+def write(path: Path, data: bytes, flag: str = "--out") -> None:
+    """All of it or nothing. Raises `SaveError`, which names the `flag` that chose the path."""
+    partial = _partial(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(data)
@@ -77,6 +92,14 @@ def write(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        step = "Free some disk space, or choose" if is_full(error) else "Choose"
-        cause = error.strerror or error
-        raise SaveError(f"{path} cannot be written: {cause}. {step} another with --out.") from None
+        raise _unwritable(path, error, flag) from None
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _unwritable(path: Path, error: OSError, flag: str) -> SaveError:
+    step = "Free some disk space, or choose" if is_full(error) else "Choose"
+    cause = error.strerror or error
+    return SaveError(f"{path} cannot be written: {cause}. {step} another with {flag}.")

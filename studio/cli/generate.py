@@ -12,8 +12,8 @@ from typing import Any
 
 from studio.catalog.words import Words
 from studio.cli import asking
-from studio.cli.exporting import add_file_flags, export_of, write
-from studio.cli.like import fields_like
+from studio.cli.exporting import add_file_flags, check_writable, export_of, write
+from studio.cli.like import add_like_flag, tasks_before, tasks_like
 from studio.cli.running import Task, given_away, opened, print_results, run_all
 from studio.domain import prompt_lines
 from studio.domain.errors import InvalidRequest
@@ -34,12 +34,7 @@ def add_generate(commands: Any) -> None:
         allow_abbrev=False,
     )
     group = asking.add_request_flags(generate)
-    group.add_argument(
-        "--like",
-        metavar="PICTURE",
-        help="take the settings out of a picture of this or another studio, or out of a text; "
-        "other flags change single ones",
-    )
+    add_like_flag(group)
     _add_many(generate.add_argument_group("to draw many"))
     add_file_flags(generate, group)
     generate.set_defaults(run=_generate)
@@ -82,23 +77,21 @@ def _add_many(group: Any) -> None:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    if options.like is not None and options.request is not None:
-        raise InvalidRequest("--like and --request do not go together. Give one of them.")
     if not 1 <= options.batch_count <= _MOST:
         raise InvalidRequest(f"--batch-count: a number from 1 to {_MOST} is needed.")
     export, settings = export_of(options), asking.settings_of(options)
-    tasks = asking.tasks(options, settings) if options.like is None else []
+    tasks = tasks_before(options, settings)
+    if options.sheet is not None:
+        check_writable(options.sheet, "--sheet")
     with opened(settings, options.out) as studio:
-        if options.like is not None:
-            checkpoint = options.checkpoint or studio.settings.checkpoint
-            like = fields_like(options.like, studio.reader, checkpoint)
-            tasks = asking.tasks(options, settings, like)
+        if tasks is None:
+            tasks = tasks_like(options, settings, studio)
         tasks = _many(tasks, options, studio.words)
         results, failed = run_all(studio, tasks)
         drawn = [picture.image for _, final in results for picture in final.pictures]
         if options.sheet is not None and drawn:
             images = [shrunk(image.convert("RGB"), len(drawn)) for image in drawn]
-            write(options.sheet, png_of(contact_sheet(images, margin=0)))
+            write(options.sheet, png_of(contact_sheet(images, margin=0)), "--sheet")
         results = given_away(studio, results, export, options.out)
     return print_results(results, failed, options.json)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from studio.cli import asking
-from studio.cli.exporting import write
+from studio.cli.exporting import check_writable, write
+from studio.cli.like import add_like_flag, tasks_before, tasks_like
 from studio.cli.running import Task, opened, print_results, run_all
 from studio.domain import grids
 from studio.domain.axes import AXES
@@ -61,30 +63,51 @@ def add_grid(commands: Any) -> None:
     group.add_argument("--no-legend", action="store_true", help="without the values beside them")
     group.add_argument("--margin", metavar="PIXELS", default=8, help="between them. Default: 8.")
     group.add_argument("--columns", metavar="N", help="of a grid with --x alone")
-    asking.add_request_flags(grid).add_argument(
-        "--json", action="store_true", help="print one JSON object"
-    )
+    group = asking.add_request_flags(grid)
+    add_like_flag(group)
+    group.add_argument("--json", action="store_true", help="print one JSON object")
     grid.set_defaults(run=_grid)
 
 
 def _grid(options: argparse.Namespace) -> int:
     settings = asking.settings_of(options)
-    tasks = asking.tasks(options, settings)
-    if len(tasks) > 1:
-        raise InvalidRequest("--init-image: a grid begins with one picture. Give a file.")
-    grid = _asked(options, tasks[0].request)
-    cells, found = grids.cells(grid), grids.lines(grid)
+    asked = tasks_before(options, settings)
+    plan = asked and _plan(options, asked)
     with opened(settings) as studio:
-        tasks = [Task(cell.request, _label(cell, found)) for cell in cells]
+        plan = plan or _plan(options, tasks_like(options, settings, studio))
+        tasks = [Task(cell.request, _label(cell, plan.lines)) for cell in plan.cells]
         results, failed = run_all(studio, tasks)
     drawn = {task.source: final.pictures[0].image for task, final in results}
     images = {
         cell.place: drawn[task.source]
-        for cell, task in zip(cells, tasks, strict=True)
+        for cell, task in zip(plan.cells, tasks, strict=True)
         if task.source in drawn
     }
-    _write_sheets(grid, images, len(found[2].values), options.out)
+    _write_sheets(plan, images)
     return print_results(results, failed, options.json)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """`paths`: one for each sheet; each can be written."""
+
+    grid: GridInput
+    cells: list[Cell]
+    lines: Sequence[grids.Line]
+    paths: list[Path]
+
+
+def _plan(options: argparse.Namespace, tasks: list[Task]) -> _Plan:
+    """Raises `InvalidRequest`, and `SaveError` for a sheet that cannot be written."""
+    if len(tasks) > 1:
+        raise InvalidRequest("--init-image: a grid begins with one picture. Give a file.")
+    grid, out = _asked(options, tasks[0].request), options.out
+    cells, lines = grids.cells(grid), grids.lines(grid)
+    count = len(lines[2].values)
+    paths = [out.with_stem(f"{out.stem}-{z + 1}") for z in range(count)] if count > 1 else [out]
+    for path in paths:
+        check_writable(path, "--out")
+    return _Plan(grid, cells, lines, paths)
 
 
 def _asked(options: argparse.Namespace, request: GenerationRequest) -> GridInput:
@@ -123,13 +146,10 @@ def _label(cell: Cell, lines: Sequence[grids.Line]) -> str:
     return ", ".join(label for label in labels if label)
 
 
-def _write_sheets(
-    grid: GridInput, images: Mapping[tuple[int, int, int], Image.Image], count: int, out: Path
-) -> None:
+def _write_sheets(plan: _Plan, images: Mapping[tuple[int, int, int], Image.Image]) -> None:
     def picture(place: tuple[int, int, int]) -> Image.Image | None:
         image = images.get(place)
         return image.convert("RGB") if image is not None else None
 
-    for z in range(count):
-        path = out if count == 1 else out.with_stem(f"{out.stem}-{z + 1}")
-        write(path, png_of(of_grid(grid, picture, z)))
+    for z, path in enumerate(plan.paths):
+        write(path, png_of(of_grid(plan.grid, picture, z)))

@@ -10,7 +10,7 @@ from typing import Any
 
 from studio.app import Studio
 from studio.cli import asking
-from studio.cli.exporting import write
+from studio.cli.exporting import check_writable, write
 from studio.cli.running import follow, opened
 from studio.cli.status import complain, status_of
 from studio.domain.errors import InvalidRequest, StudioError
@@ -50,6 +50,8 @@ def add_reproduce(commands: Any) -> None:
 def _reproduce(options: argparse.Namespace) -> int:
     if options.heat_map and len(options.pictures) > 1:
         raise InvalidRequest("--heat-map is of one picture. Give the others to another call.")
+    if options.heat_map:
+        check_writable(options.heat_map, "--heat-map")
     settings = asking.settings_of(options)
     status, told = _SAME, []
     with opened(settings, options.out) as studio:
@@ -68,7 +70,7 @@ def _reproduce(options: argparse.Namespace) -> int:
                 status = max(status, _DIFFERS)
             told.append(_told(name, found))
             if options.heat_map:
-                write(options.heat_map, png(found.heat_map()))
+                write(options.heat_map, png(found.heat_map()), "--heat-map")
             if not options.json:
                 _print(told[-1])
     if options.json:

@@ -42,6 +42,36 @@ def test_a_grid_lies_on_a_sheet_for_each_value_of_z(folder, capsys):
         assert sheet.crop((64, 0, 128, 64)).tobytes() == second.tobytes()
 
 
+def test_a_grid_of_the_settings_of_a_picture(folder, capsys):
+    Path("a.txt").write_text("a boat\nSteps: 1, Sampler: Euler a, Seed: 7, Size: 64x64")
+    grid = ("grid", "--x", "CFG Scale: 2, 4", "--out", "sheet.png")
+    status, printed, _ = run(capsys, *grid, "--like", "a.txt", "--seed", "8")
+    assert (status, printed["seeds"]) == (0, [8, 8])
+    for text, scale in zip(printed["infotext"], (2, 4), strict=True):
+        assert text.startswith("a boat\n") and f"CFG scale: {scale}," in text
+
+
+@pytest.mark.parametrize(
+    ("flag", "command"),
+    [
+        ("--out", ("grid", "--x", "Seed: 1-2")),
+        ("--sheet", ("generate",)),
+        ("--heat-map", ("reproduce", "a.png")),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_drawn(
+    folder, capsys, flag, command
+):
+    Path("file").touch()
+    Path("taken.png").mkdir()
+    for name in ("file/a.png", "taken.png"):
+        status, printed, told = run(capsys, *command, flag, name)
+        assert (status, printed) == (1, None), told
+        assert f"{name} cannot be written" in told and f"another with {flag}." in told
+    assert not (folder / "data" / "outputs").exists()
+    assert sorted(each.name for each in folder.iterdir()) == ["file", "taken.png"]
+
+
 def test_lines_and_batches_and_all_of_them_on_a_sheet(folder, capsys):
     Path("prompts.txt").write_text("a red house\n--prompt a boat --seed 9\n")
     status, printed, told = run(
@@ -63,6 +93,10 @@ def test_lines_and_batches_and_all_of_them_on_a_sheet(folder, capsys):
         (("grid", "--out", "a.png", "--x", "Steps: 1-10000"), "10,000 values; 200 are the most"),
         (("grid", "--out", "a.png", "--matrix", "prompt", "--prompt", "a"), "no parts with bars"),
         (("grid", "--out", "a.png", "--x", "Seed: 1-2", "--margin", "x"), "margin"),
+        (
+            ("grid", "--out", "a.png", "--x", "Seed: 1", "--like", "a.png", "--request", "-"),
+            "go together",
+        ),
         (("generate", "--prompts", "none.txt"), "--prompts: none.txt cannot be read"),
         (("generate", "--prompts", "bad.txt"), "line 2: '--colour' is no flag"),
         (("generate", "--batch-count", "0"), "--batch-count: a number from 1"),
