@@ -50,14 +50,15 @@ GROUPS = (
     Group("Refine"),
     Group("Change"),
     Group("Mask"),
+    Group("Sampling"),
     Group(
         "Size",
         kinds=tuple(
             kind for kind, tab in TABS.items() if tab.canvas != "frame" and kind != "upscale"
         ),
+        folded=True,
         above="settings/sizes.html",
     ),
-    Group("Sampling"),
     Group("Hires. fix", folded=True),
     Group("Refiner", folded=True),
     Group("Seed and batch", below="run/repeat.html"),

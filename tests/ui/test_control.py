@@ -118,6 +118,9 @@ _SLIDE = """
 
 def test_a_new_unit_has_the_first_net_that_fits(visit, served, tmp_path):
     page = visit()
+    open_units(page).wait_for_net("canny")
+    open_tab(page, "text_to_image")  # where a unit that nobody touched is none
+    page.locator(".unit").wait_for(state="detached")
     unit = open_units(page)
     unit.load(edges_picture(tmp_path / "box.png"))
     unit.wait_for_map("canny")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from studio.picturebook.control_palette import PALETTE
-from tests.ui.units import Sheet, Unit, edges_picture, nets
+from tests.ui.units import PREFIX, Sheet, Unit, edges_picture, nets
 from tests.ui.using import generate, wait_for
 
 
@@ -73,6 +73,20 @@ def test_a_scribble_is_white_strokes_on_black(served, unit):
     more = kept(served, control.image)
     assert (more[size // 2, size // 3] == 255).all()
     assert (more[size * 4 // 5, size // 2] == 255).all()
+
+
+def test_a_drawing_goes_to_the_net_for_scribbles_unless_that_is_undone(served, unit):
+    page = unit.page
+    unit.wait_for_net("canny")
+    unit.act("draw").click()
+    sheet = Sheet(page)
+    sheet.line((0.2, 0.5), (0.8, 0.5))
+    sheet.use()
+    unit.wait_for_net("scribble")
+    unit.root.locator(".unit-turned").get_by_role("button", name="Undo").click()
+    unit.wait_for_net("canny")
+    [control] = sent(served, page)
+    assert (control.controlnet, control.preprocessor) == (f"{PREFIX}-canny", "none")
 
 
 def test_areas_have_the_colours_of_their_classes_alone(served, unit):

@@ -19,6 +19,7 @@ from tests.ui.using import (
     set_number,
     shown_id,
     status,
+    unfold,
     view,
     wait_for,
 )
@@ -123,6 +124,7 @@ def test_sending_is_undone(visit, tmp_path):
 def test_strength_and_size_have_a_value_in_each_tab(visit, served):
     page = visit()
     native = str(served.studio.catalog.find(None).family.native_size[0])
+    unfold(page, "Size")
     set_number(page, "width", 160)
     open_tab(page, "image_to_image")
     assert page.locator("#width").input_value() == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.domain.request import GenerationRequest, declaration
-from tests.ui.using import generate, open_tab, set_number, shown_id, wait_for, wait_for_step
+from tests.ui.using import generate, open_tab, set_number, shown_id, unfold, wait_for, wait_for_step
 
 _NASTY = '<img src=x onerror="window.hurt=1"><script>window.hurt=2</script>${window.hurt=3}{{hurt}}'
 
@@ -149,7 +149,11 @@ def test_typing_and_sliding_ask_for_words_and_seconds_alone_and_only_once_the_ha
 
 def test_sizes_swap_and_arrow_keys(visit, served):
     page = visit()
-    width, height = served.studio.catalog.find(None).family.sizes[1]
+    family = served.studio.catalog.find(None).family
+    width, height = family.sizes[1]
+    native = " × ".join(map(str, family.native_size))
+    assert native in page.locator(".group.folded[data-group=Size]").inner_text()
+    unfold(page, "Size")
     page.locator(f"[data-size='{width}x{height}']").click()
     page.get_by_role("button", name="Swap").click()
     assert page.locator("#width").input_value() == str(height)
@@ -157,7 +161,27 @@ def test_sizes_swap_and_arrow_keys(visit, served):
     page.locator("[data-field=width] input[type=range]").press("ArrowRight")
     assert page.locator("#width").input_value() == str(height + 8)
     set_number(page, "width", 131)
-    assert int(page.locator("#width").input_value()) % 8 == 0
+    assert page.locator("#width").input_value() == "128"
+    assert "steps of 8" in page.locator("[data-field=width] .number-words").inner_text()
+
+
+def test_a_typed_number_counts_as_it_is_meant_or_it_is_said(visit):
+    page = visit()
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "To the prompt"
+    set_number(page, "steps", 999)
+    words = page.locator("[data-field=steps] .number-words")
+    assert words.inner_text() == "150 is the most"
+    assert page.locator("#steps").input_value() == "150"
+    page.locator("#steps").fill("20")
+    assert not words.is_visible()
+    guidance = page.locator("#guidance_scale")
+    guidance.fill("")
+    guidance.press_sequentially("1,5")
+    guidance.press("Tab")
+    assert guidance.input_value() == "1.5"
+    page.keyboard.press("/")
+    assert page.locator(":focus").get_attribute("id") == "prompt"
 
 
 def test_schedules_a_sampler_cannot_follow_are_off(visit):

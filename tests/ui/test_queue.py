@@ -6,7 +6,7 @@ import pytest
 
 from studio.engine.fake import FakeEngine
 from studio.web import create_app
-from tests.ui.using import generate, set_number, wait_for, wait_for_step
+from tests.ui.using import generate, set_number, unfold, wait_for, wait_for_step
 
 BUTTON = ".status-bar .queue"
 
@@ -207,6 +207,7 @@ def test_a_press_says_before_what_it_takes_and_asks_before_it_blocks_others(visi
     none = long | {"fits": False, "why": "This needs 90 GB. 1024 × 1024 fits."}
     page.unroute("**/studio/v1/forecast")
     page.route("**/studio/v1/forecast", lambda route: route.fulfill(json=none))
+    unfold(page, "Size")
     set_number(page, "width", 256)
     page.locator(".forecast-why", has_text="1024 × 1024 fits.").wait_for()
     slow()

@@ -43,6 +43,10 @@ class Unit:
         self.page.locator(".picker .option", has_text=name).first.wait_for()
         self.page.keyboard.press("Enter")
 
+    def wait_for_net(self, kind: str) -> None:
+        """Until it has the ControlNet for maps of `kind`."""
+        self.root.locator("[data-act=model]", has_text=f"{PREFIX}-{kind}").wait_for()
+
     def load(self, path: Path) -> None:
         self.root.locator(".unit-file").set_input_files(str(path))
         self.root.locator(".unit-picture[data-state=ready]").wait_for()

@@ -44,6 +44,11 @@ def set_number(page, name: str, value: float) -> None:
     box.press("Tab")
 
 
+def unfold(page, group: str) -> None:
+    """Show what is in a folded group of settings."""
+    page.locator(f".group.folded[data-group='{group}'] .group-head").click()
+
+
 def status(page) -> str:
     return page.locator(".status").inner_text()
 

@@ -18,7 +18,7 @@ import { exporting } from "./run/export.js";
 import { forecast } from "./run/forecast.js";
 import { grid } from "./run/grid.js";
 import { gridView } from "./run/grid_view.js";
-import { bindKeys } from "./run/keys.js";
+import { bindKeys, skip } from "./run/keys.js";
 import { loop } from "./run/loop.js";
 import { matrix } from "./run/matrix.js";
 import { notices } from "./run/notice.js";
@@ -37,6 +37,7 @@ import { loras } from "./settings/loras.js";
 import { presets } from "./settings/presets.js";
 import { styles } from "./settings/styles.js";
 import { banner } from "./shared/banner.js";
+import { takeCommas } from "./shared/number_box.js";
 import { picker } from "./shared/picker.js";
 import { statusBar } from "./shared/status.js";
 import { tabs } from "./shared/tabs.js";
@@ -81,6 +82,7 @@ const PARTS = {
   settingsFoot,
   sheetHead,
   sizes,
+  skip,
   slider,
   statusBar,
   styles,
@@ -102,6 +104,7 @@ function start(root) {
   root.querySelector("#stop").addEventListener("click", () => session.stop());
   root.querySelector(".retry").addEventListener("click", () => session.generate());
   examples(viewer);
+  takeCommas(root);
   bindViews(viewer.root);
   bindKeys(session, viewer);
   session.begin();

@@ -15,7 +15,7 @@ const LEAST_SIDE = 512; // of the sheet: a small picture is drawn at a multiple 
 const paletteNow = () => data.palettes?.[familyOf(value("checkpoint"))] ?? null;
 const toBytes = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
-/** Draw the unit's picture, or draw on. It is then a ready-made map. */
+/** Draw the unit's picture, or draw on. It is then a ready-made map. True unless it was cancelled. */
 export async function draw(unit) {
   const isAreas = typeOf(unit) === "segmentation";
   const palette = isAreas ? paletteNow() : null;
@@ -38,6 +38,7 @@ export async function draw(unit) {
     colours: isAreas,
   });
   if (blob) await take(unit, blob, isAreas ? "segmentation" : "none");
+  return blob !== null;
 }
 
 /** Go over the map, {image, blob}; the unit then takes it as it is. */

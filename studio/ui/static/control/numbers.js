@@ -1,6 +1,7 @@
 // A slider with its box, as the units have many.
 
 import { copyOf } from "../shared/dom.js";
+import { sayAt } from "../shared/number_box.js";
 import { Range } from "../shared/range.js";
 
 /** Bring `element` (.unit-number) to life: `change(value)` hears of every move, `fallback()` gives
@@ -16,9 +17,12 @@ export function bindNumber(element, { change, fallback }) {
   track.addEventListener("dblclick", () => change(fallback()));
   box.addEventListener("input", () => box.value !== "" && take(Number(box.value)));
   box.addEventListener("change", () => {
-    const typed = box.value === "" ? fallback() : range.accept(Number(box.value));
-    change(typed);
-    box.value = typed;
+    const isEmpty = box.value === "";
+    const typed = Number(box.value);
+    const taken = isEmpty ? fallback() : range.accept(typed);
+    change(taken);
+    box.value = taken;
+    sayAt(box, isEmpty ? "" : range.words(typed));
   });
   return (value) => {
     if (document.activeElement !== box || Number(box.value) !== value) box.value = value;

@@ -112,7 +112,8 @@ class Panel {
     const isStage = isShown("controlnet") && stage;
     const host = isStage ? stage : this.home;
     if (this.root.parentElement !== host) host.append(this.root);
-    if (isStage && units.units().length === 0) units.add();
+    if (!isStage) units.takeOffered();
+    else if (units.units().length === 0) units.add({ offered: true });
     if (isStage || units.units().length) this.learn();
     this.showUnits();
   }

@@ -22,6 +22,7 @@ import * as units from "./units.js";
 const NUMBERS = { scale: 1, start: 0, end: 1 };
 const GAP = 0.01; // between start and end
 const PERFECT = 512;
+const DRAWN = ["scribble", "lineart", "segmentation"]; // what one draws by hand
 const PROMPTS = "The picture prompts, as words do; what it shows may be anywhere.";
 
 export class UnitView {
@@ -58,7 +59,8 @@ export class UnitView {
   bindActs() {
     const acts = {
       "choose": () => this.find(".unit-file").click(),
-      "draw": () => this.trying(() => draw(this.unit)),
+      "draw": () => this.trying(() => this.draw()),
+      "turn-back": () => this.turnBack(),
       "last": () => this.takeLast(),
       "input": () => this.change({ follows: true, picture: null, drawn: false }),
       "remove-picture": () => this.change({ picture: null, follows: false, drawn: false }),
@@ -93,11 +95,11 @@ export class UnitView {
   begin() {
     if (!this.unit.begins || !isKnown() || types.preprocessors().length === 0) return;
     const first = modelOptions().find(({ why, value }) => !why && !types.isPrompt(value));
-    if (first) this.chooseModel(first.value);
+    if (first) this.chooseModel(first.value, { offered: this.unit.offered });
   }
 
   /** A model brings the preprocessor that suits it, unless the present one does. */
-  chooseModel(controlnet) {
+  chooseModel(controlnet, also = {}) {
     const { preprocessor, drawn, settings } = this.unit;
     const fitting = types.typesOf(controlnet);
     const spec = types.preprocessor(preprocessor);
@@ -110,6 +112,7 @@ export class UnitView {
         ? preprocessor
         : types.firstFor(fitting);
     this.change({
+      ...also,
       begins: false,
       controlnet,
       preprocessor: next,
@@ -147,6 +150,25 @@ export class UnitView {
   takeDropped(what) {
     if (what instanceof File) return this.takeFile(what);
     return this.trying(async () => this.takePicture(await known(what)));
+  }
+
+  /** A new drawing goes to a net that reads such, where there is one. */
+  async draw() {
+    const isNew = !this.unit.drawn;
+    if (!(await draw(this.unit))) return;
+    const { controlnet, union_type } = this.unit;
+    const type = units.typeOf(this.unit);
+    this.turned = null;
+    if (!isNew || !type || DRAWN.includes(type)) return;
+    const net = scribbleNet(controlnet);
+    this.turned = { to: net ?? controlnet, controlnet, union_type, isNet: net !== null };
+    if (net) this.change({ controlnet: net, union_type: types.isUnion(net) ? "scribble" : null });
+  }
+
+  turnBack() {
+    const { controlnet, union_type } = this.turned;
+    this.turned = null;
+    this.change({ controlnet, union_type });
   }
 
   takeFile(file) {
@@ -246,6 +268,7 @@ export class UnitView {
     this.showWeights(unit, spec);
     this.showNumbers(unit);
     this.find(".unit-lack").textContent = this.message || (unit.on ? units.lacks(unit) : "");
+    this.showTurned(unit);
     this.showMap(unit, spec);
   }
 
@@ -385,6 +408,18 @@ export class UnitView {
     this.find("[data-act=clear-region]").hidden = !unit.mask;
   }
 
+  /** Which net a drawing went to, and the way back. */
+  showTurned(unit) {
+    if (!unit.drawn || this.turned?.to !== unit.controlnet) this.turned = null;
+    const { isNet, to } = this.turned ?? {};
+    const words = isNet
+      ? `The drawing goes to ${to}, which reads scribbles.`
+      : `No ControlNet here reads scribbles: ${to} takes the drawing as its map.`;
+    this.find(".unit-turned").hidden = !this.turned;
+    this.find(".unit-turned-words").textContent = this.turned ? words : "";
+    this.find("[data-act=turn-back]").hidden = !isNet;
+  }
+
   showMap(unit, spec) {
     const picture = units.pictureOf(unit);
     const isSeen = !unit.folded && this.element.checkVisibility();
@@ -416,6 +451,13 @@ function modelOptions() {
     why: unfit(ref, family),
   }));
   return options.sort((a, b) => Number(Boolean(a.why)) - Number(Boolean(b.why)));
+}
+
+/** A net of those that fit the checkpoint that reads scribbles: `present` if it does; null: none. */
+function scribbleNet(present) {
+  const reads = ({ value, why }) => !why && types.typesOf(value).includes("scribble");
+  const found = modelOptions().filter(reads);
+  return (found.find(({ value }) => value === present) ?? found[0])?.value ?? null;
 }
 
 /** What the unit's map shows, else which ControlNet it has: "Canny". */

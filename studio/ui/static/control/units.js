@@ -16,6 +16,7 @@ const FRESH = {
   on: true,
   folded: false,
   begins: false, // takes the first ControlNet that fits, as soon as that is known
+  offered: false, // the tab began it, and nobody has touched it
   controlnet: null,
   picture: null, // {image, url, width, height}; null: see `follows`
   follows: false, // takes the picture that the task begins with
@@ -93,8 +94,16 @@ export function remove(id) {
 export function change(id, part) {
   const one = unit(id);
   if (!one) return;
-  Object.assign(one, part);
+  Object.assign(one, { offered: false, ...part });
   tell(id);
+}
+
+/** Outside the tab that began it an untouched unit is none. */
+export function takeOffered() {
+  const touched = all.filter((one) => !one.offered);
+  if (touched.length === all.length) return;
+  all = touched;
+  tell(null);
 }
 
 /** Everything as it is, for `recover`. */

@@ -3,8 +3,19 @@
 import { isSheetShown, showSheet } from "../settings/groups.js";
 import { isPickerOpen } from "../shared/picker.js";
 import { isShown } from "../shared/tabs.js";
+import { showTask, task } from "../shared/task.js";
 import { showView, view } from "../shared/views.js";
 import { isQueueShown, showQueue } from "./queue.js";
+
+/** A page's first stop for whoever uses the keyboard alone. */
+export function skip(button) {
+  button.addEventListener("click", toPrompt);
+}
+
+function toPrompt() {
+  if (isShown("models") || isShown("library")) showTask(task());
+  document.getElementById("prompt").focus();
+}
 
 export function bindKeys(session, viewer) {
   const dialog = /** @type {HTMLDialogElement} */ (document.querySelector("dialog.keys"));
@@ -20,6 +31,11 @@ export function bindKeys(session, viewer) {
     if (isShown("models") || isShown("library")) {
       if (event.key === "?" && !isTyping(event)) dialog.showModal();
       if (event.key === "q" && !isTyping(event)) showQueue(!isQueueShown());
+      if (event.key === "/" && isShown("models") && !isTyping(event)) {
+        event.preventDefault();
+        const search = document.querySelector(".catalog input[type=search]");
+        /** @type {HTMLInputElement} */ (search).focus();
+      }
       return;
     }
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -31,6 +47,9 @@ export function bindKeys(session, viewer) {
       if (isSheetShown()) showSheet(false);
       else if (view() === "words") showView("result");
       else session.stop();
+    } else if (event.key === "/" && !isWriting(event) && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      toPrompt();
     } else if (!isTyping(event)) {
       plainKey(event, viewer, dialog);
     }

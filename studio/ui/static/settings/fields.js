@@ -1,6 +1,7 @@
 // The controls: slider with box, menu, seed, text.
 
 import { checkpointNamed, data } from "../shared/data.js";
+import { sayAt } from "../shared/number_box.js";
 import { Range } from "../shared/range.js";
 import { results } from "../shared/results.js";
 import { whenever } from "../shared/signals.js";
@@ -32,7 +33,7 @@ export function slider(element) {
     event.preventDefault();
     one.set(range.snap(one.value + direction * range.step));
   });
-  bindBox(box, one, (typed) => range.accept(typed));
+  bindBox(box, one, range);
   if (SAMPLER_FIELDS.has(one.name)) enableWhereHonoured(one, box, track);
   if (one.name === "padding") enableWhereOnlyMasked(one, box, track);
   enableWithItsRecord(one);
@@ -82,14 +83,16 @@ function enableWhere(one, controls, other, objection) {
   enable();
 }
 
-/** While typing the number counts as it is; once left, as `accept` makes it. */
-function bindBox(box, one, accept) {
+/** While typing the number counts as it is; once left, as `range` takes it, which is said. */
+function bindBox(box, one, range) {
   box.addEventListener("input", () => {
     if (box.value !== "") one.set(Number(box.value));
   });
   box.addEventListener("change", () => {
-    one.set(box.value === "" ? one.default : accept(Number(box.value)));
+    const typed = box.value === "" ? null : Number(box.value);
+    one.set(typed === null ? one.default : range.accept(typed));
     box.value = one.value;
+    sayAt(box, typed === null ? "" : range.words(typed));
   });
 }
 
@@ -151,8 +154,7 @@ export function seed(element) {
   const one = register(element, (value) => {
     if (document.activeElement !== box || Number(box.value) !== value) box.value = value;
   });
-  const { minimum, maximum } = one.facts.bounds;
-  bindBox(box, one, (typed) => Math.min(maximum, Math.max(minimum, Math.round(typed))));
+  bindBox(box, one, new Range(one.facts.bounds, false));
   element.querySelector("[data-action=dice]").addEventListener("click", () => one.reset());
   const reuse = element.querySelector("[data-action=reuse]");
   const last = `last_${one.name}`;

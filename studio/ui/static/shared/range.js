@@ -37,4 +37,12 @@ export class Range {
   accept(value) {
     return Number.isInteger(this.step) ? this.snap(value) : this.clamp(value);
   }
+
+  /** Why `accept` makes another number of `value`, in words; "" where it does not. */
+  words(value) {
+    if (value > this.maximum) return `${this.maximum} is the most`;
+    if (value < this.minimum) return `${this.minimum} is the least`;
+    const taken = this.accept(value);
+    return taken === value ? "" : `${taken}, as it goes in steps of ${this.step}`;
+  }
 }
