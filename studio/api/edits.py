@@ -41,7 +41,8 @@ def build_edits_router(
     @router.get("/before", response_class=Response, responses=SHOWN | _NONE)
     def before(id: str) -> Response:
         """What the picture was before, at its present size: before its details, where it has some;
-        around an outpaint, the canvas with the picture's border smeared over it."""
+        with the sketch over it, where that acted; around an outpaint, the canvas with the picture's
+        border smeared over it."""
         with decoding:
             data, media_type = _before(library, read, id)
         return Response(data, media_type=media_type, headers=FOREVER)
@@ -61,7 +62,7 @@ def build_edits_router(
         if not isinstance(task, Inpaint):
             raise NotFound(f"Picture {id} was made without a mask.")
         with decoding:
-            return _png(views.shown(read(task.mask), as_mask=True)[0])
+            return _png(views.shown(read(task.mask), "mask")[0])
 
     @router.get("/control/{number}", response_class=Response, responses=_PNG | refusals(500))
     def control(id: str, number: int) -> Response:
@@ -92,12 +93,12 @@ def _before(library: Library, read: Callable[[str], bytes], id: str) -> tuple[by
     if (data := before_details(library, read, id)) is not None:
         return views.shown(data)
     task = gallery.request(id).task
-    if isinstance(task, (ImageToImage, Inpaint)):
+    if isinstance(task, (ImageToImage, Inpaint)) and task.sketch is None:
         data = read(task.image)
         if reading.size_of(data)[0] == reading.size_of(gallery.bytes(id))[0]:
             return views.shown(data)  # nothing was scaled: no need to pack it anew
     plan = _plan(gallery, read, id)
-    return views.png(plan.before, plan.profile), "image/png"
+    return views.png(plan.begun, plan.profile), "image/png"
 
 
 def _difference(library: Library, read: Callable[[str], bytes], id: str) -> bytes:
@@ -106,7 +107,7 @@ def _difference(library: Library, read: Callable[[str], bytes], id: str) -> byte
         was = reading.picture(data)
     else:
         plan = _plan(library.gallery, read, id)
-        was = resized(plan.before, plan.size or plan.before.size)
+        was = resized(plan.begun, plan.size or plan.before.size)
     if was.size != now.size:
         raise NotFound(
             f"Picture {id} is {now.width} × {now.height}, and was {was.width} × {was.height} "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -70,11 +69,13 @@ def build_uploads_router(inputs: Inputs) -> APIRouter:
         return Response(data, media_type=views.media_type(data), headers=FOREVER)
 
     @router.get("/{id}/view", response_class=Response, responses=SHOWN | refusals(404, 422))
-    def view(id: str, kind: Literal["picture", "mask"] = "picture") -> Response:
+    def view(id: str, kind: views.Kind = "picture") -> Response:
         """The picture as a browser can show it: upright, opaque, eight bits a channel. With
-        `kind=mask` as the inpainting reads it, a grayscale PNG whose white is repainted."""
+        `kind=mask` as the inpainting reads it, a grayscale PNG whose white is repainted. Of a
+        sketch, which browsers do not read to the very value, `colours`, whether they can be seen or
+        not, and `alpha` are opaque PNGs by themselves."""
         with decoding:
-            data, media_type = views.shown(inputs.bytes(id), as_mask=kind == "mask")
+            data, media_type = views.shown(inputs.bytes(id), kind)
         return Response(data, media_type=media_type, headers=FOREVER)
 
     return router

@@ -30,7 +30,7 @@ _DECLARED = {
     "outpaint": ("feather",),
 }
 """Flags made from the fields of these tasks; those of the first the others may have as well."""
-_NAMES = ("strength", *(name for names in _DECLARED.values() for name in names))
+_NAMES = ("strength", "sketch", *(name for names in _DECLARED.values() for name in names))
 
 
 def add_task_flags(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +46,12 @@ def add_task_flags(parser: argparse.ArgumentParser) -> None:
         "--strength",
         metavar="STRENGTH",
         help=f"{help_of(strength)} With --outpaint: {otherwise.default}.",
+    )
+    group.add_argument(
+        "--sketch",
+        metavar="FILE",
+        help="colours to lay over the picture, of its size and with an alpha channel; of a folder "
+        "the one of the same name",
     )
     add_flags(group, TASKS["image_to_image"], _DECLARED["image_to_image"])
     group = parser.add_argument_group("to repaint a part of it")
@@ -113,28 +119,32 @@ def _extent(text: str) -> dict[str, str]:
 
 
 def each(options: argparse.Namespace) -> list[argparse.Namespace]:
-    """`options` once for each picture of a folder `--init-image`, with the mask of its name if
-    `--mask` is a folder; else `options` alone. A mask that is missing is named all the same.
+    """`options` once for each picture of a folder `--init-image`, with the mask and the sketch of
+    its name where `--mask` and `--sketch` are folders; else `options` alone. One that is missing is
+    named all the same.
 
     Raises `InvalidRequest` for a folder without pictures.
     """
     image = options.init_image
     images = pictures_in(image, "--init-image") if image and Path(image).is_dir() else [image]
-    masks = {}
-    if options.mask and Path(options.mask).is_dir():
-        if image is None:
-            raise InvalidRequest("--mask is a folder. Give --init-image as well.")
-        mask_of = {path.stem: str(path) for path in map(Path, pictures_in(options.mask, "--mask"))}
-        folder = Path(options.mask)
-        masks = {
-            name: mask_of.get(Path(name).stem, str(folder / Path(name).name)) for name in images
-        }
+    masks = _of_names(images, options.mask, "--mask")
+    sketches = _of_names(images, options.sketch, "--sketch")
     return [
         argparse.Namespace(
-            **vars(options) | {"init_image": image, "mask": masks.get(image, options.mask)}
+            **vars(options) | {"init_image": image, "mask": masks[image], "sketch": sketches[image]}
         )
         for image in images
     ]
+
+
+def _of_names(images: Sequence[str | None], given: str | None, flag: str) -> dict[Any, str | None]:
+    """Picture -> what lies over it: `given`, in a folder what has the picture's name."""
+    if not given or not Path(given).is_dir():
+        return dict.fromkeys(images, given)
+    if images == [None]:
+        raise InvalidRequest(f"{flag} is a folder. Give --init-image as well.")
+    found = {path.stem: str(path) for path in map(Path, pictures_in(given, flag))}
+    return {name: found.get(Path(name).stem, str(Path(given) / Path(name).name)) for name in images}
 
 
 def files(names: Sequence[str]) -> list[str]:

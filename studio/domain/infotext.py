@@ -63,7 +63,8 @@ def write(request: GenerationRequest, place: int, hashes: Hashes | None = None) 
         "Prompt dialect": _dialect(request),
         **_noise_settings(request),
         **_declared_settings(request),
-        "Init image hash": _init_image_hash(request.task),
+        "Init image hash": _input_id(request.task, "image"),
+        "Sketch hash": _input_id(request.task, "sketch"),
         "RNG": "CPU",
         "Tiling": _TILINGS[request.tiling],
         **_task_settings(request.task),
@@ -278,9 +279,9 @@ def _detailers(request: GenerationRequest) -> dict[str, object]:
     return settings
 
 
-def _init_image_hash(task: Task) -> str | None:
+def _input_id(task: Task, field: str) -> str | None:
     """The picture it began with: the first half of its file's sha256, which is its id here."""
-    kind, _, id = getattr(task, "image", "").partition(":")
+    kind, _, id = (getattr(task, field, None) or "").partition(":")
     return id if kind == "input" else None
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Frozen
 
-FIELDS = ("image", "mask")
+FIELDS = ("image", "mask", "sketch")
 """The fields of tasks and of ControlNet units that name pictures."""
 
 Record = TypeVar("Record", bound=Frozen)

@@ -10,7 +10,8 @@ Task
 
 A picture in a task is a text: `input:ID` for one that was uploaded, `picture:ID` for a result, a
 data-URI, or, on the command line and in Python alone, the path of a file. Masks are white where
-the picture is repainted.
+the picture is repainted. A sketch lies over the picture before that is encoded; outside the mask of
+an inpaint it counts for nothing.
 """
 
 from __future__ import annotations
@@ -134,6 +135,12 @@ class _Resized(_FromPicture):
         title="Resize mode",
         description="How a picture of another shape becomes width × height.",
     )
+    sketch: Source | None = Field(
+        None,
+        title="Colour sketch",
+        description="Colours over the picture, which it is drawn after: a picture of its size with "
+        "an alpha channel.",
+    )
 
 
 class ImageToImage(_Resized):
@@ -197,6 +204,15 @@ class Inpaint(_Resized):
         title="Soft inpainting",
         description="Gray parts of the mask change less: each is let go at its own step.",
     )
+
+    @model_validator(mode="after")
+    def _shows_its_sketch(self) -> Inpaint:
+        if self.sketch is not None and self.masked_content != "original":
+            raise ValueError(
+                f"sketch: masked content {MASKED_CONTENTS[self.masked_content].lower()} replaces "
+                "what lies under the mask, the sketch too. Choose original, or leave it out."
+            )
+        return self
 
 
 class Outpaint(_FromPicture):

@@ -39,7 +39,8 @@ class Editing:
         self.latents: torch.Tensor | None = None
         self.is_drawn = False
         if plan:
-            self.canvases = [plan.before] * self._rows
+            is_drawn_over = getattr(request.task, "strength", 1) > 0
+            self.canvases = [plan.before if is_drawn_over else plan.undrawn] * self._rows
 
     @property
     def source(self) -> Image.Image | None:

@@ -24,7 +24,7 @@ from studio.domain.sources import Record, is_path, named_in
 from studio.domain.tasks import Inpaint, Task
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
-from studio.imaging import masks, reading
+from studio.imaging import masks, reading, sketches
 
 MAX_FILE_BYTES = 512 * 2**20
 """Of a file on this machine: 64 MP with four channels of 16 bits."""
@@ -67,10 +67,12 @@ class Sources:
         """`request` with every picture kept and named `input:ID`. Refuses paths.
 
         Raises `InvalidRequest` (no picture, damaged, too large, gone; a mask that does not fit or
-        covers nothing) and `SaveError`.
+        covers nothing; a sketch of another size) and `SaveError`.
         """
         request = self._renamed(request, self._from_caller)
         task = request.task
+        if sketch := named_in(task).get("sketch"):
+            sketches.require_fit(self._inputs.size(sketch.partition(":")[2]), self.size(task))
         if isinstance(task, Inpaint):
             self._check_mask(task)
         return request

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 from PIL import Image
 
 from studio.imaging import reading
+
+Kind = Literal["picture", "mask", "colours", "alpha"]
+"""What a kept picture is seen as."""
 
 _MEDIA_TYPES = {
     "PNG": "image/png",
@@ -36,11 +40,17 @@ def media_type_of(suffix: str) -> str:
     return _MEDIA_TYPES.get(format, "application/octet-stream")
 
 
-def shown(data: bytes, as_mask: bool = False) -> tuple[bytes, str]:
+def shown(data: bytes, kind: Kind = "picture") -> tuple[bytes, str]:
     """(bytes, media type) of what the engine will see of it: the file itself if a browser shows it
-    just so, else a PNG; of a photo a fine JPEG, which takes a tenth of the time."""
-    if as_mask:
+    just so, else a PNG; of a photo a fine JPEG, which takes a tenth of the time. Of any other kind
+    a PNG: a mask, the colours of a sketch, its alpha."""
+    if kind == "mask":
         return png(reading.mask(data)), "image/png"
+    if kind != "picture":
+        sketch = reading.sketch(data)
+        return png(
+            sketch.getchannel("A") if kind == "alpha" else sketch.convert("RGB")
+        ), "image/png"
     if _needs_nothing(data):
         return data, media_type(data)
     if reading.size_of(data)[1] in _PHOTOS:

@@ -22,7 +22,8 @@ class Pass:
     unscaled. `mask` is L at `size`: what is repainted, blurred; None: everything. `blend` is L at
     `box`'s size: how much of the drawing is put into the canvas; None: all of it. `fill` smears the
     colours of the rim over what is masked before the run begins. `unscaled` (RGB, multiples of 8)
-    is what is encoded where the latents are scaled instead of the pixels.
+    is what is encoded where the latents are scaled instead of the pixels. `sketched` (RGB at the
+    canvas's size) is what the run begins with in the canvas's place, which is kept as it is.
     """
 
     size: Size
@@ -32,6 +33,7 @@ class Pass:
     fill: bool = False
     color_correction: bool = False
     unscaled: Image.Image | None = None
+    sketched: Image.Image | None = None
 
     def source(self, canvas: Image.Image) -> Image.Image:
         """What the run begins with: RGB at `size`, filled under the mask if that was asked."""
@@ -61,5 +63,6 @@ class Pass:
         return blended(canvas, drawn, self.blend and crop(self.blend, within), inside)
 
     def crop(self, canvas: Image.Image) -> Image.Image:
-        """The part of the canvas, RGB at `size`, with nothing filled."""
-        return resized(crop(canvas, self.box), self.size)
+        """The part of the canvas, RGB at `size`, with its sketch and nothing filled."""
+        begun = canvas if self.sketched is None else self.sketched
+        return resized(crop(begun, self.box), self.size)

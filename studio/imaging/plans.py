@@ -13,7 +13,8 @@ from studio.domain.errors import InvalidRequest, about
 from studio.domain.geometry import Box, Size
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Details, ImageToImage, Inpaint, Outpaint, Task, TextToImage, Upscale
-from studio.imaging import masks, outpainting, reading, refining
+from studio.imaging import masks, outpainting, reading, refining, sketches
+from studio.imaging.blending import blended
 from studio.imaging.passes import Pass
 from studio.imaging.resizing import crop, resized
 
@@ -27,13 +28,27 @@ class Plan:
     guaranteed to stay; None: nothing is. `passes` are run one after the other, each over what the
     last one left. `profile` is the ICC profile that the picture's values are in, and so those of
     what is drawn into it; None: sRGB. `size` is that of the result where `before` is to be enlarged
-    first; None: it is as it is."""
+    first; None: it is as it is. `sketched` (RGB, as `before`) is what is drawn over where a sketch
+    lies over it; None: `before` itself."""
 
     before: Image.Image
     mask: Image.Image | None
     passes: tuple[Pass, ...]
     profile: bytes | None = None
     size: Size | None = None
+    sketched: Image.Image | None = None
+
+    @property
+    def begun(self) -> Image.Image:
+        """What is drawn over: `before`, with its sketch."""
+        return self.before if self.sketched is None else self.sketched
+
+    @property
+    def undrawn(self) -> Image.Image:
+        """The result where nothing is drawn: what is drawn over, as far as the mask lets it."""
+        if self.sketched is None:
+            return self.before
+        return blended(self.before, self.sketched, self.mask)
 
 
 def source_size(task: Task, image_size: Size) -> Size:
@@ -46,8 +61,8 @@ def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | Non
     """How to run `request`, which is settled; None where it begins with no picture.
 
     `read` gives the bytes of a task's picture by its reference and raises what it likes. Raises
-    InvalidRequest, with the field's name, for pictures that cannot be read and masks that do not
-    fit or cover nothing.
+    InvalidRequest, with the field's name, for pictures that cannot be read, masks that do not
+    fit or cover nothing, and sketches that do not fit.
     """
     task, size = request.task, (request.width, request.height)
     if isinstance(task, TextToImage):
@@ -62,9 +77,10 @@ def plan(request: GenerationRequest, read: Callable[[str], bytes]) -> Plan | Non
     elif isinstance(task, Outpaint):
         plan_ = _outpaint(task, image, size)
     elif isinstance(task, Inpaint):
-        plan_ = _inpaint(task, image, _mask(task.mask, read), size)
+        sketched = _sketched(task, image, profile, read)
+        plan_ = _inpaint(task, image, _mask(task.mask, read), size, sketched)
     else:
-        before, pass_over = _whole(task, image, size)
+        before, pass_over = _whole(task, _sketched(task, image, profile, read) or image, size)
         plan_ = Plan(before, None, (pass_over(None, False),))
     return replace(plan_, profile=profile)
 
@@ -105,15 +121,37 @@ def _mask(source: str, read: Callable[[str], bytes]) -> Image.Image:
         return reading.mask(data)
 
 
+def _sketched(
+    task: ImageToImage | Inpaint,
+    image: Image.Image,
+    profile: bytes | None,
+    read: Callable[[str], bytes],
+) -> Image.Image | None:
+    """`image`, whose values are in `profile`, with the sketch over it; None without one."""
+    if task.sketch is None:
+        return None
+    data = read(task.sketch)
+    with about("sketch"):
+        sketch = reading.sketch(data)
+    return sketches.laid_over(image, sketch, profile)
+
+
 def _whole(
-    task: ImageToImage | Inpaint, image: Image.Image, size: Size
+    task: ImageToImage | Inpaint,
+    image: Image.Image,
+    size: Size,
+    sketched: Image.Image | None = None,
 ) -> tuple[Image.Image, Callable[[Image.Image | None, bool], Pass]]:
-    """(picture at the result's size, what makes the one pass over it from a mask and `fill`)."""
+    """(picture at the result's size, what makes the one pass over it from a mask and `fill`); the
+    pass begins with `sketched`, of the size of `image`, where there is one."""
     own = geometry.is_own_size(size, image.size)
     before = image if own else resized(image, size, task.resize_mode)
     unscaled = None
     if task.resize_mode == "latent_upscale" and _is_smaller(image.size, size):
-        unscaled = crop(image, Box(0, 0, *geometry.rounded_up(image.size)))
+        begun = image if sketched is None else sketched
+        unscaled = crop(begun, Box(0, 0, *geometry.rounded_up(image.size)))
+    if sketched is not None and not own:
+        sketched = resized(sketched, size, task.resize_mode)
 
     def pass_over(mask: Image.Image | None, fill: bool) -> Pass:
         box = Box(0, 0, *size)
@@ -125,6 +163,7 @@ def _whole(
             fill=fill,
             color_correction=task.color_correction,
             unscaled=unscaled,
+            sketched=sketched,
         )
 
     return before, pass_over
@@ -136,11 +175,19 @@ def _is_smaller(size: Size, than: Size) -> bool:
     return own != than and own[0] * own[1] < than[0] * than[1]
 
 
-def _inpaint(task: Inpaint, image: Image.Image, mask: Image.Image, size: Size) -> Plan:
+def _inpaint(
+    task: Inpaint,
+    image: Image.Image,
+    mask: Image.Image,
+    size: Size,
+    sketched: Image.Image | None,
+) -> Plan:
     mask = masks.prepared(mask, task, image.size)
+    if sketched is not None:
+        sketched = sketches.within(mask, sketched, image)
     if task.area == "only_masked":
-        return _only_masked(task, image, mask, size)
-    before, pass_over = _whole(task, image, size)
+        return _only_masked(task, image, mask, size, sketched)
+    before, pass_over = _whole(task, image, size, sketched)
     if before.size != mask.size:
         mask = resized(mask, before.size, task.resize_mode)
         if mask.getbbox() is None:
@@ -149,10 +196,19 @@ def _inpaint(task: Inpaint, image: Image.Image, mask: Image.Image, size: Size) -
                 "of the picture.",
                 "mask",
             )
-    return Plan(before, mask, (pass_over(mask, task.masked_content == "fill"),))
+    pass_ = pass_over(mask, task.masked_content == "fill")
+    if (sketched := pass_.sketched) is not None:
+        sketched = sketches.within(mask, sketched, before)  # scaling has carried it beyond
+    return Plan(before, mask, (pass_,), sketched=sketched)
 
 
-def _only_masked(task: Inpaint, image: Image.Image, mask: Image.Image, size: Size) -> Plan:
+def _only_masked(
+    task: Inpaint,
+    image: Image.Image,
+    mask: Image.Image,
+    size: Size,
+    sketched: Image.Image | None = None,
+) -> Plan:
     box = masks.crop_box(masks.bounding_box(mask), task.padding, size, image.size)
     masked = crop(mask, box)
     pass_ = Pass(
@@ -162,8 +218,9 @@ def _only_masked(task: Inpaint, image: Image.Image, mask: Image.Image, size: Siz
         blend=_blend(masked, task),
         fill=task.masked_content == "fill",
         color_correction=task.color_correction,
+        sketched=sketched,
     )
-    return Plan(image, mask, (pass_,))
+    return Plan(image, mask, (pass_,), sketched=sketched)
 
 
 def _blend(mask: Image.Image, task: ImageToImage | Inpaint) -> Image.Image:

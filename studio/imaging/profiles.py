@@ -49,6 +49,18 @@ def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return image
 
 
+def from_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB whose values are sRGB's, brought to those of `profile` (None: sRGB)."""
+    whole = _opened(profile)
+    if whole is None:
+        return image
+    try:
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, srgb, whole, outputMode="RGB")
+    except ImageCms.PyCMSError:  # one that leads in a single direction
+        return image
+
+
 def from_lab(image: Image.Image) -> Image.Image:
     """RGB of a picture in CIE L*a*b*."""
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")

@@ -90,6 +90,16 @@ def with_alpha(data: bytes) -> Image.Image:
         return image if _shows_ground(image) else _opaque(image, WHITE)
 
 
+def sketch(data: bytes) -> Image.Image:
+    """The colours in `data` that are laid over a picture: RGBA of sRGB values. A file without an
+    alpha channel covers all of it. Raises as `picture` does."""
+    with _decoded(data) as (image, profile):
+        alpha = image.getchannel("A") if image.mode == "RGBA" else None
+        colours = profiles.in_srgb(image.convert("RGB"), profile)
+        colours.putalpha(255 if alpha is None else alpha)
+        return colours
+
+
 def small(data: bytes, side: int) -> tuple[Image.Image, bytes | None]:
     """As `with_profile`, made to fit into a square of `side` pixels; a JPEG is decoded no larger
     than it takes. Raises as `picture` does."""

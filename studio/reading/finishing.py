@@ -59,6 +59,7 @@ def _place_task(draft: Draft) -> None:
         what = "the picture it began with" if name == "image" else "the mask"
         why = f"The file does not hold {what}. Choose it, then the task can be restored."
         draft.lacks("image", draft.names.get(name, name), draft.hashes.get(name), why)
+    _tell_of_sketch(draft)
     if not wanted:
         return
     if not lacking:
@@ -66,6 +67,13 @@ def _place_task(draft: Draft) -> None:
     for field, value in draft.task.items():
         if f"task.{field}" in draft.labels and field not in wanted:
             _tell(draft, f"task.{field}", value, WAITS)
+
+
+def _tell_of_sketch(draft: Draft) -> None:
+    """Without it the task can be restored all the same."""
+    if name := draft.names.get("sketch"):
+        why = "The file does not hold the colours that were sketched over the picture."
+        draft.lacks("image", name, draft.hashes.get("sketch"), why)
 
 
 def _place_units(draft: Draft) -> None:

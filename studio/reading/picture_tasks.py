@@ -59,6 +59,17 @@ def read_task(left: dict[str, str], draft: Draft, ours: bool = False) -> None:
         draft.hashes["image"] = digits
         if draft.has_input(digits):
             draft.put("task.image", f"input:{digits}", "Init image hash")
+    if resizes:
+        _sketch(left.pop("Sketch hash", "").lower(), draft)
+
+
+def _sketch(digits: str, draft: Draft) -> None:
+    if not _INPUT_ID.fullmatch(digits):
+        return
+    if draft.has_input(digits):
+        draft.put("task.sketch", f"input:{digits}", "Sketch hash")
+    else:
+        draft.names["sketch"], draft.hashes["sketch"] = f"input:{digits}", digits
 
 
 def _inpaint(left: dict[str, str], draft: Draft) -> None:

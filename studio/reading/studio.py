@@ -83,7 +83,7 @@ def _task(task: Any, draft: Draft) -> None:
         return
     draft.understood.append("task")
     draft.task = {name: value for name, value in task.items() if value is not None}
-    for name in ("image", "mask"):
+    for name in ("image", "mask", "sketch"):
         if name in draft.task and not _is_here(draft.task[name], draft):
             source = draft.task.pop(name)
             draft.names[name] = str(source)

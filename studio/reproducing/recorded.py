@@ -151,7 +151,7 @@ class Records:
                     raise NotFound(id)
                 self._inputs.keep(self._library.gallery.bytes(row.id))
             except NotFound:
-                what = "mask" if field == "mask" else "picture"
+                what = "picture" if field == "image" else field
                 raise InvalidRequest(
                     f"The {what} that it began with ({id[:10]}) is not here any more: without it "
                     "this cannot be drawn again."

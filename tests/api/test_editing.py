@@ -128,6 +128,30 @@ def test_masks_that_do_not_fit_or_cover_nothing_are_explained(served, upload):
     assert "shrunk" in refused(served, task | {"mask": upload(thin), "mask_grow": -8})
 
 
+def test_sketches_that_do_not_fit_are_explained_and_those_that_do_stay(served, upload):
+    folder = served.studio.settings.inputs_dir
+    sketch = Image.new("RGBA", SIZE)
+    sketch.paste((9, 90, 250, 128), (10, 10, 40, 40))
+    for kind, more in (("image_to_image", {}), ("inpaint", {"mask": upload(right_half())})):
+        task = {"kind": kind, "image": upload(noise())} | more
+        small = task | {"sketch": upload(sketch.resize((48, 32)))}
+        assert refused(served, small).startswith("sketch: it has 48 × 32 pixels, the image 96 × 64")
+        assert "no picture" in refused(served, task | {"sketch": "input:" + "0" * 32})
+        job = finished(served, task | {"sketch": upload(sketch)})
+        ref = job["request"]["task"]["sketch"]
+        assert "Sketch hash: " + ref[6:] in job["images"][0]["infotext"]
+        assert (folder / ref[6:]).is_file(), "no clean-up takes it"
+        url = f"/studio/v1/jobs/{job['id']}/again"
+        again = served.wait_until(served.http.post(url).json()["id"], "finished")
+        assert again["request"]["task"] == job["request"]["task"]
+    for name, mode in (("colours", "RGB"), ("alpha", "L")):
+        seen = opened(served, f"/studio/v1/uploads/{ref[6:]}/view?kind={name}")
+        expected = sketch.getchannel("A") if name == "alpha" else sketch.convert("RGB")
+        assert (seen.mode, seen.tobytes()) == (mode, expected.tobytes())
+    before = opened(served, job["images"][0]["url"] + "/before")
+    assert before.crop((0, 0, 36, 64)).tobytes() == noise().crop((0, 0, 36, 64)).tobytes()
+
+
 def test_outpaints_that_cannot_be_are_explained(served, upload):
     task = {"kind": "outpaint", "image": upload(noise())}
     assert "already is 3:2" in refused(served, task | {"aspect_ratio": "3:2"})

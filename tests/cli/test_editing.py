@@ -102,15 +102,19 @@ def test_an_inpaint_and_an_outpaint_draw_and_keep_what_they_promise(capsys, fold
             "inpaint",
             {"area": "only_masked", "padding": 8},
         ),
+        (["--sketch", "sketch.png"], "image_to_image", {}),
+        (["--mask", "mask.png", "--sketch", "sketch.png"], "inpaint", {}),
         (["--outpaint", "8,,16, 0"], "outpaint", {"left": 8, "top": 0, "right": 16, "bottom": 0}),
         (["--outpaint", "16:9"], "outpaint", {"aspect_ratio": "16:9", "strength": 1.0}),
         (["--outpaint", "0,0,8,0", "--feather", "4"], "outpaint", {"feather": 4}),
     ],
 )  # fmt: skip
 def test_flags_become_the_task(capsys, drawing, arguments, kind, fields):
+    Image.new("RGBA", SIZE, (0, 0, 255, 128)).save("sketch.png")
     status, told, _ = generate(capsys, "--init-image", "photo.png", *arguments)
     assert status == 0
     task = request_in(told["images"][0]).task.model_dump()
+    assert (task.get("sketch") or "").startswith("input:") == ("--sketch" in arguments)
     assert task["kind"] == kind and task["image"].startswith("input:")
     assert {name: task[name] for name in fields} == fields
 
@@ -173,6 +177,8 @@ def test_a_folder_is_drawn_picture_by_picture_with_the_masks_of_their_names(
         (["--init-image", "photo.png", "--padding", "8"], "--padding goes with --mask only"),
         (["--init-image", "photo.png", "--feather", "8"], "--feather goes with --outpaint only"),
         (["--strength", "0.5"], "--strength goes with --init-image only"),
+        (["--sketch", "mask.png"], "--sketch goes with --init-image only"),
+        (["--init-image", "photo.png", "--sketch", "small.png"], "sketch: it has 48 × 32 pixels"),
         (["--init-image", "photo.png", "--strength", "2"], "strength: '2'"),
         (["--init-image", "photo.png", "--strength", "nan"], "strength: 'nan'"),
         (["--init-image", "photo.png", "--resize-mode", "bend"], "resize_mode: 'bend'"),

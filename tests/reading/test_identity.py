@@ -101,6 +101,7 @@ def task(rng: random.Random) -> dict[str, object]:
         fields |= some(rng, feather=lambda r: r.randrange(0, 65))
     else:
         fields |= some(rng, resize_mode=lambda r: r.choice(["crop_and_resize", "latent_upscale"]))
+        fields |= some(rng, sketch=lambda r: "input:" + "d" * 32)
     if kind == "inpaint":
         fields |= {"mask": "input:" + "b" * 32} | some(
             rng,
@@ -110,6 +111,8 @@ def task(rng: random.Random) -> dict[str, object]:
             mask_grow=lambda r: r.randrange(-64, 65),
             masked_content=lambda r: r.choice(list(MASKED_CONTENTS)),
         )
+        if fields.get("masked_content", "original") != "original":
+            fields.pop("sketch", None)
         if rng.random() < 0.5:
             fields |= {"area": list(AREAS)[1], "padding": rng.randrange(0, 257)}
     return {"kind": kind, "image": "input:" + "a" * 32} | fields
@@ -218,6 +221,7 @@ def read_back(one: GenerationRequest, place: int) -> GenerationRequest:
     if "task" in reading.awaits:
         pictures = {"image": one.task.image}
         pictures |= {"mask": one.task.mask} if hasattr(one.task, "mask") else {}
+        pictures |= {"sketch": one.task.sketch} if hasattr(one.task, "sketch") else {}
         fields["task"] = reading.awaits["task"] | pictures
     return GenerationRequest.model_validate(fields)
 

@@ -6,13 +6,14 @@ import json
 
 import pytest
 
+from studio.domain import infotext
 from studio.domain.request import GenerationRequest
 from studio.reading.metadata import metadata
 from studio.reading.reader import told
 from tests.reading.files import png
 from tests.reading.shelf import read, why
 
-INPUT, MASK, MAP = (letter * 32 for letter in "abc")
+INPUT, MASK, MAP, SKETCH = (letter * 32 for letter in "abcd")
 MODELS = ("checkpoint", "dream"), ("lora", "ink"), ("controlnet", "canny"), ("vae", "soft")
 REQUEST = GenerationRequest(
     prompt="a fox",
@@ -50,6 +51,20 @@ def test_what_is_gone_is_missing():
     ]
     assert not reading.request.keys() & {"vae", "loras", "controls", "task"}
     assert reading.awaits["task"]["image"] == f"input:{INPUT}"
+
+
+def test_a_sketch_comes_back_and_is_missed_where_it_is_gone():
+    task = {"kind": "image_to_image", "image": f"input:{INPUT}", "sketch": f"input:{SKETCH}"}
+    pictures = INPUT, MAP
+    reading = read(own(task=task), *MODELS, inputs=(*pictures, SKETCH))
+    assert reading.request["task"] == task and not reading.missing
+    told = infotext.write(GenerationRequest.parse(reading.request), 0)
+    for file in (own(task=task), told.encode()):
+        reading = read(file, *MODELS, inputs=pictures)
+        assert reading.request["task"]["image"] == f"input:{INPUT}"
+        assert "sketch" not in reading.request["task"]
+        assert f"input:{SKETCH}" in [entry.name for entry in reading.missing]
+    assert read(told.encode(), *MODELS, inputs=(*pictures, SKETCH)).request["task"]["sketch"]
 
 
 def test_of_another_version_what_is_still_there_is_taken():
