@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from studio.dependencies import untested
-from tests.architecture.test_imports import imports
+from tests.architecture.source import imports
 
 ROOT = Path(__file__).parents[2]
 CONFIGURED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
