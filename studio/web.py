@@ -68,6 +68,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         preprocessors,
         refusal,
         uploads,
+        watching,
     )
     from studio.api.sdapi.desk import Desk
     from studio.api.sdapi.routes import build_sdapi_router
@@ -81,12 +82,15 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         separate_input_output_schemas=False,
     )
     refusal.add_refusals(app, listing.public)
-    app.include_router(models.build_models_router(listing, studio.downloads))
-    app.include_router(uploads.build_uploads_router(studio.inputs))
-    _add_words(app, studio, listing)
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
     previews = maps.Previews(studio.sources.read_any, map_of)
+    app.include_router(watching.build_watching_router(studio.queue, studio.outlook, listing.public))
+    desk = Desk.of(studio, previews.map, map_again, listing.public)
+    app.include_router(build_sdapi_router(desk))
+    app.include_router(models.build_models_router(listing, studio.downloads))
+    app.include_router(uploads.build_uploads_router(studio.inputs))
+    _add_words(app, studio, listing)
     app.include_router(images.build_images_router(studio.library, studio.reader, listing.public))
     app.include_router(image_files.build_image_files_router(studio.library, studio.reader))
     app.include_router(edits.build_edits_router(studio.library, read, map_again))
@@ -100,8 +104,6 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     )
     _add_jobs(app, studio, listing.public)
     _add_openai(app, studio, listing)
-    desk = Desk.of(studio, previews.map, map_again, listing.public)
-    app.include_router(build_sdapi_router(desk))
     docs.add_docs(app)
     studio.library.begin()
     studio.catalog.watch()

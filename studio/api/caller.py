@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 
-def account_of(request: Request) -> str:
-    """The caller's account: a login's name, or `accounts.guest(…)`."""
+async def account_of(request: Request) -> str:
+    """The caller's account: a login's name, or `accounts.guest(…)`. A coroutine, for which FastAPI
+    takes no thread."""
     return request.scope["state"]["account"]
 
 

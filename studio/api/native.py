@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import StreamingResponse
 
-from studio.api.answers import EVERYWHERE, WITHOUT_LOGIN, Answers, refusals, sends
+from studio.api.answers import EVERYWHERE, WITHOUT_LOGIN, refusals, sends
 from studio.api.caller import Account
 from studio.api.metrics import prometheus_text
 from studio.api.places import PublicText
@@ -23,39 +21,15 @@ from studio.api.wire import (
     JobBody,
     JobChange,
     JobsBody,
-    event_body,
     job_body,
-    state_header,
 )
 from studio.domain.accounts import check_owner, shown
 from studio.domain.errors import NotFound
-from studio.domain.events import Preview
 from studio.gallery.files import Gallery
-from studio.jobs.job import Job, JobState
+from studio.jobs.job import JobState
 from studio.jobs.outlook import Foretold, Outlook
 from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
-
-POLL_S = 5.0
-"""How long a long poll, and the silence of an event stream, lasts at most. Shorter than the ten
-seconds for which a look at the previews counts, so that a watcher keeps them coming."""
-
-_EVENTS: Answers = {
-    200: {
-        "description": "Of each event its number and, as JSON on one line, what happened",
-        "content": {
-            "text/event-stream": {
-                "example": 'id: 7\ndata: {"type": "progress", "step": 3, "total": 9}\n\n'
-            }
-        },
-    },
-    204: sends("The job has ended, and all its events were seen"),
-}
-_BESIDE = {"X_Seq": "The newest event's number", "X_State": "The job's state as JSON"}
-_PREVIEW: Answers = {
-    200: sends("The newest preview; with `after` empty if it is older", "image/jpeg", **_BESIDE),
-    204: sends("With `after`: nothing new happened", **_BESIDE),
-}
 
 
 def build_router(
@@ -70,7 +44,6 @@ def build_router(
     router = APIRouter(responses=EVERYWHERE)
     _add_job_routes(router, queue, pages, outlook, public)
     _add_own_job_routes(router, queue, public)
-    _add_stream_routes(router, queue, public)
 
     @router.get(f"{PREFIX}/status", tags=["studio"])
     def present(account: Account) -> dict[str, Any]:
@@ -152,12 +125,6 @@ def _add_job_routes(
         jobs = [job_body(job, public, foretold.get(job.id, Foretold())) for job in page.jobs]
         return JobsBody(jobs=jobs, next=page.next)
 
-    @router.get(f"{PREFIX}/jobs/{{id}}", tags=["jobs"], responses=refusals(404, 422))
-    def get_job(id: str) -> JobBody:
-        """Where a job stands."""
-        job = queue.get(id)
-        return job_body(job, public, outlook.of_job(job))
-
 
 def _add_own_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> None:
     def own(id: str, account: str) -> str:
@@ -187,89 +154,3 @@ def _add_own_job_routes(router: APIRouter, queue: JobQueue, public: PublicText) 
         """Stop a job and forget it; its pictures stay."""
         queue.delete(own(id, account))
         return Response(status_code=204)
-
-
-def _add_stream_routes(router: APIRouter, queue: JobQueue, public: PublicText) -> None:
-    @router.get(
-        f"{PREFIX}/jobs/{{id}}/events",
-        tags=["jobs"],
-        response_class=Response,
-        responses=_EVENTS | refusals(404, 422),
-    )
-    def events(
-        id: str,
-        last_event_id: Annotated[int, Header(ge=0, alias="Last-Event-ID")] = 0,
-        previews: bool = True,
-    ) -> Response:
-        """Server-sent events from the present state on, until the job ends.
-
-        After a lost connection `Last-Event-ID` leaves out what was already seen. Without `previews`
-        none are drawn for this reader.
-        """
-        job = queue.get(id)
-        if job.events.closed and not job.events.since(last_event_id):
-            return Response(status_code=204)  # tells a browser's EventSource not to come again
-        return StreamingResponse(
-            _server_sent(job, last_event_id, previews, public),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
-
-    @router.get(
-        f"{PREFIX}/jobs/{{id}}/preview",
-        tags=["jobs"],
-        response_class=Response,
-        responses=_PREVIEW | refusals(404, 422),
-    )
-    async def preview(
-        id: str,
-        after: Annotated[int | None, Query(ge=0)] = None,
-        step: Annotated[int | None, Query(ge=0)] = None,
-    ) -> Response:
-        """The newest preview, a JPEG; `step` only keeps addresses apart.
-
-        With `after`, a long poll: waits up to 5 s for an event newer than that number. The answer
-        is the newest preview if that is newer, else empty; `X-Seq` is the newest event's number
-        and `X-State` the job's state. 204 says that nothing new happened.
-        """
-        job = queue.get(id)
-        job.watched()
-        if after is not None:
-            return await _long_poll(job, after, public)
-        newest = job.events.newest(Preview)
-        if newest is None:
-            raise NotFound("There is no preview of this job yet. Ask again after its first step.")
-        return _jpeg(newest.jpeg)
-
-
-async def _server_sent(
-    job: Job, after: int, previews: bool, public: PublicText
-) -> AsyncIterator[str]:
-    while True:
-        if previews:
-            job.watched()
-        news = await job.events.wait(after, POLL_S)
-        for after, event in news:
-            yield f"id: {after}\ndata: {json.dumps(event_body(job, event, public))}\n\n"
-        if not news:
-            yield ": still here\n\n"  # so that a dead connection is noticed
-        if job.events.closed and not job.events.since(after):
-            return
-
-
-async def _long_poll(job: Job, after: int, public: PublicText) -> Response:
-    news = await job.events.wait(after, POLL_S)
-    headers = {
-        "X-Seq": str(max((number for number, _ in news), default=after)),
-        "X-State": state_header(job, public),
-        "Cache-Control": "no-store",
-    }
-    if not news:
-        return Response(status_code=204, headers=headers)
-    jpegs = [event.jpeg for _, event in news if isinstance(event, Preview)]
-    return _jpeg(*jpegs, headers=headers)
-
-
-def _jpeg(jpeg: bytes = b"", headers: dict[str, str] | None = None) -> Response:
-    headers = headers or {"Cache-Control": "no-store"}
-    return Response(jpeg, media_type="image/jpeg", headers=headers)

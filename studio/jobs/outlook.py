@@ -52,6 +52,10 @@ class Outlook:
 
     def of_job(self, job: Job) -> Foretold:
         """Nothing where it has ended."""
+        if job.events.closed:
+            return Foretold()
+        if job in self._line.running:
+            return Foretold(self._seconds(job), 0.0)
         return self.of_jobs().get(job.id, Foretold())
 
     def of_jobs(self) -> dict[str, Foretold]:

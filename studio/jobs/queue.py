@@ -111,10 +111,12 @@ class JobQueue:
 
     def get(self, id: str) -> Job:
         """Raises `NotFound`."""
+        return self.remembered(id) or self._keeping.find(id)
+
+    def remembered(self, id: str) -> Job | None:
+        """At once: None where it must be looked for on the disk."""
         with self._remembering:
-            if id in self._jobs:
-                return self._jobs[id]
-        return self._keeping.find(id)
+            return self._jobs.get(id)
 
     def jobs(self) -> list[Job]:
         """All remembered jobs, oldest first; those that wait in their order, after all others."""

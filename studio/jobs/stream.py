@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from studio.domain.events import FINAL, Event
 
@@ -27,12 +27,17 @@ class EventStream:
         self._count = begun
         self._closed = False
         self._changed = threading.Condition()
-        self._wake: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._wake: dict[asyncio.AbstractEventLoop, set[asyncio.Event]] = {}
 
     @property
     def closed(self) -> bool:
         """True once Finished, Failed or Cancelled was published."""
         return self._closed
+
+    @property
+    def count(self) -> int:
+        """The newest event's number."""
+        return self._count
 
     def publish(self, event: Event) -> None:
         """Number `event` (1, 2, …) and hand it to all readers. A closed stream takes no more."""
@@ -43,11 +48,11 @@ class EventStream:
             self._newest[type(event)] = (self._count, event)
             self._closed = isinstance(event, FINAL)
             self._changed.notify_all()
-            waiters = list(self._wake)
-        for loop, flag in waiters:
+            waiters = [(loop, tuple(flags)) for loop, flags in self._wake.items()]
+        for loop, flags in waiters:  # a loop is woken once: that costs the writer a system call
             try:
-                loop.call_soon_threadsafe(flag.set)
-            except RuntimeError:  # that reader's event loop has ended; nobody waits there
+                loop.call_soon_threadsafe(_set, flags)
+            except RuntimeError:  # that loop has ended; nobody waits there
                 continue
 
     def since(self, after: int = 0) -> list[Numbered]:
@@ -79,10 +84,9 @@ class EventStream:
 
     async def wait(self, after: int, timeout_s: float) -> list[Numbered]:
         """What is newer than `after`, waiting up to `timeout_s` for it; empty on time-out."""
-        flag = asyncio.Event()
-        waiter = (asyncio.get_running_loop(), flag)
+        flag, loop = asyncio.Event(), asyncio.get_running_loop()
         with self._changed:
-            self._wake.add(waiter)
+            self._wake.setdefault(loop, set()).add(flag)
         try:
             newer = self.since(after)
             if newer or self._closed:
@@ -94,4 +98,12 @@ class EventStream:
             return self.since(after)
         finally:
             with self._changed:
-                self._wake.discard(waiter)
+                flags = self._wake[loop]
+                flags.discard(flag)
+                if not flags:
+                    del self._wake[loop]
+
+
+def _set(flags: Iterable[asyncio.Event]) -> None:
+    for flag in flags:
+        flag.set()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from studio.api import native, wire
+from studio.api import watching, wire
 from studio.engine.fake import FakeEngine
 
 SMALL = {"width": 64, "height": 64}
@@ -186,7 +186,7 @@ def test_long_poll_follows_a_job_to_its_end(paced):
 
 
 def test_long_poll_answers_after_a_while_when_nothing_happens(paced, monkeypatch):
-    monkeypatch.setattr(native, "POLL_S", 0.2)
+    monkeypatch.setattr(watching, "POLL_S", 0.2)
     served = paced(0.3)
     served.submit(steps=5, **SMALL)
     waiting = served.submit(steps=1, **SMALL)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from studio.api.caller import Account
@@ -35,8 +35,8 @@ def build_sdapi_router(desk: Desk) -> APIRouter:
     sent, as there."""
     router = APIRouter(include_in_schema=False, default_response_class=JSONResponse)
     acts, all_options = Acts(desk.queue, desk.grids), AllOptions(desk.catalog)
+    _add_progress(router, acts, all_options)  # first, for it is asked for most
     _add_drawing(router, desk, acts, all_options)
-    _add_progress(router, acts, all_options)
     _add_options(router, desk, all_options)
     _add_lists(router, desk)
     _add_control(router, desk)
@@ -83,16 +83,16 @@ def _add_drawing(router: APIRouter, desk: Desk, acts: Acts, all_options: AllOpti
 
 def _add_progress(router: APIRouter, acts: Acts, all_options: AllOptions) -> None:
     @router.get(f"{PREFIX}/progress")
-    async def get_progress(account: Account, skip_current_image: bool = False) -> dict[str, Any]:
+    async def get_progress(account: Account, skip_current_image: bool = False) -> Response:
         """How far the call is that the caller has under way, with its forming picture, a JPEG."""
         wanted = not skip_current_image and all_options.get(account).live_previews_enable
-        return progress.progress(acts, account, wanted)
+        return JSONResponse(progress.progress(acts, account, wanted))
 
     @router.post("/internal/progress")
-    async def of_task(http: Request, account: Account) -> dict[str, Any]:
+    async def of_task(http: Request, account: Account) -> Response:
         """The same of the call with that `force_task_id`."""
         body = parsed(ProgressBody, await http.body())
-        return progress.of_task(body, acts, account)
+        return JSONResponse(progress.of_task(body, acts, account))
 
     @router.get("/internal/pending-tasks")
     def pending(account: Account) -> dict[str, Any]:
