@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
-from studio.api.connections import web_config
+from studio.api.connections import Server, web_config
 from studio.app import Studio
 from studio.dependencies import declared, untested
 from studio.domain.files import as_text
@@ -105,7 +105,7 @@ def _is_own(address: str) -> bool:
     return (mapped or ip).is_loopback
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """Calls `on_ready` once requests are answered."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:

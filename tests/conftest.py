@@ -15,10 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
-from studio.api.connections import ConnectionLimits, web_config
+from studio.api.connections import ConnectionLimits, Server, web_config
 from studio.app import Studio
 from studio.engine.fake import FakeEngine
 from studio.settings import Settings
@@ -40,6 +39,7 @@ class Served:
     studio: Studio
     engine: FakeEngine
     http: httpx.Client
+    server: Server
 
     def submit(self, **fields: Any) -> str:
         """Queue a request and return the job's id."""
@@ -61,7 +61,7 @@ class Served:
         raise AssertionError(f"job is {job['state']}, not {states}")
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """Ends soon when it is told to."""
 
     async def main_loop(self) -> None:
@@ -104,7 +104,7 @@ def servers(data_dir: Path) -> Iterator[Callable[..., Served]]:
         until_s = time.monotonic() + 20
         while not server.started and time.monotonic() < until_s:
             time.sleep(0.005)
-        return Served(url, studio, engine, http)
+        return Served(url, studio, engine, http, server)
 
     try:
         yield start

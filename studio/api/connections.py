@@ -7,7 +7,7 @@ import asyncio
 import logging
 import socket
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +15,11 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.h11_impl import H11Protocol, h11  # of its release
+from uvicorn.protocols.http.h11_impl import (  # of its release
+    H11Protocol,
+    RequestResponseCycle,
+    h11,
+)
 
 from studio.api.refusal import refusal
 
@@ -24,8 +28,10 @@ log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 512
 """Connections and requests together, well below the 1,024 files that a process may open; the
 others are told to come again."""
-_FAREWELL_S = 1
-"""How long open connections (long polls, event streams) may take to end."""
+_LAST_S = 5
+"""The same for those that do not end when they are told that their callers have left."""
+_FAREWELL_S = 0.5
+"""How long answers that have not begun may take once the server is told to end."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,40 @@ def web_config(
         server_header=False,
         limit_concurrency=_MOST_AT_ONCE,
         backlog=_MOST_AT_ONCE,
-        timeout_graceful_shutdown=_FAREWELL_S,
+        timeout_graceful_shutdown=_LAST_S,
     )
+
+
+class Server(uvicorn.Server):
+    """Ends as if all callers had left: streams at once, other answers after a moment. Uvicorn would
+    wait for them, and then make an error in the log of each."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        leaving = asyncio.create_task(self._leave())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            leaving.cancel()
+
+    async def _leave(self) -> None:
+        self._cut(lambda cycle: cycle.response_started)
+        await asyncio.sleep(_FAREWELL_S)
+        self._cut(lambda cycle: True)
+        for task in self.server_state.tasks:  # those that do not ask whether their caller is there
+            task.cancel()
+
+    def _cut(self, ends: Callable[[RequestResponseCycle], bool]) -> None:
+        for connection in self.server_state.connections:
+            cycle = connection.cycle
+            if cycle is not None and not cycle.response_complete and ends(cycle):
+                _leave(cycle)
+                connection.transport.close()
+
+
+def _leave(cycle: RequestResponseCycle) -> None:
+    """Tell the application that the caller has gone; what it still sends is dropped."""
+    cycle.disconnected = True
+    cycle.message_event.set()
 
 
 class _Connection(H11Protocol):
@@ -159,8 +197,7 @@ class _Connection(H11Protocol):
         """Close the connection, with an answer where none has begun."""
         log.info("A connection from %s is closed: %s", self._address, message)
         if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True  # what the application still sends is dropped
-            self.cycle.message_event.set()
+            _leave(self.cycle)
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             answer = refusal(status, error, message, {"Connection": "close"})
             head = h11.Response(status_code=status, headers=answer.raw_headers)

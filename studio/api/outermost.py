@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 
@@ -19,7 +20,8 @@ _OF_PATHS = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ})
 
 class Outermost:
     """Answers paths that no file system can hold with 404, before anything looks for them there,
-    and takes note of callers who leave while they are still sending with one line in the log."""
+    takes note of callers who leave while they are still sending with one line in the log, and lets
+    calls end in silence that are cancelled, as they are with the server."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,6 +42,8 @@ class Outermost:
 
         try:
             await self._app(scope, receive, noted_send)
+        except asyncio.CancelledError:
+            log.debug("%s %s ends with the server.", scope.get("method"), scope["path"])
         except ClientDisconnect:
             log.info("The caller of %s %s left while sending.", scope["method"], scope["path"])
         except OSError as error:

@@ -6,14 +6,17 @@ import gc
 import json
 import logging
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from studio.api.connections import ConnectionLimits, _Connection
+from studio.engine.fake import FakeEngine
 from studio.web import create_app
 from tests.conftest import Served, servers
+from tests.waiting import wait_for
 
 POST = b"POST /studio/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 QUICK = ConnectionLimits(headers_s=0.3, body_s=0.3, body_bytes=100, per_address=3)
@@ -169,3 +172,43 @@ def test_a_caller_who_leaves_costs_one_line(serve, caplog):
     of_requests = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [record.getMessage() for record in of_requests] == []
     assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_the_server_ends_in_silence_whoever_still_waits(serve, caplog):
+    gate = threading.Event()
+    engine = FakeEngine()
+    engine.on_step = gate.wait
+    served = serve(engine)
+    job = served.submit(width=64, height=64, steps=9)
+    events = f"/studio/v1/jobs/{job}/events"
+    drawn = {"prompt": "a", "size": "64x64", "width": 64, "height": 64, "steps": 9}
+    waiting = [
+        ask(served, "GET", events),
+        ask(served, "GET", f"/studio/v1/jobs/{job}/preview?after=1000000000000"),
+        ask(served, "POST", "/sdapi/v1/txt2img", drawn),
+        ask(served, "POST", "/v1/images/generations", drawn),
+        ask(served, "POST", "/v1/images/generations", drawn | {"stream": True}),
+    ]
+    try:
+        assert waiting[0].recv(9) == b"HTTP/1.1 "
+        wait_for(lambda: len(served.server.server_state.tasks) == len(waiting))
+        wait_for(lambda: served.studio.queue.waiting == 4)
+        served.server.should_exit = True
+        for connection in waiting:
+            while connection.recv(65536):
+                pass
+            connection.close()
+        wait_for(lambda: not served.server.server_state.tasks)
+    finally:
+        gate.set()
+    loud = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+    assert not loud
+
+
+def ask(served: Served, method: str, path: str, body: dict | None = None) -> socket.socket:
+    """A connection on which that was asked."""
+    text = json.dumps(body) if body else ""
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(text)}\r\n"
+    connection = connect(served)
+    connection.sendall(f"{head}Content-Type: application/json\r\n\r\n{text}".encode())
+    return connection
