@@ -19,6 +19,7 @@ from studio.detectors.detectors import Detectors
 from studio.domain import errors
 from studio.domain.events import Event, Picture
 from studio.domain.files import as_text
+from studio.domain.imports import IMPORTING
 from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine, Memory
@@ -321,9 +322,10 @@ class Studio:
 
     def _real_engine(self) -> Engine:
         # Here and not at the top: torch and diffusers take seconds to import.
-        from studio.engine.stable_diffusion import StableDiffusionEngine
-        from studio.residence.device import describe
-        from studio.residence.manager import ModelManager
+        with IMPORTING:
+            from studio.engine.stable_diffusion import StableDiffusionEngine
+            from studio.residence.device import describe
+            from studio.residence.manager import ModelManager
 
         settings = self.settings
         manager = ModelManager(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from studio.domain.errors import CheckpointError
+from studio.domain.imports import IMPORTING
 from studio.preprocessors.loading import annotator
 from studio.preprocessors.shades import near_is_light
 
@@ -28,13 +29,15 @@ _SEGMENTATION_SHORT_SIDE, _SEGMENTATION_STRIDE = 512, 32
 
 
 def load_depth_anything(paths: Mapping[str, Path], device: str):
-    from transformers import DepthAnythingForDepthEstimation
+    with IMPORTING:
+        from transformers import DepthAnythingForDepthEstimation
 
     return _loaded(DepthAnythingForDepthEstimation, paths, device)
 
 
 def load_upernet(paths: Mapping[str, Path], device: str):
-    from transformers import UperNetForSemanticSegmentation
+    with IMPORTING:
+        from transformers import UperNetForSemanticSegmentation
 
     return _loaded(UperNetForSemanticSegmentation, paths, device)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.domain.family import ModelFamily
+from studio.domain.imports import IMPORTING
 from studio.domain.noise_schedules import ALIGN_YOUR_STEPS
 from studio.domain.prompt_emphasis import Segment
 from studio.domain.schedulers import SamplerOptions
@@ -51,7 +52,8 @@ class UNetFamily(ModelFamily):
         return None
 
     def open(self, ref: Any, dtype: Any) -> Any:
-        from studio.families.stable_diffusion import parts
+        with IMPORTING:
+            from studio.families.stable_diffusion import parts
 
         return parts.open_parts(ref, dtype)
 

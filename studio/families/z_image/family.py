@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.domain.family import ModelFamily
+from studio.domain.imports import IMPORTING
 from studio.domain.prompt_emphasis import Segment
 
 SHIFT = 3.0
@@ -36,7 +37,8 @@ class ZImageFamily(ModelFamily):
         return None
 
     def open(self, ref: Any, dtype: Any) -> Any:
-        from studio.families.z_image import parts
+        with IMPORTING:
+            from studio.families.z_image import parts
 
         return parts.open_parts(ref, dtype)
 
