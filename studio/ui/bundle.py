@@ -28,6 +28,7 @@ STYLES = (
     "run/viewer.css",
     "canvas/canvas.css",
     "canvas/port.css",
+    "canvas/working.css",
     "run/views.css",
     "run/word_maps.css",
     "run/queue.css",

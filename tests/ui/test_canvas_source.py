@@ -169,7 +169,6 @@ def test_masks_from_files_and_back_into_files(canvas, served, tmp_path):
 
 def test_pictures_are_dropped_and_pasted(visit, tmp_path):
     page = visit()
-    data = base64.b64encode(picture_file(tmp_path, (120, 80)).read_bytes()).decode()
     give = """
     ([kind, data, task]) => {
       const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
@@ -181,14 +180,20 @@ def test_pictures_are_dropped_and_pasted(visit, tmp_path):
         : new DragEvent("drop", { dataTransfer: transfer, ...options });
       document.querySelector(`.source.${task} .canvas`).dispatchEvent(event);
     }"""
-    for kind, way in (("image_to_image", "drop"), ("outpaint", "paste")):
+    assert "Choose a picture first" in Canvas(page, "image_to_image").ready()
+    for kind, way, size in (("image_to_image", "drop", (120, 80)), ("outpaint", "paste", (90, 60))):
         canvas = Canvas(page, kind)
-        assert "Choose a picture first" in canvas.ready()
-        page.evaluate(give, [way, data, kind])
-        canvas.wait()
-        assert (canvas.source()["width"], canvas.source()["height"]) == (120, 80)
+        file = picture_file(tmp_path, size)
+        page.evaluate(give, [way, base64.b64encode(file.read_bytes()).decode(), kind])
+        page.wait_for_function(
+            "([kind, width]) => document.querySelector(`.canvas[data-kind=${kind}] img`)"
+            ".naturalWidth === width",
+            arg=[kind, size[0]],
+        )
+        assert (canvas.source()["width"], canvas.source()["height"]) == size
     assert set(Canvas(page, "image_to_image").ready()) == {"image"}
-    assert Canvas(page, "inpaint").source() is None
+    # It is one picture for all tools.
+    assert Canvas(page, "inpaint").source()["image"] == canvas.source()["image"]
 
 
 def test_a_damaged_file_is_refused_in_words(canvas, stroke, served, tmp_path):

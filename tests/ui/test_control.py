@@ -344,10 +344,13 @@ def test_the_panel_serves_the_tabs_that_begin_with_a_picture(visit, served):
     request = last(served)
     assert request.task.kind == "image_to_image"
     assert [unit.image for unit in request.controls] == [None]
-    open_tab(page, "text_to_image")  # which begins with no picture
-    assert badges(page) == []
-    Canvas(page, "image_to_image")
+    open_tab(page, "text_to_image")  # where it is the picture that is worked on
     assert badges(page) == ["Unit 1 Canny 1"]
+    canvas = Canvas(page, "image_to_image")
+    page.locator(".views [data-view=source]").click()
+    canvas.button("Remove the picture").click()
+    open_tab(page, "text_to_image")
+    assert badges(page) == []
 
 
 def test_phone(visit, tmp_path):

@@ -5,7 +5,7 @@ import { address } from "../shared/data.js";
 import { make, targetOf } from "../shared/dom.js";
 import { carried, carries } from "../shared/pictures.js";
 import { isShown } from "../shared/tabs.js";
-import { showView } from "../shared/views.js";
+import { onView, showView } from "../shared/views.js";
 import { FrameEdges } from "./frame.js";
 import { bindCanvasKeys } from "./keys.js";
 import { bindOptions, Options } from "./options.js";
@@ -13,13 +13,20 @@ import { Overlay } from "./overlay.js";
 import { Paint } from "./paint.js";
 import { pngOf } from "./png.js";
 import { Pointers } from "./pointers.js";
+import { lastResult, recent } from "./recent.js";
 import { grow } from "./regions.js";
 import { shareWords } from "./source.js";
 import { isForSettings, offerFiles, onSource, source as sourceNamed } from "./sources.js";
 import { arrivals } from "./uploads.js";
 import { View } from "./view.js";
+import * as chain from "./working.js";
 
 const SAY_MS = 6000;
+const STEPS = ["undo", "redo"];
+
+/** Where somebody looked last: {tab, image, zoom, x, y}, the middle's place in the picture and the zoom
+ * (null where it fits). The other canvases show the same picture so. */
+let gaze = null;
 
 export function canvas(element) {
   new Canvas(element, element.dataset.kind);
@@ -35,6 +42,7 @@ class Canvas {
     this.note = root.querySelector(".canvas-note");
     this.view = new View(this.port, this.world);
     this.view.onChange = () => this.viewed();
+    recent(root, (picture) => this.take([picture]));
     if (this.source.hasMask) this.bindMask();
     if (this.source.canvas === "frame") {
       this.frame = new FrameEdges(root, this.view, this.source, (words) => this.say(words));
@@ -59,6 +67,8 @@ class Canvas {
     this.source.onPicture = () => this.arrive();
     this.source.onMask = () => this.showMask();
     onSource((changed) => changed === kind && this.show());
+    chain.onWorking(() => this.show());
+    onView(() => isShown(this.tab) && this.arrive());
     this.showMask();
     this.arrive();
   }
@@ -102,13 +112,18 @@ class Canvas {
 
   // The picture
 
-  /** The picture is another one, or on its way. */
+  /** The picture is another one, or on its way; it is loaded once somebody looks. */
   async arrive() {
     const { picture, arriving } = this.source;
+    const there = gaze;
     this.say(arriving ?? "", true);
     this.root.classList.toggle("arriving", Boolean(arriving));
     const url = picture && address(picture.url);
-    if (url === this.shownUrl) return;
+    if (url === this.shownUrl) {
+      this.lookAt(there);
+      return;
+    }
+    if (url && !isShown(this.tab)) return;
     this.shownUrl = url;
     if (!picture) {
       this.root.dataset.state = "empty";
@@ -126,7 +141,7 @@ class Canvas {
     );
     if (this.shownUrl !== url) return;
     if (!isDecoded) {
-      this.source.remove();
+      this.source.lose();
       this.say("The picture cannot be loaded (any more).");
       return;
     }
@@ -135,7 +150,22 @@ class Canvas {
     this.options?.suit(picture);
     this.root.dataset.state = "ready";
     this.view.show(this.bounds);
+    this.lookAt(there);
     this.show();
+  }
+
+  /** Look where another canvas was looked at, in the same picture. */
+  lookAt(there) {
+    const { view, port } = this;
+    const isOther = there && there.tab !== this.tab && there.image === this.source.picture?.image;
+    if (!isOther || !view.content || !port.clientWidth) return;
+    if (there.zoom === null) {
+      view.fit();
+      return;
+    }
+    view.zoomTo(there.zoom);
+    const [x, y] = view.fromPicture(there.x, there.y);
+    view.panBy(port.clientWidth / 2 - x, port.clientHeight / 2 - y);
   }
 
   get bounds() {
@@ -149,14 +179,25 @@ class Canvas {
     this.overlay?.follow(this.view.visible, this.view.zoom);
     this.paint?.refresh();
     if (this.frame && this.source.picture) this.frame.draw();
+    this.remember();
+  }
+
+  /** Where somebody looks. */
+  remember() {
+    const { view, port } = this;
+    if (!isShown(this.tab) || !port.clientWidth) return;
+    const x = (port.clientWidth / 2 - view.x) / view.scale;
+    const y = (port.clientHeight / 2 - view.y) / view.scale;
+    const zoom = view.fitted ? null : view.zoom;
+    gaze = { tab: this.tab, image: this.source.picture?.image, zoom, x, y };
   }
 
   /** Everything that depends on the source's state. */
   show() {
     const { source } = this;
-    const past = source.mask ?? source;
-    this.enable("undo", past.past.length > 0);
-    this.enable("redo", past.future.length > 0);
+    this.enable("undo", source.past.length > 0);
+    this.enable("redo", source.future.length > 0);
+    this.showChain();
     for (const name of ["mask-grow", "mask-shrink", "mask-clear"]) this.enable(name, source.masked);
     const share = this.root.querySelector(".canvas-share");
     if (share) share.textContent = source.masked ? `${shareWords(source.mask.share)} masked` : "";
@@ -166,9 +207,22 @@ class Canvas {
     }
   }
 
+  /** The way back to what was worked on before, and whether the picture is one of its own. */
+  showChain() {
+    const { pinned } = this.source;
+    this.enable("picture-back", !pinned && chain.mayUndo());
+    this.enable("picture-forward", !pinned && chain.mayRedo());
+    const pin = this.root.querySelector("[data-do=pin]");
+    pin.setAttribute("aria-pressed", String(pinned));
+    pin.title = pinned
+      ? "Pinned to a picture of its own. Press to follow the picture that is worked on again"
+      : "Pin: keep this picture here, whatever is worked on in the other tools";
+  }
+
   enable(name, isEnabled) {
-    const button = this.root.querySelector(`[data-do=${name}]`);
-    if (button) button.disabled = !isEnabled;
+    for (const button of this.root.querySelectorAll(`[data-do=${name}]`)) {
+      button.disabled = !isEnabled;
+    }
   }
 
   // Ways in
@@ -258,7 +312,11 @@ class Canvas {
     const mask = (work) => () => source.mask && !source.mask.edit && work(source.mask);
     return {
       "picture-choose": () => this.choosePicture(),
+      "picture-last": () => this.take([lastResult()]),
       "picture-remove": () => this.removePicture(),
+      "picture-back": () => chain.undo(),
+      "picture-forward": () => chain.redo(),
+      "pin": () => source.pin(!source.pinned),
       "zoom-in": () => view.zoomBy(1),
       "zoom-out": () => view.zoomBy(-1),
       "zoom-100": () => view.zoomTo(1),
@@ -291,10 +349,11 @@ class Canvas {
     full.hidden = !document.fullscreenEnabled;
   }
 
-  /** Do what the button `name` does; false without such a button, or where it is off. */
+  /** Do what the button `name` does; false without such a button. Undo and redo are the page's where
+   * nothing here is left to be undone. */
   act(name) {
     const button = this.root.querySelector(`[data-do=${name}]`);
-    if (!button) return false;
+    if (!button || (STEPS.includes(name) && button.disabled)) return false;
     if (!button.disabled && this.source.picture) this.actions[name](button);
     return true;
   }

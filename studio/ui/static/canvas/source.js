@@ -1,17 +1,15 @@
-// The picture of one editing tab with its mask or frame: what it is, where it is kept, and how it
-// comes back after a reload. Knows nothing of how they are drawn.
+// The picture of one tool and what the tool does to it. It is the one that is worked on, unless the
+// tool is pinned to a picture of its own. Knows nothing of how they are drawn.
 
-import { read, write } from "../shared/store.js";
-import { Mask } from "./mask.js";
-import { pngOf } from "./png.js";
-import { fromText, pack, toText, unpack } from "./runs.js";
+import { forget, read, write } from "../shared/store.js";
 import { resampled } from "./shapes.js";
+import { Shelf } from "./shelf.js";
 import { known, maskAt, uploaded } from "./uploads.js";
+import { accept, backTo, lose, onWorking, working } from "./working.js";
 
-const UPLOAD_MS = 400;
-const RETRY_MS = 5000;
-const forget = (key) => write(key, null);
-const NO_FRAME = { left: 0, top: 0, right: 0, bottom: 0 };
+/** Of what is on its way to all tools the last wish counts. */
+let wishes = 0;
+let granted = 0;
 
 export class Source {
   /** `canvas` is "picture", "mask" or "frame": what is done to the picture. `tell()` is called after
@@ -21,19 +19,15 @@ export class Source {
     this.canvas = canvas;
     this.tell = tell;
     this.picture = null; // {image, url, width, height}
-    this.mask = null;
-    this.maskRef = null;
-    this.uploadedVersion = 0;
-    this.frame = NO_FRAME;
-    this.past = []; // frames
-    this.future = [];
+    this.work = null;
     this.arriving = null; // words while a picture is on its way
     this.turn = 0;
     /** The canvas shows its dialog. */
     this.ask = async (/** @type {any} */ _question) => null;
     this.onPicture = () => {};
     this.onMask = () => {};
-    this.restored = this.restore();
+    this.restore();
+    onWorking((picture) => this.pinned || this.turnTo(picture));
     addEventListener("pagehide", () => {
       this.mask?.commit();
       this.leave();
@@ -41,7 +35,7 @@ export class Source {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) return;
       this.leave();
-      this.upload().catch(() => {});
+      this.work?.upload().catch(() => {});
     });
   }
 
@@ -49,20 +43,32 @@ export class Source {
     return this.canvas === "mask";
   }
 
-  get masked() {
-    return Boolean(this.mask && this.mask.total > 0);
+  get mask() {
+    return this.work?.mask ?? null;
   }
 
-  /** Is what is masked not yet on the server? */
-  get dirty() {
-    return this.masked && this.uploadedVersion !== this.mask.version;
+  get masked() {
+    return Boolean(this.work?.masked);
+  }
+
+  get frame() {
+    return this.work?.frame;
+  }
+
+  /** The steps of mask or frame that can be taken back, and those that were. */
+  get past() {
+    return (this.mask ?? this.work)?.past ?? [];
+  }
+
+  get future() {
+    return (this.mask ?? this.work)?.future ?? [];
   }
 
   get described() {
     if (!this.picture) return null;
-    const ref = this.dirty ? null : this.maskRef;
-    const mask = this.masked ? { ref, share: this.mask.share } : null;
-    return { ...this.picture, mask, ...(this.canvas === "frame" ? { frame: this.frame } : {}) };
+    const { masked, dirty, maskRef, frame } = this.work;
+    const mask = masked ? { ref: dirty ? null : maskRef, share: this.mask.share } : null;
+    return { ...this.picture, mask, ...(this.canvas === "frame" ? { frame } : {}) };
   }
 
   // Changing it
@@ -74,23 +80,27 @@ export class Source {
   }
 
   async bring(what, { ask, keep }) {
-    const turn = ++this.turn;
+    this.turn += 1;
+    wishes += 1;
+    const { turn } = this;
+    const wish = wishes;
+    const isLate = () => turn !== this.turn || (!this.pinned && wish < granted);
     const file = what instanceof Blob;
     if (!file && !what.ref) return this.putMask(what.mask, { ask });
     const same = !file && what.ref === this.picture?.image;
     let fate = !what.mask && (keep || (ask && same)) ? "keep" : "clear";
-    if (ask && !what.mask && this.masked && !same) {
+    if (ask && !what.mask && this.masked && !same && !keep) {
       fate = await this.ask(this.questionOfFate());
       if (!fate) return false;
     }
     this.arrives(what instanceof File ? `Taking ${what.name}` : "Taking the picture");
     try {
       const picture = file ? await uploaded(what) : await known(what);
-      if (turn !== this.turn) return false;
-      const mask = what.mask ? await maskAt(what.mask) : null;
-      if (turn !== this.turn) return false;
-      this.take(picture, mask, fate);
-      if (mask) this.isUploaded(what.mask);
+      if (isLate()) return false;
+      const pixels = what.mask ? await maskAt(what.mask) : null;
+      if (isLate()) return false;
+      if (!this.pinned) granted = wish;
+      this.take(picture, { pixels, ref: what.mask, frame: what.frame, fate });
     } finally {
       if (turn === this.turn) this.arrives(null);
     }
@@ -108,46 +118,41 @@ export class Source {
     };
   }
 
-  /** A new picture. Its mask: `pixels` ({width, height, data}), else by `fate` the old one. */
-  take(picture, pixels, fate) {
-    const old = this.mask;
+  /** A new picture. Its mask: `pixels` ({width, height, data}) with their `ref`, else by `fate` the
+   * old one. */
+  take(picture, { pixels, ref, frame, fate }) {
+    const { mask } = this;
     const same = picture.image === this.picture?.image;
-    const { width, height } = picture;
-    this.picture = picture;
-    this.setFrame(same ? this.frame : NO_FRAME);
-    this.past = [];
-    this.future = [];
-    if (this.hasMask) {
-      if (!pixels && same && old && fate === "keep") this.tell();
-      else this.takeMask(pixels ?? (fate === "keep" && old ? old : null), width, height);
+    if (!same || pixels || frame || (this.hasMask && fate !== "keep")) {
+      const work = this.shelf.blank(picture);
+      if (frame) work.frame = frame;
+      if (this.hasMask && pixels) work.take(pixels, ref);
+      else if (this.hasMask && fate === "keep" && mask) work.take(mask);
     }
+    if (this.pinned || !accept(picture)) this.turnTo(picture);
+  }
+
+  /** The picture is `picture` from now on, with what was done to it. */
+  turnTo(picture) {
+    this.picture = picture;
+    this.work = picture && this.shelf.of(picture);
+    this.showMask();
     this.save();
     this.onPicture();
     this.tell();
   }
 
-  takeMask(pixels, width, height) {
-    const data = pixels ? resampled(pixels, width, height) : undefined;
-    this.adopt(new Mask(width, height, data), null);
-    if (this.masked) this.schedule();
-  }
-
-  adopt(mask, ref) {
-    this.mask = mask;
-    this.maskRef = ref;
-    this.uploadedVersion = ref ? mask.version : -1;
-    mask.onCommit = () => {
-      this.save();
-      this.schedule();
-      this.tell();
-    };
+  showMask() {
+    if (this.mask === this.shown) return;
+    this.shown = this.mask;
     this.onMask();
   }
 
   /** A mask for the picture that is there; one of another size is stretched if that is wanted. */
   async putMask(from, { ask }) {
     if (!this.picture) throw new Error("Choose a picture first; a mask lies over one.");
-    const { width, height } = this.picture;
+    const { work } = this;
+    const { width, height } = work;
     const ref = from instanceof Blob ? (await uploaded(from)).image : from;
     const pixels = await maskAt(ref);
     const fits = pixels.width === width && pixels.height === height;
@@ -160,165 +165,125 @@ export class Source {
       });
       if (!answer) return false;
     }
-    this.mask.replace(resampled(pixels, width, height));
-    if (fits && ref === from) this.isUploaded(ref);
+    work.mask.replace(resampled(pixels, width, height));
+    if (fits && ref === from) work.isUploaded(ref);
     return true;
   }
 
+  /** No picture: that of its own goes, or that which is worked on. */
   remove() {
     this.turn += 1;
-    this.picture = null;
-    this.mask = null;
-    this.maskRef = null;
-    this.frame = NO_FRAME;
     this.arriving = null;
-    this.save();
-    forget(`mask.${this.kind}`);
-    this.onPicture();
-    this.tell();
+    if (!this.pinned) {
+      accept(null);
+      return;
+    }
+    this.pinned = false;
+    this.turnTo(working());
+  }
+
+  /** The picture cannot be loaded any more. */
+  lose() {
+    const { image } = this.picture;
+    this.remove();
+    lose(image);
+  }
+
+  /** Keep the picture whatever is worked on, or follow that again. */
+  pin(isPinned) {
+    const own = this.picture;
+    this.pinned = isPinned;
+    if (!isPinned && !working() && own) accept(own);
+    this.turnTo(isPinned ? own : working());
   }
 
   snapshot() {
-    const { picture, mask, maskRef, uploadedVersion, frame } = this;
-    return { picture, mask, maskRef, uploadedVersion, frame };
+    const { picture, work, pinned } = this;
+    return { picture, work, pinned };
   }
 
-  recover(earlier) {
+  recover({ picture, work, pinned }) {
     this.turn += 1;
-    Object.assign(this, earlier, { arriving: null, past: [], future: [] });
-    if (this.mask) {
-      this.adopt(this.mask, this.maskRef);
-      this.uploadedVersion = earlier.uploadedVersion;
-    }
-    this.save();
-    this.onPicture();
-    if (this.dirty) this.schedule();
-    this.tell();
+    this.arriving = null;
+    this.pinned = pinned;
+    if (work) this.shelf.add(work);
+    if (pinned || !backTo(picture)) this.turnTo(picture);
+    if (work?.dirty) work.schedule();
   }
-
-  // The frame of an outpaint
 
   setFrame(frame) {
-    this.frame = frame;
-    this.save();
-    this.tell();
+    this.work.setFrame(frame);
   }
 
-  /** A step that undo takes back; `before` is the frame it began with. */
   commitFrame(before) {
-    if (JSON.stringify(before) === JSON.stringify(this.frame)) return;
-    this.past = [...this.past.slice(-99), before];
-    this.future = [];
-    this.tell();
-  }
-
-  stepFrame(from, to) {
-    if (from.length === 0) return;
-    to.push(this.frame);
-    this.setFrame(from.pop());
+    this.work.commitFrame(before);
   }
 
   undo() {
-    if (this.canvas === "frame") this.stepFrame(this.past, this.future);
-    else this.mask?.undo();
+    this.work?.undo();
   }
 
   redo() {
-    if (this.canvas === "frame") this.stepFrame(this.future, this.past);
-    else this.mask?.redo();
+    this.work?.redo();
   }
 
   // To the server and back
 
   async ready() {
-    await this.restored;
     await this.coming;
+    await this.work?.restored;
     if (!this.picture)
       throw new Error("Choose a picture first: drop one, paste it, or press Choose.");
     const { image } = this.picture;
+    const { work, mask, frame } = this;
     if (this.canvas === "picture") return { image };
     if (this.canvas === "frame") {
-      if (Object.values(this.frame).every((side) => side === 0)) {
+      if (Object.values(frame).every((side) => side === 0)) {
         throw new Error("Pull an edge of the frame outwards first, or choose a shape.");
       }
-      return { image, ...this.frame };
+      return { image, ...frame };
     }
-    this.mask.commit();
-    if (!this.masked) throw new Error("Paint over what is to be repainted first.");
-    await this.upload();
-    return { image, mask: this.maskRef };
+    mask.commit();
+    if (!work.masked) throw new Error("Paint over what is to be repainted first.");
+    await work.upload();
+    return { image, mask: work.maskRef };
   }
 
-  schedule() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.upload().catch(() => {}), UPLOAD_MS);
-  }
-
-  /** Until the mask as it is now is on the server. Two at once share one way. */
-  async upload() {
-    clearTimeout(this.timer);
-    while (this.dirty) {
-      this.uploading ??= this.uploadOnce().finally(() => {
-        this.uploading = null;
-      });
-      await this.uploading;
+  /** Something of what is done to a picture changed. */
+  worked(work) {
+    if (work.mask && !work.dirty && this.shelf.draft?.image === work.image) {
+      this.shelf.draft = null;
+      forget(`mask.${this.kind}`);
     }
-  }
-
-  async uploadOnce() {
-    const { mask } = this;
-    const { version } = mask;
-    try {
-      const { image } = await uploaded(await pngOf(mask));
-      if (this.mask === mask && mask.version === version) this.isUploaded(image);
-    } catch (error) {
-      this.timer = setTimeout(() => this.upload().catch(() => {}), RETRY_MS);
-      throw new Error(`The mask cannot be sent: ${error.message}`);
-    }
-  }
-
-  isUploaded(ref) {
-    this.maskRef = ref;
-    this.uploadedVersion = this.mask.version;
     this.save();
-    forget(`mask.${this.kind}`);
+    if (work !== this.work) return;
+    this.showMask();
     this.tell();
   }
 
   save() {
-    const { picture, frame } = this;
-    const mask = this.masked && !this.dirty ? this.maskRef : null;
-    if (picture) write(`source.${this.kind}`, { picture, mask, frame });
+    const picture = this.pinned ? this.picture : null;
+    const works = this.shelf.records;
+    if (picture || works.length) write(`source.${this.kind}`, { picture, works });
     else forget(`source.${this.kind}`);
   }
 
   /** The page goes, and an upload would not end in time: what is not uploaded stays here. */
   leave() {
-    if (!this.dirty) return;
-    const { width, height, data } = this.mask;
-    const runs = toText(pack(data));
-    write(`mask.${this.kind}`, { image: this.picture.image, width, height, runs });
+    if (!this.work?.dirty) return;
+    this.shelf.draft = this.work.draft;
+    write(`mask.${this.kind}`, this.shelf.draft);
   }
 
-  async restore() {
-    const kept = read(`source.${this.kind}`, null);
-    if (!kept?.picture) return;
-    const { turn } = this;
+  restore() {
+    const kept = read(`source.${this.kind}`, {});
     const draft = read(`mask.${this.kind}`, null);
-    this.picture = kept.picture;
-    this.frame = kept.frame ?? NO_FRAME;
-    const { image, width, height } = kept.picture;
-    if (!this.hasMask) return;
-    this.adopt(new Mask(width, height), null);
-    if (draft?.image === image && draft.width === width && draft.height === height) {
-      this.adopt(new Mask(width, height, unpack(fromText(draft.runs), width * height)), null);
-      this.schedule();
-    } else if (kept.mask) {
-      const pixels = await maskAt(kept.mask).catch(() => null);
-      if (!pixels || turn !== this.turn || pixels.width !== width) return;
-      this.adopt(new Mask(width, height, pixels.data), kept.mask);
-    }
-    this.tell();
+    const records = recordsOf(kept);
+    this.shelf = new Shelf(this.hasMask, { records, draft }, (work) => this.worked(work));
+    this.pinned = isOwn(kept);
+    const picture = this.pinned ? kept.picture : working();
+    this.picture = picture;
+    this.work = picture && this.shelf.of(picture);
   }
 
   arrives(words) {
@@ -327,6 +292,14 @@ export class Source {
     this.tell();
   }
 }
+
+// Before there was one picture for all, each tool kept its own: {picture, mask, frame}.
+
+const recordsOf = ({ works, picture, mask, frame }) =>
+  works ?? (picture ? [[picture.image, { mask, frame }]] : []);
+
+const isOwn = ({ works, picture }) =>
+  Boolean(picture) && (Boolean(works) || picture.image !== working()?.image);
 
 /** A share of the area in words: "12 %". */
 export function shareWords(share) {

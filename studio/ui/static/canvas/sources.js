@@ -1,13 +1,25 @@
-// The pictures that the editing tabs begin with, as the rest of the page knows them. A kind is the
-// name of a task: image_to_image, inpaint, outpaint.
+// What the tools begin with, as the rest of the page knows it: the picture that is worked on (see
+// working.js) or one of their own, and what each does to it. A kind is the name of a task:
+// image_to_image, inpaint, outpaint, upscale, details.
 
 import { targetOf } from "../shared/dom.js";
 import { signal } from "../shared/signals.js";
-import { canvasOf, EDITING } from "../shared/task.js";
+import { read } from "../shared/store.js";
+import { canvasOf, EDITING, task } from "../shared/task.js";
 import { Source } from "./source.js";
+import { accept, isKnown } from "./working.js";
 
 const changes = signal();
 const takers = [];
+
+/** Where each tool kept a picture of its own, that of the tab in sight is worked on from now on. */
+function begin() {
+  const own = [task(), ...EDITING].map((kind) => read(`source.${kind}`, null)?.picture);
+  const first = own.find(Boolean);
+  if (first && !isKnown()) accept(first);
+}
+
+begin();
 const sources = new Map(
   EDITING.map((kind) => [kind, new Source(kind, canvasOf(kind), () => changes.tell(kind))]),
 );
@@ -48,10 +60,15 @@ export function ready(kind) {
   return sources.get(kind).ready();
 }
 
-/** Change the picture, the mask, or both; false if it was cancelled.
+/** Has it a picture of its own, whatever is worked on? */
+export const isPinned = (kind) => sources.get(kind).pinned;
+
+/** Change the picture, the mask, or both; false if it was cancelled. Unless the tool is pinned, the
+ * picture is worked on in all of them.
  *
  * `what` is a File, `{ref, url, width, height}` (all but ref may be left out), or `{mask}`, the
- * mask's own ref; with both, picture and mask are taken as they are and nothing is asked.
+ * mask's own ref; with both, picture and mask are taken as they are and nothing is asked. With `ref`
+ * there may be a `frame` {left, top, right, bottom}.
  * `ask`  where there is a mask, ask what becomes of it
  * `keep` without asking: keep it, stretched over a picture of another size; else it is cleared
  * Throws an Error with words for the artist. */
@@ -59,7 +76,8 @@ export function put(kind, what, { ask = true, keep = false } = {}) {
   return sources.get(kind).put(what, { ask, keep });
 }
 
-/** Picture, mask and frame as they are, to be handed to `recover` later. */
+/** Picture, mask and frame as they are, to be handed to `recover` later: where the picture was the
+ * last step of those that are worked on, that step is taken back. */
 export function snapshot(kind) {
   return sources.get(kind).snapshot();
 }

@@ -11,7 +11,7 @@ import { isKnown, look, modelNamed, models } from "../shared/models.js";
 import { opens } from "../shared/picker.js";
 import { carried, carries } from "../shared/pictures.js";
 import { results } from "../shared/results.js";
-import { isEditing, task } from "../shared/task.js";
+import { task } from "../shared/task.js";
 import { percent, size } from "../shared/words.js";
 import { draw, paintRegion, retouch } from "./drawing.js";
 import { MapView, mapRequest } from "./map.js";
@@ -289,7 +289,7 @@ export class UnitView {
     const url = picture?.url ? address(picture.url) : "";
     figure.dataset.state = url ? "ready" : "empty";
     figure.querySelector("figcaption span").textContent = unit.follows
-      ? "Input image"
+      ? "Working picture"
       : unit.drawn
         ? "Drawing"
         : "Control image";
@@ -300,7 +300,7 @@ export class UnitView {
         figure.querySelector(".unit-place").append(make("img", { src: url, alt: "Control image" }));
     }
     const input = this.find("[data-act=input]");
-    input.hidden = !isEditing();
+    input.hidden = !units.mayFollow();
     input.setAttribute("aria-pressed", String(unit.follows));
     const last = this.find("[data-act=last]");
     last.disabled = results.value.length === 0;

@@ -3,6 +3,7 @@
 
 import { onSource, sourceOf } from "../canvas/sources.js";
 import { known } from "../canvas/uploads.js";
+import { onWorking, working } from "../canvas/working.js";
 import { data } from "../shared/data.js";
 import { signal } from "../shared/signals.js";
 import { read, write } from "../shared/store.js";
@@ -19,7 +20,7 @@ const FRESH = {
   offered: false, // the tab began it, and nobody has touched it
   controlnet: null,
   picture: null, // {image, url, width, height}; null: see `follows`
-  follows: false, // takes the picture that the task begins with
+  follows: false, // takes the picture that the task begins with, or that is worked on
   drawn: false,
   preprocessor: "none",
   settings: {},
@@ -115,14 +116,15 @@ export function recover(earlier) {
 }
 
 /** Does it have a picture, its own or that of the task? */
-const hasPicture = (one) => Boolean(one.picture) || (one.follows && isEditing());
+const hasPicture = (one) => Boolean(one.picture) || (one.follows && mayFollow());
+
+/** Is there a picture to follow, or is one asked for? */
+export const mayFollow = () => isEditing() || working() !== null;
 
 /** What keeps a unit that is on from acting: words for the artist, "" for nothing. */
 export function lacks(one) {
   if (!hasPicture(one)) {
-    return one.follows
-      ? "This tab begins with no picture. Choose one."
-      : "Choose a picture, or draw one.";
+    return one.follows ? "No picture is worked on. Choose one." : "Choose a picture, or draw one.";
   }
   if (!one.controlnet) return "Choose a ControlNet.";
   if (isUnion(one.controlnet) && one.preprocessor === "none" && !one.union_type) {
@@ -165,7 +167,8 @@ export const requested = () =>
 
 function asRequest(one) {
   const sent = Object.fromEntries(SENT.map((name) => [name, one[name]]));
-  return { ...sent, image: one.picture?.image ?? null, mask: one.mask?.image ?? null };
+  const own = one.picture ?? (isEditing() ? null : working()); // null is that of the task
+  return { ...sent, image: own?.image ?? null, mask: one.mask?.image ?? null };
 }
 
 /** Take over the `controls` of a request. Without any those that are here are switched off; one that
@@ -204,7 +207,7 @@ async function complete({ id, picture, mask }) {
 
 /** What the map of a unit is made from: {image, url, width, height}, or null. */
 export const pictureOf = (one) =>
-  one.picture ?? (one.follows && isEditing() ? sourceOf(task()) : null);
+  one.picture ?? (one.follows ? (isEditing() ? sourceOf(task()) : working()) : null);
 
 /** What its maps show, if that is known: a name of CONTROL_TYPES. Of a net that reads several the
  * preprocessor says which. */
@@ -218,3 +221,4 @@ for (const one of all) complete(one);
 onTask(() => tell(null));
 onTab(() => tell(null));
 onSource(() => all.some((one) => one.follows) && tell(null));
+onWorking(() => tell(null));

@@ -99,11 +99,9 @@ export async function set(request, offer, { whole = false, words = "Settings set
 
 async function takeUpPictures({ detailers, ...request }, { kind, image, mask, ...rest }) {
   showView("source");
-  await put(kind, mask ? { ref: image, mask } : { ref: image }, { ask: false });
-  if (kind === "outpaint" && !rest.aspect_ratio) {
-    const { left, top, right, bottom } = rest;
-    recoverSource(kind, { ...snapshotOf(kind), frame: { left, top, right, bottom } });
-  }
+  const { left, top, right, bottom, aspect_ratio: ratio } = rest;
+  const frame = kind === "outpaint" && !ratio ? { left, top, right, bottom } : null;
+  await put(kind, { ref: image, mask, frame }, { ask: false });
   const { width, height } = sourceOf(kind);
   const isOwnSize = request.width === roundedUp(width) && request.height === roundedUp(height);
   if (isOwnSize || OTHER_SIZES.includes(kind)) restore({ width: null, height: null });

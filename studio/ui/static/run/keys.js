@@ -1,9 +1,11 @@
 // Keys that work everywhere on the page.
 
+import { isPinned } from "../canvas/sources.js";
+import { redo, undo } from "../canvas/working.js";
 import { isSheetShown, showSheet } from "../settings/groups.js";
 import { isPickerOpen } from "../shared/picker.js";
 import { isShown } from "../shared/tabs.js";
-import { showTask, task } from "../shared/task.js";
+import { isEditing, showTask, task } from "../shared/task.js";
 import { showView, view } from "../shared/views.js";
 import { isQueueShown, showQueue } from "./queue.js";
 
@@ -41,8 +43,8 @@ export function bindKeys(session, viewer) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       if (!event.repeat) session.generate();
-    } else if (isUndo(event)) {
-      if (!event.defaultPrevented && viewer.takeBack(isWriting(event))) event.preventDefault();
+    } else if (isUndo(event) || isRedo(event)) {
+      if (!event.defaultPrevented && stepped(event, viewer)) event.preventDefault();
     } else if (event.key === "Escape") {
       if (isSheetShown()) showSheet(false);
       else if (view() === "words") showView("result");
@@ -56,11 +58,21 @@ export function bindKeys(session, viewer) {
   });
 }
 
+/** Take back what was just done, else go back to the picture that was worked on before; or forward
+ * again. False if there is nothing. */
+function stepped(event, viewer) {
+  const writes = isWriting(event);
+  if (isUndo(event) && viewer.takeBack(writes)) return true;
+  if (writes || !isEditing() || view() !== "source" || isPinned(task())) return false;
+  return isUndo(event) ? undo() : redo();
+}
+
 function plainKey(event, viewer, dialog) {
   if (event.defaultPrevented || (view() === "source" && !["?", "q"].includes(event.key))) return;
   if (event.key === "?") dialog.showModal();
   if (event.key === "q") showQueue(!isQueueShown());
   if (event.key === "c") showView(view() === "compare" ? "result" : "compare");
+  if (event.key === "u" && viewer.picture) viewer.use();
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (event.key === "Delete" && viewer.picture) viewer.discard(viewer.picture);
   const picture = step && viewer.strip.neighbour(step);
@@ -71,6 +83,9 @@ function plainKey(event, viewer, dialog) {
 
 const isUndo = ({ key, ctrlKey, metaKey, shiftKey }) =>
   key.toLowerCase() === "z" && (ctrlKey || metaKey) && !shiftKey;
+
+const isRedo = ({ key, ctrlKey, metaKey, shiftKey }) =>
+  (ctrlKey || metaKey) && (key.toLowerCase() === "y" || (key.toLowerCase() === "z" && shiftKey));
 
 const isWriting = ({ target }) =>
   target.matches("textarea, input:not([type=range], [type=checkbox], [type=radio])");

@@ -1,11 +1,9 @@
 // Rounds: each result becomes the next picture, with the settings of the first.
 
-import { ready } from "../canvas/sources.js";
 import { send } from "../shared/server.js";
 import { signal } from "../shared/signals.js";
 import { read, write } from "../shared/store.js";
 import { isForMany, task } from "../shared/task.js";
-import { accept } from "./send_to.js";
 
 const MOST = 100;
 
@@ -39,13 +37,12 @@ export function loop(element, session) {
 
 /** After each round of `session` the next, until there are enough. */
 function goOn(session) {
-  let going = null; // {kind, settings, result, round, total, job}
+  let going = null; // {settings, result, round, total, job}
   session.sent.on(({ ids, request: settings }) => {
     const job = ids.at(-1);
     const total = roundsWanted();
     if (total === 1) return;
     going = {
-      kind: settings.task.kind,
       settings,
       result: session.results.get(job),
       round: 1,
@@ -59,9 +56,8 @@ function goOn(session) {
     going = null;
     if (state.state !== "finished" || !pictures.length || one.round === one.total) return;
     try {
-      await accept(pictures[0], [], one.kind);
-      const part = { ...one.settings.task, ...(await ready(one.kind)) };
-      const { id } = await send("POST", "studio/v1/jobs", { ...one.settings, task: part });
+      const task = nextOf(one.settings.task, pictures[0]);
+      const { id } = await send("POST", "studio/v1/jobs", { ...one.settings, task });
       going = { ...one, round: one.round + 1, job: id };
       session.take(id, one.result);
       session.viewer.say(`Round ${going.round} of ${one.total}`);
@@ -69,4 +65,10 @@ function goOn(session) {
       session.viewer.say(`Round ${one.round + 1} could not begin: ${error.message}`);
     }
   });
+}
+
+/** The same task on what came of it. What is on the canvases stays: others may be worked on there. */
+function nextOf(task, { id }) {
+  const stretched = "mask" in task ? { resize_mask: true } : {};
+  return { ...task, ...stretched, image: `picture:${id}` };
 }

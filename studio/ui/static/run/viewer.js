@@ -9,7 +9,6 @@ import { fileAt, onExport } from "../shared/exports.js";
 import { menuOf } from "../shared/menu.js";
 import * as pictures from "../shared/pictures.js";
 import { write } from "../shared/store.js";
-import { task } from "../shared/task.js";
 import { allowViews, onView, showView, view } from "../shared/views.js";
 import { facts, madeWords, promise, seedsOf } from "../shared/words.js";
 import { Candidates } from "./candidates.js";
@@ -19,7 +18,7 @@ import { Frame } from "./frame.js";
 import * as jobs from "./jobs.js";
 import { OwnWords } from "./own_words.js";
 import { reproduce } from "./reproduce.js";
-import { send } from "./send_to.js";
+import { send, takeAlong, use } from "./send_to.js";
 import { Strip, thumbnail } from "./strip.js";
 import { variationsOf } from "./variations.js";
 import { WordMaps } from "./word_maps.js";
@@ -70,6 +69,7 @@ export class Viewer {
     onView((name) => this.compare.show(name, this.picture));
     onExport(() => this.linkDownload());
     this.strip.arrivals.on((picture) => this.announce(picture));
+    takeAlong(this);
   }
 
   /** A page opens with the last picture; where there is none, with one that the model made. */
@@ -341,7 +341,7 @@ export class Viewer {
     on("export", () => downloadAs(this.picture));
     on("discard", () => this.discard(this.picture));
     on("apply", () => takeUp(this.picture, this.offers).catch((error) => this.say(error.message)));
-    on("input", () => this.sendTo(task()));
+    on("input", () => this.use());
     on("enlarge", () => this.sendTo("upscale"));
     on("details", () => this.sendTo("details"));
     on("vary", () => variationsOf(this.picture));
@@ -357,6 +357,12 @@ export class Viewer {
   sendTo(kind) {
     const size = this.sizeOf(this.picture);
     return send(this.picture, size, kind, this.offers).catch((error) => this.say(error.message));
+  }
+
+  /** The picture is worked on from now on. */
+  use() {
+    const size = this.sizeOf(this.picture);
+    return use(this.picture, size, this.offers).catch((error) => this.say(error.message));
   }
 
   /** Say for a moment what a button did. */

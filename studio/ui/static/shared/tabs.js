@@ -3,13 +3,17 @@
 import { signal } from "./signals.js";
 
 const shown = signal("");
-let show = (/** @type {string} */ _name) => {};
+const turns = signal();
+let show = (/** @type {string} */ _name, _how = {}) => {};
 
 export const shownTab = () => shown.value;
 export const isShown = (name) => shown.value === name;
 
 /** Call `listener(name)` whenever another tab shows. */
 export const onTab = shown.on;
+
+/** Call `listener(name)` when somebody turns to another tab by hand, just before it shows. */
+export const onTurn = turns.on;
 
 export function showTab(name) {
   if (location.hash !== `#${name}`) location.hash = name;
@@ -19,9 +23,10 @@ export function showTab(name) {
 export function tabs(element) {
   const links = [...element.querySelectorAll("a")];
   const names = links.map((link) => link.hash.slice(1));
-  show = (asked) => {
+  show = (asked, { byHand = false } = {}) => {
     const name = names.includes(asked) ? asked : names[0];
     if (name === shown.value) return;
+    if (byHand) turns.tell(name);
     document.body.dataset.tab = name;
     for (const link of links) {
       if (link.hash === `#${name}`) {
@@ -32,7 +37,8 @@ export function tabs(element) {
     shown.value = name;
   };
   // At the click: the browser's own event for a new address comes some frames later.
-  for (const link of links) link.addEventListener("click", () => show(link.hash.slice(1)));
-  addEventListener("hashchange", () => show(location.hash.slice(1)));
+  const turn = (hash) => show(hash.slice(1), { byHand: true });
+  for (const link of links) link.addEventListener("click", () => turn(link.hash));
+  addEventListener("hashchange", () => turn(location.hash));
   show(location.hash.slice(1));
 }

@@ -12,7 +12,8 @@ export const EDITING = Object.keys(TASKS).filter((kind) => TASKS[kind].canvas);
 /** Tabs whose task has another one, too. */
 const TASK_OF = { controlnet: "text_to_image" };
 
-const kindOf = (tab) => TASK_OF[tab] ?? tab.replaceAll("-", "_");
+/** The task of a tab. */
+export const kindOf = (tab) => TASK_OF[tab] ?? tab.replaceAll("-", "_");
 const asked = kindOf(location.hash.slice(1));
 const current = signal(asked in TASKS ? asked : "text_to_image");
 
