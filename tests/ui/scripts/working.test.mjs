@@ -42,7 +42,8 @@ test("each picture is a step back, and forth until another takes its place", asy
 
 test("a page that is loaded again is where it was, with all steps, as names alone", async () => {
   const before = await visit();
-  for (const one of ["a", "b", "c"]) before.accept({ ...picture(one), request: { prompt: "long" } });
+  for (const one of ["a", "b", "c"])
+    before.accept({ ...picture(one), request: { prompt: "long" } });
   before.undo();
   assert.ok(!kept.get("studio.working").includes("prompt"));
   const after = await visit();

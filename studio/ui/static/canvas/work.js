@@ -158,11 +158,11 @@ export class Work {
       this.schedule();
     } else if (record?.mask) {
       this.awaited = record.mask;
-      this.restored = this.fetch(record.mask);
+      this.restored = this.load(record.mask);
     }
   }
 
-  async fetch(ref) {
+  async load(ref) {
     const { mask, width, height } = this;
     const pixels = await maskAt(ref).catch(() => null);
     const isLate = this.mask !== mask || mask.version > 0 || mask.edit;

@@ -44,7 +44,9 @@ export function bindKeys(session, viewer) {
       event.preventDefault();
       if (!event.repeat) session.generate();
     } else if (isUndo(event) || isRedo(event)) {
-      if (!event.defaultPrevented && stepped(event, viewer)) event.preventDefault();
+      // Else the browser takes back what was typed last, in a field that nobody is in.
+      if (!event.defaultPrevented && (stepped(event, viewer) || !isWriting(event)))
+        event.preventDefault();
     } else if (event.key === "Escape") {
       if (isSheetShown()) showSheet(false);
       else if (view() === "words") showView("result");
