@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import logging
 import os
 import socket
@@ -12,6 +11,7 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -20,9 +20,13 @@ from studio.app import Studio
 from studio.dependencies import declared, untested
 from studio.domain.files import as_text
 from studio.domain.locks import FileLock
+from studio.domain.reach import Reach, Tunnel, is_own, url_of
 from studio.settings import InvalidSettings, Settings
 from studio.version import __version__
 from studio.web import create_app
+
+if TYPE_CHECKING:
+    from studio.ui.tunnel import GradioTunnel
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +34,11 @@ log = logging.getLogger(__name__)
 def serve(settings: Settings) -> None:
     """Serve until interrupted. The page answers first; the model loads behind it.
 
-    Raises `InvalidSettings` if the address cannot be used, would let everybody in without a login,
-    or another studio serves the same data folder; `KeyboardInterrupt` at Ctrl-C.
+    Raises `InvalidSettings` if the address cannot be used, would let everybody in without a login
+    as a share link would, or another studio serves the same data folder; `KeyboardInterrupt` at
+    Ctrl-C.
     """
+    _refuse_the_world(settings)
     lock = only_one(settings.data_dir)
     try:
         listener = _listener(settings.bind_host, settings.port)
@@ -48,18 +54,30 @@ def serve(settings: Settings) -> None:
 
 def _serve(settings: Settings, listener: socket.socket, url: str) -> None:
     studio = Studio(settings, load_later=True)
-    _log_start(studio, url)
+    reach = Reach(*listener.getsockname()[:2])
+    _log_start(studio, url, reach)
+    link = None
+    listeners = [listener]
     try:
-        app = create_app(studio)
+        app = create_app(studio, reach)
+        if settings.share:
+            door = socket.create_server(("127.0.0.1", 0))
+            listeners.append(door)
+            link = _link(settings, reach, door.getsockname()[1])
 
         def on_ready() -> None:
             print(f"Latent Studio ready at {url}", flush=True)
+            if link:
+                link.open()
             studio.load()
             if not settings.no_browser and _has_display():
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-        _Server(web_config(app, settings.trusted_proxy), on_ready).run(sockets=[listener])
+        config = web_config(app, settings.trusted_proxy, reach=reach)
+        _Server(config, on_ready, on_end=link.close if link else lambda: None).run(listeners)
     finally:
+        if link:
+            link.close()
         if not studio.close(timeout_s=1) and isinstance(sys.exc_info()[1], KeyboardInterrupt):
             os._exit(130)  # a load under way cannot be stopped otherwise
 
@@ -84,10 +102,30 @@ def only_one(data_dir: Path) -> FileLock | None:
     return lock
 
 
+def _link(settings: Settings, reach: Reach, port: int) -> GradioTunnel:
+    """What opens the tunnel to `port`, of which `reach` is told."""
+    from studio.ui.tunnel import GradioTunnel  # Gradio's server is not needed otherwise
+
+    def tell(tunnel: Tunnel) -> None:
+        reach.tunnel = tunnel
+
+    tell(Tunnel(port))
+    return GradioTunnel(port, settings.tunnel_dir, tell)
+
+
+def _refuse_the_world(settings: Settings) -> None:
+    """Raises `InvalidSettings`, whatever else was said."""
+    if settings.share and not settings.logins():
+        raise InvalidSettings(
+            "share: whoever has the link could use the studio without a login. Give it one with "
+            "--auth user:password, or leave out --share."
+        )
+
+
 def _refuse_everybody(settings: Settings, listener: socket.socket) -> None:
     """By the address that was bound, whatever name it goes by. Raises `InvalidSettings`."""
     address = listener.getsockname()[0]
-    if settings.logins() or _is_own(address):
+    if settings.logins() or is_own(address):
         return
     if not settings.no_auth:
         listener.close()
@@ -98,24 +136,24 @@ def _refuse_everybody(settings: Settings, listener: socket.socket) -> None:
     log.warning("Everybody who reaches %s can use the studio: it asks for no login.", address)
 
 
-def _is_own(address: str) -> bool:
-    """Does `address` lead from this machine to itself alone?"""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_loopback
-
-
 class _Server(Server):
-    """Calls `on_ready` once requests are answered."""
+    """Calls `on_ready` once requests are answered, and `on_end` when it is told to end: after
+    SIGTERM nothing comes that stands behind `run`."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_end: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._on_ready, self._on_end = on_ready, on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_end()
+        await super().shutdown(sockets)
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -144,13 +182,10 @@ def _why_not(host: str, port: int, error: OSError) -> str:
 
 def _url(host: str, port: int) -> str:
     """What to type into a browser on this machine."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
-    if ":" in name and not name.startswith("["):
-        name = f"[{name}]"
-    return f"http://{name}:{port}"
+    return url_of({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)
 
 
-def _log_start(studio: Studio, url: str) -> None:
+def _log_start(studio: Studio, url: str, reach: Reach) -> None:
     names = ", ".join(ref.name for ref in studio.catalog.refs()) or "none"
     log.info("Latent Studio %s", __version__)
     if lines := untested(declared()):
@@ -159,7 +194,7 @@ def _log_start(studio: Studio, url: str) -> None:
             "; ".join(lines),
         )
     log.info("Models: %s", names)
-    log.info("Address: %s", url)
+    log.info("Address: %s", ", ".join(dict.fromkeys((url, *reach.network_urls()))))
     log.info("Pictures: %s", as_text(studio.settings.outputs_dir))
     for path, reason in studio.catalog.broken.items():
         log.warning("Left out %s: %s", as_text(path), reason)

@@ -47,6 +47,11 @@ class Settings(BaseModel):
     no_auth: bool = Field(
         False, description="Let everybody in without a login who can reach the address."
     )
+    share: bool = Field(
+        False,
+        description="Open Gradio's tunnel: whoever has its link reaches the studio from anywhere. "
+        "Needs a login.",
+    )
     allow_host: tuple[str, ...] = Field(
         (), description="Host name under which a proxy serves the studio. Repeatable."
     )
@@ -189,6 +194,11 @@ class Settings(BaseModel):
     def temporary_dir(self) -> Path:
         """What Gradio writes; emptied when the page is made."""
         return self.data_dir / "temporary"
+
+    @property
+    def tunnel_dir(self) -> Path:
+        """The program that opens the tunnel, and the certificate of its other end."""
+        return self.data_dir / "tunnel"
 
     @property
     def folders(self) -> tuple[Path, ...]:

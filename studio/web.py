@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from studio.app import Studio
+from studio.domain.reach import Reach
 from studio.engine import maps
 from studio.settings import InvalidSettings
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from studio.api.models import ModelListing
 
 
-def create_app(studio: Studio) -> FastAPI:
-    """Page, API and files as one web application, behind one set of guards.
+def create_app(studio: Studio, reach: Reach | None = None) -> FastAPI:
+    """Page, API and files as one web application, behind one set of guards. `reach` says where it
+    is served, where anybody asks.
 
     Raises `InvalidSettings` if the logins cannot be read, or MCP is asked for without its package.
     """
@@ -33,21 +35,22 @@ def create_app(studio: Studio) -> FastAPI:
         )
     # What Gradio kept for whoever was there before.
     shutil.rmtree(studio.settings.temporary_dir, ignore_errors=True)
-    listing = _listing(studio)
+    listing, reach = _listing(studio), reach or Reach()
     app = page.mount(
-        _routes(studio, listing),
+        _routes(studio, listing, reach),
         checkpoints=listing.checkpoints,
         default_checkpoint=lambda: studio.default_checkpoint,
         status=partial(native.present_state, studio.status, listing.public),
         calls=named.Named(studio.queue, studio.library, listing, studio.reader, studio.sources),
         mcp=studio.settings.mcp,
     )
-    return _guarded(app, studio)
+    return _guarded(app, studio, reach)
 
 
-def create_api(studio: Studio) -> FastAPI:
+def create_api(studio: Studio, reach: Reach | None = None) -> FastAPI:
     """The web application without the page. Raises as `create_app` does."""
-    return _guarded(_routes(studio, _listing(studio)), studio)
+    reach = reach or Reach()
+    return _guarded(_routes(studio, _listing(studio), reach), studio, reach)
 
 
 def _listing(studio: Studio) -> ModelListing:
@@ -58,7 +61,7 @@ def _listing(studio: Studio) -> ModelListing:
     return ModelListing(studio.catalog, lambda: studio.status()["warm"], public)
 
 
-def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
+def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
     from studio.api import (
         docs,
         edits,
@@ -67,6 +70,7 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
         models,
         preprocessors,
         refusal,
+        sharing,
         uploads,
         watching,
     )
@@ -90,6 +94,8 @@ def _routes(studio: Studio, listing: ModelListing) -> FastAPI:
     app.include_router(build_sdapi_router(desk))
     app.include_router(models.build_models_router(listing, studio.downloads))
     app.include_router(uploads.build_uploads_router(studio.inputs))
+    asks = bool(studio.settings.logins())
+    app.include_router(sharing.build_share_router(reach, studio.queue.to_do, asks))
     _add_words(app, studio, listing)
     app.include_router(images.build_images_router(studio.library, studio.reader, listing.public))
     app.include_router(image_files.build_image_files_router(studio.library, studio.reader))
@@ -152,7 +158,7 @@ def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
         app.include_router(router)
 
 
-def _guarded(app: FastAPI, studio: Studio) -> FastAPI:
+def _guarded(app: FastAPI, studio: Studio, reach: Reach) -> FastAPI:
     """Last, so that nothing that others add to `app` comes before the guards."""
     from studio.api import guard
     from studio.api.openai.errors import OpenAIErrors
@@ -161,7 +167,7 @@ def _guarded(app: FastAPI, studio: Studio) -> FastAPI:
     asked = studio.settings
     names, proxies = asked.allow_host, asked.trusted_proxy
     who = asked.logins(), proxies, studio.tokens.owner
-    guard.add_guards(app, asked.host, names, *who, origins=asked.cors_origin)
+    guard.add_guards(app, asked.host, names, *who, origins=asked.cors_origin, reach=reach)
     app.add_middleware(OpenAIErrors)
     app.add_middleware(Form)
     return app

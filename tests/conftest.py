@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from studio.api.connections import ConnectionLimits, Server, web_config
 from studio.app import Studio
+from studio.domain.reach import Reach
 from studio.engine.fake import FakeEngine
 from studio.settings import Settings
 from studio.web import create_api
@@ -76,9 +77,10 @@ def servers(data_dir: Path) -> Iterator[Callable[..., Served]]:
 
     def start(
         engine: FakeEngine | None = None,
-        app: Callable[[Studio], FastAPI] = create_api,
+        app: Callable[..., FastAPI] = create_api,
         real_engine: bool = False,
         limits: ConnectionLimits = ConnectionLimits(),
+        reach: Reach | None = None,
         **settings: Any,
     ) -> Served:
         engine = engine or FakeEngine()
@@ -87,8 +89,13 @@ def servers(data_dir: Path) -> Iterator[Callable[..., Served]]:
             build_engine=None if real_engine else lambda: engine,
         )
         listener = socket.create_server(("127.0.0.1", 0))
-        server = _Server(web_config(app(studio), studio.settings.trusted_proxy, limits))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        listeners, reach = [listener], reach or Reach()
+        if reach.tunnel:
+            listeners.append(socket.create_server(("127.0.0.1", 0)))
+            reach.tunnel = replace(reach.tunnel, port=listeners[1].getsockname()[1])
+        config = web_config(app(studio, reach), studio.settings.trusted_proxy, limits, reach)
+        server = _Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": listeners}, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         # To verify nothing saves each client reading this machine's certificates.

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from studio import server
+from studio.domain.reach import is_own
 from studio.settings import InvalidSettings, Settings
 
 
@@ -25,7 +26,7 @@ from studio.settings import InvalidSettings, Settings
     ],
 )
 def test_which_addresses_lead_to_this_machine_alone(host, own):
-    assert server._is_own(host) is own
+    assert is_own(host) is own
 
 
 def test_a_name_counts_as_what_it_stands_for(tmp_path):

@@ -22,6 +22,7 @@ from uvicorn.protocols.http.h11_impl import (  # of its release
 )
 
 from studio.api.refusal import refusal
+from studio.domain.reach import TUNNEL, Reach
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ _FAREWELL_S = 0.5
 class ConnectionLimits:
     """headers_s    from the first byte of a request, or the connection, to the end of its headers
     body_s       within which `body_bytes` of a body must come; only while it is asked for
-    per_address  connections that one address may hold, unless it is a trusted proxy's
+    per_address  connections that one address may hold, unless it is a trusted proxy's; all that
+                 come through the tunnel are one
     """
 
     headers_s: float = 20.0
@@ -51,13 +53,16 @@ def web_config(
     app: ASGIApp,
     trusted_proxies: Iterable[str] = (),
     limits: ConnectionLimits = ConnectionLimits(),
+    reach: Reach | None = None,
 ) -> uvicorn.Config:
     """How `app` is served: what callers may take of connections and time. `trusted_proxies` are
-    addresses or networks."""
+    addresses or networks; who comes in at the door of the tunnel of `reach` has the address
+    `TUNNEL`, whatever is believed of others."""
     trusted = ProxyHeadersMiddleware(app, list(trusted_proxies)).trusted_hosts
+    parts = {"limits": limits, "held": Counter(), "unlimited": trusted, "reach": reach or Reach()}
     return uvicorn.Config(
         app,
-        http=partial(_Connection, limits=limits, held=Counter(), unlimited=trusted),
+        http=partial(_Connection, **parts),
         ws="none",
         log_config=None,
         access_log=False,
@@ -109,12 +114,14 @@ class _Connection(H11Protocol):
         limits: ConnectionLimits,
         held: Counter[str],
         unlimited: Container[str],
+        reach: Reach,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._limits = limits
         self._held = held
         self._unlimited = unlimited
+        self._reach = reach
         self._address = ""
         self._received_bytes = 0
         self._awaited = ""
@@ -127,6 +134,9 @@ class _Connection(H11Protocol):
             # asyncio does so for sockets that name their protocol alone, which ours do not: a body
             # would wait 40 ms for the caller to acknowledge its headers.
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.server and self._reach.is_door(self.server[1]):
+            # The tunnel's program calls from this machine; nobody behind it may pass for its owner.
+            self.client, self.scheme = (TUNNEL, 0), self._reach.scheme()
         self._address = self.client[0] if self.client else ""
         self._held[self._address] += 1
         too_many = self._held[self._address] > self._limits.per_address

@@ -24,6 +24,7 @@ from studio.api.outermost import Outermost
 from studio.api.proxies import ProxyHeaders
 from studio.api.refusal import refusal, refuse
 from studio.domain.addresses import PAGE
+from studio.domain.reach import TUNNEL, Reach
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+)(?::[0-9]{1,5})?")
 """A Host header: a name or an address, and perhaps a port."""
@@ -70,6 +71,7 @@ def add_guards(
     token_owner: Callable[[str], str | None] = lambda token: None,
     *,
     origins: Collection[str] = (),
+    reach: Reach | None = None,
 ) -> None:
     """Put all guards before `app`.
 
@@ -80,6 +82,7 @@ def add_guards(
     trusted_proxies  addresses or networks of proxies whose word counts
     token_owner      token -> user, or None; as `LoginGuard` has it
     origins          of other sites, as https://site.example, whose pages may use it
+    reach            knows the name of the tunnel, which comes while it is served
     """
     # The last one added comes first.
     app.add_middleware(BodyLimit)
@@ -90,7 +93,7 @@ def add_guards(
     app.add_middleware(OriginGuard, proxy_names=proxy_names, origins=origins)
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, **_CORS)
-    app.add_middleware(HostGuard, names=(host, *proxy_names))
+    app.add_middleware(HostGuard, names=(host, *proxy_names), reach=reach or Reach())
     app.add_middleware(ProxyHeaders, trusted=trusted_proxies, names=proxy_names)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Outermost)
@@ -115,10 +118,12 @@ class SecurityHeaders:
 
 class HostGuard:
     """Refuses host names that are not ours: a foreign page whose name was made to point to this
-    machine (DNS rebinding) could else read everything. Bare addresses cannot be rebound."""
+    machine (DNS rebinding) could else read everything. Bare addresses cannot be rebound. Through
+    the tunnel its own name is served alone, and from nowhere else."""
 
-    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, names: Iterable[str], reach: Reach) -> None:
         self._app = app
+        self._reach = reach
         machine = socket.gethostname().lower()
         self._names = {"localhost", machine, f"{machine}.local", *(name.lower() for name in names)}
 
@@ -126,7 +131,7 @@ class HostGuard:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
         host = Headers(scope=scope).get("host", "")
-        if self._is_ours(host):
+        if self._is_ours(host, (scope.get("client") or ("", 0))[0]):
             return await self._app(scope, receive, send)
         message = (
             f"The host name {host[:80]!r} is not this studio's. "
@@ -134,11 +139,13 @@ class HostGuard:
         )
         return await refuse(refusal(400, "WrongHost", message), scope, receive, send)
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_ours(self, host: str, address: str) -> bool:
         match = _HOST.fullmatch(host)
         if match is None:
             return False
         name = match[1].strip("[]").lower()
+        if address == TUNNEL:
+            return name == self._reach.tunnel_name()
         return name in self._names or name.endswith(".localhost") or _is_address(name)
 
 
