@@ -63,6 +63,7 @@ def _listing(studio: Studio) -> ModelListing:
 
 def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
     from studio.api import (
+        covers,
         docs,
         edits,
         image_files,
@@ -93,6 +94,7 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
     desk = Desk.of(studio, previews.map, map_again, listing.public)
     app.include_router(build_sdapi_router(desk))
     app.include_router(models.build_models_router(listing, studio.downloads))
+    app.include_router(covers.build_covers_router(listing.find, studio.library))
     app.include_router(uploads.build_uploads_router(studio.inputs))
     asks = bool(studio.settings.logins())
     app.include_router(sharing.build_share_router(reach, studio.queue.to_do, asks))

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from studio.api import covers
 from studio.api.answers import EVERYWHERE, refusals, sends
 from studio.api.places import PublicText
-from studio.api.wire import PREFIX
+from studio.api.wire import MODELS
 from studio.catalog.catalog import Catalog
 from studio.domain.errors import NotFound, UnknownCheckpoint, UnknownModel
 from studio.domain.family import ModelFamily
@@ -20,9 +21,6 @@ from studio.domain.files import as_text
 from studio.domain.notes import Notes
 from studio.domain.refs import ARCHITECTURES, KINDS, ModelRef
 from studio.fetching.downloads import Download, Downloads
-
-MODELS = f"{PREFIX}/models"
-
 
 Size = Annotated[list[int], Field(min_length=2, max_length=2)]
 """[width, height] in pixels."""
@@ -42,6 +40,9 @@ class ModelBody(BaseModel):
     own                  the settings that were noted for it
     defaults             the settings it brings: its own, completed by what suits its family
     family_defaults      what suits its family
+    cover                the id of the picture that was chosen for it
+    cover_url            a small picture that stands for it, WebP: the chosen one, or that beside it
+    favourite            as was noted
     sizes, examples      what to offer with a checkpoint: [width, height] in pixels, prompts
     """
 
@@ -69,6 +70,9 @@ class ModelBody(BaseModel):
     trigger_words: list[str]
     path: str
     notes: str
+    cover: str | None
+    cover_url: str | None
+    favourite: bool
     own: dict[str, Any]
     defaults: dict[str, Any]
     family_defaults: dict[str, Any]
@@ -99,8 +103,9 @@ class ModelsBody(BaseModel):
 
 
 class NotesBody(BaseModel):
-    """What to note for a model; what is left out stays, null takes it back. All but the first and
-    the last two are settings that the checkpoint brings when it is chosen."""
+    """What to note for a model; what is left out stays, null takes it back. `cover` is the id of a
+    picture that stands for it. All from `steps` to `clip_skip` are settings that the checkpoint
+    brings when it is chosen."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -114,6 +119,8 @@ class NotesBody(BaseModel):
     clip_skip: int | None = None
     prediction_type: str | None = None
     zero_snr: bool | None = None
+    cover: str | None = None
+    favourite: bool | None = None
 
 
 class SourceBody(BaseModel):
@@ -206,6 +213,9 @@ class ModelListing:
             trigger_words=list(ref.facts.trigger_words),
             path=self.public(as_text(ref.path)),
             notes=notes.text,
+            cover=notes.cover,
+            cover_url=covers.url(ref),
+            favourite=notes.favourite,
             own=notes.defaults,
             defaults=suits | self._usable(notes),
             family_defaults=suits,

@@ -18,6 +18,7 @@ from studio.jobs.job import Job, JobState
 from studio.jobs.outlook import Foretold
 
 PREFIX = "/studio/v1"
+MODELS = f"{PREFIX}/models"
 REQUEST_BODY = {
     "requestBody": {
         "required": True,

@@ -10,10 +10,11 @@ from itertools import islice
 from pathlib import Path
 
 from studio.catalog.onnx_header import SUFFIX as ONNX
+from studio.catalog.previews import Previews
 from studio.catalog.probe import PICKLES, SAFETENSORS
 from studio.catalog.probe_folder import INDEX
 from studio.domain.files import as_text
-from studio.domain.refs import ModelFile
+from studio.domain.refs import ModelFile, Preview
 
 MAX_DEPTH = 12
 MAX_ENTRIES = 200_000
@@ -64,22 +65,24 @@ class _Walk:
         self._visited = visited
         self._left = MAX_ENTRIES
 
-    def walk(self, folder: Path, depth: int) -> None:
+    def walk(self, folder: Path, depth: int, preview: Preview | None = None) -> None:
+        """`preview` is what lies beside `folder`, should that be a model."""
         entries = self._entries(folder)
         if any(entry.name == INDEX for entry in entries):
-            checkpoint = ModelFile(folder, *measure(folder), self._root, is_folder=True)
+            checkpoint = ModelFile(folder, *measure(folder), self._root, True, preview)
             self._result.files.append(checkpoint)
             return
+        previews = Previews(folder, (entry.name for entry in entries))
         folders: list[Path] = []
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.name.lower().endswith((*SAFETENSORS, *PICKLES, ONNX)):
-                self.add_file(Path(entry.path))
+                self.add_file(Path(entry.path), previews.of(entry.name))
             elif depth < MAX_DEPTH and self._may_enter(entry):
                 folders.append(folder / entry.name)
         for each in folders:
-            self.walk(each, depth + 1)
+            self.walk(each, depth + 1, previews.of(each.name))
 
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
         """What lies in `folder`, by name; nothing if it was met before, cannot be looked into, or
@@ -127,7 +130,7 @@ class _Walk:
         )
         return False
 
-    def add_file(self, path: Path) -> None:
+    def add_file(self, path: Path, preview: Preview | None = None) -> None:
         """Unless it was met before."""
         result = self._result
         try:
@@ -142,7 +145,8 @@ class _Walk:
         identity = (status.st_dev, status.st_ino)
         if stat.S_ISREG(status.st_mode) and identity not in self._visited:
             self._visited.add(identity)
-            result.files.append(ModelFile(path, status.st_size, status.st_mtime_ns, self._root))
+            found = ModelFile(path, status.st_size, status.st_mtime_ns, self._root, False, preview)
+            result.files.append(found)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import StringConstraints, ValidationError, model_validator
 
 from studio.domain.errors import explain
 from studio.domain.request import GenerationRequest, Side
@@ -18,11 +18,14 @@ from studio.domain.sampling import (
 )
 from studio.domain.tasks import Frozen
 
+PictureId = Annotated[str, StringConstraints(pattern=r"^[0-9_-]{7,64}$")]
+
 
 class Notes(Frozen):
-    """Every field may be left out. `prediction_type` and `zero_snr` correct what the file's header
-    tells or leaves open; the others are where a form starts from with this model, so what no
-    request can have is refused here too."""
+    """Every field may be left out. `cover` is the id of a picture of the library that stands for
+    the model. `prediction_type` and `zero_snr` correct what the file's header tells or leaves
+    open; the others are where a form starts from with this model, so what no request can have is
+    refused here too."""
 
     text: Text = ""
     steps: Steps | None = None
@@ -34,6 +37,8 @@ class Notes(Frozen):
     clip_skip: ClipSkip | None = None
     prediction_type: Literal["epsilon", "v_prediction"] | None = None
     zero_snr: bool | None = None
+    cover: PictureId | None = None
+    favourite: bool = False
 
     @model_validator(mode="after")
     def _makes_a_request(self) -> Self:
@@ -47,7 +52,7 @@ class Notes(Frozen):
     @property
     def defaults(self) -> dict[str, Any]:
         """Those settings of a request that were noted."""
-        own = {"text", "prediction_type", "zero_snr"}
+        own = {"text", "prediction_type", "zero_snr", "cover", "favourite"}
         return self.model_dump(exclude_none=True, exclude=own)
 
 

@@ -31,16 +31,25 @@ T2I-Adapter, or an IP-Adapter, whose map is a picture that prompts."""
 
 
 @dataclass(frozen=True)
+class Preview:
+    """A picture file that lies beside a model."""
+
+    path: Path
+    modified_ns: int
+
+
+@dataclass(frozen=True)
 class ModelFile:
     """A file, or a folder in diffusers layout; of a folder, `size_bytes` is the sum and
     `modified_ns` the newest of its files. `root` is the folder the search began in, if there was
-    one."""
+    one, `preview` a picture of what it makes that lies beside it."""
 
     path: Path
     size_bytes: int = 0
     modified_ns: int = 0
     root: Path | None = None
     is_folder: bool = False
+    preview: Preview | None = None
 
 
 @dataclass(frozen=True)

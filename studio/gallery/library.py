@@ -7,6 +7,7 @@ them, so that the ledger can be made again from what lies there.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 import os
 import threading
@@ -14,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from studio.domain.accounts import LOCAL
@@ -23,6 +25,7 @@ from studio.domain.files import as_text
 from studio.gallery import entries, sidecars, word_maps
 from studio.gallery.files import KEPT_IN_MEMORY, Gallery, Stored
 from studio.gallery.sidecars import Sidecar
+from studio.gallery.sources import file_bytes
 from studio.gallery.thumbnails import Thumbnails
 from studio.store import finding
 from studio.store.finding import Filters, Page
@@ -158,6 +161,12 @@ class Library:
         if id not in self._unsaved:
             self.gallery.found(id)
         return self._thumbnails.webp(id, side)
+
+    def thumbnail_of_file(self, path: Path, modified_ns: int, side: int) -> bytes:
+        """Of a picture file that is no part of the library. WebP. Raises `InvalidRequest` where it
+        cannot be read."""
+        known = hashlib.sha256(f"{path} {modified_ns}".encode(errors="surrogatepass")).hexdigest()
+        return self._thumbnails.webp(f"elsewhere_{known[:32]}", side, partial(file_bytes, path))
 
     def change(
         self,

@@ -38,16 +38,16 @@ class Thumbnails:
         self._places = threading.Semaphore(_MOST_WAITING)
         self._soon = ThreadPoolExecutor(1, "thumbnails")
 
-    def webp(self, id: str, side: int) -> bytes:
-        """That of a picture which is there. Raises `NotFound`, and `InvalidRequest` where its file
-        cannot be decoded."""
+    def webp(self, id: str, side: int, data: Callable[[], bytes] | None = None) -> bytes:
+        """That of a picture which is there; `data` gives one of no gallery. Raises `NotFound`, and
+        `InvalidRequest` where its file cannot be decoded."""
         path = self._path(id, side)
         with suppress(OSError):
             return path.read_bytes()
         with self._making:
             with suppress(OSError):  # another may have been quicker
                 return path.read_bytes()
-            made = _webp(*reading.small(self._data(id), side))
+            made = _webp(*reading.small(data() if data else self._data(id), side))
             if not id.startswith("unsaved-"):
                 _write(path, made)
         return made

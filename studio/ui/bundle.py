@@ -44,6 +44,7 @@ STYLES = (
     "control/editor.css",
     "detail/detail.css",
     "models/models.css",
+    "models/cards.css",
     "restore/restore.css",
     "library/library.css",
     "library/grid.css",

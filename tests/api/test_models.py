@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 
 import pytest
+from PIL import Image
 
 from studio.domain.request import GenerationRequest
 from studio.domain.schedulers import SCHEDULERS
@@ -53,6 +55,36 @@ def test_everything_is_listed(served, folder):
     assert found["foreign"]["fits"] == ["SD 1.x"]
     [broken] = body["broken"]
     assert broken["path"].endswith("broken.safetensors") and broken["reason"]
+
+
+def test_a_picture_stands_for_a_model(served, folder):
+    http = served.http
+    Image.new("RGB", (900, 600), "teal").save(folder / "cutout.preview.png")
+    Image.new("RGB", (60, 80), "red").save(folder / "second one.jpg")
+    http.post(f"{MODELS}/refresh").raise_for_status()
+
+    def cover(name: str) -> Image.Image:
+        answer = http.get(models(served)[name]["cover_url"] + "&side=128").raise_for_status()
+        assert answer.headers["content-type"] == "image/webp"
+        return Image.open(io.BytesIO(answer.content)).convert("RGB")
+
+    assert cover("cutout").size == (128, 85)
+    assert cover("second one").size == (60, 80)
+    assert models(served)["foreign"]["cover_url"] is None
+    assert http.get(f"{MODELS}/lora/foreign/cover").status_code == 404
+
+    job = served.submit(prompt="a fox", steps=1, width=64, height=64)
+    served.wait_until(job, "finished")
+    [picture] = served.studio.queue.get(job).pictures
+    chosen = {"cover": picture.id, "favourite": True}
+    before = models(served)["cutout"]["cover_url"]
+    noted = http.patch(f"{MODELS}/lora/cutout", json=chosen).raise_for_status().json()
+    assert noted["favourite"] and noted["own"] == {} and noted["cover_url"] != before
+    assert cover("cutout").size == (64, 64)
+    served.studio.library.erase(picture.id)
+    assert cover("cutout").size == (128, 85)  # what lies beside it again
+    refused = http.patch(f"{MODELS}/lora/cutout", json={"cover": "../secret"})
+    assert refused.status_code == 422
 
 
 def test_a_model_that_a_waiting_job_needs_is_deleted(served):

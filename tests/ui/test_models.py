@@ -13,7 +13,7 @@ from studio.domain.refs import KINDS
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from tests.catalog import files
 from tests.fetching.model_server import model_server
-from tests.ui.using import generate, pick, set_number, wait_for, wait_for_step
+from tests.ui.using import generate, pick, save_picture, set_number, wait_for, wait_for_step
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +102,46 @@ def test_hundreds_of_models_are_searched_sorted_and_filtered(visit, many, served
     assert rows(page)[0] == "lora-198"
     page.locator(".table-body").evaluate("e => e.scrollTo(0, e.scrollHeight)")
     page.locator(".model-row", has_text="cutout").wait_for()
+
+
+@pytest.fixture
+def a_preview(models_dir, served):
+    """A picture that lies beside a LoRA; no model has notes afterwards."""
+    path = save_picture(models_dir / "cutout.preview.png", (40, 60))
+    catalog = served.studio.catalog
+    catalog.refresh()
+    yield
+    path.unlink()
+    catalog.refresh()
+    for ref in (catalog.find("cutout", "lora"), catalog.find("second one")):
+        catalog.set_notes(ref, cover=None, favourite=None)
+
+
+def test_cards_show_the_pictures_that_stand_for_models(visit, served, a_preview):
+    page = visit()
+    page.locator("#checkpoint-value", has_text="picturebook").wait_for()
+    pick(page, page.locator("#checkpoint"), "second one")
+    generate(page)
+    wait_for(page, "finished")
+    page.get_by_role("button", name="Send to").click()
+    page.get_by_role("menuitem", name="Cover of second one").click()
+    page.get_by_text("The cover of second one").first.wait_for()
+    page.get_by_role("link", name="Models").click()
+    widths = {"cutout": 40, "second one": 128}
+    for name, width in widths.items():
+        image = page.locator(".model-card", has_text=name).locator("img")
+        page.wait_for_function("one => one.naturalWidth > 0", arg=image.element_handle())
+        assert image.evaluate("one => one.naturalWidth") == width
+    page.get_by_role("button", name="A favourite: cutout").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Favourites").click()
+    assert page.locator(".model-card .model-name").all_inner_texts() == ["cutout"]
+    page.get_by_role("button", name="As rows").click()
+    assert rows(page) == ["cutout"]
+    page.get_by_role("button", name="All", exact=False).first.click()
+    choose(page, "second one")
+    page.get_by_role("button", name="Take the cover off").click()
+    page.locator(".details-cover").wait_for(state="detached")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import { downloadAs } from "../run/export.js";
 import { reproduce } from "../run/reproduce.js";
 import { send as sendTo } from "../run/send_to.js";
 import { copy } from "../shared/clipboard.js";
+import { offerCovers } from "../shared/covers.js";
 import { address } from "../shared/data.js";
 import { fileAt, save } from "../shared/exports.js";
 import { menuOf } from "../shared/menu.js";
@@ -247,6 +248,8 @@ class PicturePage {
       await sendTo(one, [one.width, one.height], kind, this.offer);
     };
     menuOf(this.button("send"), list("send"), ({ kind }) => send(kind));
+    const told = (words, undo) => this.say(words, undo);
+    offerCovers(list("send"), () => this.one, { say: told, offer: told });
     this.button("enlarge").addEventListener("click", () => send("upscale"));
     this.button("details").addEventListener("click", () => send("details"));
     this.button("download").addEventListener("click", () => save(fileAt(this.one.url)));

@@ -1,4 +1,5 @@
-// The Models tab: everything that lies in the models folders, as a table that searches and sorts.
+// The Models tab: everything that lies in the models folders, as cards or as a table, which searches
+// and sorts.
 
 import { icon, make } from "../shared/dom.js";
 import * as known from "../shared/models.js";
@@ -7,6 +8,7 @@ import { warmNames } from "../shared/status.js";
 import { read, write } from "../shared/store.js";
 import { isShown, onTab } from "../shared/tabs.js";
 import { KIND_NAMES, kindName, size } from "../shared/words.js";
+import { cardOf, shape } from "./cards.js";
 import { Details } from "./details.js";
 import { Downloads } from "./downloads.js";
 
@@ -21,7 +23,7 @@ const COLUMNS = {
   modified_s: { title: "Added", key: (one) => -one.modified_s },
 };
 const KIND_ORDER = Object.keys(KIND_NAMES);
-const SPECIAL = { broken: "Broken", duplicate: "Duplicates" };
+const SPECIAL = { favourite: "Favourites", broken: "Broken", duplicate: "Duplicates" };
 
 export function catalog(element) {
   const one = new Catalog(element);
@@ -41,9 +43,14 @@ class Catalog {
     this.body = root.querySelector(".table-body");
     this.empty = root.querySelector(".table-empty");
     this.foot = root.querySelector(".catalog-foot");
-    this.view = { kind: "", sort: "name", down: false, ...read("catalog", {}) };
+    this.view = { kind: "", sort: "name", down: false, look: "", ...read("catalog", {}) };
     this.chosen = null;
-    this.rows = new Rows(this.body, ROW_PX, (one, index) => this.row(one, index));
+    this.items = []; // what is listed, in its order
+    this.columns = 1;
+    this.rows = new Rows(this.body, ROW_PX, (row, index) =>
+      this.isCards ? this.cards(row, index) : this.row(row, index),
+    );
+    new ResizeObserver(() => this.isCards && this.layOut()).observe(this.body);
     this.details = new Details(root.querySelector(".details"), {
       close: () => this.choose(null),
       thrown: (model, id) => this.offerUndo(model, id),
@@ -54,7 +61,19 @@ class Catalog {
     this.update();
   }
 
+  /** Until somebody chooses it is cards as soon as a model has a picture. */
+  get isCards() {
+    const { kind, look } = this.view;
+    if (kind === "broken") return false;
+    return look ? look === "cards" : known.models().some((one) => one.cover_url);
+  }
+
   bind() {
+    this.look = this.root.querySelector("[data-action=look]");
+    this.look.addEventListener("click", () => {
+      this.remember({ look: this.isCards ? "rows" : "cards" });
+      this.fill();
+    });
     this.search.addEventListener("input", () => this.fill());
     this.search.addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown") this.body.focus();
@@ -110,7 +129,11 @@ class Catalog {
   }
 
   drawKinds() {
-    const counts = { broken: known.broken().length, duplicate: known.duplicates().flat().length };
+    const counts = {
+      favourite: known.models().filter((one) => one.favourite).length,
+      broken: known.broken().length,
+      duplicate: known.duplicates().flat().length,
+    };
     for (const { kind } of known.models()) counts[kind] = (counts[kind] ?? 0) + 1;
     const all = { "": "All", ...KIND_NAMES, ...SPECIAL };
     const wanted = Object.entries(all).filter(([kind]) => !kind || counts[kind]);
@@ -168,14 +191,36 @@ class Catalog {
       head.ariaSort = isSorted ? (this.view.down ? "descending" : "ascending") : "none";
     }
     this.body.parentElement.dataset.kind = this.view.kind;
-    this.rows.set(items);
-    this.body.setAttribute("aria-rowcount", String(items.length + 1)); // with the head
+    this.items = items;
+    this.layOut();
     this.empty.textContent = items.length ? "" : this.whyEmpty();
     this.tellFoot(items);
   }
 
+  /** The rows of the list: a model each, or as many cards as fit. */
+  layOut() {
+    const { items, isCards } = this;
+    const { columns, height } = isCards
+      ? shape(this.body.clientWidth)
+      : { columns: 1, height: ROW_PX };
+    Object.assign(this, { columns });
+    this.rows.height = height;
+    this.body.parentElement.dataset.look = isCards ? "cards" : "rows";
+    const label = isCards ? "As rows" : "As cards";
+    this.look.setAttribute("aria-label", label);
+    this.look.title = label;
+    const count = Math.ceil(items.length / columns);
+    const rows = isCards
+      ? Array.from({ length: count }, (_, at) => items.slice(at * columns, (at + 1) * columns))
+      : items;
+    this.body.style.setProperty("--columns", String(columns));
+    this.rows.set(rows);
+    this.body.setAttribute("aria-rowcount", String(count + (isCards ? 0 : 1))); // with the head
+  }
+
   ofKind() {
     const { kind } = this.view;
+    if (kind === "favourite") return known.models().filter((one) => one.favourite);
     if (kind === "broken") return known.broken().map(brokenRow);
     if (kind === "duplicate") {
       return known
@@ -211,9 +256,24 @@ class Catalog {
       items.length && this.view.kind !== "broken" ? `${count} · ${size(bytes)}` : "";
   }
 
+  isChosen(one) {
+    return this.chosen !== null && one.kind === this.chosen.kind && one.name === this.chosen.name;
+  }
+
+  cards(some, row) {
+    const cards = some.map((one, at) =>
+      cardOf(one, {
+        id: `model-${row * this.columns + at}`,
+        isChosen: this.isChosen(one),
+        isWarm: isWarm(one),
+        choose: () => this.choose(one),
+        say: (words) => this.say(words),
+      }),
+    );
+    return make("div", { role: "row", className: "model-cards" }, ...cards);
+  }
+
   row(one, index) {
-    const isChosen =
-      this.chosen !== null && one.kind === this.chosen.kind && one.name === this.chosen.name;
     const cells = one.reason ? [cell("name", one.name), cell("reason", one.reason)] : cellsOf(one);
     return make(
       "div",
@@ -221,7 +281,7 @@ class Catalog {
         role: "row",
         className: "model-row",
         id: `model-${index}`,
-        "aria-selected": String(isChosen),
+        "aria-selected": String(this.isChosen(one)),
         onclick: () => this.choose(one),
       },
       ...cells,
@@ -233,23 +293,24 @@ class Catalog {
     this.details.show(one);
     this.root.classList.toggle("has-details", one !== null);
     this.rows.render();
-    const index = this.rows.items.indexOf(one);
+    const index = this.items.indexOf(one);
     if (index >= 0 && moves) {
       this.body.setAttribute("aria-activedescendant", `model-${index}`);
-      this.rows.scrollTo(index);
+      this.rows.scrollTo(Math.floor(index / this.columns));
     }
   }
 
   key(event) {
     if (event.key === "Escape") this.choose(null);
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
-    if (!step || this.rows.items.length === 0) return;
+    const down = this.columns;
+    const across = this.isCards ? { ArrowRight: 1, ArrowLeft: -1 } : {};
+    const steps = { ArrowDown: down, ArrowUp: -down, PageDown: 10 * down, PageUp: -10 * down };
+    const step = { ...steps, ...across }[event.key];
+    if (!step || this.items.length === 0) return;
     event.preventDefault();
-    const { items } = this.rows;
-    const at = items.findIndex(
-      (one) => one.kind === this.chosen?.kind && one.name === this.chosen?.name,
-    );
-    this.choose(items[Math.max(0, Math.min(items.length - 1, at + step))]);
+    const { items } = this;
+    const at = items.findIndex((one) => this.isChosen(one));
+    this.choose(items[Math.max(0, Math.min(items.length - 1, at + (at < 0 ? 1 : step)))]);
   }
 
   say(words) {
@@ -295,14 +356,15 @@ function textOf(one) {
 const cell = (name, ...inside) =>
   make("span", { role: "cell", className: `col-${name}` }, ...inside);
 
+const isWarm = (one) => one.kind === "checkpoint" && warmNames().includes(one.name);
+
 function cellsOf(one) {
-  const isWarm = one.kind === "checkpoint" && warmNames().includes(one.name);
   const name = make("span", { className: "model-name", textContent: one.name, title: one.name });
-  const warm = isWarm
+  const warm = isWarm(one)
     ? make("span", { className: "warm", title: "In memory", textContent: "warm" })
     : null;
   return [
-    cell("name", name, warm),
+    cell("name", name, one.favourite ? icon("star") : null, warm),
     cell("kind", kindName(one.kind)),
     cell("family", one.family ?? "unknown"),
     cell("dtype", one.dtype),

@@ -7,6 +7,7 @@ import { icon, iconButton, make } from "../shared/dom.js";
 import { change, discard, models } from "../shared/models.js";
 import { showTab } from "../shared/tabs.js";
 import { kindName, size } from "../shared/words.js";
+import { coverOf, starOf } from "./cards.js";
 
 const PREDICTIONS = { epsilon: "epsilon", v_prediction: "v-prediction" };
 const USES = {
@@ -28,8 +29,12 @@ export class Details {
     const isSame = JSON.stringify(model) === JSON.stringify(this.shown);
     const isSameModel = model && this.shown?.path === model.path;
     this.shown = model;
-    if (isSame || (isSameModel && this.root.contains(document.activeElement))) return;
+    const at = document.activeElement;
+    const isWithin = isSameModel && this.root.contains(at);
+    if (isSame || (isWithin && at.matches("input, textarea, select"))) return;
     this.root.replaceChildren(...(model ? this.parts(model) : []));
+    const star = /** @type {HTMLElement} */ (this.root.querySelector(".model-star"));
+    if (isWithin) star?.focus(); // the button that was pressed is gone
     if (!isSameModel) this.root.scrollTop = 0;
   }
 
@@ -38,6 +43,7 @@ export class Details {
       "div",
       { className: "details-head" },
       make("h2", { textContent: model.name }),
+      model.reason ? null : starOf(model, (words) => this.say(words)),
       iconButton("close", "Close the details", () => this.on.close()),
     );
     if (model.reason)
@@ -48,6 +54,7 @@ export class Details {
       model.title && model.title !== model.name
         ? make("p", { className: "details-title", textContent: model.title })
         : "",
+      this.cover(model),
       this.actions(model),
       facts(model),
       words(model),
@@ -55,6 +62,17 @@ export class Details {
       model.kind === "checkpoint" ? this.defaults(model) : "",
       this.saved,
     ];
+  }
+
+  say(words) {
+    this.saved.textContent = words;
+  }
+
+  /** The picture that stands for it; one that was chosen can be taken off. */
+  cover(model) {
+    if (!model.cover_url) return "";
+    const off = iconButton("close", "Take the cover off", () => this.save(model, { cover: null }));
+    return make("div", { className: "details-cover" }, coverOf(model), model.cover ? off : null);
   }
 
   actions(model) {

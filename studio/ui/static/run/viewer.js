@@ -3,6 +3,7 @@
 import { takeUp } from "../restore/take_up.js";
 import { field, value } from "../settings/form.js";
 import { copy } from "../shared/clipboard.js";
+import { offerCovers } from "../shared/covers.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
 import { fileAt, onExport } from "../shared/exports.js";
@@ -351,7 +352,9 @@ export class Viewer {
 
   bindSending() {
     const button = this.root.querySelector("[data-action=send]");
-    menuOf(button, this.root.querySelector(".menu-list"), ({ kind }) => this.sendTo(kind));
+    const list = this.root.querySelector(".menu-list");
+    menuOf(button, list, ({ kind }) => this.sendTo(kind));
+    offerCovers(list, () => this.picture, { say: (words) => this.say(words), offer: this.offers });
   }
 
   sendTo(kind) {
