@@ -29,6 +29,7 @@ STYLES = (
     "canvas/canvas.css",
     "canvas/port.css",
     "canvas/working.css",
+    "canvas/mask.css",
     "run/views.css",
     "run/word_maps.css",
     "run/queue.css",

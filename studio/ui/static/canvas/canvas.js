@@ -78,7 +78,7 @@ class Canvas {
   bindMask() {
     /** @type {Options & import("./options.js").Values} */
     this.options = /** @type {any} */ (new Options());
-    this.overlay = new Overlay(this.root.querySelector("canvas"));
+    this.overlay = new Overlay(this.world);
     this.paint = new Paint(this.root, this.view, this.source, this.options);
     const showOptions = bindOptions(this.root, this.options);
     const tint = () => this.overlay.tint(this.options.colour, this.options.overlay / 100);

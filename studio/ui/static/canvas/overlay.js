@@ -1,18 +1,21 @@
-// The mask as it is seen: its colour over the picture, redrawn only where it changed. Of a large
-// picture a part around what is in sight, at no finer grain than the screen shows.
+// The mask as it is seen: its colour and marks over the picture, redrawn only where it changed. Of a
+// large picture a part around what is in sight, at no finer grain than the screen shows.
+
+import { Marking } from "./marking.js";
 
 const MOST_PIXELS = 6_000_000;
 const MARGIN = 0.25;
 
 export class Overlay {
-  constructor(canvas) {
-    this.canvas = canvas;
-    this.context = canvas.getContext("2d");
+  /** `root` holds a canvas for the colour, and those of the marks. */
+  constructor(root) {
+    this.canvas = root.querySelector(".canvas-tint");
+    this.context = this.canvas.getContext("2d");
+    this.marking = new Marking(root);
     this.colours = new Uint32Array(256);
     this.mask = null;
     this.dirty = null;
     this.frame = 0;
-    this.onDrawn = () => {};
   }
 
   /** `colour` as #rrggbb, `opacity` 0 to 1. */
@@ -21,13 +24,15 @@ export class Overlay {
     const bytes = new Uint8Array(this.colours.buffer);
     for (let value = 0; value < 256; value += 1) bytes.set([r, g, b, value], 4 * value);
     this.canvas.style.opacity = opacity;
-    if (this.mask) this.paint(0, 0, this.mask.width, this.mask.height);
+    if (this.window) this.draw(this.window);
   }
 
   show(mask) {
     this.mask = mask;
     this.window = null;
+    this.dirty = null;
     this.canvas.hidden = !mask;
+    this.marking.show(mask);
     if (mask) mask.onPaint = (left, top, right, bottom) => this.paint(left, top, right, bottom);
   }
 
@@ -46,6 +51,7 @@ export class Overlay {
   /** The view shows `visible` (a box in pixels of the picture), `scale` device pixels for one. */
   follow(visible, scale) {
     if (!this.mask) return;
+    this.marking.follow(visible, scale);
     const { width, height } = this.mask;
     let step = 1;
     let wanted = { left: 0, top: 0, right: width, bottom: height };
@@ -71,16 +77,20 @@ export class Overlay {
     canvas.style.top = `${top}px`;
     canvas.style.width = `${canvas.width * step}px`;
     canvas.style.height = `${canvas.height * step}px`;
-    this.dirty = { left, top, right, bottom };
-    this.flush();
+    this.draw(this.window);
   }
 
   flush() {
-    cancelAnimationFrame(this.frame);
     this.frame = 0;
-    const { dirty, window: part, mask } = this;
+    const { dirty } = this;
     this.dirty = null;
-    if (!dirty || !part || !mask) return;
+    if (!dirty || !this.window || !this.mask) return;
+    this.draw(dirty);
+    this.marking.paint(dirty);
+  }
+
+  draw(dirty) {
+    const { window: part } = this;
     const { step } = part;
     const left = Math.floor((Math.max(dirty.left, part.left) - part.left) / step);
     const top = Math.floor((Math.max(dirty.top, part.top) - part.top) / step);
@@ -92,7 +102,6 @@ export class Overlay {
     if (step === 1) this.fill(pixels, part.left + left, part.top + top, image);
     else this.fillCoarse(pixels, part.left + left * step, part.top + top * step, image, step);
     this.context.putImageData(image, left, top);
-    this.onDrawn();
   }
 
   fill(pixels, left, top, { width, height }) {
