@@ -120,7 +120,7 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
-    from studio.api import detailing, many, native, queueing, reproductions, tokens
+    from studio.api import detailing, many, native, queueing, reproductions, selecting, tokens
 
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
     details = studio.detectors, studio.library, studio.sources.read_any
@@ -130,6 +130,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> Non
         queueing.build_queue_router(queue, pages, outlook, public),
         many.build_many_router(queue, studio.grids, outlook, studio.gallery, studio.reader, public),
         detailing.build_detailing_router(*details, public),
+        selecting.build_selecting_router(studio.detectors, studio.inputs, studio.sources.read_any),
         reproductions.build_reproductions_router(studio.reproductions, queue, public),
         native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
     ):

@@ -111,6 +111,20 @@ class Detectors:
             found = network.find(image, max(detailer.confidence, _LEAST_CONFIDENCE))
         return in_order(found, detailer, image.size)
 
+    def at(
+        self, image: Image.Image, name: str, place: tuple[int, int], confidence: float
+    ) -> Found | None:
+        """The least of what the detector `name` finds in `image`, RGB, that has the pixel `place`,
+        (x, y), in its mask, or its box where it knows no outlines; None where there is nothing. A
+        segmenter knows what lies behind the things as well. Raises as `find`."""
+        self.check(Detailer(detector=name))
+        with self._turn:
+            network = self._network(name)
+            look = getattr(network, "everything", network.find)
+            found = look(image, max(confidence, _LEAST_CONFIDENCE))
+        there = [thing for thing in found if thing.has(place)]
+        return min(there, key=lambda thing: thing.area, default=None)
+
     def download(self, name: str, report: Callable[[Progress], None] = lambda _: None) -> None:
         """Bring what it lacks. Raises `DownloadError`, `InvalidRequest`, `UnknownModel`, and what
         `report` raises to end it."""

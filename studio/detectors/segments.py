@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -41,9 +43,16 @@ class Segments:
     def find(self, image: Image.Image, confidence: float) -> list[Found]:
         """The things in `image`, RGB, with their masks, of at least this score: how sure it is of
         a thing's pixels on average. The surest first."""
+        return self._found(image, confidence, OBJECTS)
+
+    def everything(self, image: Image.Image, confidence: float) -> list[Found]:
+        """The same with what lies behind the things: sky, ground and what is in them."""
+        return self._found(image, confidence, CLASSES)
+
+    def _found(self, image: Image.Image, confidence: float, names: Sequence[str]) -> list[Found]:
         shares = self.shares(image)
         best, found = shares.argmax(0), []
-        for name in OBJECTS:
+        for name in names:
             number = CLASSES.index(name)
             found += _things(best == number, shares[number], name, image.size)
         sure = [thing for thing in found if thing.score >= confidence]

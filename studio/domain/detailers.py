@@ -193,6 +193,24 @@ class Found:
     label: str
     mask: Image.Image | None = None
 
+    @property
+    def area(self) -> int:
+        """In pixels."""
+        return math.prod(self.box.size) if self.mask is None else self.mask.histogram()[255]
+
+    def has(self, place: tuple[int, int]) -> bool:
+        """Is it at the pixel `place`, (x, y)?"""
+        left, top = self.box.left, self.box.top
+        if not (left <= place[0] < self.box.right and top <= place[1] < self.box.bottom):
+            return False
+        return self.mask is None or bool(self.mask.getpixel((place[0] - left, place[1] - top)))
+
+    def over(self, size: Size) -> Image.Image:
+        """A mask of a picture of `size`: L, white where it is."""
+        whole = Image.new("L", size)
+        whole.paste(self.mask or 255, self.box)
+        return whole
+
 
 @dataclass(frozen=True)
 class Detail:

@@ -46,10 +46,16 @@ def node(kind: str, inputs: Iterable[str], output: str, **numbers: int | list[in
     return told
 
 
-def write(path: Path, names: str = "{0: 'red', 1: 'blue'}", transposed: bool = False) -> Path:
+def write(
+    path: Path,
+    names: str = "{0: 'red', 1: 'blue'}",
+    transposed: bool = False,
+    masks: bool = False,
+) -> Path:
     """A network that sees 64 × 64 pixels, in cells of 8, and says of each cell how red and how
     blue it is, with a box of 16 × 16 around it: as YOLO v8 tells it, or `transposed`, as v5 does,
-    with a score for there being anything that is always 1."""
+    with a score for there being anything that is always 1. `masks`: the one shape of its masks is
+    all that is red."""
     cells = SIDE // CELL
     weight = np.zeros((2, 3, CELL, CELL), np.float32)
     for place, (own, other) in enumerate(((0, 2), (2, 0))):
@@ -63,9 +69,10 @@ def write(path: Path, names: str = "{0: 'red', 1: 'blue'}", transposed: bool = F
         node("Conv", ("images", "w"), "c", kernel_shape=[CELL, CELL], strides=[CELL, CELL]),
         node("Relu", ("c",), "r"),
         node("Reshape", ("r", "shape"), "scores"),
-        node("Concat", ("boxes", "scores"), "joined" if transposed else "output0", axis=1),
     ]
-    shape = (1, len(boxes) + 2, cells**2)
+    parts = ("boxes", "scores", "coefficients") if masks else ("boxes", "scores")
+    nodes.append(node("Concat", parts, "joined" if transposed else "output0", axis=1))
+    shape = (1, len(boxes) + len(parts), cells**2)
     if transposed:
         nodes.append(node("Transpose", ("joined",), "output0", perm=[0, 2, 1]))
         shape = (1, shape[2], shape[1])
@@ -74,9 +81,17 @@ def write(path: Path, names: str = "{0: 'red', 1: 'blue'}", transposed: bool = F
         "shape": np.array([1, 2, cells**2], np.int64),
         "boxes": boxes[None],
     }
+    if masks:
+        sides = {"kernel_shape": [CELL // 2] * 2, "strides": [CELL // 2] * 2}
+        nodes.append(node("Conv", ("images", "reds", "less"), "output1", **sides))
+        tensors["reds"] = weight[:1, :, : CELL // 2, : CELL // 2] * 4
+        tensors["less"] = np.array([-0.5], np.float32)
+        tensors["coefficients"] = np.ones((1, 1, cells**2), np.float32)
     graph = b"".join(field(1, each) for each in nodes) + field(2, "tiny")
     graph += b"".join(field(5, tensor(name, values)) for name, values in tensors.items())
     graph += field(11, value("images", (1, 3, SIDE, SIDE))) + field(12, value("output0", shape))
+    if masks:
+        graph += field(12, value("output1", (1, 1, 2 * cells, 2 * cells)))
     model = field(1, 8) + field(7, graph) + field(8, field(2, 12))
     if names:
         model += field(14, field(1, "names") + field(2, names))

@@ -58,7 +58,7 @@ def test_edges_and_stripes_are_told_from_a_sunset_snow_and_a_night(visit, tmp_pa
         canvas.page.evaluate(_MOVED)
         for key in keys:
             canvas.page.keyboard.press(key)
-        canvas.page.keyboard.press("i")  # inverted and back, so that it is drawn where nothing moved
+        canvas.page.keyboard.press("i")  # and back, so that it is drawn where nothing moved
         canvas.page.keyboard.press("i")
         canvas.page.locator(_RESTS).wait_for(state="attached")
         marked = look()
