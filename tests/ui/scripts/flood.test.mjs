@@ -8,7 +8,9 @@ import { Mask } from "../../../studio/ui/static/canvas/mask.js";
 
 /** A picture of these rows of letters, each letter a colour. */
 function picture(rows, colours) {
-  const data = new Uint8ClampedArray(rows.flatMap((row) => [...row].flatMap((one) => colours[one])));
+  const data = new Uint8ClampedArray(
+    rows.flatMap((row) => [...row].flatMap((one) => colours[one])),
+  );
   return { width: rows[0].length, height: rows.length, data };
 }
 
@@ -33,12 +35,17 @@ test("a click selects what is connected and near in every channel", () => {
 test("contiguous selections are those of a slow walk from pixel to pixel", () => {
   const [width, height] = [61, 47];
   let state = 5;
-  const next = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  const next = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
   const data = new Uint8ClampedArray(4 * width * height).map(() => next() * 90);
   for (const tolerance of [20, 35, 50, 70]) {
     const [x, y] = [Math.floor(next() * width), Math.floor(next() * height)];
     const isLike = (at) =>
-      [0, 1, 2].every((c) => Math.abs(data[4 * at + c] - data[4 * (y * width + x) + c]) <= tolerance);
+      [0, 1, 2].every(
+        (c) => Math.abs(data[4 * at + c] - data[4 * (y * width + x) + c]) <= tolerance,
+      );
     const wanted = new Uint8Array(width * height);
     const open = [y * width + x];
     while (open.length > 0) {

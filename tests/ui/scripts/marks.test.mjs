@@ -15,7 +15,11 @@ function drawn(mask, scale, line) {
   const [right, bottom] = [Math.ceil(mask.width * scale), Math.ceil(mask.height * scale)];
   const box = { left: 0, top: 0, right, bottom };
   const wider = { left: -line, top: -line, right: right + line, bottom: bottom + line };
-  return { ...marks(sampled(mask, scale, wider), box, line), box, value: sampled(mask, scale, box) };
+  return {
+    ...marks(sampled(mask, scale, wider), box, line),
+    box,
+    value: sampled(mask, scale, box),
+  };
 }
 
 /** A disc, a bar along each diagonal, a rectangle at the border, and a single pixel. */

@@ -15,6 +15,7 @@ import { pngOf } from "./png.js";
 import { Pointers } from "./pointers.js";
 import { lastResult, recent } from "./recent.js";
 import { grow } from "./regions.js";
+import { Selecting } from "./selecting.js";
 import { shareWords } from "./source.js";
 import { isForSettings, offerFiles, onSource, source as sourceNamed } from "./sources.js";
 import { arrivals } from "./uploads.js";
@@ -48,7 +49,7 @@ class Canvas {
       this.frame = new FrameEdges(root, this.view, this.source, (words) => this.say(words));
     }
     this.pointers = new Pointers(this.port, this.view, {
-      begin: (event) => this.paint?.begin(event) ?? null,
+      begin: (event) => this.selecting?.begin(event) ?? this.paint?.begin(event) ?? null,
       touches: this.source.hasMask,
     });
     this.actions = this.listActions();
@@ -80,10 +81,18 @@ class Canvas {
     this.options = /** @type {any} */ (new Options());
     this.overlay = new Overlay(this.world);
     this.paint = new Paint(this.root, this.view, this.source, this.options);
+    this.selecting = new Selecting({
+      root: this.root,
+      view: this.view,
+      source: this.source,
+      options: this.options,
+      say: (words, stays) => this.say(words, stays),
+    });
     const showOptions = bindOptions(this.root, this.options);
     const tint = () => this.overlay.tint(this.options.colour, this.options.overlay / 100);
     this.options.onChange = (name) => {
       showOptions();
+      if (name === "detector") this.selecting.show();
       if (name === "colour" || name === "overlay") tint();
       this.paint.refresh();
     };

@@ -1,6 +1,14 @@
 // The keys of a canvas. They work while it is in sight and nobody types.
 
-const TOOLS = { b: "brush", e: "eraser", l: "lasso", r: "rectangle", g: "fill" };
+const TOOLS = {
+  b: "brush",
+  e: "eraser",
+  l: "lasso",
+  r: "rectangle",
+  g: "fill",
+  w: "select",
+  o: "object",
+};
 const PAN_PX = 48;
 const PANS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -12,8 +20,10 @@ export function bindCanvasKeys({ root, port, view, pointers, options, act, close
   };
   const plain = (event) => {
     const key = event.key.toLowerCase();
-    if (options && key in TOOLS) options.tool = TOOLS[key];
-    else if (options && (key === "[" || key === "]"))
+    const tool = options && root.querySelector(`button[data-tool=${TOOLS[key]}]`);
+    if (tool) {
+      if (!tool.disabled) options.tool = TOOLS[key];
+    } else if (options && (key === "[" || key === "]"))
       resize(options, key === "]" ? 1.15 : 1 / 1.15);
     else if (key === "i") return act("mask-invert");
     else if (key === "delete" || key === "backspace") return act("mask-clear");

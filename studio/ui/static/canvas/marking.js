@@ -133,7 +133,8 @@ export class Marking {
     return part.left < part.right && part.top < part.bottom ? part : null;
   }
 
-  draw(part, [stripes, ...ants]) {
+  /** Draw a part on those of `canvases`, three as `this.canvases`, that are named. */
+  draw(part, canvases) {
     const { bounds, scale, line } = this.window;
     const cover = sampled(this.mask, scale, {
       left: part.left - line,
@@ -146,12 +147,11 @@ export class Marking {
       if (!canvas) return;
       const image = new ImageData(part.right - part.left, part.bottom - part.top);
       new Uint32Array(image.data.buffer).set(pixels);
-      canvas
-        .getContext("2d")
-        .putImageData(image, part.left - bounds.left, part.top - bounds.top);
+      canvas.getContext("2d").putImageData(image, part.left - bounds.left, part.top - bounds.top);
     };
-    put(stripes, drawn.stripes);
-    ants.forEach((canvas, at) => put(canvas, drawn.ants[at]));
+    put(canvases[0], drawn.stripes);
+    put(canvases[1], drawn.ants[0]);
+    put(canvases[2], drawn.ants[1]);
   }
 }
 

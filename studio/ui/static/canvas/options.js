@@ -10,6 +10,10 @@ const DEFAULTS = {
   opacity: 100,
   pressure: true,
   step: 8,
+  tolerance: 32,
+  feather: 0,
+  contiguous: true,
+  detector: "", // the one that suits the checkpoint
   colour: "#e5484d",
   overlay: 55,
 };
@@ -54,7 +58,7 @@ export function bindOptions(root, options) {
     bindChoice(root, "sign", options),
     bindChoice(root, "colour", options),
     bindStep(root.querySelector("[data-option=step]"), options),
-    bindCheck(root.querySelector("[data-option=pressure]"), options),
+    ...["pressure", "contiguous"].map((name) => bindCheck(root, name, options)),
   ];
   const other = root.querySelector("input[data-option=colour]");
   other.addEventListener("input", () => (options.colour = other.value));
@@ -116,7 +120,8 @@ function bindStep(box, options) {
   return () => (box.value = options.step);
 }
 
-function bindCheck(box, options) {
-  box.addEventListener("change", () => (options.pressure = box.checked));
-  return () => (box.checked = options.pressure);
+function bindCheck(root, name, options) {
+  const box = root.querySelector(`input[data-option=${name}]`);
+  box.addEventListener("change", () => (options[name] = box.checked));
+  return () => (box.checked = options[name]);
 }

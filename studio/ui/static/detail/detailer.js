@@ -2,10 +2,10 @@
 
 import { bindNumber } from "../control/numbers.js";
 import { data } from "../shared/data.js";
+import { detectorNamed, download, isComing } from "../shared/detectors.js";
 import { copyOf, make, targetOf } from "../shared/dom.js";
 import { opens } from "../shared/picker.js";
 import { percent, size } from "../shared/words.js";
-import { detectorNamed, download, isComing } from "./detectors.js";
 import * as list from "./list.js";
 
 const MOST_CLASSES = 40;

@@ -2,11 +2,11 @@
 
 import { familyOf } from "../settings/choices.js";
 import { register, value } from "../settings/form.js";
+import { areKnown, detectors, look, onDetectors } from "../shared/detectors.js";
 import { opens } from "../shared/picker.js";
 import { onTask, task } from "../shared/task.js";
 import { size } from "../shared/words.js";
 import { DetailerView } from "./detailer.js";
-import { areKnown, detectors, look, onDetectors } from "./detectors.js";
 import { add, detailers as all, MOST, onLack } from "./list.js";
 
 const KINDS = { faces: "faces", yolo: "YOLO", segmenter: "segmenter" };

@@ -2,9 +2,9 @@
 // is drawn is said in each detailer's `only`; where nothing is, it is switched off.
 
 import { onSource, sourceOf } from "../canvas/sources.js";
+import { areKnown, look } from "../shared/detectors.js";
 import { send } from "../shared/server.js";
 import { signal } from "../shared/signals.js";
-import { areKnown, look } from "./detectors.js";
 import { change, detailers, forgetNumbers, looksOf, ready } from "./list.js";
 
 const TASK = "details";

@@ -3,9 +3,9 @@
 
 import { field } from "../settings/form.js";
 import { data } from "../shared/data.js";
+import { areKnown, detectorNamed } from "../shared/detectors.js";
 import { signal } from "../shared/signals.js";
 import { task } from "../shared/task.js";
-import { areKnown, detectorNamed } from "./detectors.js";
 
 export const MOST = 8;
 const NAME = "detailers";

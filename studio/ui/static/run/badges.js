@@ -4,11 +4,11 @@
 import { clearMask, onSource, sourceOf } from "../canvas/sources.js";
 import { shows } from "../control/unit.js";
 import { acting, change, lacks, onUnits, units } from "../control/units.js";
-import { onDetectors } from "../detail/detectors.js";
 import { acting as detailing, lacks as lacking, switchOff } from "../detail/list.js";
 import { field, onChange, value } from "../settings/form.js";
 import { changedWords, onPreset, preset, takeOff } from "../settings/presets.js";
 import { aboutStyle, isMissing, onStyles, styleNamed } from "../settings/styles.js";
+import { onDetectors } from "../shared/detectors.js";
 import { icon, make } from "../shared/dom.js";
 import { onTask, task } from "../shared/task.js";
 import { onRounds, roundsWanted, setRounds } from "./loop.js";

@@ -1,7 +1,7 @@
 // What finds things in pictures: the detectors as the server knows them, and weights on their way here.
 
-import { get, send } from "../shared/server.js";
-import { signal } from "../shared/signals.js";
+import { get, send } from "./server.js";
+import { signal } from "./signals.js";
 
 const PATH = "studio/v1/detectors";
 const POLL_MS = 400;

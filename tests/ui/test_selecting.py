@@ -1,0 +1,113 @@
+"""Selecting by a click in a real browser: by colour, against OpenCV's flood, and by the segmenter."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from studio.picturebook.vocabulary import CLASSES
+from studio.picturebook.world import Scene
+from tests.ui.painting import Canvas, assert_same
+
+SIZE = (320, 240)
+NONE = {"detectors": []}
+
+
+@pytest.fixture
+def scene():
+    return Scene.random(np.random.default_rng(3))
+
+
+@pytest.fixture
+def canvas(visit, tmp_path, scene):
+    """The inpaint canvas with that scene on it, before anybody told of a detector."""
+    scene.draw(SIZE).save(tmp_path / "scene.png")
+    page = visit()
+    page.route("**/studio/v1/detectors", lambda route: route.fulfill(json=NONE))
+    canvas = Canvas(page, "inpaint")
+    canvas.load(tmp_path / "scene.png")
+    return canvas
+
+
+def flooded(picture: np.ndarray, x: int, y: int, tolerance: int) -> np.ndarray:
+    """What is connected to (x, y) and near it in every channel."""
+    part = np.zeros((picture.shape[0] + 2, picture.shape[1] + 2), np.uint8)
+    flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | 255 << 8
+    near = (tolerance,) * 3
+    cv2.floodFill(picture.copy(), part, (x, y), 0, near, near, flags)
+    return part[1:-1, 1:-1]
+
+
+def test_a_click_selects_by_colour_and_by_thing(canvas, scene, served):
+    page, picture = canvas.page, np.asarray(scene.draw(SIZE))
+    truth = scene.segmentation(SIZE)
+
+    def click(name: str, key: str | None = None) -> tuple[int, int]:
+        """On a pixel well within what is called so."""
+        where = cv2.erode((truth == CLASSES.index(name)).astype(np.uint8), np.ones((7, 7)))
+        places = np.argwhere(where)
+        y, x = places[len(places) // 3]
+        if key:
+            page.keyboard.down(key)
+        [(u, v)] = canvas.stroke((x + 0.5, y + 0.5))
+        if key:
+            page.keyboard.up(key)
+        return int(u), int(v)
+
+    page.keyboard.press("w")
+    first = flooded(picture, *click("sky"), 32)
+    assert_same(canvas.stored(served), first)
+    second = flooded(picture, *click(scene.ground), 32)
+    both = np.maximum(first, second)
+    assert_same(canvas.stored(served), both)
+    both = np.minimum(both, 255 - flooded(picture, *click("sky", "Alt"), 32))
+    assert_same(canvas.stored(served), both)
+    canvas.button("Remove").click()
+    both = np.maximum(both, flooded(picture, *click("sky", "Shift"), 32))
+    assert_same(canvas.stored(served), both)
+    for _ in range(4):
+        canvas.button("Undo").click()
+    assert canvas.source()["mask"] is None
+
+    canvas.button("Add").click()
+    box = canvas.root.get_by_label("Tolerance, levels of a channel")
+    box.fill("12")
+    box.press("Enter")
+    canvas.button("Selection").click()
+    canvas.root.get_by_role("switch", name="Contiguous").click()
+    canvas.button("Selection").click()
+    x, y = click("tree")
+    apart = np.abs(picture.astype(int) - picture[y, x]).max(2)
+    everywhere = np.where(apart <= 12, 255, 0)
+    assert (everywhere > flooded(picture, x, y, 12)).any()
+    assert_same(canvas.stored(served), everywhere)
+    canvas.page.keyboard.press("Delete")
+
+    things = canvas.root.get_by_role("button", name="Object", exact=True)
+    assert things.is_disabled() and "YOLO network" in things.get_attribute("title")
+    page.keyboard.press("o")  # so that the other tool stays
+    assert canvas.root.get_attribute("data-tool") == "select"
+    page.unroute_all()
+    page.locator("nav.tabs a[href='#outpaint']").click()
+    page.locator("nav.tabs a[href='#inpaint']").click()
+    things.and_(page.locator(":enabled")).wait_for()
+    canvas.root.locator(".canvas-port").focus()
+    page.keyboard.press("o")
+    x, y = click("house")
+    canvas.root.locator(".canvas-note:has-text('house, ')").wait_for()
+    told = served.http.post(
+        "/studio/v1/select", json={"image": canvas.source()["image"], "x": x, "y": y}
+    ).json()
+    house = canvas.stored(served)
+    assert canvas.source()["mask"]["ref"] == told["mask"]  # to the byte, so it is the same file
+    where = truth == CLASSES.index("house")
+    assert (house[where] > 0).mean() > 0.6 and (house[~where] > 0).mean() < 0.05
+    click("tree")
+    canvas.root.locator(".canvas-note:has-text('tree, ')").wait_for()
+    assert (canvas.stored(served) > 0).sum() > (house > 0).sum()
+    canvas.button("Undo").click()
+    assert_same(canvas.stored(served), house)
+    canvas.button("Mask").click()
+    canvas.button("Grow").click()
+    assert (canvas.stored(served) > 0).sum() > (house > 0).sum()
