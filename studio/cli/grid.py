@@ -52,6 +52,13 @@ def add_grid(commands: Any) -> None:
     group.add_argument(
         "--different-seeds", action="store_true", help="with --matrix: they count up"
     )
+    group.add_argument(
+        "--vary-seeds",
+        choices=_NAMES,
+        action="append",
+        default=[],
+        help="along this axis the seeds count up from picture to picture; may be given again",
+    )
     group = grid.add_argument_group("the sheet")
     group.add_argument(
         "--out",
@@ -113,6 +120,7 @@ def _plan(options: argparse.Namespace, tasks: list[Task]) -> _Plan:
 def _asked(options: argparse.Namespace, request: GenerationRequest) -> GridInput:
     fields: dict[str, Any] = {"request": request, "margin": options.margin}
     fields |= {"legend": not options.no_legend, "columns": options.columns}
+    fields["vary_seeds"] = options.vary_seeds
     for name in _NAMES:
         if text := getattr(options, name):
             title, colon, values = text.partition(":")

@@ -4,9 +4,9 @@ prompt."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,7 @@ from studio.domain.prompt_matrix import MatrixInput
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Frozen
 
+_AXES = "xyz"
 MOST_CELLS = 200
 """As many jobs as one account may have waiting."""
 
@@ -32,6 +33,7 @@ class GridInput(Frozen):
     """What is drawn: `request` for each value of `x` along a row, of `y` from row to row, of `z`
     from sheet to sheet; or, with a `matrix`, for each set of the parts of its prompt.
 
+    vary_seeds  along these axes the seeds count on from cell to cell; else all have one
     columns  where there is but `x`: its values go on in the next row after so many
     legend   the values stand beside the pictures of a sheet
     margin   pixels between them
@@ -42,6 +44,7 @@ class GridInput(Frozen):
     y: AxisInput | None = None
     z: AxisInput | None = None
     matrix: MatrixInput | None = None
+    vary_seeds: Annotated[tuple[Literal["x", "y", "z"], ...], Field(max_length=3)] = ()
     columns: Annotated[int | None, Field(ge=1, le=20)] = None
     legend: bool = True
     margin: Annotated[int, Field(ge=0, le=500)] = 8
@@ -53,6 +56,8 @@ class GridInput(Frozen):
         more = self.y or self.z
         if self.matrix and more:
             raise ValueError("a matrix has no axes. Leave y and z out.")
+        if lacking := [name for name in self.vary_seeds if getattr(self, name) is None]:
+            raise ValueError(f"there is no axis {lacking[0]} to vary seeds along. Leave it out.")
         if self.columns and (self.matrix or more):
             raise ValueError("columns go with an axis x alone. Leave y, z and matrix out, or them.")
         return self
@@ -89,7 +94,7 @@ def lines(grid: GridInput) -> tuple[Line, Line, Line]:
         across, down = (Line(_MATRIX, tuple(each)) for each in labels)
         return across, down, Line(_NOTHING, ("",))
     found = []
-    for name in ("x", "y", "z"):
+    for name in _AXES:
         given: AxisInput | None = getattr(grid, name)
         if given is None:
             found.append(Line(_NOTHING, ("",)))
@@ -112,7 +117,7 @@ _NOTHING, _MATRIX = Axis("Nothing"), Axis("Prompt matrix")
 
 def cells(grid: GridInput) -> list[Cell]:
     """All of `grid` in the order in which they are best drawn: what takes long to change is changed
-    least often. All have one seed, where the request leaves it open. Raises `InvalidRequest`."""
+    least often. Where the request leaves its seed open one is drawn. Raises `InvalidRequest`."""
     if grid.matrix:
         return list(_matrix_cells(grid.request.with_seed(), grid.matrix))
     across, down, deep = found = lines(grid)
@@ -125,7 +130,7 @@ def cells(grid: GridInput) -> list[Cell]:
     request = grid.request.with_seed()
     # The longest change outermost; else z, y, x.
     order = sorted(range(3), key=lambda place: (not found[place].axis.costly, -place))
-    return list(_cells(request, found, order))
+    return [_own_seed(cell, grid, found) for cell in _cells(request, found, order)]
 
 
 def _cells(
@@ -137,10 +142,21 @@ def _cells(
         for each in order:
             line = found[each]
             if line.axis is not _NOTHING:
-                with about("xyz"[each]):
+                with about(_AXES[each]):
                     value = line.values[at[each]]
                     drawn = applied(drawn, line.axis, value, line.values)
         yield Cell((at[0], at[1], at[2]), drawn)
+
+
+def _own_seed(cell: Cell, grid: GridInput, found: tuple[Line, Line, Line]) -> Cell:
+    number, span = 0, 1
+    for name, at, line in zip(_AXES, cell.place, found, strict=True):
+        if name in grid.vary_seeds:
+            number, span = number + at * span, span * len(line.values)
+    if not number:
+        return cell
+    request = cell.request.with_seed()
+    return replace(cell, request=request.going_on(number * request.batch_size))
 
 
 def _matrix_cells(request: GenerationRequest, matrix: MatrixInput) -> Iterator[Cell]:

@@ -35,12 +35,13 @@ _MOST_REMEMBERED = 200
 
 @dataclass
 class Drawn:
-    """`pictures` in their order; PNG files that are sent before them, `sheets`, and after them,
-    `maps` of ControlNet units."""
+    """`pictures` in their order, which are sent where they are `shown`; PNG files that are sent
+    before them, `sheets`, and after them, `maps` of ControlNet units."""
 
     pictures: list[Picture] = field(default_factory=list)
     sheets: list[bytes] = field(default_factory=list)
     maps: list[bytes] = field(default_factory=list)
+    shown: bool = True
 
 
 Plan = Generator[Sequence[GenerationRequest] | GridInput, list[list[Picture]], Drawn]

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from studio.api.sdapi import names
 from studio.api.sdapi.desk import Desk
+from studio.api.sdapi.notes import Notes
 from studio.api.sdapi.payloads import Name, Payload, Words
 from studio.domain.detectors import FACES
 from studio.domain.errors import InvalidRequest, about, refused
@@ -43,7 +44,7 @@ class DetailerBody(Payload):
     ad_mask_merge_invert: Name = Field("None", description="Refused, but for `None`.")
     ad_mask_blur: int = Field(4, description="0 to 64.")
     ad_denoising_strength: float = Field(0.4, description="0 to 1.")
-    ad_inpaint_only_masked: bool = Field(True, description="Ignored: it always is.")
+    ad_inpaint_only_masked: bool = Field(True, description="Ignored: details always are.")
     ad_inpaint_only_masked_padding: int = Field(32, description="0 to 256.")
     ad_use_inpaint_width_height: bool = Field(False, description="Ignored: sizes are found.")
     ad_use_steps: bool = Field(False, description="With `ad_steps`.")
@@ -54,7 +55,7 @@ class DetailerBody(Payload):
     ad_use_vae: bool = Field(False, description="Refused, too.")
     ad_use_sampler: bool = Field(False, description="Refused, too.")
     ad_use_clip_skip: bool = Field(False, description="Refused, too.")
-    ad_use_noise_multiplier: bool = Field(False, description="Ignored.")
+    ad_use_noise_multiplier: bool = Field(False, description="Ignored: it is 1.")
     ad_restore_face: bool = Field(False, description="Ignored: faces are not restored here.")
     ad_controlnet_model: Name = Field("None", description="Refused, but for `None`.")
 
@@ -70,7 +71,7 @@ class Wanted:
 _OWN_SETTINGS = ("ad_use_checkpoint", "ad_use_vae", "ad_use_sampler", "ad_use_clip_skip")
 
 
-def wanted(args: list[Any], desk: Desk) -> Wanted:
+def wanted(args: list[Any], desk: Desk, notes: Notes) -> Wanted:
     """Of ADetailer's arguments: whether it is on, whether it skips img2img, then a record for each
     of its tabs. Raises `InvalidRequest` for what a detailer here cannot do."""
     switches = [each for each in args if isinstance(each, bool)]
@@ -79,8 +80,12 @@ def wanted(args: list[Any], desk: Desk) -> Wanted:
     found = []
     for place, each in enumerate(args):
         if isinstance(each, dict):
-            with about(f"ADetailer.args.{place}"):
-                found.append(_detailer(_read(each), desk))
+            at = f"ADetailer.args.{place}"
+            with about(at):
+                body = _read(each)
+                found.append(_detailer(body, desk))
+            if found[-1]:
+                notes.passed_over(body, f"{at}.")
     there = tuple(each for each in found if each)
     return Wanted(there, bool(there) and all(switches[1:2]) and len(switches) > 1)
 

@@ -40,12 +40,12 @@ def image_to_image(
 ) -> tuple[GenerationRequest, ...]:
     """One request for each iteration; of a batch of several pictures one for each of these, as
     seeds count on."""
-    fields = with_infotext(body, common(body, options, taken, desk), desk)
+    fields = with_infotext(body, common(body, options, taken, desk), taken.notes, desk)
     images = pictures(body, desk)
     if taken.details.alone:
         tasks = [{"kind": "details", "image": image} for image in images]
     else:
-        tasks = [task(body, each, taken.soft, options, desk) for each in images]
+        tasks = [task(body, each, options, taken, desk) for each in images]
     if len(tasks) == 1:
         return iterations(fields | {"task": tasks[0]}, body.n_iter)
     each_alone = [fields | {"task": each, "batch_size": 1} for each in tasks]
@@ -57,7 +57,7 @@ def image_to_image(
     )
 
 
-def task(body: ImageToImageBody, image: str, soft: bool, options: Options, desk: Desk) -> dict:
+def task(body: ImageToImageBody, image: str, options: Options, taken: Taken, desk: Desk) -> dict:
     """What is to be done with `image`. Where only the masked is asked for and nothing is, it is
     image to image, as there."""
     fields: dict[str, Any] = {
@@ -70,22 +70,27 @@ def task(body: ImageToImageBody, image: str, soft: bool, options: Options, desk:
     text = body.mask or body.latent_mask
     if not text:
         return fields
-    mask = given.mask(text, rounded=body.mask_round and not soft)
+    mask = given.mask(text, rounded=body.mask_round and not taken.soft)
     if body.inpaint_full_res and _covers_nothing(mask, bool(body.inpainting_mask_invert)):
+        taken.notes.say("mask: nothing of it is to be drawn, so all of the picture is.")
         return fields
     size = desk.inputs.size(image.partition(":")[2])
     if mask.size != size:
         mask = mask.resize(size, Image.Resampling.LANCZOS)
-    blur = max(body.mask_blur_x, body.mask_blur_y) if body.mask_blur is None else body.mask_blur
+    notes, blur, padding = taken.notes, body.mask_blur, body.inpaint_full_res_padding
+    if blur is None:
+        blur = max(body.mask_blur_x, body.mask_blur_y)
+        if body.mask_blur_x != body.mask_blur_y:
+            notes.say(f"mask_blur_x and mask_blur_y: both became {blur}, the larger.")
     return fields | {
         "kind": "inpaint",
         "mask": desk.inputs.keep(given.png(mask)).ref,
         "invert": bool(body.inpainting_mask_invert),
-        "mask_blur": min(max(blur, 0), _MOST_BLUR),
+        "mask_blur": notes.within("mask_blur", blur, 0, _MOST_BLUR),
         "masked_content": CONTENTS[body.inpainting_fill],
         "area": "only_masked" if body.inpaint_full_res else "whole_picture",
-        "padding": min(max(body.inpaint_full_res_padding, 0), _MOST_PADDING),
-        "soft": soft,
+        "padding": notes.within("inpaint_full_res_padding", padding, 0, _MOST_PADDING),
+        "soft": taken.soft,
     }
 
 

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio.api.sdapi import names
 from studio.catalog.catalog import Catalog
-from studio.domain.errors import refused
+from studio.domain.errors import refused, shorten
 from studio.domain.prompt_emphasis import EMPHASES
 
 _MOST_CALLERS = 1000
+_KEPT = "Kept, and nothing more."
 
 
 class Options(BaseModel):
@@ -37,15 +38,15 @@ class Options(BaseModel):
     img2img_color_correction: bool = Field(False, description="Our colour correction.")
     eta_ancestral: float | None = Field(None, ge=0, le=1, description="Where `eta` is not given.")
     eta_ddim: float | None = Field(None, ge=0, le=1, description="The same, of DDIM.")
-    upscaler_for_img2img: str | None = Field(None, description="Kept, and nothing more.")
+    upscaler_for_img2img: str | None = Field(None, description=_KEPT)
     control_net_no_detectmap: bool = Field(
         False, description="True: the maps of ControlNet units are not sent along."
     )
     live_previews_enable: bool = Field(True, description="False: `current_image` is null.")
-    show_progress_every_n_steps: int = Field(10, description="Kept, and nothing more.")
-    send_seed: bool = Field(True, description="Kept, and nothing more.")
-    send_size: bool = Field(True, description="Kept, and nothing more.")
-    face_restoration_model: str | None = Field(None, description="Kept, and nothing more.")
+    show_progress_every_n_steps: int = Field(10, description=_KEPT)
+    send_seed: bool = Field(True, description=_KEPT)
+    send_size: bool = Field(True, description=_KEPT)
+    face_restoration_model: str | None = Field(None, description=_KEPT)
 
 
 class AllOptions:
@@ -87,6 +88,18 @@ class AllOptions:
             self._of.move_to_end(account)
             while len(self._of) > _MOST_CALLERS:
                 self._of.popitem(last=False)
+
+
+def passed_over(given: Mapping[str, Any]) -> list[str]:
+    """Of `given` those that do nothing, and why."""
+    told = []
+    for name, value in given.items():
+        field = Options.model_fields.get(name)
+        if field is None:
+            told.append(f"{shorten(name)} was passed over: there is no such option here.")
+        elif field.description == _KEPT and value not in (None, field.get_default()):
+            told.append(f"{name} was passed over: nothing here goes by it.")
+    return told
 
 
 def settings(options: Options) -> dict[str, Any]:

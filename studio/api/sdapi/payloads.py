@@ -24,7 +24,7 @@ Record = TypeVar("Record", bound=BaseModel)
 _MOST_ITERATIONS = 200
 """As many jobs as one account may have waiting."""
 _MOST_LEVELS = 32
-_KEPT = "Ignored: every picture is kept in the library."
+_AS_THERE = "Without effect, as there: `save_images` counts. All are kept in the library."
 
 
 class Payload(BaseModel):
@@ -105,7 +105,7 @@ class Drawing(Payload):
     sampler_index: Name = Field("Euler", description="Counts where `sampler_name` is empty.")
     scheduler: Name = Field(
         "automatic",
-        description="By name or label. Automatic where the sampler cannot follow it.",
+        description="By name or label. Automatic where the sampler cannot follow it, and said so.",
     )
     batch_size: int = Field(1, ge=1, description="Up to 16.")
     n_iter: int = Field(
@@ -118,7 +118,7 @@ class Drawing(Payload):
     restore_faces: bool = Field(False, description="Ignored: faces are not restored here.")
     tiling: bool = Field(False, description="Seamless across both borders.")
     eta: float | None = Field(None, description="As ours.")
-    s_min_uncond: float | None = Field(None, description="Ignored: no step goes without guidance.")
+    s_min_uncond: float = Field(0.0, description="Ignored: no step goes without guidance.")
     s_churn: float = Field(0.0, description="As ours.")
     s_tmax: float = Field(0.0, description="As ours; 0 is no limit.")
     s_tmin: float = Field(0.0, description="As ours.")
@@ -134,7 +134,9 @@ class Drawing(Payload):
     disable_extra_networks: bool = Field(
         False, description="True: the `<lora:…>` of the prompt are left out."
     )
-    comments: dict[str, Any] = Field({}, description="Ignored.")
+    comments: dict[str, Any] = Field(
+        {}, description="Ignored: infotexts tell what made a picture, and no more."
+    )
     force_task_id: Name = Field("", description="The id for `/internal/progress`.")
     script_name: Name = Field("", description="One of the scripts below, in any case.")
     script_args: list[Any] = Field([], description="By their places, as there.")
@@ -143,8 +145,8 @@ class Drawing(Payload):
     save_images: bool = Field(
         False, description="True: with several pictures their grid comes first."
     )
-    do_not_save_samples: bool = Field(False, description=_KEPT)
-    do_not_save_grid: bool = Field(False, description="Ignored: `save_images` counts, as there.")
+    do_not_save_samples: bool = Field(False, description=_AS_THERE)
+    do_not_save_grid: bool = Field(False, description=_AS_THERE)
     infotext: Words = Field("", description="Fills in what the request does not set.")
 
 
@@ -161,7 +163,7 @@ class TextToImageBody(Drawing):
     hr_scale: float = Field(2.0, description="1 to 4.")
     hr_upscaler: Name = Field("Latent", description="Ours and networks, by their names there.")
     hr_second_pass_steps: int = Field(0, description="0: as many as the first.")
-    hr_resize_x: int = Field(0, description="Down to a multiple of 8.")
+    hr_resize_x: int = Field(0, description="64 to 4096, down to a multiple of 8.")
     hr_resize_y: int = Field(0, description="The same.")
     hr_checkpoint_name: Name = Field("", description="Empty or `Use same checkpoint`: the same.")
     hr_sampler_name: Name = Field("", description="Empty or `Use same sampler`: the same.")
@@ -179,17 +181,21 @@ class ImageToImageBody(Drawing):
     )
     resize_mode: int = Field(0, ge=0, le=3, description="0 to 3, our four.")
     denoising_strength: float = Field(0.75, description="0 to 1.")
-    image_cfg_scale: float | None = Field(None, description="Ignored.")
+    image_cfg_scale: float | None = Field(
+        None, description="Without effect, as there, but on a checkpoint of pix2pix."
+    )
     mask: Base64 = Field("", description="White, or opaque, is repainted; made the picture's size.")
-    mask_blur: int | None = Field(None, description="0 to 64.")
-    mask_blur_x: int = Field(4, description="The larger of both, where `mask_blur` is null.")
+    mask_blur: int | None = Field(None, description="0 to 64; what is beyond becomes the nearest.")
+    mask_blur_x: int = Field(4, description="Where `mask_blur` is null: both have the larger.")
     mask_blur_y: int = Field(4, description="The same.")
     mask_round: bool = Field(True, description="True: gray parts become white or black.")
     inpainting_fill: int = Field(0, ge=0, le=3, description="0 to 3, our four.")
     inpaint_full_res: bool = Field(True, description="Only masked; False: the whole picture.")
-    inpaint_full_res_padding: int = Field(0, description="0 to 256.")
+    inpaint_full_res_padding: int = Field(
+        0, description="0 to 256; what is beyond becomes the nearest."
+    )
     inpainting_mask_invert: int = Field(0, description="1: what is not masked is repainted.")
-    initial_noise_multiplier: float | None = Field(None, description="Ignored: it is 1.")
+    initial_noise_multiplier: float = Field(1.0, description="Ignored: it is 1.")
     latent_mask: Base64 = Field("", description="Counts where there is no `mask`.")
     include_init_images: bool = Field(
         False, description="True: `parameters` has the pictures that were sent."
@@ -200,12 +206,12 @@ class Extras(Payload):
     """What both routes of the extras share."""
 
     resize_mode: int = Field(0, ge=0, le=1, description="0: by a factor, 1: to a size.")
-    show_extras_results: bool = Field(True, description="Ignored.")
+    show_extras_results: bool = Field(True, description="Without effect, as there.")
     gfpgan_visibility: float = Field(
         0.0, ge=0, le=1, description="0; above it is refused: faces are not restored here."
     )
     codeformer_visibility: float = Field(0.0, ge=0, le=1, description="The same.")
-    codeformer_weight: float = Field(0.0, ge=0, le=1, description="Ignored.")
+    codeformer_weight: float = Field(0.0, ge=0, le=1, description="Without effect.")
     upscaling_resize: float = Field(2.0, gt=0, description="1 to 8.")
     upscaling_resize_w: int = Field(512, ge=1, description="Pixels.")
     upscaling_resize_h: int = Field(512, ge=1, description="Pixels.")
@@ -215,7 +221,7 @@ class Extras(Payload):
     upscaler_1: Name = Field("None", description="`None`: the picture is given back as it is.")
     upscaler_2: Name = Field("None", description="Laid over the first one's picture.")
     extras_upscaler_2_visibility: float = Field(0.0, ge=0, le=1, description="How much of it.")
-    upscale_first: bool = Field(False, description="Ignored.")
+    upscale_first: bool = Field(False, description="Without effect: nothing else is done.")
 
 
 class ExtrasBody(Extras):

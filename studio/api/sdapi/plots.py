@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image
-
-from studio.api.sdapi import given
+from studio.api.sdapi.call import is_true
 from studio.api.sdapi.payloads import built
 from studio.domain.axes import AXES
 from studio.domain.errors import InvalidRequest, shorten
 from studio.domain.grids import AxisInput, GridInput, lines
 from studio.domain.request import GenerationRequest
-from studio.gallery.sheets import sheet
+from studio.gallery.sheets import Picture, of_grid, png_of, sheet, shrunk
 
 _TEXT, _IMAGE = "text", "image"
 _THERE = (
@@ -40,7 +39,10 @@ ARGS = (
     *("Keep -1 for seeds", "Vary seeds for X", "Vary seeds for Y", "Vary seeds for Z"),
     *("Grid margins (px)", "Use text inputs instead of dropdowns"),
 )
-_OWN_SEEDS, _MARGIN = slice(12, 16), 16
+_MARGIN = 16
+_OF_BEFORE, _MARGIN_BEFORE = 14, 13
+"""Before 1.6 there was nothing to vary, and the margin was the last."""
+_SEEDS, _OPEN = ("Seed", "Var. seed"), "-1"
 
 
 def menu(is_edit: bool) -> list[str]:
@@ -52,26 +54,40 @@ def menu(is_edit: bool) -> list[str]:
 
 @dataclass(frozen=True)
 class Plot:
-    """`axes`: up to three, of which the first is x; `own_seeds`: cells have seeds of their own."""
+    """`axes`: up to three, by their places there, none where there is none; `vary_seeds`: whether
+    seeds count on along each; `open_seeds`: one that is left open is drawn for each cell;
+    `lone_images` and `sub_grids`: they are sent, too."""
 
     axes: tuple[AxisInput | None, ...]
     legend: bool
     margin: int
     lone_images: bool
-    own_seeds: bool
+    sub_grids: bool
+    vary_seeds: tuple[bool, ...]
+    open_seeds: bool
 
 
 def plot(args: Sequence[Any], is_edit: bool) -> Plot:
     """Raises `InvalidRequest` for an axis that is not here."""
     padded = [*args, *[None] * (len(ARGS) - len(args))]
-    found = [_axis(padded[at], padded[at + 1], padded[at + 2], is_edit) for at in (0, 3, 6)]
-    legend = padded[9] is None or bool(padded[9])
-    given_axes = tuple(found) if any(found) else ()
-    margin = padded[_MARGIN] if isinstance(padded[_MARGIN], int) else 0
-    return Plot(given_axes, legend, margin, bool(padded[10]), any(padded[_OWN_SEEDS]))
+    margin = padded.pop(_MARGIN if len(args) != _OF_BEFORE else _MARGIN_BEFORE)
+    legend, lone_images, sub_grids, open_seeds, *vary = map(is_true, padded[9:16])
+    found = tuple(
+        _axis(padded[at : at + 3], is_edit, fixes_seeds=not open_seeds) for at in (0, 3, 6)
+    )
+    return Plot(
+        found if any(found) else (),
+        legend or padded[9] is None,
+        margin if isinstance(margin, int) else 0,
+        lone_images,
+        sub_grids,
+        tuple(vary),
+        open_seeds,
+    )
 
 
-def _axis(kind: Any, values: Any, chosen: Any, is_edit: bool) -> AxisInput | None:
+def _axis(given: Sequence[Any], is_edit: bool, fixes_seeds: bool) -> AxisInput | None:
+    kind, values, chosen = given
     title = _title(kind, is_edit)
     if title is None:
         return None
@@ -82,10 +98,19 @@ def _axis(kind: Any, values: Any, chosen: Any, is_edit: bool) -> AxisInput | Non
         )
     text = str(values or "")
     if not text.strip() and isinstance(chosen, list | tuple):
-        line = io.StringIO()
-        csv.writer(line).writerow([str(each) for each in chosen])
-        text = line.getvalue().strip()
+        text = _line(map(str, chosen))
+    if fixes_seeds and title in _SEEDS:
+        seeds = text.split(",")
+        text = _line(
+            str(secrets.randbelow(2**32)) if each.strip() == _OPEN else each for each in seeds
+        )
     return built(AxisInput, axis=title, values=text)
+
+
+def _line(values: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(values)
+    return line.getvalue().strip()
 
 
 def _title(kind: Any, is_edit: bool) -> str | None:
@@ -103,22 +128,26 @@ def _title(kind: Any, is_edit: bool) -> str | None:
 
 
 def grid(plot: Plot, request: GenerationRequest) -> GridInput:
-    """Raises `InvalidRequest`."""
-    x, y, z = plot.axes
-    if x is None:  # what is there moves up
-        x, y, z = y or z, z if y else None, None
-    axes = {"x": x, "y": y, "z": z}
-    return built(GridInput, request=request, legend=plot.legend, margin=plot.margin, **axes)
+    """What is there moves up, since the first is x here. Raises `InvalidRequest`."""
+    there = [place for place, axis in enumerate(plot.axes) if axis or plot.axes[0]]
+    opened = plot.open_seeds and request.seed < 0
+    axes, vary = {}, []
+    for name, place in zip("xyz", there, strict=False):
+        axes[name] = plot.axes[place]
+        if axes[name] and (opened or plot.vary_seeds[place]):
+            vary.append(name)
+    fields = {"legend": plot.legend, "margin": plot.margin, "vary_seeds": tuple(vary)}
+    return built(GridInput, request=request, **fields, **axes)
 
 
-def sheets(grid: GridInput, pictures: Sequence[Image.Image | None]) -> list[bytes]:
-    """One for each value of z. `pictures`: x fastest, then y, then z."""
-    across, down, deep = lines(grid)
-    width, height = len(across.values), len(down.values)
-    found = []
-    for place in range(len(deep.values)):
-        first = place * width * height
-        rows = [pictures[first + y * width : first + (y + 1) * width] for y in range(height)]
-        labels = (across.labels, down.labels, deep.labels[place]) if grid.legend else ()
-        found.append(given.png(sheet(rows, *labels, margin=grid.margin)))
-    return found
+def sheets(
+    grid: GridInput, picture: Picture, infotext: str, *, with_each: bool = False
+) -> list[bytes]:
+    """As there: one with all pictures; where z has several values it has the sheet of each of them,
+    which follow `with_each`. `infotext`: of the first picture."""
+    count = len(lines(grid)[2].values)
+    each = [of_grid(grid, picture, z) for z in range(count)]
+    if count > 1:
+        whole = sheet([[shrunk(one, count) for one in each]], margin=grid.margin)
+        each = [whole, *(each if with_each else ())]
+    return [png_of(one, infotext) for one in each]

@@ -7,10 +7,11 @@ from typing import Any
 from studio.api.sdapi import names
 from studio.api.sdapi.always_on import Taken
 from studio.api.sdapi.desk import Desk
+from studio.api.sdapi.notes import Notes
 from studio.api.sdapi.options import Options, settings
 from studio.api.sdapi.payloads import Drawing, TextToImageBody
 from studio.domain import lora_tags
-from studio.domain.errors import InvalidRequest
+from studio.domain.errors import InvalidRequest, shorten
 from studio.domain.geometry import CELL, LEAST
 from studio.domain.request import GenerationRequest
 from studio.domain.stages import LARGEST
@@ -52,6 +53,9 @@ def common(body: Drawing, options: Options, taken: Taken, desk: Desk) -> dict[st
     scheduler, noise_schedule = names.sampling(
         body.sampler_name or body.sampler_index, body.scheduler
     )
+    told = body.scheduler.strip().casefold() not in names.NOTHING
+    if told and noise_schedule == "automatic":
+        taken.notes.say(f"scheduler: {scheduler} cannot follow {shorten(body.scheduler)}.")
     eta = body.eta
     if eta is None:
         is_ddim = scheduler == _NO_ETA_OF_ITS_OWN
@@ -90,11 +94,16 @@ def common(body: Drawing, options: Options, taken: Taken, desk: Desk) -> dict[st
     return fields
 
 
-def with_infotext(body: Drawing, fields: dict[str, Any], desk: Desk) -> dict[str, Any]:
+def with_infotext(
+    body: Drawing, fields: dict[str, Any], notes: Notes, desk: Desk
+) -> dict[str, Any]:
     """`fields`, but for those that the body leaves to the infotext in it."""
     if not body.infotext.strip():
         return fields
-    said = desk.reader.read(body.infotext).request
+    reading = desk.reader.read(body.infotext)
+    said = reading.request
+    for each in reading.ignored:
+        notes.say(f"infotext: {each.name} was passed over: {each.why}")
     left = {
         name: said[name]
         for name, theirs in _SET_BY.items()
@@ -116,15 +125,17 @@ def text_to_image(
         )
     fields = common(body, options, taken, desk)
     if body.enable_hr:
-        fields |= _hires(body, fields, desk)
-    return iterations(with_infotext(body, fields, desk), body.n_iter)
+        fields |= _hires(body, fields, taken.notes, desk)
+    return iterations(with_infotext(body, fields, taken.notes, desk), body.n_iter)
 
 
-def _hires(body: TextToImageBody, first: dict[str, Any], desk: Desk) -> dict[str, Any]:
+def _hires(
+    body: TextToImageBody, first: dict[str, Any], notes: Notes, desk: Desk
+) -> dict[str, Any]:
     hires: dict[str, Any] = {
         "factor": body.hr_scale,
-        "width": _hires_side(body.hr_resize_x),
-        "height": _hires_side(body.hr_resize_y),
+        "width": _hires_side("hr_resize_x", body.hr_resize_x, notes),
+        "height": _hires_side("hr_resize_y", body.hr_resize_y, notes),
         "upscaler": names.hires_upscaler(body.hr_upscaler, desk.catalog),
         "strength": body.denoising_strength,
         "steps": body.hr_second_pass_steps or None,
@@ -134,7 +145,8 @@ def _hires(body: TextToImageBody, first: dict[str, Any], desk: Desk) -> dict[str
     }
     sizes = {}
     if body.firstphase_width and body.firstphase_height:
-        hires |= {"width": _hires_side(body.width), "height": _hires_side(body.height)}
+        for name in ("width", "height"):
+            hires[name] = _hires_side(name, getattr(body, name), notes)
         sizes = {"width": side(body.firstphase_width), "height": side(body.firstphase_height)}
     if not names.same(body.hr_checkpoint_name):
         hires["checkpoint"] = names.model(body.hr_checkpoint_name, "checkpoint", desk.catalog)
@@ -147,8 +159,8 @@ def _hires(body: TextToImageBody, first: dict[str, Any], desk: Desk) -> dict[str
     return sizes | {"hires": hires}
 
 
-def _hires_side(pixels: int) -> int | None:
-    return min(max(side(pixels), LEAST), LARGEST) if pixels > 0 else None
+def _hires_side(name: str, pixels: int, notes: Notes) -> int | None:
+    return side(int(notes.within(name, pixels, LEAST, LARGEST))) if pixels > 0 else None
 
 
 def iterations(fields: dict[str, Any], count: int) -> tuple[GenerationRequest, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from studio.api.sdapi import given
 from studio.api.sdapi.acts import Drawn
+from studio.api.sdapi.always_on import Taken
 from studio.api.sdapi.desk import Desk
 from studio.api.sdapi.options import Options
 from studio.api.sdapi.payloads import Drawing, ImageToImageBody
@@ -17,31 +19,39 @@ from studio.domain.events import Picture
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import TextToImage
 from studio.gallery.exports import Export, exported
-from studio.gallery.sheets import sheet
+from studio.gallery.sheets import png_of, sheet
 from studio.imaging import reading
 from studio.version import __version__
 
 _FORMATS = {"jpg": "jpeg"}
-_NOT_RESTORED = "restore_faces was passed over: faces are not restored here."
 _NO_FACES = {"restore_faces": False, "face_restoration_model": None}
 _PICTURES = ("init_images", "mask", "latent_mask")
 
 
-def answer(
-    body: Drawing, options: Options, asked: GenerationRequest, drawn: Drawn, desk: Desk
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Said:
+    """What was sent, the options that count for it, and what its always-on scripts say."""
+
+    body: Drawing
+    options: Options
+    taken: Taken
+
+
+def answer(said: Said, asked: GenerationRequest, drawn: Drawn, desk: Desk) -> dict[str, Any]:
     """`asked` is told of where nothing was drawn."""
+    body, options = said.body, said.options
     images: list[str] = []
     sheets = [*drawn.sheets, *_grid(body, options, drawn, desk)]
     if body.send_images:
         files = [(each, ".png") for each in sheets]
-        files += [(desk.gallery.bytes(picture.id), _suffix(picture)) for picture in drawn.pictures]
+        shown = drawn.pictures if drawn.shown else []
+        files += [(desk.gallery.bytes(picture.id), _suffix(picture)) for picture in shown]
         files += [(each, ".png") for each in drawn.maps]
         images = [given.text(encoded(data, suffix, options)) for data, suffix in files]
     return {
         "images": images,
         "parameters": _echo(body),
-        "info": json.dumps(_info(body, asked, drawn, len(sheets), desk), ensure_ascii=False),
+        "info": json.dumps(_info(said, asked, drawn, len(sheets), desk), ensure_ascii=False),
     }
 
 
@@ -68,7 +78,7 @@ def _grid(body: Drawing, options: Options, drawn: Drawn, desk: Desk) -> list[byt
     across = math.ceil(math.sqrt(len(images)))
     rows = [images[at : at + across] for at in range(0, len(images), across)]
     rows[-1] += [None] * (across - len(rows[-1]))
-    return [given.png(sheet(rows))]
+    return [png_of(sheet(rows), pictures[0].infotext)]
 
 
 def map_of(request: GenerationRequest, number: int, desk: Desk) -> bytes:
@@ -88,7 +98,7 @@ def _echo(body: Drawing) -> dict[str, Any]:
 
 
 def _info(
-    body: Drawing, asked: GenerationRequest, drawn: Drawn, first: int, desk: Desk
+    said: Said, asked: GenerationRequest, drawn: Drawn, first: int, desk: Desk
 ) -> dict[str, Any]:
     pictures = drawn.pictures
     request = pictures[0].request if pictures else asked
@@ -98,9 +108,8 @@ def _info(
     varied = [each.request.variation_seed_at(each.place) for each in pictures]
     subseeds = [-1 if seed is None else seed for seed in varied]
     infotexts = [each.infotext for each in pictures]
-    warnings = dict.fromkeys(text for each in pictures for text in each.warnings)
-    if body.restore_faces:
-        warnings[_NOT_RESTORED] = None
+    warnings = [text for each in pictures for text in each.warnings]
+    comments = dict.fromkeys([*said.taken.notes, *warnings])
     drawn_from_words = isinstance(request.task, TextToImage)
     strength = getattr(request.hires or request.task, "strength", None)
     if drawn_from_words and not request.hires:
@@ -130,11 +139,11 @@ def _info(
             "extra_generation_params": {},
             "index_of_first_image": first,
             "infotexts": infotexts[:1] * first + infotexts,
-            "styles": list(body.styles),
+            "styles": list(said.body.styles),
             "job_timestamp": datetime.now().strftime("%Y%m%d%H%M%S"),
             "clip_skip": request.clip_skip,
             "is_using_inpainting_conditioning": False,
-            "comments": "\n".join(desk.public(text) for text in warnings),
+            "comments": "\n".join(desk.public(text) for text in comments),
             "version": f"Latent Studio {__version__}",
         }
     )

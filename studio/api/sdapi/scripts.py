@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from studio.api.sdapi import always_on, lists, names, plots
-from studio.api.sdapi.acts import Act, Drawn, Plan, at_once
+from studio.api.sdapi.acts import Drawn, Plan, at_once
+from studio.api.sdapi.call import Call
 from studio.api.sdapi.desk import Desk
 from studio.api.sdapi.payloads import built
 from studio.domain import prompt_lines
@@ -16,90 +17,66 @@ from studio.domain.axes import changed
 from studio.domain.errors import InvalidRequest, shorten
 from studio.domain.events import Picture
 from studio.domain.geometry import CELL
-from studio.domain.grids import GridInput
+from studio.domain.grids import GridInput, lines
 from studio.domain.prompt_lines import LinesInput
-from studio.domain.request import GenerationRequest
 from studio.domain.stages import PIXEL_UPSCALERS
-from studio.domain.tasks import ImageToImage, Inpaint
+from studio.domain.tasks import MAX_EXTENSION, ImageToImage, Inpaint
 from studio.imaging import reading
 
-_MOST_FEATHER = 64
+_MOST_FEATHER, _MOST_MARGIN = 64, 500
 _MOST_LOOPS = 200
+_HALVES = {"positive": "prompt", "negative": "negative_prompt"}
+_ENDS = {"start": "before", "end": "after"}
+_CURVES: dict[str, Callable[[float], float]] = {
+    "Linear": lambda share: share,
+    "Aggressive": lambda share: math.sin(share * math.pi / 2),
+    "Lazy": lambda share: 1 - math.cos(share * math.pi / 2),
+}
+"""How the strength goes from the first to the last loop, as there."""
+_OWN_GROUND = "what lies there to begin with goes on from the picture's rim."
 _SIDES = {"left": "left", "right": "right", "up": "top", "down": "bottom"}
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a script is given: its arguments by their places, and what the call would draw without
-    it."""
-
-    args: Sequence[Any]
-    requests: tuple[GenerationRequest, ...]
-    act: Act
-    desk: Desk
-
-    def arg(self, place: int, default: Any) -> Any:
-        """The one at `place`; `default` where there is none, or one of another kind."""
-        value = self.args[place] if place < len(self.args) else None
-        if value is None:
-            return default
-        try:
-            return type(default)(value)
-        except (TypeError, ValueError):
-            return default
-
-    @property
-    def request(self) -> GenerationRequest:
-        return self.requests[0]
-
-    def single(self) -> GenerationRequest:
-        """One picture, as a cell of a grid has it."""
-        return self.request.model_copy(update={"batch_size": 1})
-
-    def image(self) -> str:
-        """The picture that the call begins with."""
-        return self.request.task.image
-
-    def strength(self) -> float:
-        return self.request.task.strength
 
 
 def prompt_matrix(call: Call) -> Plan:
     """Every combination of the parts of the prompt behind each |, as our grids have it."""
     matrix = {
-        "of": "negative_prompt" if call.arg(2, "positive") == "negative" else "prompt",
+        "of": _HALVES[call.arg(2, "positive", _HALVES)],
         "parts_first": call.arg(0, False),
-        "joined_by": "space" if call.arg(3, "comma") == "space" else "comma",
+        "joined_by": call.arg(3, "comma", ("comma", "space")),
         "different_seeds": call.arg(1, False),
     }
-    grid = built(GridInput, request=call.single(), matrix=matrix, margin=call.arg(4, 0))
-    drawn = yield from _grid(grid, call.desk)
-    return drawn
+    margin = int(call.within(4, 0, 0, _MOST_MARGIN))
+    grid = built(GridInput, request=call.single(), matrix=matrix, margin=margin)
+    return (yield from _grid(grid, call.desk))
 
 
-def _grid(grid: GridInput, desk: Desk) -> Plan:
+def _grid(grid: GridInput, desk: Desk, *, with_each: bool = False) -> Plan:
     """Its sheets, then the first picture of each cell."""
     jobs = yield grid
     pictures = [each[0] if each else None for each in jobs]
-    images = [_opened(each, desk) for each in pictures]
-    return Drawn([each for each in pictures if each], plots.sheets(grid, images))
+    across, down, _ = lines(grid)
 
+    def opened(place: tuple[int, int, int]) -> Any:
+        x, y, z = place
+        picture = pictures[(z * len(down.values) + y) * len(across.values) + x]
+        return reading.picture(desk.gallery.bytes(picture.id)) if picture else None
 
-def _opened(picture: Picture | None, desk: Desk) -> Any:
-    return reading.picture(desk.gallery.bytes(picture.id)) if picture else None
+    there = [each for each in pictures if each]
+    infotext = there[0].infotext if there else ""
+    return Drawn(there, plots.sheets(grid, opened, infotext, with_each=with_each))
 
 
 def prompts_from_file(call: Call) -> Plan:
     """A picture for each line, which may have its own settings as `--steps 20`."""
     counting, same = call.arg(0, False), call.arg(1, False)
-    lines = built(
+    given = built(
         LinesInput,
         request=call.request,
         text=call.arg(3, ""),
-        insert="before" if call.arg(2, "start") == "start" else "after",
+        insert=_ENDS[call.arg(2, "start", _ENDS)],
         seeds="counting" if counting else "same" if same else "own",
     )
-    found, count = prompt_lines.requests(lines), len(call.requests)
+    found, count = prompt_lines.requests(given), len(call.requests)
     if count == 1 or not (counting or same):
         return (yield from at_once([each for each in found for _ in range(count)]))
     requests = []
@@ -113,20 +90,16 @@ def prompts_from_file(call: Call) -> Plan:
 def x_y_z_plot(call: Call) -> Plan:
     """A grid over up to three axes."""
     plot = plots.plot(call.args, isinstance(call.request.task, ImageToImage | Inpaint))
-    if plot.own_seeds:
-        raise InvalidRequest(
-            "X/Y/Z plot: all cells have one seed here. Leave 'Keep -1 for seeds' and 'Vary "
-            "seeds' off, or take Seed for an axis."
-        )
     if not plot.axes:
         return (yield from at_once(call.requests))
-    drawn = yield from _grid(plots.grid(plot, call.single()), call.desk)
-    return drawn if plot.lone_images else Drawn([], drawn.sheets)
+    grid = plots.grid(plot, call.single())
+    drawn = yield from _grid(grid, call.desk, with_each=plot.sub_grids)
+    drawn.shown = plot.lone_images
+    return drawn
 
 
 def sd_upscale(call: Call) -> Plan:
     """Our upscale, refined tile by tile with the call's words."""
-    overlap = call.arg(1, 64)
     size = call.request.width, call.request.height
     tile = min(size)
     most = tile // 2 // CELL * CELL
@@ -139,7 +112,7 @@ def sd_upscale(call: Call) -> Plan:
         "strength": call.strength(),
         "tile_prompt": call.request.prompt[:4000],
         "tile_size": tile,
-        "tile_overlap": min(max(overlap // CELL * CELL, CELL), most),
+        "tile_overlap": call.within(1, 64, CELL, most) // CELL * CELL,
     }
     return (yield from at_once([changed(each, {"task": task}) for each in call.requests]))
 
@@ -155,9 +128,10 @@ def _upscaler(call: Call, place: int) -> str:
 
 def loopback(call: Call) -> Plan:
     """Image to image again and again, each beginning with what came before."""
-    loops = min(max(call.arg(0, 4), 1), _MOST_LOOPS)
-    first, last = call.strength(), min(max(call.arg(1, 0.5), 0.0), 1.0)
-    curve = call.arg(2, "Linear")
+    loops = int(call.within(0, 4, 1, _MOST_LOOPS))
+    first, last = call.strength(), call.within(1, 0.5, 0.0, 1.0)
+    bent = _CURVES[call.arg(2, "Linear", _CURVES)]
+    call.pass_over(3, "Append interrogated", "None", "no model here describes pictures.")
     call.act.job_count = loops * len(call.requests)
     drawn: list[Picture] = []
     for request in call.requests:
@@ -165,7 +139,7 @@ def loopback(call: Call) -> Plan:
         image = seeded.task.image
         for place in range(loops):
             share = place / (loops - 1) if loops > 1 else 0.0
-            strength = first + (last - first) * _bent(share, curve)
+            strength = first + (last - first) * bent(share)
             changes = {"image@": image, "strength@": strength}
             one = changed(seeded.counted_on(place), changes)
             [pictures] = yield [one]
@@ -176,25 +150,23 @@ def loopback(call: Call) -> Plan:
     return Drawn(drawn)
 
 
-def _bent(share: float, curve: str) -> float:
-    """As its curves are there."""
-    if curve == "Aggressive":
-        return math.sin(share * math.pi / 2)
-    return 1 - math.cos(share * math.pi / 2) if curve == "Lazy" else share
-
-
 def outpainting_mk2(call: Call) -> Plan:
     """Our outpaint."""
+    for place, name, default in ((4, "Fall-off exponent", 1.0), (5, "Color variation", 0.05)):
+        call.pass_over(place, name, default, _OWN_GROUND)
     return _outpainted(call, 1, 2, 3)
 
 
 def poor_mans_outpainting(call: Call) -> Plan:
     """The same; what lies there to begin with is ours to choose."""
+    content = call.args[2] if len(call.args) > 2 else None
+    if content not in (None, 0, "fill"):
+        call.notes.say(f"script_args.2: Masked content was passed over: {_OWN_GROUND}")
     return _outpainted(call, 0, 1, 3)
 
 
 def _outpainted(call: Call, pixels: int, blur: int, sides: int) -> Plan:
-    amount = max(CELL, call.arg(pixels, 128) // CELL * CELL)
+    amount = int(call.within(pixels, 128, CELL, MAX_EXTENSION)) // CELL * CELL
     wanted = call.args[sides] if sides < len(call.args) else list(_SIDES)
     wanted = [wanted] if isinstance(wanted, str) else wanted
     chosen = [_SIDES[side] for side in wanted or () if side in _SIDES]
@@ -204,7 +176,7 @@ def _outpainted(call: Call, pixels: int, blur: int, sides: int) -> Plan:
         "kind": "outpaint",
         "image": call.image(),
         "strength": call.strength(),
-        "feather": min(max(call.arg(blur, 8), 0), _MOST_FEATHER),
+        "feather": call.within(blur, 8, 0, _MOST_FEATHER),
         **dict.fromkeys(chosen, amount),
     }
     changes = {"task": task, "width": None, "height": None}
@@ -248,7 +220,13 @@ SCRIPTS = {
             ),
             "Also the older title `Prompts from file`.",
         ),
-        Script("X/Y/Z plot", x_y_z_plot, plots.ARGS, "Sheets first, as our grids draw them."),
+        Script(
+            "X/Y/Z plot",
+            x_y_z_plot,
+            plots.ARGS,
+            "Sheets first, as our grids draw them; axes by title or by their places in 1.10's "
+            "menu, as far as they are here.",
+        ),
         Script(
             "SD upscale",
             sd_upscale,
@@ -265,7 +243,7 @@ SCRIPTS = {
                 "Denoising strength curve",
                 "Append interrogated",
             ),
-            "Nothing is interrogated.",
+            "Append interrogated is passed over, and said so.",
             False,
         ),
         Script(
@@ -275,14 +253,14 @@ SCRIPTS = {
                 *("", "Pixels to expand", "Mask blur", "Outpainting direction"),
                 *("Fall-off exponent", "Color variation"),
             ),
-            "The last two are left out.",
+            "The last two are passed over where they are not 1 and 0.05, and said so.",
             False,
         ),
         Script(
             "Poor man's outpainting",
             poor_mans_outpainting,
             ("Pixels to expand", "Mask blur", "Masked content", "Outpainting direction"),
-            "Masked content is left out.",
+            "Masked content is passed over where it is not fill, and said so.",
             False,
         ),
     )

@@ -27,12 +27,14 @@ of another site are let in with `--cors-origin https://site.example`.
   studio fetches nothing for a caller.
 - A call answers when all is drawn. A caller has one call at a time under way, its next ones wait;
   between callers the queue's turns are fair. A caller is a login or, without logins, an address.
-- Every picture is kept in the library, with its settings inside. `info` has AUTOMATIC1111's keys,
-  and under `comments` what could not be done as it was asked.
+- Every picture is kept in the library, with its settings inside. `info` has AUTOMATIC1111's keys.
+- What was not done as it was asked stands in `info` under `comments`, a line for each: what is
+  ignored by the tables below and asked for something, values that became the nearest there is,
+  what the drawing warned of. Of the extras it stands in `html_info`.
 - A refusal is `{"error", "detail", "body", "errors"}`, with cause and next step. What would give
   another picture than was asked for is refused: an unknown checkpoint, LoRA, style or sampler."""
 
-_HOW = {"Ignored": "ignored", "Kept": "ignored", "Refused": "refused"}
+_HOW = {"Ignored": "ignored", "Without": "ignored", "Kept": "ignored", "Refused": "refused"}
 """First word of what is said -> how it is treated; else "yes"."""
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from studio.api.sdapi import given, names
 from studio.api.sdapi.desk import Desk
+from studio.api.sdapi.notes import Notes
 from studio.api.sdapi.payloads import Base64, Name, Payload
 from studio.domain.errors import InvalidRequest, about, refused
 from studio.domain.preprocessor_spec import RESOLUTION, RESOLUTION_LEAST, RESOLUTION_MOST
@@ -37,6 +38,7 @@ _ALIASES = {
     "tile": "tile_resample",
 }
 _HOLE = "inpaint_only"
+_MOST_WEIGHT = 2.0
 
 
 class UnitBody(Payload):
@@ -45,7 +47,9 @@ class UnitBody(Payload):
     enabled: bool = Field(True, description="False: the unit is left out.")
     module: Name = Field("none", description="By its name there, as far as it is here.")
     model: Name = Field("None", description="With or without its hash.")
-    weight: float = Field(1.0, description="0 to 2; 0 leaves the unit out.")
+    weight: float = Field(
+        1.0, description="0 to 2, what is above becomes 2; 0 leaves the unit out."
+    )
     image: Any = Field(
         None, description="Base64, `{image, mask}` or `[image, mask]`; left out: the init image."
     )
@@ -53,8 +57,8 @@ class UnitBody(Payload):
     mask_image: Base64 = Field("", description="The same.")
     effective_region_mask: Base64 = Field("", description="White is where the unit acts.")
     resize_mode: int | str = Field(1, description="By number or name, the old names too.")
-    low_vram: bool = Field(False, description="Ignored.")
-    processor_res: float = Field(-1, description="64 to 2048; else 512.")
+    low_vram: bool = Field(False, description="Without effect: memory is looked after.")
+    processor_res: float = Field(-1, description="64 to 2048; what is below: 512.")
     threshold_a: float = Field(-1, description="The module's first setting; out of range: its own.")
     threshold_b: float = Field(-1, description="The second.")
     guidance_start: float = Field(0.0, description="0 to 1.")
@@ -65,9 +69,18 @@ class UnitBody(Payload):
     hr_option: Name = Field("Both", description="Ignored: units act on both drawings.")
     save_detected_map: bool = Field(True, description="Maps come last among the images.")
     union_control_type: Name = Field("", description="What the map shows, of a ControlNet-Union.")
+    advanced_weighting: list[Any] | None = Field(
+        None, description="Ignored: `weight` and `control_mode` say how strongly it acts."
+    )
+    ipadapter_input: Any = Field(None, description="Ignored: an IP-Adapter reads `image`.")
+    inpaint_crop_input_image: bool = Field(
+        True, description="Ignored: of what is drawn alone it always is."
+    )
+    input_image: Base64 = Field("", description="`image`, as it was called before.")
+    guessmode: bool = Field(False, description="True: `control_mode` 2, as it was called before.")
 
 
-def units(args: list[Any], desk: Desk) -> tuple[list[dict[str, Any]], list[int]]:
+def units(args: list[Any], desk: Desk, notes: Notes) -> tuple[list[dict[str, Any]], list[int]]:
     """(Ours, the numbers from 1 of those whose maps are sent along). Raises `InvalidRequest` for
     what cannot be."""
     found: list[dict[str, Any]] = []
@@ -75,11 +88,13 @@ def units(args: list[Any], desk: Desk) -> tuple[list[dict[str, Any]], list[int]]
     for place, each in enumerate(args):
         if not isinstance(each, dict):
             continue
-        with about(f"ControlNet.args.{place}"):
+        at = f"ControlNet.args.{place}"
+        with about(at):
             body = _read(each)
             unit = _unit(body, desk)
         if unit:
             found.append(unit)
+            _tell(body, unit, notes, f"{at}.")
             if body.save_detected_map:
                 with_map.append(len(found))
     return found, with_map
@@ -92,9 +107,25 @@ def _read(said: dict[str, Any]) -> UnitBody:
         raise refused(error) from None
 
 
+def _tell(body: UnitBody, unit: dict[str, Any], notes: Notes, at: str) -> None:
+    """What of `body` became something else in `unit`."""
+    notes.passed_over(body, at)
+    notes.within(f"{at}weight", body.weight, 0, _MOST_WEIGHT)
+    if not body.pixel_perfect and body.processor_res > 0:
+        pixels, there = body.processor_res, (RESOLUTION_LEAST, RESOLUTION_MOST)
+        notes.became(f"{at}processor_res", pixels, resolution(pixels), there)
+    settings = find(unit["preprocessor"]).settings
+    for name, setting in zip(("threshold_a", "threshold_b"), settings, strict=False):
+        value, there = getattr(body, name), (setting.minimum, setting.maximum)
+        if value >= 0 and setting.name not in unit["settings"]:
+            notes.became(f"{at}{name}", value, setting.default, there)
+
+
 def _unit(body: UnitBody, desk: Desk) -> dict[str, Any] | None:
     model = names.model(body.model, "controlnet", desk.catalog)
-    if not body.enabled or body.weight <= 0 or (model is None and not body.image):
+    if not body.enabled or body.weight <= 0:
+        return None
+    if model is None and not (body.image or body.input_image):
         return None
     if model is None:
         raise InvalidRequest(
@@ -102,10 +133,10 @@ def _unit(body: UnitBody, desk: Desk) -> dict[str, Any] | None:
         )
     unit: dict[str, Any] = {
         "controlnet": model,
-        "scale": min(body.weight, 2.0),
+        "scale": min(body.weight, _MOST_WEIGHT),
         "start": body.guidance_start,
         "end": body.guidance_end if body.guidance is None else body.guidance,
-        "mode": _chosen(body.control_mode, _MODES, "control_mode"),
+        "mode": _chosen(2 if body.guessmode else body.control_mode, _MODES, "control_mode"),
         "resize_mode": _chosen(body.resize_mode, _RESIZES, "resize_mode"),
         **preprocessor(body.module, body.threshold_a, body.threshold_b),
     }
@@ -119,7 +150,7 @@ def _unit(body: UnitBody, desk: Desk) -> dict[str, Any] | None:
 
 
 def _image(body: UnitBody, name: str, desk: Desk) -> dict[str, Any]:
-    image, mask = body.image, body.mask or body.mask_image
+    image, mask = body.image or body.input_image, body.mask or body.mask_image
     if isinstance(image, dict):
         image, mask = image.get("image"), image.get("mask") or mask
     elif isinstance(image, list | tuple):
