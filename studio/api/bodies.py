@@ -40,7 +40,9 @@ ROUTES: Mapping[str, Limit] = {
     r"/v1/images/generations": Limit(PICTURE_BYTES, 250_000),
     r"/v1/images/edits": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/preprocessors/[^/]+/map": Limit(PICTURE_BYTES, 1000),
-    r"/sdapi/v1/(txt2img|img2img|extra-\w+-images?)": Limit(PICTURE_BYTES, 250_000),
+    r"/sdapi/v1/extra-\w+-images?|/(sdapi/v1|controlnet)/(txt2img|img2img)": Limit(
+        PICTURE_BYTES, 250_000
+    ),
     r"/sdapi/v1/(png-info|interrogate)|/controlnet/detect": Limit(PICTURE_BYTES, 1000),
 }
 """Routes that take pictures, bare or as data-URIs; the first pattern that fits the path counts."""

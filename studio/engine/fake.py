@@ -35,6 +35,7 @@ class _FakeRun:
     step: int = -1
     done: bool = False
     cancelled: bool = False
+    loads: bool = False
     started_s: float = field(default_factory=time.monotonic)
 
     def cancel(self) -> None:
@@ -68,6 +69,10 @@ class FakeEngine:
 
     def open(self, request: GenerationRequest, wants_preview: WantsPreview = never) -> _FakeRun:
         return _FakeRun(request, wants_preview)
+
+    def load(self, request: GenerationRequest) -> _FakeRun:
+        """In as many steps as `request` would be drawn in."""
+        return _FakeRun(request, never, loads=True)
 
     def joins(self, request: GenerationRequest, runs: Sequence[_FakeRun]) -> bool:
         sizes = {(one.width, one.height) for one in (request, *(run.request for run in runs))}
@@ -124,6 +129,8 @@ class FakeEngine:
 
     def _pictures(self, run: _FakeRun, partial: bool) -> tuple[events.Picture, ...]:
         request = run.request
+        if run.loads:
+            return ()
         return tuple(self._picture(run, request, place, partial) for place in request.places)
 
     def _picture(

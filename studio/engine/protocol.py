@@ -61,6 +61,11 @@ class Engine(Protocol):
         """Begin `request`, which must be settled."""
         ...
 
+    def load(self, request: GenerationRequest) -> Run:
+        """Begin to bring into memory what `request`, which names a checkpoint, is drawn with first,
+        and draw nothing: its pictures are none."""
+        ...
+
     def joins(self, request: GenerationRequest, runs: Sequence[Run]) -> bool:
         """Would it pay to open `request` beside `runs`, which are under way, rather than after
         them? Asked before each advance while a job waits, so it must be quick."""

@@ -31,7 +31,7 @@ from studio.engine.protocol import Memory, WantsPreview, never
 from studio.engine.provenance import provenance
 from studio.engine.recipe import Select, recipe
 from studio.engine.run import Apart, Ask, Find, Predict, Resources, StableDiffusionRun, Told
-from studio.engine.work import work
+from studio.engine.work import load, work
 from studio.residence.manager import ModelManager
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,11 @@ class StableDiffusionEngine:
     ) -> StableDiffusionRun:
         run = StableDiffusionRun(request, wants_preview)
         run.work = work(run, self._resources)
+        return run
+
+    def load(self, request: GenerationRequest) -> StableDiffusionRun:
+        run = StableDiffusionRun(request, never)
+        run.work = load(run, self._resources)
         return run
 
     def joins(self, request: GenerationRequest, runs: Sequence[StableDiffusionRun]) -> bool:

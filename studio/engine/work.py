@@ -80,6 +80,17 @@ def work(run: StableDiffusionRun, resources: Resources) -> Work:
             yield events.Finished(pictures, clock.elapsed_s)
 
 
+def load(run: StableDiffusionRun, resources: Resources) -> Work:
+    """Its models into memory, and no more."""
+    with Borrowed(run, resources.manager) as borrowed:
+        for loading in borrowed.take(resources.select(run.request)):
+            if run.cancelled:
+                yield events.Cancelled(())
+                return
+            yield loading
+    yield events.Finished((), 0.0)
+
+
 def _changes_nothing(stage: Stage) -> bool:
     if isinstance(stage, Redraw):
         return stage.draw.strength == 0

@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from studio.domain.errors import InvalidRequest, QueueFull
 from studio.domain.events import Cancelled, Loading, Queued
+from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job
 from studio.jobs.turns import Turn, Turns
 
@@ -25,6 +26,7 @@ class Line:
         self._waiting: dict[str, tuple[Job, Turn]] = {}
         self._running: dict[Job, Turn] = {}
         self._models: str | None = None  # those of the job that was begun last
+        self._to_load: GenerationRequest | None = None
         self._changed = threading.Condition(threading.RLock())
         self._is_starting, self._is_closed, self._paused = True, False, paused
 
@@ -121,6 +123,30 @@ class Line:
             self._paused = paused
             self._changed.notify_all()
 
+    def load(self, request: GenerationRequest) -> None:
+        """Once nothing is under way and nobody waits, what `request` is drawn with is to be brought
+        into memory: the newest such wish counts."""
+        with self._changed:
+            self._to_load = request
+            self._changed.notify_all()
+
+    @property
+    def to_load(self) -> GenerationRequest | None:
+        """The wish that is being met, or is next to be."""
+        with self._changed:
+            return None if self._running or self._is_held_up() else self._to_load
+
+    def loaded(self, wish: GenerationRequest | None = None) -> None:
+        """It is met, or given up; None: whichever there is."""
+        with self._changed:
+            if wish is None or self._to_load is wish:
+                self._to_load = None
+
+    def _is_held_up(self) -> bool:
+        """Somebody waits who has another checkpoint drawn, which would have to be loaded then."""
+        turn = None if self._paused else self._turns.next(time.monotonic(), self._models)
+        return bool(turn and self._to_load and turn.models != self._to_load.checkpoint)
+
     def started(self) -> None:
         """The engine is there, or cannot be."""
         self._is_starting = False
@@ -128,7 +154,7 @@ class Line:
     def close(self) -> list[Job]:
         """Nothing more is begun. Those that waited."""
         with self._changed:
-            self._is_closed = True
+            self._is_closed, self._to_load = True, None
             left = self.order()
             for job in left:
                 self._turns.remove(self._waiting.pop(job.id)[1])
@@ -140,7 +166,12 @@ class Line:
         False: nothing any more."""
         with self._changed:
             self._changed.wait_for(
-                lambda: (self._waiting and not self._paused) or under_way or self._is_closed
+                lambda: (
+                    (self._waiting and not self._paused)
+                    or self._to_load
+                    or under_way
+                    or self._is_closed
+                )
             )
             return bool(under_way) or not self._is_closed
 

@@ -160,6 +160,18 @@ class JobQueue:
         self._keeping.pause(False)
         self.line.pause(False)
 
+    def load(self, checkpoint: str, vae: str | None = None) -> None:
+        """Bring these into memory while nobody waits for anything else: who draws with them next
+        waits for less. The newest such wish counts."""
+        self.line.load(GenerationRequest(checkpoint=checkpoint, vae=vae))
+
+    @property
+    def loading(self) -> str | None:
+        """The checkpoint that is brought into memory, or is about to be, though nothing is drawn
+        with it yet."""
+        wish = self.line.to_load
+        return wish and wish.checkpoint
+
     @property
     def trouble(self) -> str | None:
         """Why the disk takes no pictures, for which jobs may wait; None: it does."""

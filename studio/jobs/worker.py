@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from studio.domain.errors import StudioError
 from studio.domain.events import Event, Failed, Started
+from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine, Run
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keeping
@@ -55,6 +56,7 @@ class Worker:
             try:
                 engine = engine or self._build_engine()
             except Exception as error:
+                self._line.loaded()
                 job = self._line.next()
                 if job is not None and self._line.begin(job):
                     self._end(job, _failed(error))
@@ -63,6 +65,23 @@ class Worker:
                 self._begin(engine, under_way, job)
             if under_way:
                 self._advance(engine, under_way)
+            elif (wish := self._line.to_load) is not None:
+                self._load(engine, wish)
+
+    def _load(self, engine: Engine, wish: GenerationRequest) -> None:
+        """Until it is in memory, somebody waits for another checkpoint, or wishes for one."""
+        try:
+            run = engine.load(wish)
+            while not run.done:
+                if self._line.to_load is not wish:
+                    run.cancel()
+                for _, event in engine.advance([run]):
+                    if isinstance(event, Failed):  # told again where it is to draw
+                        log.warning("%s: %s", wish.checkpoint, event.message)
+        except Exception as error:
+            log.warning("%s: %s", wish.checkpoint, error)
+        finally:
+            self._line.loaded(wish)
 
     def _joining(self, engine: Engine, under_way: Mapping[Run, Job]) -> Job | None:
         """Whose turn it is, where it may begin beside those under way."""

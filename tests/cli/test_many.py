@@ -30,10 +30,11 @@ def run(capsys, *arguments):
 def test_a_grid_lies_on_a_sheet_for_each_value_of_z(folder, capsys):
     status, printed, _ = run(
         capsys, "grid", "--x", "seed: 1-2", "--z", "Prompt S/R: house, boat", "--no-legend",
-        "--margin", "0", "--prompt", "a red house", "--out", "sheet.png", *SMALL,
+        "--margin", "0", "--prompt", "a red house", "--out", "sheet.png",
+        "--vary-seeds", "z", *SMALL,
     )  # fmt: skip
     assert status == 0
-    assert printed["seeds"] == [1, 2, 1, 2]
+    assert printed["seeds"] == [1, 2, 2, 3]
     assert printed["sources"][3] == "Seed: 2, boat"
     for number, first in ((1, 0), (2, 2)):
         sheet = Image.open(f"sheet-{number}.png")

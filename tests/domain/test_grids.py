@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from studio.domain import variations
 from studio.domain.errors import InvalidRequest
 from studio.domain.grids import AxisInput, GridInput, cells, lines
 from studio.domain.prompt_matrix import MatrixInput, parts
 from studio.domain.request import GenerationRequest
+from studio.domain.seeds import MAX_SEED
 from studio.domain.variations import VariationsInput, grid_of
 
 REQUEST = GenerationRequest(prompt="a cat, |in snow | at night|,red", seed=5, batch_size=2)
@@ -105,3 +107,20 @@ def test_the_noise_of_what_was_not_drawn_is_not_known():
         with pytest.raises(InvalidRequest, match="denoising"):
             grid_of(VariationsInput(), "some", made_by)
     assert variations.grid_of(VariationsInput(by="denoising"), "some", enlarged)
+
+
+def test_seeds_count_on_along_axes():
+    x, y = {"axis": "Steps", "values": "1,2"}, {"axis": "CFG Scale", "values": "3,4,5"}
+
+    def seeds(*along, seed=5):
+        request = REQUEST.model_copy(update={"seed": seed, "batch_size": 1})
+        found = cells(GridInput(request=request, x=x, y=y, vary_seeds=along))
+        return {cell.place[:2]: cell.request.seed for cell in found}
+
+    assert seeds("x", "y") == {(x, y): 5 + x + 2 * y for x in range(2) for y in range(3)}
+    assert seeds("y") == {(x, y): 5 + y for x in range(2) for y in range(3)}
+    assert set(seeds().values()) == {5}
+    with pytest.raises(InvalidRequest, match="beyond"):
+        seeds("x", seed=MAX_SEED)
+    with pytest.raises(ValidationError, match="no axis z"):
+        GridInput(request=REQUEST, x=x, vary_seeds=("z",))

@@ -40,6 +40,24 @@ def test_a_cold_checkpoint_is_loaded_with_rising_fractions():
     assert isinstance(happened[-1], events.Finished)
 
 
+def test_a_checkpoint_is_loaded_without_drawing_and_a_load_can_be_left():
+    manager("float32").release()
+    loading = engine()
+    left = loading.load(settled())
+    [(_, first)] = loading.advance([left])
+    assert isinstance(first, events.Loading)
+    left.cancel()
+    [(_, last)] = loading.advance([left])
+    assert last == events.Cancelled(()) and left.done
+    assert manager("float32").warm == ()
+    whole = loading.load(settled())
+    happened = []
+    while not whole.done:
+        happened += [event for _, event in loading.advance([whole])]
+    assert happened[-1] == events.Finished((), 0.0)
+    assert manager("float32").warm == ("picturebook",)
+
+
 def test_previews_come_closer_to_the_picture():
     shown = []
     last = run(

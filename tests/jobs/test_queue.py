@@ -19,6 +19,7 @@ from studio.jobs import queue as module
 from studio.jobs.job import JobState
 from studio.jobs.keeping import Keeping
 from studio.jobs.queue import JobQueue
+from tests.waiting import wait_for
 
 
 def not_kept(id):
@@ -62,6 +63,37 @@ def test_first_come_first_served(build):
     assert all(isinstance(final(job), Finished) for job in jobs)
     assert order == [0, 1, 2, 3, 4]
     assert queue.waiting == 0
+
+
+def test_a_checkpoint_is_loaded_while_nobody_waits_and_yields_to_who_draws_with_another(build):
+    engine = FakeEngine()
+    steps, drawn = threading.Semaphore(0), []
+    engine.on_step = lambda: drawn.append(1) or steps.acquire(timeout=20)
+    queue = build(engine)
+    queue.load("other")
+    wait_for(lambda: drawn, "the load to begin")
+    assert queue.loading == "other" and queue.waiting == 0
+    job = queue.submit(request())
+    assert queue.loading is None  # it has given way
+    steps.release(100)
+    assert isinstance(final(job), Finished) and len(drawn) == 1 + 2
+    drawn.clear()
+    queue.load("fake")
+    wait_for(lambda: queue.loading is None, "the end of the load")
+    assert len(drawn) == GenerationRequest().steps
+    assert queue.jobs() == [job]
+
+
+def test_what_cannot_be_loaded_is_given_up(build, caplog):
+    class Broken(FakeEngine):
+        def load(self, request):
+            raise CheckpointError("It is cut short.")
+
+    queue = build(Broken())
+    queue.load("other")
+    wait_for(lambda: queue.loading is None, "the end of the load")
+    assert "other: It is cut short." in caplog.text
+    assert isinstance(final(queue.submit(request())), Finished)
 
 
 def test_one_thread_owns_the_device(build):

@@ -60,7 +60,10 @@ class Upscales:
             files = [gallery.bytes(picture.id) for picture in drawn.pictures]
             return [given.text(encoded(data, ".png", options)) for data in files]
 
-        told = "".join(f"<p>{escape(each.infotext)}</p>" for each in drawn.pictures)
+        infotexts = [each.infotext for each in drawn.pictures]
+        warnings = [text for each in drawn.pictures for text in each.warnings]
+        notes = (self._desk.public(text) for text in warnings)
+        told = "".join(f"<p>{escape(text)}</p>" for text in (*infotexts, *notes))
         return await run_in_threadpool(pictures), told
 
     def _request(self, body: Extras, upscaler: str, text: str) -> GenerationRequest:

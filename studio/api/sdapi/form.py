@@ -10,7 +10,7 @@ import time
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PATHS = re.compile(r"/(sdapi|controlnet|internal)/.*", re.DOTALL)
+PATHS = re.compile(r"/(sdapi|controlnet|internal|sd_extra_networks)/.*", re.DOTALL)
 _REFUSED = 400
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import psutil
-
-from studio.api.sdapi import names, plots
+from studio.api.sdapi import machine, names, plots
 from studio.api.sdapi.desk import Desk
 from studio.catalog.catalog import Catalog
 from studio.domain.family import ModelFamily
@@ -41,8 +39,8 @@ def answers(desk: Desk) -> dict[str, Answer]:
         "realesrgan-models": (lambda: real_esrgans(desk), "Those of the networks."),
         "embeddings": (lambda: embeddings(desk), "`skipped` do not go with the checkpoint."),
         "extensions": (list, "None."),
-        "memory": (memory, "Of this machine; nothing of its device."),
-        "cmd-flags": (flags, "What clients look for; nothing of the command line."),
+        "memory": (machine.memory, "Of this machine; nothing of its device."),
+        "cmd-flags": (machine.flags, "What clients look for; nothing of the command line."),
     }
 
 
@@ -164,20 +162,6 @@ def styles(desk: Desk, account: str) -> list[dict[str, str]]:
         }
         for style in desk.styles.all(account)
     ]
-
-
-def memory() -> dict[str, Any]:
-    """In bytes, of the host; what a device has stands at /studio/v1/status."""
-    ram = psutil.virtual_memory()
-    return {
-        "ram": {"free": ram.available, "used": ram.used, "total": ram.total},
-        "cuda": {"error": "What the device holds is not told here."},
-    }
-
-
-def flags() -> dict[str, Any]:
-    """Nothing of this machine: what was given to the command line is nobody's concern."""
-    return {"api": True, "nowebui": False, "api_server_stop": False, "api_log": False}
 
 
 def _path(ref: ModelRef, desk: Desk) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio.api.sdapi import names
 from studio.catalog.catalog import Catalog
-from studio.domain.errors import refused, shorten
+from studio.domain.errors import refused
 from studio.domain.prompt_emphasis import EMPHASES
 
 _MOST_CALLERS = 1000
@@ -25,7 +25,9 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     sd_model_checkpoint: str | None = Field(
-        None, description="Draws this caller's pictures; one that is not there is refused."
+        None,
+        description="Draws this caller's pictures; one that is not there is refused. Once written, "
+        "it is loaded as soon as nobody draws with another, and `progress` tells of it.",
     )
     sd_vae: str = Field("Automatic", description="The VAE; `Automatic` and `None`: its own.")
     CLIP_stop_at_last_layers: int = Field(1, ge=1, le=12, description="Clip skip.")
@@ -90,13 +92,19 @@ class AllOptions:
                 self._of.popitem(last=False)
 
 
+def drawn_with(options: Options, default: str | None) -> tuple[str | None, str | None]:
+    """(the checkpoint, the VAE; None: its own). `default` draws where none is chosen."""
+    vae = None if options.sd_vae.casefold() in names.NOTHING else options.sd_vae
+    return options.sd_model_checkpoint or default, vae
+
+
 def passed_over(given: Mapping[str, Any]) -> list[str]:
     """Of `given` those that do nothing, and why."""
     told = []
     for name, value in given.items():
         field = Options.model_fields.get(name)
         if field is None:
-            told.append(f"{shorten(name)} was passed over: there is no such option here.")
+            told.append(f"{name[:100]} was passed over: there is no such option here.")
         elif field.description == _KEPT and value not in (None, field.get_default()):
             told.append(f"{name} was passed over: nothing here goes by it.")
     return told
@@ -105,9 +113,9 @@ def passed_over(given: Mapping[str, Any]) -> list[str]:
 def settings(options: Options) -> dict[str, Any]:
     """Fields of a request that `options` stand for."""
     labels = {label.casefold(): own for own, label in EMPHASES.items()}
-    vae = None if options.sd_vae.casefold() in names.NOTHING else options.sd_vae
+    checkpoint, vae = drawn_with(options, None)
     return {
-        "checkpoint": options.sd_model_checkpoint,
+        "checkpoint": checkpoint,
         "vae": vae,
         "clip_skip": options.CLIP_stop_at_last_layers,
         "emphasis": labels.get(options.emphasis.casefold(), options.emphasis),

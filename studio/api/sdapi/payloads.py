@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -42,8 +43,13 @@ class Payload(BaseModel):
 
 def parsed(kind: type[Body], body: bytes) -> Body:
     """Raises `InvalidRequest`."""
+    return validated(kind, record(body))
+
+
+def validated(kind: type[Body], said: Mapping[str, Any]) -> Body:
+    """Raises `InvalidRequest`."""
     try:
-        return kind.model_validate(record(body))
+        return kind.model_validate(said)
     except ValidationError as error:
         raise refused(error) from None
 

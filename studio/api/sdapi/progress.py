@@ -51,9 +51,14 @@ def _text(job: Job | None) -> str | None:
     return None
 
 
-def progress(acts: Acts, account: str, with_image: bool) -> dict[str, Any]:
-    """Of the call that is under way for `account`."""
+def progress(
+    acts: Acts, account: str, with_image: bool, loading: str | None = None
+) -> dict[str, Any]:
+    """Of the call that is under way for `account`; else of its checkpoint, which is `loading`."""
     act = acts.now(account)
+    if act is None and loading:
+        state = _state(None, None) | {"job": f"Loading {loading}", "job_count": -1}
+        return _answer(_BEGUN, 0.0, state, None, f"Loading {loading}")
     if act is None:
         return _answer(0.0, 0.0, _state(None, None), None, None)
     now = stand(act)

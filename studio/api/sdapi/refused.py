@@ -20,6 +20,14 @@ ROUTES = {
     "server-stop": _STOPPING,
 }
 """POST /sdapi/v1/… -> why."""
+_THERE = {
+    "sdapi": "docs/api.md lists what there is of AUTOMATIC1111's API.",
+    "controlnet": "There are version, model_list, module_list, control_types, settings, detect, "
+    "txt2img and img2img.",
+    "internal": "There are progress, pending-tasks, ping and sysinfo.",
+    "sd_extra_networks": "There are metadata, cover-images, thumb and get-single-card.",
+}
+"""First part of a path -> what there is below it."""
 _MODELS = ("clip", "deepdanbooru")
 
 
@@ -29,14 +37,7 @@ def add_refused(router: APIRouter) -> None:
         router.add_api_route(
             f"/sdapi/v1/{path}", _refusing(why), methods=["POST"], description=says
         )
-    for prefix, there in (
-        ("sdapi", "docs/api.md lists what there is of AUTOMATIC1111's API."),
-        (
-            "controlnet",
-            "There are version, model_list, module_list, control_types, settings, detect.",
-        ),
-        ("internal", "There are progress, pending-tasks, ping."),
-    ):
+    for prefix, there in _THERE.items():
         router.add_api_route(
             f"/{prefix}/{{rest:path}}", _unknown(prefix, there), methods=["GET", "POST"]
         )

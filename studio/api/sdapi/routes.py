@@ -1,4 +1,5 @@
-"""`/sdapi/v1`, `/controlnet` and `/internal`, as programs for AUTOMATIC1111 call them."""
+"""`/sdapi/v1`, `/controlnet`, `/internal`, `/sd_extra_networks`, as programs for AUTOMATIC1111 call
+them."""
 
 from __future__ import annotations
 
@@ -10,7 +11,18 @@ from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from studio.api.caller import Account
-from studio.api.sdapi import controlnet, lists, options, progress, refused, scripts, texts
+from studio.api.sdapi import (
+    before,
+    controlnet,
+    extra_networks,
+    lists,
+    machine,
+    options,
+    progress,
+    refused,
+    scripts,
+    texts,
+)
 from studio.api.sdapi.acts import Acts
 from studio.api.sdapi.desk import Desk
 from studio.api.sdapi.drawing import Drawings
@@ -35,11 +47,13 @@ def build_sdapi_router(desk: Desk) -> APIRouter:
     sent, as there."""
     router = APIRouter(include_in_schema=False, default_response_class=JSONResponse)
     acts, all_options = Acts(desk.queue, desk.grids), AllOptions(desk.catalog)
-    _add_progress(router, acts, all_options)  # first, for it is asked for most
+    _add_progress(router, desk, acts, all_options)  # first, for it is asked for most
     _add_drawing(router, desk, acts, all_options)
     _add_options(router, desk, all_options)
-    _add_lists(router, desk)
+    _add_lists(router, desk, all_options)
     _add_control(router, desk)
+    machine.add_sysinfo(router, all_options)
+    extra_networks.add_extra_networks(router, desk)
     refused.add_refused(router)
     return router
 
@@ -56,6 +70,9 @@ def _add_drawing(router: APIRouter, desk: Desk, acts: Acts, all_options: AllOpti
     async def image_to_image(http: Request, account: Account) -> dict[str, Any]:
         """The same, beginning with a picture."""
         return await drawings.answered(http, account, ImageToImageBody)
+
+    for path, kind in (("txt2img", TextToImageBody), ("img2img", ImageToImageBody)):
+        _add_before(router, drawings, path, kind)
 
     @router.post(f"{PREFIX}/extra-single-image")
     async def extra_single_image(http: Request, account: Account) -> dict[str, Any]:
@@ -81,12 +98,25 @@ def _add_drawing(router: APIRouter, desk: Desk, acts: Acts, all_options: AllOpti
         raise refused.no_interrogation(body)
 
 
-def _add_progress(router: APIRouter, acts: Acts, all_options: AllOptions) -> None:
+def _add_before(
+    router: APIRouter, drawings: Drawings, path: str, kind: type[TextToImageBody | ImageToImageBody]
+) -> None:
+    @router.post(f"/controlnet/{path}")
+    async def with_units(http: Request, account: Account) -> dict[str, Any]:
+        """The same with `controlnet_units`, as the extension was called before."""
+        return await drawings.answered(http, account, kind, before.with_units)
+
+
+def _add_progress(router: APIRouter, desk: Desk, acts: Acts, all_options: AllOptions) -> None:
     @router.get(f"{PREFIX}/progress")
     async def get_progress(account: Account, skip_current_image: bool = False) -> Response:
-        """How far the call is that the caller has under way, with its forming picture, a JPEG."""
-        wanted = not skip_current_image and all_options.get(account).live_previews_enable
-        return JSONResponse(progress.progress(acts, account, wanted))
+        """How far the call is that the caller has under way, with its forming picture, a JPEG;
+        else that its checkpoint is loaded."""
+        mine = all_options.get(account)
+        wanted = not skip_current_image and mine.live_previews_enable
+        chosen, _ = options.drawn_with(mine, None)
+        loading = chosen if chosen and chosen == desk.queue.loading else None
+        return JSONResponse(progress.progress(acts, account, wanted, loading))
 
     @router.post("/internal/progress")
     async def of_task(http: Request, account: Account) -> Response:
@@ -128,13 +158,17 @@ def _add_options(router: APIRouter, desk: Desk, all_options: AllOptions) -> None
         data = await http.body()
 
         def change() -> None:
-            given = record(data)
-            all_options.put(account, all_options.changed(all_options.get(account), given))
+            before = all_options.get(account)
+            now = all_options.changed(before, record(data))
+            all_options.put(account, now)
+            models = options.drawn_with(now, desk.checkpoint())
+            if models[0] and models != options.drawn_with(before, desk.checkpoint()):
+                desk.queue.load(*models)
 
         await run_in_threadpool(change)
 
 
-def _add_lists(router: APIRouter, desk: Desk) -> None:
+def _add_lists(router: APIRouter, desk: Desk, all_options: AllOptions) -> None:
     for name, (answer, says) in lists.answers(desk).items():
         router.add_api_route(f"{PREFIX}/{name}", _answering(answer), description=says)
     for name, (answer, says) in scripts.ANSWERS.items():
@@ -152,12 +186,18 @@ def _add_lists(router: APIRouter, desk: Desk) -> None:
             """Look at the models folders now."""
             desk.catalog.refresh()
 
-    for name in ("unload", "reload"):
+    @router.post(f"{PREFIX}/unload-checkpoint")
+    def unload() -> dict[str, Any]:
+        """Does nothing: what is in memory is for the studio to manage."""
+        return {}
 
-        @router.post(f"{PREFIX}/{name}-checkpoint")
-        def nothing() -> dict[str, Any]:
-            """Does nothing: what is in memory is for the studio to manage."""
-            return {}
+    @router.post(f"{PREFIX}/reload-checkpoint")
+    def reload(account: Account) -> dict[str, Any]:
+        """Loads the caller's checkpoint, as soon as nobody draws with another."""
+        checkpoint, vae = options.drawn_with(all_options.get(account), desk.checkpoint())
+        if checkpoint:
+            desk.queue.load(checkpoint, vae)
+        return {}
 
 
 def _answering(answer: Callable[[], Any]) -> Callable[[], Any]:

@@ -48,7 +48,7 @@ def _routes() -> Iterator[Supported]:
     for route in build_sdapi_router(Desk(**nobodys)).routes:
         if isinstance(route, APIRoute) and "{" not in route.path:
             [method] = route.methods
-            yield _row(f"{method} {route.path}", route.description)
+            yield _row(f"{method} {route.path}", " ".join(route.description.split()))
 
 
 def _fields(model: type[BaseModel], but: type[BaseModel] = BaseModel) -> tuple[Supported, ...]:

@@ -25,6 +25,7 @@ def drawing(tmp_path_factory):
                 partial(select, models_in_memory.catalog()),
                 read=lambda source: served.studio.sources.read(source),
                 map_of=lambda *unit: served.studio.preprocessors.of_unit(*unit),
+                find=lambda *asked: served.studio.detectors.find(*asked),
             )
         )
         yield served

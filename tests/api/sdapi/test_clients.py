@@ -222,7 +222,5 @@ def test_a_grid_comes_first_where_pictures_are_saved(swept):
     info = json.loads(drawn["info"])
     assert (len(drawn["images"]), info["index_of_first_image"], len(info["infotexts"])) == (4, 1, 4)
     assert info["comments"] == ""
-    fewer = {"batch_size": 3, "send_images": False, "restore_faces": True}
-    none = post(swept, "txt2img", SIZE | fewer)
-    assert "faces are not restored" in json.loads(none["info"])["comments"]
+    none = post(swept, "txt2img", SIZE | {"batch_size": 3, "send_images": False})
     assert none["images"] == [] and len(json.loads(none["info"])["all_seeds"]) == 3

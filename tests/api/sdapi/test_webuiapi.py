@@ -6,10 +6,14 @@ import io
 import json
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 import webuiapi
 from PIL import Image, ImageChops
 
+from studio.domain.detailers import Detailer
+from studio.domain.detectors import SEGMENTER
+from studio.picturebook.world import Scene
 from tests.api.sdapi.conftest import encoded
 
 SIDE = {"width": 64, "height": 64, "seed": 5}
@@ -145,6 +149,46 @@ def test_units_and_their_maps(api, picture):
     assert api.controlnet_version() == 3 and "canny" in api.controlnet_module_list()
 
 
+def test_a_unit_as_it_was_sent_before(api, picture):
+    [model, *_] = api.controlnet_model_list()
+    unit = webuiapi.ControlNetUnit(image=picture, module="canny", model=model, processor_res=64)
+    words = {"prompt": "a house", "controlnet_units": [unit], **SIDE}
+    now = api.txt2img(**words)
+    before = api.txt2img(**words, use_deprecated_controlnet=True)
+    assert [image.tobytes() for image in before.images] == [i.tobytes() for i in now.images]
+    edited = api.img2img([picture], **words, use_deprecated_controlnet=True)
+    assert len(edited.images) == 2 and "ControlNet 0" in edited.info["infotexts"][0]
+    alone = {"controlnet_input_image": [encoded(picture)], "controlnet_module": "canny"}
+    alone |= {"controlnet_model": model, "controlnet_processor_res": 64}
+    body = {"prompt": "a house", "sampler_name": "Euler a", "steps": 2, **SIDE, **alone}
+    oldest = api.custom_post("controlnet/txt2img", body)
+    assert oldest.image.tobytes() == now.image.tobytes()
+
+
+def test_details_are_repainted_and_every_other_pixel_stays(api, drawing):
+    scene = Scene.random(np.random.default_rng(3)).draw((256, 192))
+    tab = webuiapi.ADetailer(
+        ad_model=SEGMENTER,
+        ad_model_classes="house",
+        ad_prompt="a blue house",
+        ad_denoising_strength=1.0,
+        ad_mask_blur=0,
+        ad_dilate_erode=0,
+        ad_inpaint_only_masked=False,
+    )
+    size = {"width": 256, "height": 192, "seed": 5}
+    result = api.img2img([scene], denoising_strength=0, adetailer=[tab], **size)
+    [house] = drawing.studio.detectors.find(scene, Detailer(detector=SEGMENTER, classes="house"))
+    before, after = np.asarray(scene), np.asarray(result.image.convert("RGB"))
+    is_house = np.zeros(before.shape[:2], bool)
+    left, top, right, bottom = house.box
+    is_house[top:bottom, left:right] = np.asarray(house.mask) > 0
+    assert (after[~is_house] == before[~is_house]).all()
+    assert (after[is_house] != before[is_house]).any(axis=-1).mean() > 0.5
+    said = "ADetailer.args.1.ad_inpaint_only_masked was passed over: details always are."
+    assert result.info["comments"] == said
+
+
 def test_larger_pictures(api, picture):
     single = api.extra_single_image(picture, upscaler_1=webuiapi.Upscaler.Lanczos)
     assert single.image.size == (128, 128) and "Lanczos" in single.info
@@ -179,6 +223,9 @@ def test_options_and_models(api):
     assert api.set_options({"send_seed": False, "no_such_option": 1}) is None
     assert api.get_options()["send_seed"] is False
     api.util_wait_for_ready()
+    assert "Euler a" in api.util_get_sampler_names() and "karras" in api.util_get_scheduler_names()
+    assert api.custom_get("internal/sysinfo")["Config"]["send_seed"] is False
+    assert api.custom_get("artists", baseurl=True)["error"] == "NotFound"  # as long there, too
     assert (api.interrupt(), api.skip(), api.refresh_checkpoints()) == ({}, None, None)
     with pytest.raises(RuntimeError, match="Model not found: clip is not here"):
         api.interrogate(Image.new("RGB", (64, 64)))
