@@ -93,13 +93,16 @@ def build_reproductions_router(
         row = reproductions.row(id, job)
         if row is None:
             return _body(id, reproductions.foretold(reproductions.of_library(id), account), public)
-        found = _body(id, Receipt.read(row.receipt), public)
-        found.job, found.state = row.job, "forgotten" if found.same is None else "finished"
         with suppress(NotFound):
             of = queue.get(row.job)
-            failed = of.events.newest(Failed)
-            found.state = of.state.value
+            state, failed = of.state.value, of.events.newest(Failed)
+            # What has ended by now is written down, and may not have been when the row was read.
+            found = _body(id, Receipt.read(reproductions.row(id, row.job).receipt), public)
+            found.job, found.state = row.job, state
             found.message = public(failed.message) if failed else None
+            return found
+        found = _body(id, Receipt.read(row.receipt), public)
+        found.job, found.state = row.job, "forgotten" if found.same is None else "finished"
         return found
 
     @router.get("/receipt/heat-map", response_class=Response, responses=_PNG)

@@ -12,6 +12,7 @@ from studio.domain.request import declaration
 from studio.domain.schedulers import SCHEDULERS
 from studio.picturebook.control_palette import PALETTE
 from studio.ui import fields, groups
+from studio.ui.starters import STARTERS
 from studio.ui.tasks import TABS
 
 
@@ -28,6 +29,7 @@ def constants() -> dict[str, Any]:
         "honours": {name: sorted(spec.honours) for name, spec in SCHEDULERS.items()},
         "automatic": {name: spec.automatic for name, spec in SCHEDULERS.items()},
         "palettes": _palettes(),
+        "starters": [asdict(one) for one in STARTERS],
         "detailer": Detailer(detector="-").model_dump(exclude={"detector"}),
     }
 

@@ -111,6 +111,8 @@ def test_what_is_found_is_ticked_and_drawn(visit, served, tmp_path):
     count = boxes.count()
     assert words.inner_text() == f"{count} found, {count} to be drawn."
 
+    _stand_apart(page, canvas)
+
     second = boxes.nth(1).get_by_role("checkbox")
     page.mouse.move(*_middle(canvas.locator(".canvas-port")))  # over the canvas Space moves it
     second.focus()
@@ -145,6 +147,25 @@ def test_what_is_found_is_ticked_and_drawn(visit, served, tmp_path):
     find.click()
     page.locator(".found-words", has_text="Nothing was found").wait_for()
     assert boxes.count() == 0
+
+
+def _stand_apart(page, canvas) -> None:
+    """Were the boxes in one place, their tags would stand below one another, at any zoom."""
+    boxes = canvas.locator(".found-box")
+    place = boxes.first.evaluate("one => [one.style.left, one.style.top]")
+    boxes.nth(1).evaluate("(one, [x, y]) => Object.assign(one.style, { left: x, top: y })", place)
+    for _ in range(2):
+        canvas.get_by_role("button", name="Zoom in").click()
+        page.wait_for_function(_APART)
+
+
+_APART = """() => {
+  const tags = [...document.querySelectorAll(".found-tag")];
+  const all = tags.map((tag) => tag.getBoundingClientRect());
+  const meet = (a, b) => a.left < b.right && a.right > b.left;
+  const clash = (a, b) => meet(a, b) && a.top < b.bottom && a.bottom > b.top;
+  return all.every((a, at) => all.slice(at + 1).every((b) => !clash(a, b)));
+}"""
 
 
 def _place(box) -> list[str]:

@@ -11,6 +11,8 @@ import pytest
 from studio.domain.notes import Notes
 from studio.domain.refs import KINDS
 from studio.families.stable_diffusion.family import PICTUREBOOK
+from studio.fetching import hub
+from studio.ui.starters import STARTERS
 from tests.catalog import files
 from tests.fetching.model_server import model_server
 from tests.ui.using import generate, pick, save_picture, set_number, wait_for, wait_for_step
@@ -288,6 +290,12 @@ def test_broken_files_say_why_and_deleting_can_be_undone(visit, models_dir):
     assert page.get_by_role("button", name="Delete").is_disabled()
 
 
+def test_what_is_offered_to_begin_with_can_be_asked_for():
+    sources = [hub.parse(one.source) for one in STARTERS]
+    assert all(one.repo and one.file.endswith(".safetensors") for one in sources)
+    assert {one.kind for one in STARTERS} <= set(KINDS)
+
+
 def test_a_download_shows_its_progress_and_arrives(visit, served, monkeypatch, tmp_path):
     with model_server() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
@@ -297,6 +305,10 @@ def test_a_download_shows_its_progress_and_arrives(visit, served, monkeypatch, t
         page = visit()
         open_models(page)
         page.get_by_role("button", name="Download").click()
+        page.get_by_text("Well-known models").click()
+        known = page.locator(".starter")
+        assert known.count() == len(STARTERS)
+        assert "Licence: openrail++" in known.nth(1).inner_text()
         page.locator("#download-source").fill("nothing")
         page.get_by_role("button", name="Start download").click()
         page.get_by_text("owner/name or").wait_for()

@@ -25,6 +25,12 @@ def test_the_same_is_said_and_what_differs_is_shown(visit, served):
     )
     expect(dialog.locator(".reproduce-pictures")).to_be_hidden()
     dialog.get_by_text("Close").click()
+    drawn_so_far = len(served.studio.queue.jobs())
+    dialog = reproduced(page, first)  # the receipt is there again
+    expect(dialog.locator(".reproduce-verdict")).to_contain_text("The same")
+    expect(dialog.get_by_role("button", name="Draw it again")).to_be_visible()
+    assert len(served.studio.queue.jobs()) == drawn_so_far
+    dialog.get_by_text("Close").click()
     dialog = reproduced(page, other)
     expect(dialog.locator(".reproduce-verdict")).to_contain_text("0.2 % of the pixels differ")
     expect(dialog.locator("img.then")).to_be_visible()

@@ -9,6 +9,8 @@ import { detailers } from "./list.js";
 
 /** Pixels of the picture that a tag over the box needs above it. */
 const TAG_ROOM = 12;
+/** Pixels of the screen between two tags. */
+const TAG_GAP = 2;
 
 let shared = null;
 
@@ -30,6 +32,11 @@ class Finding {
     root.querySelector("[data-action=all]").addEventListener("click", () => tickAll(true));
     root.querySelector("[data-action=none]").addEventListener("click", () => tickAll(false));
     onFound(() => this.show());
+    // The zoom is told to what keeps its size as a property of the picture's world.
+    new MutationObserver(() => this.part()).observe(this.layer.parentElement, {
+      attributes: true,
+      attributeFilter: ["style"],
+    });
     onChange((name) => name === "detailers" && this.show());
     this.show();
   }
@@ -78,8 +85,28 @@ class Finding {
       element.querySelector("input").checked = isOn;
       element.classList.toggle("off", !isOn);
     }
+    this.part();
+  }
+
+  /** Tags that would lie on one another stand below one another. */
+  part() {
+    const tags = [...this.layer.querySelectorAll(".found-tag")];
+    for (const tag of tags) tag.style.translate = "";
+    const scale = Number(getComputedStyle(this.layer).getPropertyValue("--scale")) || 1;
+    const placed = [];
+    for (const [at, { left, right, top, bottom }] of tags.map(boundsOf).entries()) {
+      let down = 0;
+      const clash = (one) =>
+        left < one.right && right > one.left && top + down < one.bottom && bottom + down > one.top;
+      for (let other = placed.find(clash); other; other = placed.find(clash))
+        down = other.bottom - top + TAG_GAP;
+      placed.push({ left, right, top: top + down, bottom: bottom + down });
+      if (down) tags[at].style.translate = `0 ${down / scale}px`;
+    }
   }
 }
+
+const boundsOf = (tag) => tag.getBoundingClientRect();
 
 function boxOf({ box: [left, top, right, bottom], score, label, number, at, place }) {
   const words = `${label} ${percent(score)}`;

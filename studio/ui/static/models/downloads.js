@@ -5,6 +5,7 @@ import { look } from "../shared/models.js";
 import { get, send } from "../shared/server.js";
 import { isShown } from "../shared/tabs.js";
 import { duration, percent, size } from "../shared/words.js";
+import { fillStarters } from "./starters.js";
 
 const BUSY_MS = 500;
 const CALM_MS = 4000;
@@ -21,8 +22,10 @@ export class Downloads {
     this.toggle.addEventListener("click", () => this.open(this.form.hidden));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.start();
+      const { source, sha256 } = this.form.elements;
+      this.start(source.value.trim(), sha256.value.trim());
     });
+    fillStarters(this.form.querySelector(".starters ul"), (source) => this.start(source));
   }
 
   open(isOpen) {
@@ -31,14 +34,11 @@ export class Downloads {
     if (isOpen) this.form.elements.source.focus();
   }
 
-  async start() {
-    const { source, sha256 } = this.form.elements;
+  async start(source, sha256 = "") {
     this.error.textContent = "";
     try {
-      await send("POST", "studio/v1/models/downloads", {
-        source: source.value.trim(),
-        ...(sha256.value.trim() ? { sha256: sha256.value.trim() } : {}),
-      });
+      const json = { source, ...(sha256 ? { sha256 } : {}) };
+      await send("POST", "studio/v1/models/downloads", json);
       this.form.reset();
       this.open(false);
     } catch (error) {

@@ -6,6 +6,7 @@ import * as pictures from "../shared/pictures.js";
 import { get, send } from "../shared/server.js";
 
 const LOOK_MS = 1000;
+const MOST_MS = 30_000;
 const STATES = {
   queued: "Waiting",
   loading: "Loading",
@@ -144,6 +145,7 @@ class GridView {
         alt: this.wordsOf(one),
         loading: "lazy",
       });
+      this.insist(image);
       const button = make("button", { type: "button", onclick: () => this.choose(one) }, image);
       known.cell.replaceChildren(button, this.again(one));
       return;
@@ -151,6 +153,17 @@ class GridView {
     const words = one.message ?? STATES[one.state] ?? one.state;
     const state = make("span", { className: "grid-wait", textContent: words });
     known.cell.replaceChildren(state, ...(OPEN.includes(one.state) ? [] : [this.again(one)]));
+  }
+
+  /** What could not be fetched, as while the studio is away, is fetched again: less and less often. */
+  insist(image) {
+    let pause = LOOK_MS;
+    image.addEventListener("error", () => {
+      setTimeout(() => {
+        if (image.isConnected && this.dialog.open) image.setAttribute("src", image.src);
+      }, pause);
+      pause = Math.min(2 * pause, MOST_MS);
+    });
   }
 
   /** Draws a cell once more. */

@@ -7,10 +7,13 @@ import { get, pause, send } from "../shared/server.js";
 const POLL_MS = 400;
 const UNDER_WAY = { queued: "Waits in the queue", loading: "Loads", running: "Is being drawn" };
 
+const KNOWN = [...Object.keys(UNDER_WAY), "finished"];
+
 let dialog = null;
 let asked = 0; // of several that were asked for the last is shown
 
 const part = (name) => dialog.querySelector(`.reproduce-${name}`);
+const again = () => dialog.querySelector("[data-action=again]");
 const form = () => dialog.querySelector("form").elements;
 const path = (picture, rest) => `studio/v1/images/${encodeURIComponent(picture.id)}/${rest}`;
 
@@ -23,17 +26,40 @@ export function reproducing(element) {
   form().share.addEventListener("input", showShare);
 }
 
-/** Draw `picture` again, and show what came of it. */
+/** Show what came of drawing `picture` again; it is drawn where nothing is known of that. */
 export async function reproduce(picture) {
-  asked += 1;
+  begin("Is being looked for");
   const own = asked;
-  part("pictures").hidden = true;
-  part("words").replaceChildren();
-  say("Is being asked for");
-  dialog.showModal();
+  const known = await get(path(picture, "receipt")).catch(() => null);
+  if (own !== asked) return;
+  if (KNOWN.includes(known?.state)) await follow(picture, own, known.job);
+  else await draw(picture);
+}
+
+async function draw(picture) {
+  begin("Is being asked for");
+  const own = asked;
   try {
     const { id } = await send("POST", path(picture, "reproduce"));
-    const place = path(picture, `receipt?job=${encodeURIComponent(id)}`);
+    await follow(picture, own, id);
+  } catch (error) {
+    if (own === asked) say(error.message, true);
+  }
+}
+
+function begin(words) {
+  asked += 1;
+  part("pictures").hidden = true;
+  part("words").replaceChildren();
+  again().hidden = true;
+  say(words);
+  if (!dialog.open) dialog.showModal();
+}
+
+/** Until the job is done, or the dialog was closed. */
+async function follow(picture, own, id) {
+  const place = path(picture, `receipt?job=${encodeURIComponent(id)}`);
+  try {
     for (;;) {
       const receipt = await get(place);
       if (own !== asked) return;
@@ -51,6 +77,8 @@ export async function reproduce(picture) {
 
 function show(picture, job, receipt) {
   const [verdict, ...words] = receipt.words;
+  again().hidden = false;
+  again().onclick = () => draw(picture);
   if (receipt.same === null) {
     say(receipt.message ?? "It was stopped before it was drawn.", true);
     return;

@@ -2,6 +2,7 @@
 
 import { send } from "../shared/server.js";
 import { read, write } from "../shared/store.js";
+import { isDrawn } from "../shared/words.js";
 import { foretelling } from "./foretelling.js";
 import { openGrid } from "./grid_view.js";
 
@@ -43,6 +44,11 @@ export function variations(element) {
 /** Ask how many of `picture`, how far from it, and draw them. */
 export function variationsOf(picture) {
   varied = picture;
+  const { by } = form();
+  const [noise] = by.options;
+  const { request } = picture;
+  noise.disabled = !(request?.steps && isDrawn(request)); // nobody knows the noise it came of
+  if (noise.disabled) by.value = "denoising";
   form().strength.value = strengths[form().by.value];
   dialog.showModal();
   changed();

@@ -42,7 +42,7 @@ export function seedsOf({ seed, request, variation_seed: told }) {
 }
 
 /** Or is it but an enlarged picture? */
-const isDrawn = ({ task }) => task?.kind !== "upscale" || task.refine;
+export const isDrawn = ({ task }) => task?.kind !== "upscale" || task.refine;
 
 /** Seed, size and settings of one picture, as far as they are known. */
 export function facts(picture, [width, height]) {
