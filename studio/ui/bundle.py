@@ -35,6 +35,7 @@ STYLES = (
     "run/queue.css",
     "run/export.css",
     "run/reproduce.css",
+    "run/share.css",
     "run/grid.css",
     "run/candidates.css",
     "settings/choices.css",

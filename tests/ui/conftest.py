@@ -127,7 +127,7 @@ def visit(request, browser, served: Served, known_visitors: dict) -> Iterator[Ca
         errors.append(str(error))
 
     def open_page(width=1440, height=900, context=None, frame=False, **options):
-        kind = (width, height, frame, *sorted(options.items()))
+        kind = (width, height, frame, repr(sorted(options.items())))
         if context is not None:
             page = open_tab(context, frame)
             tabs.append(page)

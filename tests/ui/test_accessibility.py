@@ -44,6 +44,11 @@ def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
     report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     found += [f"queue: {one['id']}" for one in report["violations"]]
     page.keyboard.press("Escape")
+    page.locator(".status-bar [data-action=share]").click()
+    page.locator("dialog.share[open]").wait_for()
+    report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found += [f"share: {one['id']}" for one in report["violations"]]
+    page.keyboard.press("Escape")
     for state in ("asking", "read"):
         if state == "asking":
             page.get_by_role("button", name="Paste settings").click()

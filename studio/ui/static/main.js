@@ -27,6 +27,7 @@ import { queue } from "./run/queue.js";
 import { repeat } from "./run/repeat.js";
 import { reproducing } from "./run/reproduce.js";
 import { Session } from "./run/session.js";
+import { share } from "./run/share.js";
 import { variations } from "./run/variations.js";
 import { Viewer } from "./run/viewer.js";
 import { examples } from "./run/welcome.js";
@@ -80,6 +81,7 @@ const PARTS = {
   restoring,
   seed,
   settingsFoot,
+  share,
   sheetHead,
   sizes,
   skip,
