@@ -28,6 +28,7 @@ STYLES = (
     "run/viewer.css",
     "canvas/canvas.css",
     "canvas/port.css",
+    "canvas/colour.css",
     "canvas/working.css",
     "canvas/mask.css",
     "run/views.css",

@@ -17,17 +17,19 @@ class TaskTab:
     canvas  what it begins with: a picture, one with a mask over it, one with a frame around it, or
             words alone (None)
     many    whether it may be run over many pictures and in rounds
+    sketch  whether colours may be painted over the picture
     """
 
     label: str
     canvas: Canvas | None = None
     many: bool = False
+    sketch: bool = False
 
 
 TABS = {
     "text_to_image": TaskTab("Text to image"),
-    "image_to_image": TaskTab("Image to image", canvas="picture", many=True),
-    "inpaint": TaskTab("Inpaint", canvas="mask", many=True),
+    "image_to_image": TaskTab("Image to image", canvas="picture", many=True, sketch=True),
+    "inpaint": TaskTab("Inpaint", canvas="mask", many=True, sketch=True),
     "outpaint": TaskTab("Outpaint", canvas="frame"),
     "upscale": TaskTab("Upscale", canvas="picture", many=True),
     "details": TaskTab("Details", canvas="picture", many=True),

@@ -5,7 +5,9 @@ import { address } from "../shared/data.js";
 import { make, targetOf } from "../shared/dom.js";
 import { carried, carries } from "../shared/pictures.js";
 import { isShown } from "../shared/tabs.js";
+import { isSketched } from "../shared/task.js";
 import { onView, showView } from "../shared/views.js";
+import { ColourTools } from "./colour_tools.js";
 import { FrameEdges } from "./frame.js";
 import { bindCanvasKeys } from "./keys.js";
 import { bindOptions, Options } from "./options.js";
@@ -17,8 +19,15 @@ import { lastResult, recent } from "./recent.js";
 import { grow } from "./regions.js";
 import { Selecting } from "./selecting.js";
 import { shareWords } from "./source.js";
-import { isForSettings, offerFiles, onSource, source as sourceNamed } from "./sources.js";
-import { arrivals } from "./uploads.js";
+import {
+  isForSettings,
+  maskPainted,
+  offerFiles,
+  onSource,
+  source as sourceNamed,
+} from "./sources.js";
+import { lastOf, nextOf } from "./steps.js";
+import { arrivals, uploaded } from "./uploads.js";
 import { View } from "./view.js";
 import * as chain from "./working.js";
 
@@ -44,13 +53,13 @@ class Canvas {
     this.view = new View(this.port, this.world);
     this.view.onChange = () => this.viewed();
     recent(root, (picture) => this.take([picture]));
-    if (this.source.hasMask) this.bindMask();
+    if (this.source.hasMask || isSketched(kind)) this.bindTools(kind);
     if (this.source.canvas === "frame") {
       this.frame = new FrameEdges(root, this.view, this.source, (words) => this.say(words));
     }
     this.pointers = new Pointers(this.port, this.view, {
-      begin: (event) => this.selecting?.begin(event) ?? this.paint?.begin(event) ?? null,
-      touches: this.source.hasMask,
+      begin: (event) => this.begin(event),
+      touches: () => this.source.hasMask || Boolean(this.colours?.isOn),
     });
     this.actions = this.listActions();
     this.bindButtons();
@@ -74,11 +83,27 @@ class Canvas {
     this.arrive();
   }
 
-  // The mask
+  // What is painted
 
-  bindMask() {
+  bindTools(kind) {
     /** @type {Options & import("./options.js").Values} */
     this.options = /** @type {any} */ (new Options());
+    if (this.source.hasMask) this.bindMask();
+    if (isSketched(kind)) this.colours = new ColourTools(this.root, this);
+    const showOptions = bindOptions(this.root, this.options);
+    const tint = () => this.overlay?.tint(this.options.colour, this.options.overlay / 100);
+    this.options.onChange = (name) => {
+      showOptions();
+      if (name === "detector") this.selecting?.show();
+      if (name === "colour" || name === "overlay") tint();
+      this.paint?.refresh();
+      this.colours?.paint.refresh();
+    };
+    showOptions();
+    tint();
+  }
+
+  bindMask() {
     this.overlay = new Overlay(this.world);
     this.paint = new Paint(this.root, this.view, this.source, this.options);
     this.selecting = new Selecting({
@@ -88,16 +113,17 @@ class Canvas {
       options: this.options,
       say: (words, stays) => this.say(words, stays),
     });
-    const showOptions = bindOptions(this.root, this.options);
-    const tint = () => this.overlay.tint(this.options.colour, this.options.overlay / 100);
-    this.options.onChange = (name) => {
-      showOptions();
-      if (name === "detector") this.selecting.show();
-      if (name === "colour" || name === "overlay") tint();
-      this.paint.refresh();
-    };
-    showOptions();
-    tint();
+  }
+
+  /** What a press of the pointer begins; null to move the view. */
+  begin(event) {
+    if (this.colours?.isOn) return this.colours.begin(event);
+    return this.selecting?.begin(event) ?? this.paint?.begin(event) ?? null;
+  }
+
+  /** What has steps that can be undone. */
+  get steps() {
+    return [this.source.mask ?? this.source, ...(this.colours?.steps ?? [])];
   }
 
   showMask() {
@@ -114,9 +140,18 @@ class Canvas {
 
   async downloadMask() {
     const { mask } = this.source;
-    const url = URL.createObjectURL(await pngOf(mask));
-    make("a", { href: url, download: `mask-${mask.width}x${mask.height}.png` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    saved(await pngOf(mask), `mask-${mask.width}x${mask.height}.png`);
+  }
+
+  async uploadSketch() {
+    const file = await this.choose();
+    const { colours } = this.colours;
+    if (file && colours) await this.trying(async () => colours.take((await uploaded(file)).image));
+  }
+
+  async downloadSketch() {
+    const { width, height } = this.source.picture;
+    saved(await this.colours.png(), `sketch-${width}x${height}.png`);
   }
 
   // The picture
@@ -187,6 +222,7 @@ class Canvas {
       `${Math.round(100 * this.view.zoom)} %`;
     this.overlay?.follow(this.view.visible, this.view.zoom);
     this.paint?.refresh();
+    this.colours?.viewed();
     if (this.frame && this.source.picture) this.frame.draw();
     this.remember();
   }
@@ -204,8 +240,9 @@ class Canvas {
   /** Everything that depends on the source's state. */
   show() {
     const { source } = this;
-    this.enable("undo", source.past.length > 0);
-    this.enable("redo", source.future.length > 0);
+    this.enable("undo", Boolean(lastOf(this.steps)));
+    this.enable("redo", Boolean(nextOf(this.steps)));
+    this.colours?.show();
     this.showChain();
     for (const name of ["mask-grow", "mask-shrink", "mask-clear"]) this.enable(name, source.masked);
     const share = this.root.querySelector(".canvas-share");
@@ -334,13 +371,17 @@ class Canvas {
       "keys": () => this.root.querySelector(".canvas-keys").showModal(),
       "keys-close": () => this.root.querySelector(".canvas-keys").close(),
       "menu": (button) => this.togglePanel(button),
-      "undo": () => source.undo(),
-      "redo": () => source.redo(),
+      "undo": () => lastOf(this.steps)?.undo(),
+      "redo": () => nextOf(this.steps)?.redo(),
       "frame-reset": () => this.frame.reset(),
       "mask-invert": mask((one) => one.invert()),
       "mask-grow": mask((one) => grow(one, this.options.step)),
       "mask-shrink": mask((one) => grow(one, -this.options.step)),
       "mask-clear": mask((one) => one.clear()),
+      "colour-mask": () => maskPainted(source.kind),
+      "colour-clear": () => this.colours.colours?.clear(),
+      "colour-upload": () => this.uploadSketch(),
+      "colour-download": () => this.downloadSketch(),
       "mask-upload": () => this.uploadMask(),
       "mask-download": mask(() => this.downloadMask()),
     };
@@ -360,7 +401,9 @@ class Canvas {
 
   /** Do what the button `name` does; false without such a button. Undo and redo are the page's where
    * nothing here is left to be undone. */
-  act(name) {
+  act(wanted) {
+    if (wanted === "layer") return Boolean(this.colours?.toggle());
+    const name = this.colours?.meant(wanted) ?? wanted;
     const button = this.root.querySelector(`[data-do=${name}]`);
     if (!button || (STEPS.includes(name) && button.disabled)) return false;
     if (!button.disabled && this.source.picture) this.actions[name](button);
@@ -417,4 +460,11 @@ class Canvas {
       dialog.showModal();
     });
   }
+}
+
+/** The browser keeps `blob` as a file. */
+function saved(blob, name) {
+  const url = URL.createObjectURL(blob);
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -8,6 +8,7 @@ const TOOLS = {
   g: "fill",
   w: "select",
   o: "object",
+  p: "pick",
 };
 const PAN_PX = 48;
 const PANS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -21,10 +22,11 @@ export function bindCanvasKeys({ root, port, view, pointers, options, act, close
   const plain = (event) => {
     const key = event.key.toLowerCase();
     const tool = options && root.querySelector(`button[data-tool=${TOOLS[key]}]`);
-    if (tool) {
+    if (tool?.checkVisibility()) {
       if (!tool.disabled) options.tool = TOOLS[key];
     } else if (options && (key === "[" || key === "]"))
       resize(options, key === "]" ? 1.15 : 1 / 1.15);
+    else if (key === "k") return act("layer");
     else if (key === "i") return act("mask-invert");
     else if (key === "delete" || key === "backspace") return act("mask-clear");
     else if (key === "+" || key === "=") view.zoomBy(1);

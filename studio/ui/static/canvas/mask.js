@@ -2,6 +2,7 @@
 // edits. An edit keeps the tiles it touches as they were before; nothing costs more than that.
 
 import { pack, unpack } from "./runs.js";
+import { tick } from "./steps.js";
 
 export const TILE = 128;
 const MOST_STEPS = 100;
@@ -117,7 +118,7 @@ export class Mask {
   // What follows is the history's own
 
   remember(entry) {
-    this.past.push(entry);
+    this.past.push({ ...entry, made: tick(), left: 0 });
     this.future = [];
     if (this.past.length > MOST_STEPS) this.past.shift();
     while (
@@ -132,6 +133,7 @@ export class Mask {
   step(from, to) {
     const entry = from.pop();
     if (!entry) return;
+    entry.left = tick();
     to.push(entry);
     if (entry.tiles === null) this.flip();
     else entry.tiles = entry.tiles.map(([tile, packed]) => [tile, this.exchange(tile, packed)]);

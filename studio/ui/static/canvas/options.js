@@ -1,4 +1,4 @@
-// How the mask's tools are set, remembered by this browser, and the controls that set them.
+// How the tools of a canvas are set, remembered by this browser, and the controls that set them.
 
 import { read, write } from "../shared/store.js";
 
@@ -21,31 +21,53 @@ const SIZES = [1, 2000];
 
 /** @typedef {typeof DEFAULTS} Values */
 
+/** What is set for each of a canvas' layers by itself. */
+const OWN = ["tool", "sign", "size", "softness", "opacity"];
+const KEYS = { mask: "canvas", colour: "canvas.colour" };
+
 /** The options as properties; setting one tells `onChange(name)`. */
 export class Options {
   constructor() {
-    const kept = read("canvas", {});
-    this.values = { ...DEFAULTS, ...kept };
-    this.suits = !("size" in kept);
+    this.layer = "mask";
+    this.sets = {};
+    for (const [layer, key] of Object.entries(KEYS)) {
+      const kept = read(key, {});
+      this.sets[layer] = { values: { ...DEFAULTS, ...kept }, suits: !("size" in kept) };
+    }
     this.onChange = (/** @type {string} */ _name) => {};
     for (const name of Object.keys(DEFAULTS)) {
       Object.defineProperty(this, name, {
-        get: () => this.values[name],
-        set: (value) => {
-          this.values[name] = value;
-          if (name === "size") this.suits = false;
-          const { size, ...rest } = this.values;
-          write("canvas", this.suits ? rest : this.values);
-          this.onChange(name);
-        },
+        get: () => this.setOf(name).values[name],
+        set: (value) => this.set(name, value),
       });
     }
   }
 
+  setOf(name) {
+    return this.sets[OWN.includes(name) ? this.layer : "mask"];
+  }
+
+  set(name, value) {
+    const own = this.setOf(name);
+    own.values[name] = value;
+    if (name === "size") own.suits = false;
+    const { size, ...rest } = own.values;
+    const layer = OWN.includes(name) ? this.layer : "mask";
+    write(KEYS[layer], own.suits ? rest : own.values);
+    this.onChange(name);
+  }
+
+  /** They are those of `layer`, "mask" or "colour", from now on. */
+  use(layer) {
+    this.layer = layer;
+    this.onChange("layer");
+  }
+
   /** Until somebody chooses a size of the brush it is in proportion to the picture. */
   suit({ width, height }) {
-    if (!this.suits) return;
-    this.values.size = Math.max(4, Math.round(Math.min(width, height) / 8));
+    for (const one of Object.values(this.sets)) {
+      if (one.suits) one.values.size = Math.max(4, Math.round(Math.min(width, height) / 8));
+    }
     this.onChange("size");
   }
 }
@@ -61,10 +83,10 @@ export function bindOptions(root, options) {
     ...["pressure", "contiguous"].map((name) => bindCheck(root, name, options)),
   ];
   const other = root.querySelector("input[data-option=colour]");
-  other.addEventListener("input", () => (options.colour = other.value));
+  other?.addEventListener("input", () => (options.colour = other.value));
   return () => {
     for (const show of shows) show();
-    other.value = options.colour;
+    if (other) other.value = options.colour;
     root.dataset.tool = options.tool;
     root.style.setProperty("--mask", options.colour);
   };
@@ -114,6 +136,7 @@ export function bindChoice(root, name, options) {
 }
 
 function bindStep(box, options) {
+  if (!box) return () => {};
   box.addEventListener("change", () => {
     options.step = Math.min(64, Math.max(1, Math.round(Number(box.value)) || DEFAULTS.step));
   });
@@ -122,6 +145,7 @@ function bindStep(box, options) {
 
 function bindCheck(root, name, options) {
   const box = root.querySelector(`input[data-option=${name}]`);
+  if (!box) return () => {};
   box.addEventListener("change", () => (options[name] = box.checked));
   return () => (box.checked = options[name]);
 }

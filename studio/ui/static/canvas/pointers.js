@@ -12,7 +12,7 @@ export class Pointers {
   /** `begin(event)` returns what a press starts, {move(events), end(event), cancel()}, or null to
    * move the view. `touches` says whether one finger works on the picture; else it scrolls the page, or moves the
    * view where that is not fitted. */
-  constructor(port, view, { begin, touches }) {
+  constructor(port, view, { begin, touches = (_event) => true }) {
     this.port = port;
     this.view = view;
     this.begin = begin;
@@ -65,7 +65,7 @@ export class Pointers {
       }
       return false;
     }
-    return this.fingers.size === 1 && (this.touches || !this.view.fitted);
+    return this.fingers.size === 1 && (this.touches(event) || !this.view.fitted);
   }
 
   moved(event) {

@@ -26,6 +26,8 @@ export class Source {
     this.ask = async (/** @type {any} */ _question) => null;
     this.onPicture = () => {};
     this.onMask = () => {};
+    /** Masks what else is to be repainted, where nothing is masked. */
+    this.complete = async () => {};
     this.restore();
     onWorking((picture) => this.pinned || this.turnTo(picture));
     addEventListener("pagehide", () => {
@@ -244,6 +246,7 @@ export class Source {
       return { image, ...frame };
     }
     mask.commit();
+    if (!work.masked) await this.complete();
     if (!work.masked) throw new Error("Paint over what is to be repainted first.");
     await work.upload();
     return { image, mask: work.maskRef };

@@ -5,7 +5,8 @@
 import { targetOf } from "../shared/dom.js";
 import { signal } from "../shared/signals.js";
 import { read } from "../shared/store.js";
-import { canvasOf, EDITING, task } from "../shared/task.js";
+import { canvasOf, EDITING, isSketched, task } from "../shared/task.js";
+import { coloursOf, onColours } from "./colour.js";
 import { Source } from "./source.js";
 import { accept, isKnown } from "./working.js";
 
@@ -27,11 +28,27 @@ const sources = new Map(
 /** The state behind a canvas. Only the canvas' own scripts use it. */
 export const source = (kind) => sources.get(kind);
 
-/** `{image, url, width, height, mask}`, or null without a picture. `image` is what a task calls it;
- * `mask` is null where nothing is masked, else `{ref, share}`: ref null until it is uploaded,
- * share the masked part of the area, 0 to 1. An outpaint has `frame`: its four sides, in pixels. */
+for (const [kind, one] of sources) one.complete = () => maskPainted(kind);
+
+/** What is painted over its picture; null where there is none, or the task takes no colours. */
+function painting(kind) {
+  const { picture } = sources.get(kind);
+  return picture && isSketched(kind) ? coloursOf(picture) : null;
+}
+
+onColours((image) => {
+  for (const [kind, { picture }] of sources) {
+    if (isSketched(kind) && picture?.image === image) changes.tell(kind);
+  }
+});
+
+/** `{image, url, width, height, mask, sketch}`, or null without a picture. `image` is what a task calls
+ * it; `mask` is null where nothing is masked, else `{ref, share}`: ref null until it is uploaded,
+ * share the masked part of the area, 0 to 1, and `sketch` the same of colours painted over it. An
+ * outpaint has `frame`: its four sides, in pixels. */
 export function sourceOf(kind) {
-  return sources.get(kind).described;
+  const { described } = sources.get(kind);
+  return described && { ...described, sketch: painting(kind)?.described ?? null };
 }
 
 /** Call `listener(kind)` after every change of a picture, its mask or its frame. */
@@ -55,9 +72,12 @@ export function isForSettings(event) {
 export const offerFiles = (kind, files) => takers.some((one) => one(kind, files));
 
 /** The task's own part of a request, with everything uploaded: `{image}`, `{image, mask}` or
- * `{image, left, top, right, bottom}`. Throws an Error that tells what is missing. */
-export function ready(kind) {
-  return sources.get(kind).ready();
+ * `{image, left, top, right, bottom}`, and `sketch` where colours are painted over it. Throws an Error
+ * that tells what is missing. */
+export async function ready(kind) {
+  const part = await sources.get(kind).ready();
+  const sketch = await painting(kind)?.ready();
+  return sketch ? { ...part, sketch } : part;
 }
 
 /** Has it a picture of its own, whatever is worked on? */
@@ -68,22 +88,25 @@ export const isPinned = (kind) => sources.get(kind).pinned;
  *
  * `what` is a File, `{ref, url, width, height}` (all but ref may be left out), or `{mask}`, the
  * mask's own ref; with both, picture and mask are taken as they are and nothing is asked. With `ref`
- * there may be a `frame` {left, top, right, bottom}.
+ * there may be a `frame` {left, top, right, bottom}, and the ref of a `sketch`, null for none.
  * `ask`  where there is a mask, ask what becomes of it
  * `keep` without asking: keep it, stretched over a picture of another size; else it is cleared
  * Throws an Error with words for the artist. */
-export function put(kind, what, { ask = true, keep = false } = {}) {
-  return sources.get(kind).put(what, { ask, keep });
+export async function put(kind, what, { ask = true, keep = false } = {}) {
+  const isTaken = await sources.get(kind).put(what, { ask, keep });
+  if (isTaken && what.sketch !== undefined) await painting(kind)?.take(what.sketch);
+  return isTaken;
 }
 
-/** Picture, mask and frame as they are, to be handed to `recover` later: where the picture was the
+/** Picture, mask, frame and sketch as they are, to be handed to `recover` later: where the picture was the
  * last step of those that are worked on, that step is taken back. */
 export function snapshot(kind) {
-  return sources.get(kind).snapshot();
+  return { ...sources.get(kind).snapshot(), painted: painting(kind)?.mark() };
 }
 
 export function recover(kind, earlier) {
   sources.get(kind).recover(earlier);
+  earlier.painted?.();
 }
 
 /** An undo brings it back. */
@@ -91,7 +114,22 @@ export function clearMask(kind) {
   sources.get(kind).mask?.clear();
 }
 
+/** An undo brings it back. */
+export function clearSketch(kind) {
+  painting(kind)?.clear();
+}
+
+/** All that is painted is masked as well, wholly. */
+export async function maskPainted(kind) {
+  const colours = painting(kind);
+  await colours?.restored;
+  const { mask } = sources.get(kind);
+  const alpha = colours?.layer?.alpha.data;
+  if (!mask || mask.edit || !alpha) return;
+  mask.replace(mask.data.map((value, at) => (alpha[at] > 0 ? 255 : value)));
+}
+
 /** Is a stroke under way? */
 export function editing(kind) {
-  return Boolean(sources.get(kind).mask?.edit);
+  return Boolean(sources.get(kind).mask?.edit || painting(kind)?.layer?.cover.edit);
 }

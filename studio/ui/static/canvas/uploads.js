@@ -3,7 +3,7 @@
 import { address } from "../shared/data.js";
 import { ask } from "../shared/server.js";
 import { signal } from "../shared/signals.js";
-import { readMask } from "./png.js";
+import { readMask, readPlanes } from "./png.js";
 
 const urlOf = (ref, rest) => {
   const [where, id] = ref.split(":");
@@ -46,4 +46,16 @@ export async function maskAt(ref) {
     throw new Error("This mask cannot be loaded (any more).");
   });
   return readMask(await answer.blob());
+}
+
+/** {width, height, planes} of a sketch: red, green, blue, alpha. A canvas would round colours by their
+ * alpha, so both come opaque, each by itself. */
+export async function planesAt(ref) {
+  const view = (kind) => ask(urlOf(ref, `/view?kind=${kind}`), { cache: "default" });
+  const [colours, alpha] = await Promise.all([view("colours"), view("alpha")]).catch(() => {
+    throw new Error("This sketch cannot be loaded (any more).");
+  });
+  const { width, height, planes } = await readPlanes(await colours.blob(), 3);
+  const { data } = await readMask(await alpha.blob());
+  return { width, height, planes: [...planes, data] };
 }

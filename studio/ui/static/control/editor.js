@@ -1,14 +1,14 @@
 // The sheet that control pictures are drawn on, over the whole page.
 
+import { ColourPaint } from "../canvas/colour_paint.js";
 import { bindCanvasKeys } from "../canvas/keys.js";
+import { Layer } from "../canvas/layer.js";
 import { bindChoice, bindSlider } from "../canvas/options.js";
 import { Pointers } from "../canvas/pointers.js";
 import { View } from "../canvas/view.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
 import { ask } from "../shared/server.js";
-import { Layer } from "./layer.js";
-import { DrawingPaint } from "./paint.js";
 
 const MOST_COLOURS = 32;
 const WHITE = "#ffffff";
@@ -78,13 +78,12 @@ class Editor {
     this.colour = WHITE;
     this.view = new View(this.port, this.root.querySelector(".canvas-world"));
     this.view.onChange = () => this.viewed();
-    this.paint = new DrawingPaint(this.root, this.view, this.options, {
+    this.paint = new ColourPaint(this.root, this.view, this.options, {
       pick: (rgb) => this.choose(toHex(rgb)),
       colour: () => toBytes(this.colour),
     });
     this.pointers = new Pointers(this.port, this.view, {
       begin: (event) => (this.layer ? this.paint.begin(event) : null),
-      touches: true,
     });
     this.bindTools();
     this.bindButtons();

@@ -18,7 +18,7 @@ export class PictureView {
     this.turn = 0;
     this.share = 0.5;
     this.against = null;
-    new Pointers(this.port, this.view, { begin: () => null, touches: true });
+    new Pointers(this.port, this.view, { begin: () => null });
     this.view.onChange = () => this.moved();
     this.bindDivider();
   }

@@ -97,11 +97,14 @@ export async function set(request, offer, { whole = false, words = "Settings set
   });
 }
 
-async function takeUpPictures({ detailers, ...request }, { kind, image, mask, ...rest }) {
+async function takeUpPictures(
+  { detailers, ...request },
+  { kind, image, mask, sketch = null, ...rest },
+) {
   showView("source");
   const { left, top, right, bottom, aspect_ratio: ratio } = rest;
   const frame = kind === "outpaint" && !ratio ? { left, top, right, bottom } : null;
-  await put(kind, { ref: image, mask, frame }, { ask: false });
+  await put(kind, { ref: image, mask, frame, sketch }, { ask: false });
   const { width, height } = sourceOf(kind);
   const isOwnSize = request.width === roundedUp(width) && request.height === roundedUp(height);
   if (isOwnSize || OTHER_SIZES.includes(kind)) restore({ width: null, height: null });

@@ -1,7 +1,7 @@
 // What acts on the picture beside the prompt and the settings: shown beside Generate, each with a
 // cross that takes it off.
 
-import { clearMask, onSource, sourceOf } from "../canvas/sources.js";
+import { clearMask, clearSketch, onSource, sourceOf } from "../canvas/sources.js";
 import { shows } from "../control/unit.js";
 import { acting, change, lacks, onUnits, units } from "../control/units.js";
 import { acting as detailing, lacks as lacking, switchOff } from "../detail/list.js";
@@ -10,7 +10,7 @@ import { changedWords, onPreset, preset, takeOff } from "../settings/presets.js"
 import { aboutStyle, isMissing, onStyles, styleNamed } from "../settings/styles.js";
 import { onDetectors } from "../shared/detectors.js";
 import { icon, make } from "../shared/dom.js";
-import { onTask, task } from "../shared/task.js";
+import { isEditing, onTask, task } from "../shared/task.js";
 import { onRounds, roundsWanted, setRounds } from "./loop.js";
 
 const MOST = 3;
@@ -25,6 +25,8 @@ export function badges(place) {
     shown.unshift(...acting().map(unitBadge));
     const mask = task() === "inpaint" ? sourceOf("inpaint")?.mask : null;
     if (mask) shown.unshift(maskBadge(mask));
+    const sketch = isEditing() ? sourceOf(task())?.sketch : null;
+    if (sketch) shown.unshift(sketchBadge(sketch));
     const acts = preset();
     if (acts) shown.unshift(presetBadge(acts));
     if (roundsWanted() > 1) shown.unshift(loopBadge(roundsWanted()));
@@ -39,7 +41,7 @@ export function badges(place) {
   });
   onPreset(draw);
   onStyles(draw);
-  onSource((kind) => kind === "inpaint" && draw());
+  onSource((kind) => kind === task() && draw());
   onRounds(draw);
   onUnits(draw);
   onDetectors(draw);
@@ -52,9 +54,17 @@ function loopBadge(rounds) {
   return badge("Loop", rounds, words, () => setRounds(1));
 }
 
+const coveredWords = (share) => (share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`);
+
+function sketchBadge({ share }) {
+  const about = "Colours are painted over the picture, which it is drawn after";
+  const covered = share === null ? "" : coveredWords(share);
+  return badge("Sketch", covered, about, () => clearSketch(task()));
+}
+
 function maskBadge({ share }) {
   const words = value("invert") ? "Mask, inverted" : "Mask";
-  const covered = share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+  const covered = coveredWords(share);
   return badge(words, covered, `The mask covers ${covered} of the picture`, () =>
     clearMask("inpaint"),
   );

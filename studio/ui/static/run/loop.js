@@ -67,8 +67,9 @@ function goOn(session) {
   });
 }
 
-/** The same task on what came of it. What is on the canvases stays: others may be worked on there. */
-function nextOf(task, { id }) {
+/** The same task on what came of it, which has its sketch in it. What is on the canvases stays: others
+ * may be worked on there. */
+function nextOf({ sketch: _, ...task }, { id }) {
   const stretched = "mask" in task ? { resize_mask: true } : {};
   return { ...task, ...stretched, image: `picture:${id}` };
 }

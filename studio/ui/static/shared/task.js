@@ -24,6 +24,8 @@ export const isEditing = () => EDITING.includes(task());
 
 /** May the task be run over many pictures and in rounds? */
 export const isForMany = (kind) => TASKS[kind].many;
+/** May colours be painted over its picture? */
+export const isSketched = (kind) => TASKS[kind].sketch;
 export const showTask = (kind) => showTab(kind.replaceAll("_", "-"));
 
 /** Call `listener(kind)` whenever it is another task. */

@@ -1,0 +1,58 @@
+// The painted colours as they are seen, over the picture and under the mask, redrawn only where they
+// changed; of a large picture at a coarser grain, which nothing but the eye takes for the layer.
+
+const MOST_PIXELS = 12_000_000;
+
+export class ColourOverlay {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.layer = null;
+    this.box = null;
+    this.frame = 0;
+  }
+
+  /** `layer` from now on; null: nothing is painted. */
+  show(layer) {
+    if (layer === this.layer) return;
+    this.layer = layer;
+    this.canvas.hidden = !layer;
+    if (!layer) return;
+    const { width, height } = layer;
+    this.step = 1;
+    while ((width * height) / this.step ** 2 > MOST_PIXELS) this.step += 1;
+    this.canvas.width = Math.ceil(width / this.step);
+    this.canvas.height = Math.ceil(height / this.step);
+    this.canvas.style.width = `${this.canvas.width * this.step}px`;
+    this.canvas.style.height = `${this.canvas.height * this.step}px`;
+    this.listen();
+    this.dirty(0, 0, width, height);
+  }
+
+  /** Of a layer that two canvases show, the one in use draws what changes. */
+  listen() {
+    if (this.layer) this.layer.onPaint = (...box) => this.dirty(...box);
+  }
+
+  /** These pixels changed. They are drawn with the next frame. */
+  dirty(left, top, right, bottom) {
+    const old = this.box ?? { left, top, right, bottom };
+    this.box = {
+      left: Math.min(old.left, left),
+      top: Math.min(old.top, top),
+      right: Math.max(old.right, right),
+      bottom: Math.max(old.bottom, bottom),
+    };
+    this.frame ||= requestAnimationFrame(() => this.flush());
+  }
+
+  flush() {
+    this.frame = 0;
+    const { box, layer, step } = this;
+    this.box = null;
+    if (!box || !layer) return;
+    const snap = (at) => at - (at % step);
+    const part = { ...box, left: snap(box.left), top: snap(box.top) };
+    this.context.putImageData(layer.pixels(part, step), part.left / step, part.top / step);
+  }
+}
