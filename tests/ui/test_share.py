@@ -36,6 +36,9 @@ def test_the_dialog_says_where_who_one_is_and_who_draws(visit, served, width, sc
     as_ann = {"username": "ann", "password": "secret"}
     page = visit(width, http_credentials=as_ann, color_scheme=scheme)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    if width < 500:
+        assert min(page.locator(BUTTON).bounding_box()[side] for side in ("width", "height")) >= 40
+        assert page.locator("#top-bar").bounding_box()["height"] == 88, "no line is its own"
     page.locator(BUTTON).focus()
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Share")
