@@ -63,7 +63,7 @@ def test_strokes_are_laid_over_the_picture_to_the_pixel(sketch, served):
     alpha = painted(blank, covered(first, SIZE, 31, 0.5), opacity=0.6)
     assert_same(stored(canvas, served), laid(alpha))
 
-    page.keyboard.press("p")  # the eyedropper takes a colour as it is seen, and hands the brush back
+    page.keyboard.press("p")  # the eyedropper takes a colour as seen, and hands the brush back
     [(x, y)], [(u, v)] = canvas.at([(20, 200)])
     page.mouse.click(x, y)
     assert canvas.root.get_attribute("data-tool") == "brush"
