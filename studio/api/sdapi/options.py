@@ -8,15 +8,17 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from studio.api.sdapi import names
 from studio.catalog.catalog import Catalog
-from studio.domain.errors import refused
+from studio.domain.errors import refused, shorten
 from studio.domain.prompt_emphasis import EMPHASES
 
 _MOST_CALLERS = 1000
 _KEPT = "Kept, and nothing more."
+_EMPHASES = {name.casefold(): own for own, label in EMPHASES.items() for name in (own, label)}
+"""Theirs and ours, in small letters -> ours."""
 
 
 class Options(BaseModel):
@@ -49,6 +51,14 @@ class Options(BaseModel):
     send_seed: bool = Field(True, description=_KEPT)
     send_size: bool = Field(True, description=_KEPT)
     face_restoration_model: str | None = Field(None, description=_KEPT)
+
+    @field_validator("emphasis")
+    @classmethod
+    def _is_an_emphasis(cls, value: str) -> str:
+        if value.casefold() not in _EMPHASES:
+            there = ", ".join(EMPHASES.values())
+            raise ValueError(f"{shorten(value)} is unknown. There are: {there}.")
+        return value
 
 
 class AllOptions:
@@ -112,13 +122,12 @@ def passed_over(given: Mapping[str, Any]) -> list[str]:
 
 def settings(options: Options) -> dict[str, Any]:
     """Fields of a request that `options` stand for."""
-    labels = {label.casefold(): own for own, label in EMPHASES.items()}
     checkpoint, vae = drawn_with(options, None)
     return {
         "checkpoint": checkpoint,
         "vae": vae,
         "clip_skip": options.CLIP_stop_at_last_layers,
-        "emphasis": labels.get(options.emphasis.casefold(), options.emphasis),
+        "emphasis": _EMPHASES[options.emphasis.casefold()],
     }
 
 

@@ -59,6 +59,7 @@ TEXT = base64.b64encode(b"no picture").decode()
         ("interrogate", {"image": "aa", "model": "x"}, 404, "Model not found: 'x'"),
         ("interrogate", {}, 404, "Image not found"),
         ("options", {"sd_model_checkpoint": "nope"}, 422, "'nope' is unknown"),
+        ("options", {"emphasis": "loud"}, 422, "'loud' is unknown. There are: Original"),
         ("options", {"CLIP_stop_at_last_layers": "many"}, 422, "CLIP_stop_at_last_layers"),
         ("server-kill", {}, 404, "cannot stop the studio"),
         ("train/embedding", {}, 404, "Nothing is trained here"),
