@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 from tests.ui.painting import Canvas, assert_same, picture_file
@@ -130,6 +131,16 @@ def test_a_pinned_tool_keeps_its_picture_and_an_empty_one_offers_the_newest(visi
     change.wait()
     change.button("Pin the picture to this tool").click()
     assert change.source()["width"] == 120
+
+
+def test_what_a_page_kept_before_and_what_is_dropped_beside_the_canvases(visit, tmp_path):
+    page = visit()
+    set_number(page, "steps", 2)
+    made = _drawn(page, "a house")
+    inpaint = Canvas(page, "inpaint")
+    inpaint.wait()
+    inpaint.button("Remove the picture").click()
+    inpaint.load(picture_file(tmp_path, (120, 80)))
     # What a page kept before there was one picture for all is still there.
     old = {
         "image": f"picture:{made}",
@@ -156,3 +167,20 @@ def test_a_pinned_tool_keeps_its_picture_and_an_empty_one_offers_the_newest(visi
     assert Canvas(page, "inpaint").source()["image"] == f"picture:{made}"
     wide = Canvas(page, "outpaint")
     assert (wide.source()["width"], wide.source()["frame"]["left"]) == (120, 8)
+    # Dropped where no canvas is, a picture is read for settings, and may be worked on as well.
+    open_tab(page, "text_to_image")
+    page.evaluate(
+        """(data) => {
+          const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([bytes], "photo.png", { type: "image/png" }));
+          const options = { bubbles: true, cancelable: true, dataTransfer: transfer };
+          document.querySelector(".viewer").dispatchEvent(new DragEvent("drop", options));
+        }""",
+        base64.b64encode(picture_file(tmp_path, (90, 60)).read_bytes()).decode(),
+    )
+    page.get_by_role("button", name="Work on this picture").click()
+    change = Canvas(page, "image_to_image")
+    change.wait()
+    assert change.source()["width"] == 90
+    assert Canvas(page, "inpaint").source()["width"] == 90

@@ -2,6 +2,7 @@
 // the picture's place, and the settings of the other tabs.
 
 import { isForSettings, onSource } from "../canvas/sources.js";
+import { working } from "../canvas/working.js";
 import { onFit } from "../settings/choices.js";
 import { onChange, register } from "../settings/form.js";
 import { isKnown, look as lookForModels } from "../shared/models.js";
@@ -113,7 +114,7 @@ class Panel {
     const host = isStage ? stage : this.home;
     if (this.root.parentElement !== host) host.append(this.root);
     if (!isStage) units.takeOffered();
-    else if (units.units().length === 0) units.add({ offered: true });
+    else if (units.units().length === 0) units.add({ offered: true, follows: working() !== null });
     if (isStage || units.units().length) this.learn();
     this.showUnits();
   }

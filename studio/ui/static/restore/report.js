@@ -6,8 +6,8 @@ import { changes, hasSettings, read, wanted } from "./reading.js";
 import { count, kindOf, nothingWords, SOURCES, summary } from "./reading_words.js";
 
 export class Report {
-  /** `take(reading, what)` restores it. */
-  constructor(dialog, take) {
+  /** `take(reading, what)` restores it, `workOn(file)` makes a picture the one that is worked on. */
+  constructor(dialog, take, workOn) {
     this.dialog = dialog;
     this.title = dialog.querySelector("h2");
     this.summary = dialog.querySelector(".restore-summary");
@@ -15,6 +15,8 @@ export class Report {
     this.text = dialog.querySelector("textarea");
     this.button = dialog.querySelector("[value=restore]");
     this.no = dialog.querySelector(".restore-no");
+    this.work = dialog.querySelector("[value=work]");
+    this.file = null; // what was read, if it is a picture
     this.turn = 0;
     this.reading = null;
     dialog.addEventListener("keydown", (event) => {
@@ -36,6 +38,7 @@ export class Report {
       const { returnValue } = dialog;
       dialog.returnValue = "";
       if (returnValue === "restore" && this.reading) take(this.reading, this.what);
+      if (returnValue === "work" && this.file) workOn(this.file);
     });
   }
 
@@ -47,6 +50,7 @@ export class Report {
   ask() {
     this.state("asking", "Settings from a file or a text", "");
     this.text.value = "";
+    this.offerWork(null);
     this.show();
     this.text.focus();
   }
@@ -61,6 +65,7 @@ export class Report {
     const isFile = typeof what !== "string";
     const name = isFile && what.name ? what.name : "the text";
     const why = isFile ? refusal(what) : "";
+    this.offerWork(isFile && !why && what.type.startsWith("image/") ? what : null);
     this.state("reading", `Reading ${name}`, "");
     this.show();
     const turn = ++this.turn;
@@ -78,6 +83,7 @@ export class Report {
 
   /** Show a reading that is there already. */
   take(reading, name = "", more = "") {
+    if (!name) this.offerWork(null);
     this.show();
     if (!hasSettings(reading)) {
       this.state(
@@ -101,6 +107,11 @@ export class Report {
 
   show() {
     if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  offerWork(file) {
+    this.file = file;
+    this.work.hidden = file === null;
   }
 
   /** One of asking, reading, nothing, read. */

@@ -1,17 +1,20 @@
 // Settings out of anything: what is dropped or pasted on the page, or chosen, shows what it says,
 // and comes into the form where that is wanted.
 
-import { arrivals } from "../canvas/uploads.js";
+import { arrivals, uploaded } from "../canvas/uploads.js";
+import { accept, backTo, working } from "../canvas/working.js";
 import { targetOf } from "../shared/dom.js";
 import { carried, carries } from "../shared/pictures.js";
 import { ask } from "../shared/server.js";
 import { onTab } from "../shared/tabs.js";
+import { EDITING, showTask } from "../shared/task.js";
+import { showView } from "../shared/views.js";
 import { looksLikeSettings, refusal } from "./looks.js";
 import { Offer } from "./offer.js";
 import { hasSettings, read, wanted } from "./reading.js";
 import { count, SOURCES, summary } from "./reading_words.js";
 import { Report } from "./report.js";
-import { set } from "./take_up.js";
+import { goBack, set, whereNow } from "./take_up.js";
 
 const MOST_LOST = 3;
 
@@ -27,7 +30,9 @@ export function restoring(dialog, session) {
     const parts = what === "prompts" ? [] : [...new Set(lost)].sort().slice(0, MOST_LOST);
     set(request, viewer.offers, { whole, words: [first, ...parts].join(", ") });
   };
-  const report = new Report(dialog, take);
+  const report = new Report(dialog, take, (file) =>
+    workOn(file, viewer.offers).catch((error) => viewer.say(error.message)),
+  );
   const offer = new Offer(dialog.parentElement.querySelector(".restore-offer"), {
     take,
     details: (reading) => report.take(reading),
@@ -39,6 +44,20 @@ export function restoring(dialog, session) {
   arrivals.on((file) => quietly(file, offer, "This picture carries"));
   for (const button of document.querySelectorAll("[data-action=paste-settings]"))
     button.addEventListener("click", () => report.ask());
+}
+
+/** A file that was dropped where no canvas is becomes the picture that is worked on. */
+async function workOn(file, offer) {
+  const picture = await uploaded(file);
+  const from = whereNow();
+  const earlier = working();
+  accept(picture);
+  showTask(EDITING[0]);
+  showView("source");
+  offer("It is the picture now, for every tool", () => {
+    backTo(earlier);
+    goBack(from);
+  });
 }
 
 /** Offer what `what` says, if it says anything; nothing else is told of it. */

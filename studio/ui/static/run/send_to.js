@@ -130,7 +130,7 @@ function sendToUnit({ ref, ...place }, offer) {
   const earlierView = view();
   showView("source");
   const target =
-    units.units().find((one) => !one.picture && !one.follows) ??
+    units.units().find((one) => !one.picture && (one.offered || !one.follows)) ??
     units.add() ??
     units.units().at(-1);
   const picture = { image: ref, ...place };

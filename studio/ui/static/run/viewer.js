@@ -118,7 +118,7 @@ export class Viewer {
     this.status.parentElement.scrollIntoView({ block: "nearest" });
   }
 
-  /** Say what was done, with a button that takes it back; the answer withdraws the button. */
+  /** Say what was done, with a button that takes it back; the answer withdraws both. */
   offer(words, undo) {
     this.say(words);
     this.undo.hidden = false;
@@ -129,7 +129,9 @@ export class Viewer {
     };
     const { onclick } = this.undo;
     return () => {
-      if (this.undo.onclick === onclick) this.undo.hidden = true;
+      if (this.undo.onclick !== onclick) return;
+      this.undo.hidden = true;
+      if (this.status.textContent === words) this.status.textContent = "";
     };
   }
 
@@ -192,7 +194,8 @@ export class Viewer {
     const { image } = this.frame;
     if (image?.src === address(picture.url))
       picture.size = [image.naturalWidth, image.naturalHeight];
-    return picture.size ?? [picture.request.width, picture.request.height];
+    const { width, height } = picture.width ? picture : picture.request;
+    return picture.size ?? [width, height];
   }
 
   /** Results of a job: the first in the frame, a batch as thumbnails. */
@@ -311,9 +314,12 @@ export class Viewer {
     button.type = "button";
     button.className = "tile";
     button.dataset.id = picture.id;
+    button.draggable = true;
+    button.addEventListener("dragstart", (event) => pictures.carry(event.dataTransfer, picture));
     button.setAttribute("aria-label", `Seed ${picture.seed}`);
     button.title = `Seed ${picture.seed}`;
     image.alt = "";
+    image.draggable = false;
     image.src = thumbnail(picture);
     button.append(image);
     button.addEventListener("click", () => this.display(picture, batch));
