@@ -129,7 +129,7 @@ def test_who_guesses_at_the_link_closes_it_alone_and_its_end_closes_it_for_all(s
         through_tunnel(
             served, reach, "/docs", password="wrong", **{"X-Forwarded-For": f"8.8.8.{n}"}
         ).status_code
-        for n in range(login.FAILURES_ALLOWED_A_USER + 5)
+        for n in range(login.FAILURES_ALLOWED + 5)
     ]
     assert statuses.count(401) == login.FAILURES_ALLOWED and statuses[-1] == 429
     assert through_tunnel(served, reach, "/docs", name="bo").status_code == 429
