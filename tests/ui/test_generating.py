@@ -80,7 +80,8 @@ def test_warnings_stand_under_their_picture_a_line_each(visit, served, width):
     assert "Finished in" in status(page)
     boxes = [one.bounding_box() for one in lines.all()]
     assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
-    assert boxes[1]["y"] + boxes[1]["height"] <= page.locator(".tools").bounding_box()["y"]
+    words = page.locator(".own-words").bounding_box()
+    assert boxes[1]["y"] + boxes[1]["height"] <= words["y"]
 
     served.engine.warnings = ()
     generate(page, "a red house")

@@ -33,11 +33,13 @@ import { Viewer } from "./run/viewer.js";
 import { examples } from "./run/welcome.js";
 import { choice } from "./settings/choices.js";
 import { menu, phrase, prose, seed, sizes, slider, toggle } from "./settings/fields.js";
+import { settingsFold } from "./settings/fold.js";
 import { group, isSheetShown, settingsFoot, sheetHead, showSheet } from "./settings/groups.js";
 import { loras } from "./settings/loras.js";
 import { presets } from "./settings/presets.js";
 import { styles } from "./settings/styles.js";
 import { banner } from "./shared/banner.js";
+import { bindFull } from "./shared/full.js";
 import { takeCommas } from "./shared/number_box.js";
 import { picker } from "./shared/picker.js";
 import { statusBar } from "./shared/status.js";
@@ -80,6 +82,7 @@ const PARTS = {
   reproducing,
   restoring,
   seed,
+  settingsFold,
   settingsFoot,
   share,
   sheetHead,
@@ -109,6 +112,7 @@ function start(root) {
   takeCommas(root);
   bindViews(viewer.root);
   bindKeys(session, viewer);
+  bindFull();
   session.begin();
   performance.mark("studio-ready");
 }

@@ -28,10 +28,12 @@ import {
 } from "./sources.js";
 import { lastOf, nextOf } from "./steps.js";
 import { arrivals, uploaded } from "./uploads.js";
-import { View } from "./view.js";
+import { BAND, FOOT, View } from "./view.js";
 import * as chain from "./working.js";
+import { zoomActions, zoomWords } from "./zooming.js";
 
 const SAY_MS = 6000;
+const HANDLE_PX = 4; // of a handle of the frame that lie outside of it
 const STEPS = ["undo", "redo"];
 
 /** Where somebody looked last: {tab, image, zoom, x, y}, the middle's place in the picture and the zoom
@@ -50,7 +52,8 @@ class Canvas {
     this.port = root.querySelector(".canvas-port");
     this.world = root.querySelector(".canvas-world");
     this.note = root.querySelector(".canvas-note");
-    this.view = new View(this.port, this.world);
+    const margin = this.source.canvas === "frame" ? HANDLE_PX : undefined;
+    this.view = new View(this.port, this.world, { margin, foot: FOOT, band: BAND });
     this.view.onChange = () => this.viewed();
     recent(root, (picture) => this.take([picture]));
     if (this.source.hasMask || isSketched(kind)) this.bindTools(kind);
@@ -218,8 +221,7 @@ class Canvas {
   }
 
   viewed() {
-    this.root.querySelector(".canvas-percent").textContent =
-      `${Math.round(100 * this.view.zoom)} %`;
+    this.root.querySelector(".canvas-percent").textContent = zoomWords(this.view);
     this.overlay?.follow(this.view.visible, this.view.zoom);
     this.paint?.refresh();
     this.colours?.viewed();
@@ -363,11 +365,7 @@ class Canvas {
       "picture-back": () => chain.undo(),
       "picture-forward": () => chain.redo(),
       "pin": () => source.pin(!source.pinned),
-      "zoom-in": () => view.zoomBy(1),
-      "zoom-out": () => view.zoomBy(-1),
-      "zoom-100": () => view.zoomTo(1),
-      "zoom-fit": () => view.fit(),
-      "full-screen": () => this.fullScreen(),
+      ...zoomActions(view),
       "keys": () => this.root.querySelector(".canvas-keys").showModal(),
       "keys-close": () => this.root.querySelector(".canvas-keys").close(),
       "menu": (button) => this.togglePanel(button),
@@ -395,8 +393,6 @@ class Canvas {
     addEventListener("pointerdown", (event) => {
       if (!targetOf(event).closest?.(".canvas-menu")) this.closePanels();
     });
-    const full = this.root.querySelector("[data-do=full-screen]");
-    full.hidden = !document.fullscreenEnabled;
   }
 
   /** Do what the button `name` does; false without such a button. Undo and redo are the page's where
@@ -408,11 +404,6 @@ class Canvas {
     if (!button || (STEPS.includes(name) && button.disabled)) return false;
     if (!button.disabled && this.source.picture) this.actions[name](button);
     return true;
-  }
-
-  fullScreen() {
-    if (document.fullscreenElement) document.exitFullscreen();
-    else this.root.requestFullscreen().catch(() => {});
   }
 
   togglePanel(button) {

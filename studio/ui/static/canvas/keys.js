@@ -1,4 +1,4 @@
-// The keys of a canvas. They work while it is in sight and nobody types.
+// The keys of a canvas, or of any picture in its port. They work while it is in sight and nobody types.
 
 const TOOLS = {
   b: "brush",
@@ -13,11 +13,15 @@ const TOOLS = {
 const PAN_PX = 48;
 const PANS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-/** `act(name)` does what a button with that data-do does; false if there is none. */
-export function bindCanvasKeys({ root, port, view, pointers, options, act, closePanels }) {
+/** `act(name)` does what a button with that data-do does; false if there is none. `takes(event)` says
+ * whether a key may be meant for it. */
+export function bindCanvasKeys(of) {
+  const { root, port, view, pointers, options, act, closePanels, takes = () => true } = of;
   const isOn = (event) => {
     const dialog = document.querySelector("dialog[open]");
-    return root.checkVisibility() && (!dialog || dialog.contains(root)) && !isTyping(event.target);
+    const isSeen = root.checkVisibility({ visibilityProperty: true });
+    const isOurs = isSeen && (!dialog || dialog.contains(root));
+    return isOurs && !isTyping(event.target) && takes(event);
   };
   const plain = (event) => {
     const key = event.key.toLowerCase();

@@ -7,12 +7,13 @@ const WHEEL_RATE = 0.002; // of zoom's logarithm per pixel
 const PINCH_RATE = 0.012;
 const PINCH_BELOW = 40;
 const MOST_WHEEL = 200;
+const STILL_PX = 3; // that a pointer moves in a click
 
 export class Pointers {
-  /** `begin(event)` returns what a press starts, {move(events), end(event), cancel()}, or null to
-   * move the view. `touches` says whether one finger works on the picture; else it scrolls the page, or moves the
-   * view where that is not fitted. */
-  constructor(port, view, { begin, touches = (_event) => true }) {
+  /** `begin(event)` returns what a press starts, {move(events), end(event), cancel()} and what gets the
+   * `focus`, or null to move the view. `touches(event)` says whether one finger works on the picture; else it scrolls the
+   * page, or moves the view where that is not fitted. `menu`: the right button opens the browser's. */
+  constructor(port, view, { begin, touches = (_event) => true, menu = false }) {
     this.port = port;
     this.view = view;
     this.begin = begin;
@@ -31,7 +32,7 @@ export class Pointers {
     on("pointerenter", () => (this.isOver = true));
     on("pointerleave", () => (this.isOver = false));
     on("wheel", (event) => this.wheel(event), { passive: false });
-    on("contextmenu", (event) => event.preventDefault());
+    if (!menu) on("contextmenu", (event) => event.preventDefault());
     on("auxclick", (event) => event.preventDefault());
   }
 
@@ -39,14 +40,21 @@ export class Pointers {
     if (event.target.closest("button, label, .canvas-handle")) return;
     if (event.pointerType === "pen") this.penSeen = true;
     if (event.pointerType === "touch" && !this.finger(event)) return;
+    if (this.gesture?.id === event.pointerId) this.cancel(); // its end was not seen
     if (this.gesture || ![0, 1, 2, 5].includes(event.button)) return;
     const moves = event.button === 1 || this.spaceHeld || (this.isTouch(event) && this.penSeen);
     const act = (moves ? null : this.begin(event)) ?? (event.button === 2 ? null : this.pan(event));
     if (!act) return;
     event.preventDefault();
-    this.port.focus({ preventScroll: true });
-    this.port.setPointerCapture(event.pointerId);
-    this.gesture = { ...act, id: event.pointerId, since: event.timeStamp };
+    (act.focus ?? this.port).focus({ preventScroll: true });
+    if (!act.isView) this.port.setPointerCapture(event.pointerId); // a click is what it hits
+    this.start({ ...act, id: event.pointerId, since: event.timeStamp });
+  }
+
+  /** While somebody works on the picture, what lies over its edges gets out of the way. */
+  start(gesture) {
+    this.gesture = gesture;
+    document.body.classList.toggle("at-work", gesture !== null);
   }
 
   isTouch(event) {
@@ -60,7 +68,7 @@ export class Pointers {
       const early = !this.gesture || event.timeStamp - this.gesture.since < QUICK_MS;
       if (early || this.gesture.isView) {
         this.gesture?.cancel();
-        this.gesture = { ...this.pinch(), id: null };
+        this.start({ ...this.pinch(), id: null });
         for (const id of this.fingers.keys()) this.port.setPointerCapture(id);
       }
       return false;
@@ -84,7 +92,7 @@ export class Pointers {
     const ends =
       gesture && (gesture.id === event.pointerId || (gesture.id === null && this.fingers.size < 2));
     if (!ends) return;
-    this.gesture = null;
+    this.start(null);
     gesture.end(event);
   }
 
@@ -92,18 +100,23 @@ export class Pointers {
   cancel() {
     if (!this.gesture) return false;
     this.gesture.cancel();
-    this.gesture = null;
+    this.start(null);
     return true;
   }
 
   pan(event) {
     let [x, y] = [event.clientX, event.clientY];
-    this.port.classList.add("moving");
+    const { pointerId } = event;
     const end = () => this.port.classList.remove("moving");
     return {
       isView: true,
       move: (events) => {
         const { clientX, clientY } = events.at(-1);
+        if (!this.port.classList.contains("moving")) {
+          if (Math.hypot(clientX - x, clientY - y) < STILL_PX) return;
+          this.port.setPointerCapture(pointerId);
+          this.port.classList.add("moving");
+        }
         this.view.panBy(clientX - x, clientY - y);
         [x, y] = [clientX, clientY];
       },

@@ -1,17 +1,23 @@
 // What of the picture is in sight: zoom and place. It moves by one CSS transform, so neither zoom nor
-// pan draws a single pixel anew.
+// pan draws a single pixel anew; or, where words lie over it that keep their size, by its box.
 
 const STEP = 1.25;
-const MARGIN = 20;
-const FOOT = 56; // room for the zoom buttons under the picture
+const MARGIN = 2;
+export const BAND = 64; // of what is said at the lower edge of a wide one
+export const FOOT = 56; // room for the zoom buttons under the picture, in a narrow port
+const NARROW = 620; // a port as on a phone, CSS pixels
 const MOST = 32; // device pixels for one of the picture
 const STAYS = 48; // CSS pixels of it that always stay in sight
 
 export class View {
-  /** `world` holds the picture, whose pixel (x, y) lies at x, y CSS pixels of it. */
-  constructor(port, world) {
+  /** `world` holds the picture, whose pixel (x, y) lies at x, y CSS pixels of it; a `boxed` one gets
+   * the picture's place and size instead. The fitted picture leaves a `margin` around it, a `foot`
+   * in a narrow port, and a `band` at the lower edge of a wide one, where there is room to spare. */
+  constructor(port, world, { boxed = false, margin = MARGIN, foot = 0, band = 0 } = {}) {
     this.port = port;
     this.world = world;
+    this.boxed = boxed;
+    this.room = { margin, foot, band };
     this.scale = 1; // CSS pixels for one of the picture
     this.x = 0;
     this.y = 0;
@@ -36,6 +42,17 @@ export class View {
     if (content && (fit || this.fitted)) this.fit();
   }
 
+  /** Another picture: one of the same shape keeps its place, whatever its pixels. */
+  exchange(content) {
+    const old = this.content;
+    const ratio = ({ left, right, top, bottom }) => (right - left) / (bottom - top);
+    const isAlike = old && Math.abs(ratio(old) / ratio(content) - 1) < 0.01;
+    if (!isAlike || this.fitted) return this.show(content);
+    this.content = content;
+    this.scale *= (old.right - old.left) / (content.right - content.left);
+    return this.apply();
+  }
+
   resized() {
     if (!this.content || this.port.clientWidth === 0) return;
     if (this.fitted) this.fit();
@@ -46,15 +63,18 @@ export class View {
     const { clientWidth, clientHeight } = this.port;
     if (!this.content || clientWidth === 0) return;
     const { left, top, right, bottom } = this.content;
-    const margin = Math.min(MARGIN, clientWidth / 20);
-    const high = clientHeight - FOOT;
+    const isNarrow = clientWidth <= NARROW;
+    const { margin } = this.room;
+    const high = clientHeight - (isNarrow ? this.room.foot : 0);
     const room = Math.min(
       (clientWidth - 2 * margin) / (right - left),
-      (high - margin) / (bottom - top),
+      (high - 2 * margin) / (bottom - top),
     );
     this.scale = Math.max(0.005, Math.min(room, MOST / this.ratio));
+    const spare = high - (bottom - top) * this.scale;
+    const above = Math.max(margin, (spare - (isNarrow ? 0 : this.room.band)) / 2);
     this.x = (clientWidth - (left + right) * this.scale) / 2;
-    this.y = (margin + high - (top + bottom) * this.scale) / 2;
+    this.y = Math.min(spare / 2, above) - top * this.scale;
     this.fitted = true;
     this.apply();
   }
@@ -107,11 +127,28 @@ export class View {
       Math.min(room - STAYS - from * this.scale, Math.max(STAYS - to * this.scale, at));
     this.x = hold(this.x, left, right, clientWidth);
     this.y = hold(this.y, top, bottom, clientHeight);
-    this.world.style.setProperty("--scale", String(this.scale)); // for what keeps its size
-    this.world.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
+    if (this.boxed) this.box();
+    else {
+      this.world.style.setProperty("--scale", String(this.scale)); // for what keeps its size
+      this.world.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
+    }
     this.world.classList.toggle("pixels", this.zoom >= 4 && !this.fitted);
     this.port.classList.toggle("free", !this.fitted);
     this.onChange();
+  }
+
+  /** Place and size, and how much of each side is out of sight, in CSS pixels. */
+  box() {
+    const { left, top, right, bottom } = this.content;
+    const [x0, y0] = this.fromPicture(left, top);
+    const [x1, y1] = this.fromPicture(right, bottom);
+    const { style } = this.world;
+    const sizes = { left: x0, top: y0, width: x1 - x0, height: y1 - y0 };
+    for (const [name, size] of Object.entries(sizes)) style[name] = `${size}px`;
+    const { clientWidth, clientHeight } = this.port;
+    const cut = { left: -x0, top: -y0, right: x1 - clientWidth, bottom: y1 - clientHeight };
+    for (const [side, size] of Object.entries(cut))
+      style.setProperty(`--cut-${side}`, `${Math.max(0, size)}px`);
   }
 
   toPort(clientX, clientY) {

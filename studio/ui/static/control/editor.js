@@ -5,7 +5,8 @@ import { bindCanvasKeys } from "../canvas/keys.js";
 import { Layer } from "../canvas/layer.js";
 import { bindChoice, bindSlider } from "../canvas/options.js";
 import { Pointers } from "../canvas/pointers.js";
-import { View } from "../canvas/view.js";
+import { FOOT, View } from "../canvas/view.js";
+import { zoomActions } from "../canvas/zooming.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
 import { ask } from "../shared/server.js";
@@ -76,7 +77,7 @@ class Editor {
     this.under = this.root.querySelector(".control-under");
     this.options = new Options();
     this.colour = WHITE;
-    this.view = new View(this.port, this.root.querySelector(".canvas-world"));
+    this.view = new View(this.port, this.root.querySelector(".canvas-world"), { foot: FOOT });
     this.view.onChange = () => this.viewed();
     this.paint = new ColourPaint(this.root, this.view, this.options, {
       pick: (rgb) => this.choose(toHex(rgb)),
@@ -121,10 +122,7 @@ class Editor {
       "redo": () => this.layer.redo(),
       "clear": () => this.layer.clear(),
       "pick": () => (this.options.tool = "pick"),
-      "zoom-in": () => this.view.zoomBy(1),
-      "zoom-out": () => this.view.zoomBy(-1),
-      "zoom-100": () => this.view.zoomTo(1),
-      "zoom-fit": () => this.view.fit(),
+      ...zoomActions(this.view),
       "leave": () => this.leave(),
       "take": () => this.take(),
     };

@@ -1,5 +1,6 @@
 // A picture's own page, at /picture/ID: large, with all that is known of it and may be done with it.
 
+import { zoomActions } from "../canvas/zooming.js";
 import { takeUp } from "../restore/take_up.js";
 import { downloadAs } from "../run/export.js";
 import { reproduce } from "../run/reproduce.js";
@@ -184,11 +185,9 @@ class PicturePage {
   bindBar() {
     const { view } = this.view;
     this.on("close", () => this.leave());
-    this.on("out", () => view.zoomBy(-1));
-    this.on("in", () => view.zoomBy(1));
-    this.on("fit", () => view.fit());
-    this.on("hundred", () => view.zoomTo(1));
-    this.on("full", () => this.full());
+    const acts = { ...zoomActions(view), "full-screen": () => this.full() };
+    for (const button of this.root.querySelectorAll("[data-do]"))
+      button.addEventListener("click", acts[button.dataset.do]);
     for (const button of this.root.querySelectorAll(".picture-step"))
       button.addEventListener("click", () => this.to(this.neighbour(Number(button.dataset.step))));
   }

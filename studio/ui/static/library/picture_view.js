@@ -2,6 +2,7 @@
 
 import { Pointers } from "../canvas/pointers.js";
 import { View } from "../canvas/view.js";
+import { zoomWords } from "../canvas/zooming.js";
 import { address } from "../shared/data.js";
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10 };
@@ -13,7 +14,7 @@ export class PictureView {
     this.lack = this.port.querySelector(".picture-lack");
     this.divider = this.port.querySelector(".picture-divider");
     this.sides = [...this.port.querySelectorAll(".side")];
-    this.zoom = root.querySelector(".picture-zoom");
+    this.zoom = root.querySelector(".canvas-percent");
     this.view = new View(this.port, this.world);
     this.turn = 0;
     this.share = 0.5;
@@ -88,7 +89,7 @@ export class PictureView {
   }
 
   moved() {
-    this.zoom.textContent = `${Math.round(100 * this.view.zoom)} %`;
+    this.zoom.textContent = zoomWords(this.view);
     const { content } = this.view;
     if (!this.against || !content) return;
     this.divider.style.left = `${this.view.fromPicture(this.share * content.right, 0)[0]}px`;

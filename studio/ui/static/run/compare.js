@@ -2,9 +2,10 @@
 // line that is dragged; or a map of what changed; or a seamless tile beside itself.
 
 import { address } from "../shared/data.js";
-import { make } from "../shared/dom.js";
+import { make, targetOf } from "../shared/dom.js";
 
 const PATIENCE_MS = 300;
+const REACH_PX = 28; // from the line, where a press elsewhere moves the picture
 const WAITING = { className: "over waiting", textContent: "Looking at what was before" };
 const VIEWS = {
   compare: { rest: () => "before", alt: "The picture as it was", sides: ["Before", "After"] },
@@ -87,6 +88,28 @@ export class Compare {
     this.over = null;
   }
 
+  /** Is the line to be moved where the finger is? */
+  isFor(event) {
+    return Boolean(this.over?.matches(".comparing") && this.over.contains(targetOf(event)));
+  }
+
+  /** What a press starts: the line follows it; of a picture that fills more than the stage only where
+   * it is near. Null if there is none. */
+  begin(event, { fitted }) {
+    if (!this.isFor(event) || event.button !== 0) return null;
+    const { left, width } = this.over.getBoundingClientRect();
+    const shareAt = ({ clientX }) => (clientX - left) / width;
+    if (!fitted && Math.abs(shareAt(event) - this.share) * width > REACH_PX) return null;
+    const { share, move } = this;
+    move(shareAt(event));
+    return {
+      focus: this.over.querySelector(".divider"),
+      move: (events) => move(shareAt(events.at(-1))),
+      end: () => {},
+      cancel: () => move(share),
+    };
+  }
+
   slider(image, [before, after]) {
     const line = make("div", {
       className: "divider",
@@ -113,7 +136,7 @@ export class Compare {
         `${Math.round(100 * this.share)} % ${before.toLowerCase()}`,
       );
     };
-    bindPointer(over, line, move);
+    this.move = move;
     line.addEventListener("keydown", (event) => {
       const ends = { Home: 0, End: 1 };
       if (event.key in ends) move(ends[event.key]);
@@ -132,21 +155,4 @@ function tiles(image) {
   const over = make("div", { className: "over tiles", role: "img", ariaLabel: image.alt });
   over.style.backgroundImage = `url("${image.src}")`;
   return over;
-}
-
-function bindPointer(over, line, move) {
-  const follow = (event) => {
-    const { left, width } = over.getBoundingClientRect();
-    move((event.clientX - left) / width);
-  };
-  over.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    event.preventDefault();
-    over.setPointerCapture(event.pointerId);
-    line.focus({ preventScroll: true });
-    follow(event);
-  });
-  over.addEventListener("pointermove", (event) => {
-    if (over.hasPointerCapture(event.pointerId)) follow(event);
-  });
 }

@@ -3,18 +3,14 @@
 import { asset } from "../shared/data.js";
 
 export class Frame {
-  constructor(root) {
+  /** `shape(width, height)` lets the picture have its place. */
+  constructor(root, shape) {
+    this.shape = shape;
     this.element = root.querySelector(".frame");
     this.note = root.querySelector(".note");
     this.bar = root.querySelector(".bar");
     this.image = null;
     this.turn = 0;
-  }
-
-  /** Take the shape of a picture `width` × `height`. */
-  shape(width, height) {
-    this.element.style.setProperty("--ratio", width / height);
-    this.element.style.aspectRatio = `${width} / ${height}`;
   }
 
   /** Show what lies at `url` once it is decoded; until then what was there stays. */
@@ -28,6 +24,7 @@ export class Frame {
     const image = new Image();
     image.src = url;
     image.alt = alt;
+    image.draggable = false;
     try {
       await image.decode();
     } catch {
@@ -56,6 +53,7 @@ export class Frame {
   async showWelcome() {
     if (this.image) return;
     await this.show(asset("welcome.png"), "A picture made with the embedded model");
+    if (this.image) this.shape(this.image.naturalWidth, this.image.naturalHeight);
   }
 
   swap(image) {

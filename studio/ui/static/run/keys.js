@@ -3,6 +3,7 @@
 import { isPinned } from "../canvas/sources.js";
 import { redo, undo } from "../canvas/working.js";
 import { isSheetShown, showSheet } from "../settings/groups.js";
+import { leaveFull } from "../shared/full.js";
 import { isPickerOpen } from "../shared/picker.js";
 import { isShown } from "../shared/tabs.js";
 import { isEditing, showTask, task } from "../shared/task.js";
@@ -49,6 +50,7 @@ export function bindKeys(session, viewer) {
         event.preventDefault();
     } else if (event.key === "Escape") {
       if (isSheetShown()) showSheet(false);
+      else if (leaveFull()) return;
       else if (view() === "words") showView("result");
       else session.stop();
     } else if (event.key === "/" && !isWriting(event) && !event.ctrlKey && !event.metaKey) {

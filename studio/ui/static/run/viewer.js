@@ -6,6 +6,7 @@ import { copy } from "../shared/clipboard.js";
 import { offerCovers } from "../shared/covers.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
+import { edges } from "../shared/edges.js";
 import { fileAt, onExport } from "../shared/exports.js";
 import { menuOf } from "../shared/menu.js";
 import * as pictures from "../shared/pictures.js";
@@ -20,6 +21,7 @@ import * as jobs from "./jobs.js";
 import { OwnWords } from "./own_words.js";
 import { reproduce } from "./reproduce.js";
 import { send, takeAlong, use } from "./send_to.js";
+import { Stage } from "./stage.js";
 import { Strip, thumbnail } from "./strip.js";
 import { variationsOf } from "./variations.js";
 import { WordMaps } from "./word_maps.js";
@@ -30,7 +32,11 @@ const VIEW_OF_DETAILS = "details";
 export class Viewer {
   constructor(root) {
     this.root = root;
-    this.frame = new Frame(root);
+    this.stage = new Stage(root, {
+      begin: (event, view) => this.compare.begin(event, view),
+      touches: (event) => this.compare.isFor(event),
+    });
+    this.frame = new Frame(root, (width, height) => this.stage.shape(width, height));
     this.status = root.querySelector(".status");
     this.facts = root.querySelector(".facts");
     this.warnings = root.querySelector(".warnings");
@@ -67,6 +73,7 @@ export class Viewer {
     this.offers = (words, undo) => this.offer(words, undo);
     this.bindActions();
     this.bindSending();
+    edges(root.querySelector(".actions"));
     onView((name) => this.compare.show(name, this.picture));
     onExport(() => this.linkDownload());
     this.strip.arrivals.on((picture) => this.announce(picture));

@@ -173,6 +173,12 @@ export function prose(element) {
     grow(area);
   });
   area.addEventListener("input", () => one.set(area.value));
+  area.addEventListener("blur", () => (area.scrollTop = 0)); // it shows how the prompt begins
+  element.addEventListener("pointerdown", (event) => {
+    if (event.target !== element) return;
+    event.preventDefault();
+    area.focus();
+  });
   if (one.name === "negative_prompt") foldable(element, area, one);
 }
 

@@ -1,5 +1,6 @@
 // The tabs of the top bar. All of them are in the page; the address says which one shows.
 
+import { edges } from "./edges.js";
 import { signal } from "./signals.js";
 
 const shown = signal("");
@@ -36,6 +37,7 @@ export function tabs(element) {
     }
     shown.value = name;
   };
+  edges(element);
   // At the click: the browser's own event for a new address comes some frames later.
   const turn = (hash) => show(hash.slice(1), { byHand: true });
   for (const link of links) link.addEventListener("click", () => turn(link.hash));
