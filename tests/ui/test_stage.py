@@ -5,10 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.ui.painting import Canvas, picture_file
-from tests.ui.using import generate, open_tab, paint, send_to, set_number, shown_id, wait_for
+from tests.ui.using import (
+    generate,
+    open_tab,
+    paint,
+    send_to,
+    set_number,
+    shown_id,
+    unfold,
+    wait_for,
+)
 
 SQUARE, PHOTO = 0.45, 0.60
 """Least shares of a window of 1440 × 900, with the settings folded away."""
+IS_PHOTO = "at => document.querySelector(at).naturalWidth === 1536"
 
 
 def share(page, selector: str) -> float:
@@ -33,10 +43,12 @@ def test_the_picture_gets_what_the_window_gives(visit, tmp_path: Path):
     page.keyboard.press("\\")
     page.locator("#settings").wait_for(state="hidden")
     assert share(page, ".source.inpaint .canvas-world img") >= SQUARE
-    photo = picture_file(tmp_path, (1536, 1024))
-    for kind in ("image_to_image", "outpaint", "upscale", "details"):
-        canvas = Canvas(page, kind)
-        canvas.load(photo)
+    with page.expect_file_chooser() as chooser:
+        Canvas(page, "inpaint").button("Choose another picture").click()
+    chooser.value.set_files(str(picture_file(tmp_path, (1536, 1024))))
+    for kind in ("inpaint", "image_to_image", "outpaint", "upscale", "details"):
+        open_tab(page, kind)
+        page.wait_for_function(IS_PHOTO, arg=f".source.{kind} .canvas-world img")
         assert share(page, f".source.{kind} .canvas-world img") >= PHOTO, kind
     open_tab(page, "text_to_image")
     set_size(page, 192, 128)
@@ -52,7 +64,8 @@ def test_the_picture_gets_what_the_window_gives(visit, tmp_path: Path):
 
 
 def set_size(page, width: int, height: int) -> None:
-    page.keyboard.press("\\")
+    page.locator(".fold-settings").click()
+    unfold(page, "Size")
     set_number(page, "width", width)
     set_number(page, "height", height)
     page.locator(".fold-settings").click()
