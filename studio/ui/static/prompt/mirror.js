@@ -27,6 +27,7 @@ export class Mirror {
     area.after(this.root);
     area.addEventListener("scroll", () => this.scroll(), { passive: true });
     new ResizeObserver(() => this.fit()).observe(area);
+    for (const name of ["focus", "blur"]) area.addEventListener(name, () => this.fit());
   }
 
   /** The words at `marks` of `text` are not known. */
