@@ -24,6 +24,11 @@ from studio.ui.templates import STATIC, include
 
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _PICTURES = ("icon.svg", "welcome.png")
+_THEME = (
+    'try{document.documentElement.style.colorScheme=JSON.parse(localStorage["studio.theme"])}'
+    "catch{}"
+)
+"""Before the first paint: the theme that was chosen in this browser, if one was."""
 
 
 class Files:
@@ -70,6 +75,7 @@ class Files:
         return (
             "<title>Latent Studio</title>"
             '<meta name="color-scheme" content="light dark">'
+            f"<script>{_THEME}</script>"
             f'<link rel="icon" href="{folder}/icon.svg" type="image/svg+xml">'
             f'<link rel="stylesheet" href="{folder}/page.css">'
             f'<script type="module" src="{folder}/page.js" fetchpriority="high"></script>'

@@ -184,6 +184,28 @@ def test_a_typed_number_counts_as_it_is_meant_or_it_is_said(visit):
     assert page.locator(":focus").get_attribute("id") == "prompt"
 
 
+def test_preferences_are_kept_in_this_browser(visit):
+    page = visit(color_scheme="light")
+    back = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(back)
+    page.get_by_role("button", name="Preferences").click()
+    asked = page.get_by_role("dialog", name="Preferences")
+    asked.get_by_label("Theme").select_option("Dark")
+    assert page.evaluate(back) != light
+    asked.get_by_label("Format").select_option("JPEG")
+    asked.get_by_label("Quality").fill("150")
+    asked.get_by_label("Quality").press("Tab")
+    asked.get_by_label("Previews in a second").select_option("2 at most")
+    asked.get_by_text("100 is the most").wait_for()
+    page.reload()
+    page.locator("body.ready").wait_for()
+    assert page.evaluate(back) != light
+    page.get_by_role("button", name="Preferences").click()
+    assert asked.get_by_label("Format").input_value() == "jpeg"
+    assert asked.get_by_label("Quality").input_value() == "100"
+    assert asked.get_by_label("Previews in a second").input_value() == "2"
+
+
 def test_schedules_a_sampler_cannot_follow_are_off(visit):
     page = visit()
     page.locator("#scheduler").select_option("DDIM")

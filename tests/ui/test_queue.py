@@ -131,6 +131,7 @@ def test_a_job_that_waits_is_edited_and_goes_back_to_its_place(visit, served, sl
     page.locator(".queue-said").get_by_role("button", name="Undo").click()
     wait_for_rows(page, ["three", "two"])
     page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Sound and notification").click()
     assert not page.get_by_label("Sound").is_checked()
     page.evaluate(_COUNT_NOTICES)
     page.get_by_label("Sound").check()

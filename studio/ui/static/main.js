@@ -36,6 +36,7 @@ import { menu, phrase, prose, seed, sizes, slider, toggle } from "./settings/fie
 import { settingsFold } from "./settings/fold.js";
 import { group, isSheetShown, settingsFoot, sheetHead, showSheet } from "./settings/groups.js";
 import { loras } from "./settings/loras.js";
+import { preferences } from "./settings/preferences.js";
 import { presets } from "./settings/presets.js";
 import { styles } from "./settings/styles.js";
 import { banner } from "./shared/banner.js";
@@ -74,6 +75,7 @@ const PARTS = {
   notices,
   picker,
   picturePage,
+  preferences,
   presets,
   prompts,
   prose,

@@ -2,7 +2,7 @@
 // pressed.
 
 import { data } from "../shared/data.js";
-import { icon, make } from "../shared/dom.js";
+import { make } from "../shared/dom.js";
 import { kindName } from "../shared/words.js";
 
 /** A row for each in `list`; `take(source)` downloads one. */
@@ -27,7 +27,6 @@ function rowOf(one, take) {
       "title": one.source,
       "onclick": () => take(one.source),
     },
-    icon("download"),
     "Download",
   );
   const page = make("a", {

@@ -1,6 +1,7 @@
 // Following a job over the network: a long poll that brings only what is newest.
 
 import { ask, pause } from "../shared/server.js";
+import { read } from "../shared/store.js";
 
 const RETRY_MS = 1000;
 const HIDDEN_MS = 3000;
@@ -42,6 +43,8 @@ export async function follow(id, on, signal) {
     after = Number(answer.headers.get("X-Seq"));
     await on.news(state, jpeg?.size ? jpeg : null);
     if (FINAL.includes(state.state)) return true;
+    const most = read("previews", 0); // in a second; 0: as many as come
+    if (most) await pause(1000 / most);
   }
 }
 

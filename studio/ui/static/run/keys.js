@@ -22,7 +22,8 @@ function toPrompt() {
 
 export function bindKeys(session, viewer) {
   const dialog = /** @type {HTMLDialogElement} */ (document.querySelector("dialog.keys"));
-  document.querySelector("[data-action=keys]").addEventListener("click", () => dialog.showModal());
+  for (const button of document.querySelectorAll("[data-action=keys]"))
+    button.addEventListener("click", () => dialog.showModal());
   dialog.querySelector("[data-action=close]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.addEventListener("keydown", (event) => {

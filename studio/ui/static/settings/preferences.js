@@ -1,0 +1,40 @@
+// What this browser is asked to do as one likes it: the gear of the top bar. Each takes effect at once.
+
+import { AS_IT_IS, exportForm, setExport } from "../shared/exports.js";
+import { sayAt } from "../shared/number_box.js";
+import { Range } from "../shared/range.js";
+import { read, write } from "../shared/store.js";
+
+const QUALITIES = new Range({ minimum: 1, maximum: 100, step: 1 }, false);
+
+export function preferences(element) {
+  const dialog = /** @type {HTMLDialogElement} */ (element);
+  const controls = /** @type {any} */ (dialog.querySelector("form").elements);
+  const { theme, previews, format, quality, settings } = controls;
+  dialog.addEventListener("keydown", (event) => event.stopPropagation());
+  for (const button of document.querySelectorAll("[data-action=preferences]")) {
+    button.addEventListener("click", () => {
+      theme.value = read("theme", "");
+      previews.value = String(read("previews", 0));
+      const form = exportForm();
+      format.value = form.format;
+      quality.value = form.quality;
+      settings.checked = form.settings;
+      dialog.showModal();
+    });
+  }
+  theme.addEventListener("change", () => {
+    write("theme", theme.value);
+    document.documentElement.style.colorScheme = theme.value;
+  });
+  previews.addEventListener("change", () => write("previews", Number(previews.value)));
+  for (const one of [format, quality, settings]) {
+    one.addEventListener("change", () => {
+      const typed = quality.value === "" ? AS_IT_IS.quality : Number(quality.value);
+      if (one === quality) sayAt(quality, QUALITIES.words(typed));
+      quality.value = QUALITIES.accept(typed);
+      const now = { format: format.value, quality: quality.valueAsNumber };
+      setExport({ ...exportForm(), ...now, settings: settings.checked });
+    });
+  }
+}
