@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 SIZE = (128, 128)
 BLOB = (24, 84, 88, 120)
 MASK = box_mask(SIZE, (16, 76, 96, 124))
-PROMPT = {"prompt": "a red house on a meadow", "seed": 5, "steps": 10}
+PROMPT = {"prompt": "a red house on a meadow", "seed": 5, "steps": 6}
 TO_IMAGE = {"kind": "image_to_image", "image": "image", "strength": 0.55}
 INPAINT = {"kind": "inpaint", "image": "image", "mask": "mask", "strength": 0.55}
 
@@ -36,13 +36,13 @@ def blueness(image: Image.Image) -> float:
 
 @pytest.mark.parametrize("task", [TO_IMAGE, INPAINT])
 def test_a_blue_blob_of_which_the_prompt_says_nothing_becomes_blue(desk, task):
-    [[plain], [sketched], [nothing]] = (
-        desk.draw(**PROMPT, task=task | more)
-        for more in ({}, {"sketch": "sketch"}, {"sketch": "nothing"})
+    [[plain], [sketched]] = (
+        desk.draw(**PROMPT, task=task | more) for more in ({}, {"sketch": "sketch"})
     )
     assert blueness(plain.image) < 0 and blueness(sketched.image) > 50
-    assert nothing.image.tobytes() == plain.image.tobytes()
     if task is INPAINT:
+        [nothing] = desk.draw(**PROMPT, task=task | {"sketch": "nothing"})
+        assert nothing.image.tobytes() == plain.image.tobytes()
         assert sketched.outside_mask_max_difference == 0
         mask = plan(desk.settled(**PROMPT, task=task), desk.files.__getitem__).mask
         assert max_outside(scene(SIZE), sketched.image, mask) == 0

@@ -225,7 +225,7 @@ def test_a_photo_of_twelve_megapixels(inpaint, served):
 
 _SHOWN_SHARE = """
 () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
-  const canvas = document.querySelector(".canvas-world canvas");
+  const canvas = document.querySelector(".canvas-tint");
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let sum = 0;
   for (let at = 3; at < data.length; at += 4) sum += data[at];

@@ -223,7 +223,7 @@ def test_the_colour_of_the_overlay(canvas, stroke):
     assert overlay.input_value() == "20"  # never so faint that it goes unseen
     canvas.page.wait_for_function(
         """() => {
-          const canvas = document.querySelector(".canvas-world canvas");
+          const canvas = document.querySelector(".canvas-tint");
           const [r, g, b, a] = canvas.getContext("2d").getImageData(150, 100, 1, 1).data;
           return canvas.style.opacity === "0.2" && [r, g, b, a].join() === "59,130,246,255";
         }"""

@@ -24,7 +24,7 @@ from tests.ui.using import (
     wait_for,
 )
 
-_MADE_BY_THE_CANVAS = {"kind", "image", "mask", "left", "top", "right", "bottom"}
+_MADE_BY_THE_CANVAS = {"kind", "image", "mask", "sketch", "left", "top", "right", "bottom"}
 _NOT_ON_THE_PAGE = {"resize_mask", "aspect_ratio"}
 """The canvas brings masks to the picture's size, and writes a shape as pixels."""
 

@@ -10,11 +10,17 @@ export class ColourOverlay {
     this.layer = null;
     this.box = null;
     this.frame = 0;
+    this.hear = (...box) => this.dirty(...box);
+  }
+
+  /** Does it show something else than `layer` as it is now? Of a layer that two canvases show, the one
+   * in use hears what changes. */
+  isBehind(layer) {
+    return layer !== this.layer || (layer !== null && layer.onPaint !== this.hear);
   }
 
   /** `layer` from now on; null: nothing is painted. */
   show(layer) {
-    if (layer === this.layer) return;
     this.layer = layer;
     this.canvas.hidden = !layer;
     if (!layer) return;
@@ -25,13 +31,8 @@ export class ColourOverlay {
     this.canvas.height = Math.ceil(height / this.step);
     this.canvas.style.width = `${this.canvas.width * this.step}px`;
     this.canvas.style.height = `${this.canvas.height * this.step}px`;
-    this.listen();
+    layer.onPaint = this.hear;
     this.dirty(0, 0, width, height);
-  }
-
-  /** Of a layer that two canvases show, the one in use draws what changes. */
-  listen() {
-    if (this.layer) this.layer.onPaint = (...box) => this.dirty(...box);
   }
 
   /** These pixels changed. They are drawn with the next frame. */

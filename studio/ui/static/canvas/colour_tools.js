@@ -49,7 +49,6 @@ export class ColourTools {
       colour: () => toBytes(palette.value.now),
       at: (x, y) => this.seen(x, y),
     });
-    this.isStale = true;
     this.bind();
     this.turnTo(read(`layer.${source.kind}`, this.base));
   }
@@ -107,8 +106,7 @@ export class ColourTools {
   begin(event) {
     if (!this.isOn || !this.colours) return null;
     this.paint.take(this.colours.paper());
-    this.overlay.show(this.colours.layer);
-    this.overlay.listen();
+    this.viewed();
     const { tool } = this.options;
     const act = this.paint.begin(event);
     const end = () => {
@@ -137,21 +135,13 @@ export class ColourTools {
       const button = this.root.querySelector(`[data-do=${name}]`);
       if (button) button.disabled = !colours?.layer?.alpha.total;
     }
-    this.isStale = true;
     this.viewed();
   }
 
   /** The canvas may have come into sight. */
   viewed() {
-    if (!this.isStale || !this.root.checkVisibility()) return;
-    this.isStale = false;
     const layer = this.colours?.layer ?? null;
-    if (layer && layer === this.overlay.layer && layer.version !== this.drawn) {
-      this.overlay.dirty(0, 0, layer.width, layer.height);
-    }
-    this.drawn = layer?.version;
-    this.overlay.show(layer);
-    this.overlay.listen();
+    if (this.overlay.isBehind(layer) && this.root.checkVisibility()) this.overlay.show(layer);
   }
 
   /** The steps that can be undone beside those of the mask. */
