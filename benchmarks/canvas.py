@@ -87,7 +87,7 @@ def _at_size(
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/#inpaint")
     with page.expect_file_chooser() as chooser:
-        page.locator("[data-kind=inpaint] .canvas-empty button").click()
+        page.locator("[data-kind=inpaint] .canvas-empty [data-do=picture-choose]").click()
     chooser.value.set_files(str(picture))
     page.locator(".canvas[data-kind=inpaint][data-state=ready]").wait_for()
     _brush(page, size=min(width, height) // 10, softness=50)

@@ -15,9 +15,41 @@ from tests.ui.painting import Canvas
 SIZE = (768, 512)
 LEAST = 3.0
 WEIGHTS = (0.2126, 0.7152, 0.0722)
-_RESTS = ".canvas[data-kind=inpaint] .canvas-world.marching"
-_MOVED = """
-() => { document.querySelector("[data-kind=inpaint] .canvas-world").classList.remove("marching"); }
+_IS_DRAWN = """
+() => {
+  const world = document.querySelector("[data-kind=inpaint] .canvas-world");
+  const marks = world.querySelector(".canvas-still");
+  const zoom = world.style.getPropertyValue("--scale") * devicePixelRatio;
+  const shown = parseFloat(marks.style.width) * zoom;
+  return !marks.hidden && Math.abs(shown - marks.width) < 0.01;
+}
+"""
+_DRAWN_WHILE_DASHES_GO_ROUND = """
+() => new Promise((done) => {
+  let drawn = 0;
+  const { prototype } = CanvasRenderingContext2D;
+  const draw = prototype.putImageData;
+  prototype.putImageData = function (...all) {
+    drawn += 1;
+    return draw.apply(this, all);
+  };
+  const ants = document.querySelector("[data-kind=inpaint] .canvas-ants");
+  const end = () => {
+    prototype.putImageData = draw;
+    done(drawn);
+  };
+  ants.addEventListener("animationiteration", end, { once: true });
+})
+"""
+_MOVING = """
+() => [...document.querySelectorAll("[data-kind=inpaint] .canvas-world > canvas")]
+  .flatMap((canvas) => canvas.getAnimations()).length
+"""
+_HIDE = """
+(hidden) => {
+  for (const one of document.querySelectorAll(".canvas-still, .canvas-stripes, .canvas-ants"))
+    one.style.visibility = hidden ? "hidden" : "";
+}
 """
 
 
@@ -52,22 +84,34 @@ def test_edges_and_stripes_are_told_from_a_sunset_snow_and_a_night(visit, tmp_pa
         canvas.page.mouse.move(5, 5)
         return luminance(Image.open(io.BytesIO(port.screenshot())))
 
-    canvas.page.keyboard.press("r")
-    canvas.stroke((40, 210), (728, 310))
-    for keys in ("0", "+++++", "0-----"):
-        canvas.page.evaluate(_MOVED)
-        for key in keys:
-            canvas.page.keyboard.press(key)
-        canvas.page.keyboard.press("i")  # and back, so that it is drawn where nothing moved
-        canvas.page.keyboard.press("i")
-        canvas.page.locator(_RESTS).wait_for(state="attached")
+    def check() -> None:
         marked = look()
         canvas.page.evaluate(_HIDE, True)
         bare = look()
         canvas.page.evaluate(_HIDE, False)
         edges, stripes = measured(canvas, port.bounding_box(), contrast(marked, bare))
-        assert len(edges) > 6 and min(edges) >= LEAST, f"{keys}: {edges}"
-        assert len(stripes) > 3 and min(stripes) >= LEAST, f"{keys}: {stripes}"
+        assert len(edges) > 6 and min(edges) >= LEAST, edges
+        assert len(stripes) > 3 and min(stripes) >= LEAST, stripes
+
+    canvas.page.keyboard.press("r")
+    canvas.stroke((40, 210), (728, 310))
+    for keys in ("0", "+++++", "0-----"):
+        for key in keys:
+            canvas.page.keyboard.press(key)
+        canvas.page.wait_for_function(_IS_DRAWN)
+        check()
+
+    # Those that move are told from it as well, whichever way their dashes lie.
+    canvas.page.emulate_media(reduced_motion="no-preference")
+    canvas.page.keyboard.press("0")
+    canvas.page.locator(".canvas-world.marching").wait_for(state="attached")
+    check()
+    assert canvas.page.evaluate(_DRAWN_WHILE_DASHES_GO_ROUND) == 0
+    assert canvas.page.evaluate(_MOVING) == 2
+    canvas.page.locator("nav.tabs a[href='#outpaint']").click()
+    port.wait_for(state="hidden")
+    assert canvas.page.evaluate(_MOVING) == 0
+    canvas.page.emulate_media(reduced_motion="reduce")
 
 
 def measured(canvas: Canvas, port: dict, told: np.ndarray) -> tuple[list, list]:
@@ -86,11 +130,3 @@ def measured(canvas: Canvas, port: dict, told: np.ndarray) -> tuple[list, list]:
                 part = told[down - 2 : down + 3, across - reach : across + reach]
                 found.append(round(part.max(), 2))
     return edges, stripes
-
-
-_HIDE = """
-(hidden) => {
-  for (const one of document.querySelectorAll(".canvas-stripes, .canvas-ants"))
-    one.style.visibility = hidden ? "hidden" : "";
-}
-"""

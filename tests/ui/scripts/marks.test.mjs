@@ -16,7 +16,7 @@ function drawn(mask, scale, line) {
   const box = { left: 0, top: 0, right, bottom };
   const wider = { left: -line, top: -line, right: right + line, bottom: bottom + line };
   return {
-    ...marks(sampled(mask, scale, wider), box, line),
+    ...marks(sampled(mask, scale, wider), box, { line, moves: true }),
     box,
     value: sampled(mask, scale, box),
   };
@@ -62,7 +62,7 @@ test("black and white lie along every edge, at every zoom and of every line", ()
     [0.11, 1],
     [3.3, 1],
     [2.5, 2],
-    [7, 3],
+    [4, 3],
   ]) {
     const { ants, box, value } = drawn(mask, scale, line);
     const wide = box.right;
@@ -100,6 +100,7 @@ test("nothing masked goes unseen where the picture is small, and stripes lie in 
   assert.ok(large.stripes.some(Boolean));
   large.stripes.forEach((pixel, place) => {
     if (pixel) assert.ok(large.value[place] && !large.ants[0][place]);
+    assert.equal(large.still[place], pixel || large.ants[0][place]);
   });
   assert.equal(stripes.length, ants[1].length);
 });
@@ -113,7 +114,7 @@ test("a part drawn anew is as it was drawn with the whole", () => {
     const whole = drawn(mask, scale, line);
     const part = { left: 13, top: 9, right: 71, bottom: 60 };
     const wider = { left: 13 - line, top: 9 - line, right: 71 + line, bottom: 60 + line };
-    const again = marks(sampled(mask, scale, wider), part, line);
+    const again = marks(sampled(mask, scale, wider), part, { line, moves: true });
     for (let y = part.top; y < part.bottom; y += 1) {
       for (let x = part.left; x < part.right; x += 1) {
         const to = (y - part.top) * (part.right - part.left) + x - part.left;

@@ -1,5 +1,6 @@
-// The marks of a mask on the screen: drawn where they changed, and all anew once the view rests.
-// Their dashes move by an animation of the style sheet, over what is drawn already.
+// The marks of a mask on the screen: drawn where they changed, and all anew once the view rests. While
+// something changes they lie on one canvas, still; then on three, whose dashes move by an animation of
+// the style sheet, over what is drawn already.
 
 import { marks, maskedBox, sampled } from "./marks.js";
 
@@ -8,16 +9,18 @@ const REST_MS = 120;
 const MARGIN_PX = 64;
 
 export class Marking {
-  /** `root` holds three canvases: for the stripes, and for the two places of the dashes. */
+  /** `root` holds four canvases: for all marks, for the stripes, and for the two places of the
+   * dashes. */
   constructor(root) {
     this.root = root;
-    this.stripes = root.querySelector(".canvas-stripes");
-    this.ants = [...root.querySelectorAll(".canvas-ants")];
-    this.canvases = [this.stripes, ...this.ants];
+    this.still = root.querySelector(".canvas-still");
+    this.moving = [...root.querySelectorAll(".canvas-stripes, .canvas-ants")];
+    this.motion = matchMedia("(prefers-reduced-motion: no-preference)");
+    this.motion.addEventListener("change", () => this.drawAll());
     this.mask = null;
-    this.window = null; // what the canvases hold: a box in mark pixels, `scale`, `line`
+    this.window = null; // what the canvases hold: `bounds` in mark pixels, `scale` to one of the mask
     this.seen = null; // what the view shows
-    this.waiting = null; // what the dashes' second place lacks
+    this.waiting = null; // what of it the canvases that move lack
     this.timer = 0;
     const sight = new IntersectionObserver((entries) =>
       root.classList.toggle("out-of-sight", !entries.at(-1).isIntersecting),
@@ -26,11 +29,8 @@ export class Marking {
   }
 
   show(mask) {
-    clearTimeout(this.timer);
     this.mask = mask;
-    this.window = null;
-    this.waiting = null;
-    for (const canvas of this.canvases) canvas.hidden = true;
+    this.hide();
   }
 
   /** The view shows `visible` (a box in pixels of the picture), `scale` device pixels for one. */
@@ -48,7 +48,7 @@ export class Marking {
     }
     const part = this.marked(dirty, this.window);
     if (!part) return;
-    this.draw(part, [this.stripes, this.ants[0]]);
+    this.draw(part, false);
     this.waiting = joined(this.waiting, part);
     this.root.classList.remove("marching");
     this.later();
@@ -56,9 +56,17 @@ export class Marking {
 
   // What follows is its own
 
+  hide() {
+    clearTimeout(this.timer);
+    this.window = null;
+    this.waiting = null;
+    this.root.classList.remove("marching");
+    for (const canvas of [this.still, ...this.moving]) canvas.hidden = true;
+  }
+
   isEnough() {
-    const { scale, bounds, grain } = this.window;
-    if (scale * grain !== this.seen.scale) return false;
+    const { scale, bounds, of } = this.window;
+    if (of !== this.seen.scale) return false;
     const wanted = this.inSight(scale, 0);
     return (
       bounds.left <= wanted.left &&
@@ -76,7 +84,13 @@ export class Marking {
   rest() {
     if (!this.mask || !this.seen) return;
     if (!this.isEnough()) this.drawAll();
-    else if (this.waiting) this.draw(this.waiting, [null, null, this.ants[1]]);
+    else if (this.mask.edit) this.later();
+    else this.march();
+  }
+
+  march() {
+    if (!this.motion.matches) return;
+    if (this.waiting) this.draw(this.waiting, true);
     this.waiting = null;
     this.root.classList.add("marching");
   }
@@ -95,7 +109,10 @@ export class Marking {
   /** All that is in sight, on canvases of that size; none without anything masked. */
   drawAll() {
     const box = this.mask && this.seen ? maskedBox(this.mask) : null;
-    if (!box) return;
+    if (!box) {
+      this.hide();
+      return;
+    }
     let grain = 1;
     let bounds = this.inSight(this.seen.scale, MARGIN_PX);
     while (area(bounds) > MOST_PIXELS) {
@@ -104,12 +121,13 @@ export class Marking {
     }
     const scale = this.seen.scale / grain;
     const line = Math.max(1, Math.round((window.devicePixelRatio || 1) / grain));
-    this.window = { bounds, scale, grain, line };
-    for (const canvas of this.canvases) this.place(canvas, bounds, scale);
-    const part = this.marked(box, this.window);
-    if (part) this.draw(part, this.canvases);
-    this.waiting = null;
-    this.root.classList.add("marching");
+    this.window = { bounds, scale, line, of: this.seen.scale };
+    const canvases = this.motion.matches ? [this.still, ...this.moving] : [this.still];
+    for (const canvas of canvases) this.place(canvas, bounds, scale);
+    this.root.classList.remove("marching");
+    this.waiting = this.marked(box, this.window);
+    if (this.waiting) this.draw(this.waiting, false);
+    this.later();
   }
 
   place(canvas, { left, top, right, bottom }, scale) {
@@ -133,8 +151,8 @@ export class Marking {
     return part.left < part.right && part.top < part.bottom ? part : null;
   }
 
-  /** Draw a part on those of `canvases`, three as `this.canvases`, that are named. */
-  draw(part, canvases) {
+  /** Draw a part: all marks, or those that move each on its canvas. */
+  draw(part, moves) {
     const { bounds, scale, line } = this.window;
     const cover = sampled(this.mask, scale, {
       left: part.left - line,
@@ -142,16 +160,14 @@ export class Marking {
       right: part.right + line,
       bottom: part.bottom + line,
     });
-    const drawn = marks(cover, part, line);
+    const { still, stripes, ants } = marks(cover, part, { line, moves });
     const put = (canvas, pixels) => {
-      if (!canvas) return;
       const image = new ImageData(part.right - part.left, part.bottom - part.top);
       new Uint32Array(image.data.buffer).set(pixels);
       canvas.getContext("2d").putImageData(image, part.left - bounds.left, part.top - bounds.top);
     };
-    put(canvases[0], drawn.stripes);
-    put(canvases[1], drawn.ants[0]);
-    put(canvases[2], drawn.ants[1]);
+    if (!moves) put(this.still, still);
+    else for (const [at, pixels] of [stripes, ...ants].entries()) put(this.moving[at], pixels);
   }
 }
 

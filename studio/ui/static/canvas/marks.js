@@ -10,6 +10,11 @@ const LIGHT = 0xffffffff;
 export const STRIPE = 0.75;
 const APART = 20; // line widths from stripe to stripe
 const DASH = 4; // line widths
+/** By the mask's value the colour of the dark line, and after these of the light one. */
+const STRIPES = Uint32Array.from({ length: 512 }, (_, at) => {
+  const alpha = Math.round(STRIPE * (at % 256)) * 2 ** 24;
+  return at < 256 ? alpha : alpha + WHITE;
+});
 
 /** The greatest value of `mask` in each mark pixel of a box, of which there are `scale` to a pixel
  * of the mask; 0 beside it. */
@@ -52,19 +57,20 @@ function spans(from, to, scale, side) {
   return out;
 }
 
-/** The marks of a box, as pixels of an ImageData: `stripes`, and `ants`, the edge's dashes in two
- * places half a dash apart. With black and white exchanged they are two places further on.
+/** The marks of a box, as pixels of an ImageData: all of them `still`; with `moves` also the
+ * `stripes` alone and the dashes alone, `ants`, in two places half a dash apart. With black and white
+ * exchanged these are two places further on.
  *
  * `cover` are the `sampled` values of the box and of `line` mark pixels around it; `line` is how
  * wide a line is. */
-export function marks(cover, { left, top, right, bottom }, line) {
+export function marks(cover, { left, top, right, bottom }, { line, moves }) {
   const [wide, high] = [right - left, bottom - top];
   const across = wide + 2 * line;
   const edge = edges(cover, across, line);
-  const stripes = new Uint32Array(wide * high);
-  const ants = [new Uint32Array(wide * high), new Uint32Array(wide * high)];
+  const empty = () => new Uint32Array(wide * high);
+  const still = empty();
+  const [stripes, ...ants] = moves ? [empty(), empty(), empty()] : [];
   const [dash, apart] = [DASH * line, APART * line];
-  const tint = stripeColours();
   const near = around(line, across);
   for (let y = 0; y < high; y += 1) {
     const from = (y + line) * across + line;
@@ -77,15 +83,19 @@ export function marks(cover, { left, top, right, bottom }, line) {
         // edge runs, both colours lie along it.
         const at = slant + x + 2 * dash + (value ? toOutside(cover, from + x, near) : 0);
         const dark = value ? OPAQUE : LIGHT;
-        ants[0][to] = at % (2 * dash) < dash ? dark : dark ^ WHITE;
+        still[to] = at % (2 * dash) < dash ? dark : dark ^ WHITE;
+        if (!moves) continue;
+        ants[0][to] = still[to];
         ants[1][to] = (at + dash / 2) % (2 * dash) < dash ? dark : dark ^ WHITE;
       } else if (value) {
         const place = (slant + x) % apart;
-        if (place < 2 * line) stripes[to] = tint[place < line ? value : 256 + value];
+        if (place >= 2 * line) continue;
+        still[to] = STRIPES[place < line ? value : 256 + value];
+        if (moves) stripes[to] = still[to];
       }
     }
   }
-  return { stripes, ants };
+  return { still, stripes, ants };
 }
 
 /** The places at most `line` away, the nearest first: two numbers each, how far on in the bytes and
@@ -119,17 +129,6 @@ function withBeside(kinds, stride) {
   const out = kinds.slice();
   for (let at = stride; at < out.length - stride; at += 1) {
     out[at] |= kinds[at - stride] | kinds[at + stride];
-  }
-  return out;
-}
-
-/** By the mask's value, the dark line and then the light one. */
-function stripeColours() {
-  const out = new Uint32Array(512);
-  for (let value = 0; value < 256; value += 1) {
-    const alpha = Math.round(STRIPE * value) * 2 ** 24;
-    out[value] = alpha;
-    out[256 + value] = alpha + WHITE;
   }
   return out;
 }
