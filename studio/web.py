@@ -8,7 +8,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from studio.app import Studio
 from studio.domain.reach import Reach
@@ -75,6 +75,7 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
         uploads,
         watching,
     )
+    from studio.api.sdapi.described import describe_bodies
     from studio.api.sdapi.desk import Desk
     from studio.api.sdapi.routes import build_sdapi_router
     from studio.version import __version__
@@ -90,32 +91,40 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
     previews = maps.Previews(studio.sources.read_any, map_of)
-    app.include_router(watching.build_watching_router(studio.queue, studio.outlook, listing.public))
+    _join(app, watching.build_watching_router(studio.queue, studio.outlook, listing.public))
     desk = Desk.of(studio, previews.map, map_again, listing.public)
-    app.include_router(build_sdapi_router(desk))
-    app.include_router(models.build_models_router(listing, studio.downloads))
-    app.include_router(covers.build_covers_router(listing.find, studio.library))
-    app.include_router(uploads.build_uploads_router(studio.inputs))
+    _join(app, build_sdapi_router(desk))
+    _join(app, models.build_models_router(listing, studio.downloads))
+    _join(app, covers.build_covers_router(listing.find, studio.library))
+    _join(app, uploads.build_uploads_router(studio.inputs))
     asks = bool(studio.settings.logins())
-    app.include_router(sharing.build_share_router(reach, studio.queue.to_do, asks))
+    _join(app, sharing.build_share_router(reach, studio.queue.to_do, asks))
     _add_words(app, studio, listing)
-    app.include_router(images.build_images_router(studio.library, studio.reader, listing.public))
-    app.include_router(image_files.build_image_files_router(studio.library, studio.reader))
-    app.include_router(edits.build_edits_router(studio.library, read, map_again))
-    app.include_router(
+    _join(app, images.build_images_router(studio.library, studio.reader, listing.public))
+    _join(app, image_files.build_image_files_router(studio.library, studio.reader))
+    _join(app, edits.build_edits_router(studio.library, read, map_again))
+    _join(
+        app,
         preprocessors.build_preprocessors_router(
             studio.preprocessors.available,
             studio.weight_downloads,
             previews.map,
             listing.public,
-        )
+        ),
     )
     _add_jobs(app, studio, listing.public)
     _add_openai(app, studio, listing)
+    describe_bodies(app)
     docs.add_docs(app)
     studio.library.begin()
     studio.catalog.watch()
     return app
+
+
+def _join(app: FastAPI, router: APIRouter) -> None:
+    """The routes of `router` among those of `app`. FastAPI's own way keeps routers nested, and for
+    each request goes through all of them: that took longer than most answers."""
+    app.router.routes.extend(router.routes)
 
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
@@ -134,7 +143,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> Non
         reproductions.build_reproductions_router(studio.reproductions, queue, public),
         native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
     ):
-        app.include_router(router)
+        _join(app, router)
 
 
 def _add_openai(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
@@ -142,7 +151,7 @@ def _add_openai(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
 
     default = partial(getattr, studio, "default_checkpoint")
     parts = studio.queue, studio.gallery, studio.inputs, listing, default
-    app.include_router(build_openai_router(*parts))
+    _join(app, build_openai_router(*parts))
 
 
 def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
@@ -158,7 +167,7 @@ def _add_words(app: FastAPI, studio: Studio, listing: ModelListing) -> None:
         history.build_history_router(studio.prompts),
         combinations.build_combinations_router(studio.queue, words.combinations),
     ):
-        app.include_router(router)
+        _join(app, router)
 
 
 def _guarded(app: FastAPI, studio: Studio, reach: Reach) -> FastAPI:

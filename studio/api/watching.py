@@ -19,7 +19,7 @@ from studio.api.wire import PREFIX, JobBody, event_body, job_body, state_header
 from studio.domain.errors import NotFound
 from studio.domain.events import Event, Preview
 from studio.jobs.job import Job, JobState
-from studio.jobs.outlook import Outlook
+from studio.jobs.outlook import Foretold, Outlook
 from studio.jobs.queue import JobQueue
 
 POLL_S = 5.0
@@ -60,6 +60,15 @@ class _Told:
 
         return self._once(("event", job.id, number), made)
 
+    def body(self, job: Job, foretold: Foretold) -> str:
+        """As `wire.job_body`."""
+
+        def made() -> str:
+            return job_body(job, self._public, foretold).model_dump_json()
+
+        is_open = job.state in (JobState.LOADING, JobState.RUNNING) and not job.events.closed
+        return self._once(("body", job.id, job.events.count), made) if is_open else made()
+
     def state(self, job: Job) -> str:
         """As `wire.state_header`."""
         number = job.events.count
@@ -85,13 +94,15 @@ def build_watching_router(queue: JobQueue, outlook: Outlook, public: PublicText)
     async def found(id: str) -> Job:
         return queue.remembered(id) or await run_in_threadpool(queue.get, id)
 
-    @router.get(f"{PREFIX}/jobs/{{id}}", responses=refusals(404, 422))
-    async def get_job(id: str) -> JobBody:
+    @router.get(f"{PREFIX}/jobs/{{id}}", response_model=JobBody, responses=refusals(404, 422))
+    async def get_job(id: str) -> Response:
         """Where a job stands."""
         job = await found(id)
         if job.state is JobState.QUEUED:  # all that wait before it are looked at
-            return job_body(job, public, await run_in_threadpool(outlook.of_job, job))
-        return job_body(job, public, outlook.of_job(job))
+            text = told.body(job, await run_in_threadpool(outlook.of_job, job))
+        else:
+            text = told.body(job, outlook.of_job(job))
+        return Response(text, media_type="application/json")
 
     _add_streams(router, found, told)
     return router

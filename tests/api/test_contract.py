@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from studio.app import Studio
 from studio.engine.fake import FakeEngine
 from studio.settings import Settings
-from studio.web import create_api
+from studio.web import create_api, create_app
 
 CHECKS = [
     not_a_server_error,
@@ -192,13 +192,13 @@ AS_JOBS_ARE = (
     "/v1/images/generations",
 )
 """They read their bodies as `POST jobs` does, and that is the longest to think of."""
+OF_OTHERS = "^/(sdapi|controlnet|internal)/"
+SMALL = {"n_iter": 2, "batch_size": 2, "width": 64, "height": 64, "steps": 3}
+"""What the thousand draw is no larger."""
 
 
-@pytest.mark.parametrize("left_out", [AS_JOBS_ARE, pytest.param((), marks=pytest.mark.slow)])
-def test_what_is_sent_at_random_is_answered_as_described(described, left_out, monkeypatch):
-    for path in left_out:
-        described = described.exclude(path=path)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # no download leaves this machine
+def answered(described) -> tuple[int, list[str]]:
+    """How many requests were sent at random, and what was wrong with their answers."""
     sent, wrong = 0, []
     for event in from_schema(described).execute():
         if isinstance(event, events.NonFatalError | events.FatalError):
@@ -211,4 +211,39 @@ def test_what_is_sent_at_random_is_answered_as_described(described, left_out, mo
                 for check in checks
                 if check.failure_info
             ]
+    return sent, wrong
+
+
+@pytest.fixture
+def no_hub(monkeypatch):
+    """No download leaves this machine."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+
+
+def test_what_is_sent_at_random_is_answered_as_described(described, no_hub):
+    for path in AS_JOBS_ARE:
+        described = described.exclude(path=path)
+    sent, wrong = answered(described.exclude(path_regex=OF_OTHERS))
     assert sent > 300 and not wrong, "\n".join(wrong)
+
+
+@pytest.mark.slow
+def test_thousands_sent_to_a_server_are_answered_as_described(serve, no_hub):
+    """Every route there is, those of AUTOMATIC1111's and OpenAI's APIs too, on a real port."""
+    served = serve(FakeEngine(), app=create_app)
+    served.studio.words.warm_up(served.studio.default_checkpoint)
+    asked = ASKED | {"base-url": served.url, "request-timeout": 100.0}
+    config = schemathesis.Config.from_dict(asked)
+    openapi = served.http.get("/openapi.json").json()
+    described = schemathesis.openapi.from_dict(openapi, config=config)
+
+    @described.hook
+    def map_body(context, body):
+        if isinstance(body, dict):
+            for name, most in SMALL.items():
+                if type(body.get(name)) is int:
+                    body[name] = min(body[name], most)
+        return body
+
+    sent, wrong = answered(described)
+    assert sent > 1000 and not wrong, "\n".join(wrong)

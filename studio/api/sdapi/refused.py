@@ -39,7 +39,10 @@ def add_refused(router: APIRouter) -> None:
         )
     for prefix, there in _THERE.items():
         router.add_api_route(
-            f"/{prefix}/{{rest:path}}", _unknown(prefix, there), methods=["GET", "POST"]
+            f"/{prefix}/{{rest:path}}",
+            _unknown(prefix, there),
+            methods=["GET", "POST"],
+            include_in_schema=False,
         )
 
 

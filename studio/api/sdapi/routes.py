@@ -24,6 +24,7 @@ from studio.api.sdapi import (
     texts,
 )
 from studio.api.sdapi.acts import Acts
+from studio.api.sdapi.described import REFUSED
 from studio.api.sdapi.desk import Desk
 from studio.api.sdapi.drawing import Drawings
 from studio.api.sdapi.extras import Upscales
@@ -43,9 +44,10 @@ PREFIX = "/sdapi/v1"
 
 
 def build_sdapi_router(desk: Desk) -> APIRouter:
-    """All of it. These routes stand in docs/api.md, not in /openapi.json: they take whatever is
-    sent, as there."""
-    router = APIRouter(include_in_schema=False, default_response_class=JSONResponse)
+    """All of it. What the fields mean stands in docs/api.md."""
+    router = APIRouter(
+        tags=["AUTOMATIC1111"], responses=REFUSED, default_response_class=JSONResponse
+    )
     acts, all_options = Acts(desk.queue, desk.grids), AllOptions(desk.catalog)
     _add_progress(router, desk, acts, all_options)  # first, for it is asked for most
     _add_drawing(router, desk, acts, all_options)
