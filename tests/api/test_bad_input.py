@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
 
 from studio.web import create_app
@@ -127,6 +130,41 @@ def test_a_body_of_100_mb_is_refused_without_holding_it(swept, declared):
     assert answer.status_code == 413
     assert answer.json()["error"] == "TooLarge" and "64 MB" in answer.json()["message"]
     assert served.wait_until(served.submit(**SMALL), "finished")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/studio/v1/uploads",
+        "/studio/v1/read",
+        "/studio/v1/images/import",
+        "/sdapi/v1/img2img",
+        "/controlnet/detect",
+        "/v1/images/generations",
+        "/v1/images/edits",
+        "/gradio_api/queue/join",
+        "/gradio_api/call/v2/generate",
+        "/gradio_api/upload",
+    ],
+)
+def test_100_mb_are_refused_before_they_are_sent(shared, path):
+    """Whoever announces them; each API in its own form."""
+    host, port = shared.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {100 * 2**20}\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        data = b""
+        while chunk := connection.recv(65536):
+            data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    told = json.loads(body)
+    assert head.split()[1] == b"413", head
+    if path.startswith("/v1/"):
+        assert told["error"]["code"] == "too_large" and "Send less" in told["error"]["message"]
+    else:
+        assert told["error"] == "TooLarge"
 
 
 @pytest.mark.parametrize(

@@ -83,12 +83,15 @@ def test_every_task_has_an_endpoint(served, client):
     assert {endpoint.task for endpoint in ENDPOINTS} == set(TASKS)
     image, mask = upload(served, "green"), upload(served, 255, "L")
     begins = {"image": image, "steps": 2, "width": 64, "height": 64}
-    for name, fields in {
+    calls = {
         "image_to_image": begins | {"strength": 0.5, "loras": [], "hires": None},
         "inpaint": begins | {"mask": mask, "mask_blur": 0},
         "outpaint": begins | {"right": 64},
         "upscale": {"image": image, "factor": 2, "upscaler": "Lanczos"},
-    }.items():
+        "details": {"image": image, "steps": 2, "detailers": ["picturebook segmenter"]},
+    }
+    assert {"generate", *calls} == {endpoint.name for endpoint in ENDPOINTS}
+    for name, fields in calls.items():
         told = client.predict(**fields, api_name=f"/{name}")
         assert told["type"] == "finished", name
         task = served.studio.queue.jobs()[-1].request.task

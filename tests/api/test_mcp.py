@@ -40,7 +40,7 @@ def in_session(served, headers, act):
             await session.initialize()
             return await act(session)
 
-    return in_a_loop(asyncio.wait_for(visit(), 60))
+    return in_a_loop(asyncio.wait_for(visit(), 120))
 
 
 def test_a_client_lists_the_tools_and_draws(serve, tmp_path):
@@ -65,17 +65,17 @@ def test_a_client_lists_the_tools_and_draws(serve, tmp_path):
 
         tools = (await session.list_tools()).tools
         drawn = await session.call_tool("generate", SMALL, progress_callback=on_progress)
+        others = {name: await session.call_tool(name, values) for name, values in calls.items()}
         models = await session.call_tool("models", {})
         read = await session.call_tool("read", {"picture": str(secret)})
         bad = [(await session.call_tool(name, values), says) for name, values, says in refused]
-        with pytest.raises(
-            McpError, match="Method not found"
-        ):  # it would fetch from the Host named
+        with pytest.raises(McpError, match="Method not found"):  # it would fetch from the Host
             await session.read_resource("studio://x")
-        return tools, drawn, models, read, bad
+        return tools, drawn, others, models, read, bad
 
     bearer = {"Authorization": f"Bearer {token}"}
-    tools, drawn, models, read, bad = in_session(served, bearer, drive)
+    calls = calls_of_pictures(upload(served, bearer, "RGB"), upload(served, bearer, "L"))
+    tools, drawn, others, models, read, bad = in_session(served, bearer, drive)
 
     by_name = {tool.name: tool for tool in tools}
     assert set(by_name) == {each.name for each in ENDPOINTS} | {"models", "read"}
@@ -92,7 +92,8 @@ def test_a_client_lists_the_tools_and_draws(serve, tmp_path):
     whole = httpx.get(told["images"][0]["url"], headers=bearer, trust_env=False)
     whole = Image.open(io.BytesIO(whole.raise_for_status().content))
     assert copy.size == whole.size == (64, 64)
-    assert served.studio.queue.jobs()[0].owner == "ann"
+    assert {"generate", "models", "read", *others} == set(by_name), "each tool was called"
+    look_at_jobs(served, others)
 
     names = {(each["kind"], each["name"]) for each in json.loads(models.content[0].text)}
     assert ("checkpoint", "picturebook") in names
@@ -101,6 +102,34 @@ def test_a_client_lists_the_tools_and_draws(serve, tmp_path):
         assert answer.isError and says in answer.content[0].text, (says, answer)
 
     look_at_guards(served, bearer)
+
+
+def upload(served, bearer, mode):
+    """A white picture as requests name it."""
+    buffer = io.BytesIO()
+    Image.new(mode, (64, 64), "white").save(buffer, "PNG")
+    sent = {"content": buffer.getvalue(), "headers": bearer}
+    return served.http.post("/studio/v1/uploads", **sent).raise_for_status().json()["ref"]
+
+
+def calls_of_pictures(image, mask):
+    """Tools -> what they are called with."""
+    begins = {"image": image, "steps": 2, "width": 64, "height": 64}
+    return {
+        "image_to_image": begins,
+        "inpaint": begins | {"mask": mask},
+        "outpaint": begins | {"right": 64},
+        "upscale": {"image": image, "factor": 2, "upscaler": "Lanczos"},
+        "details": {"image": image, "steps": 2, "detailers": ["picturebook segmenter"]},
+    }
+
+
+def look_at_jobs(served, others):
+    first, *rest = served.studio.queue.jobs()
+    assert first.owner == "ann"
+    assert [job.request.task.kind for job in rest[: len(others)]] == list(others)
+    for name, answer in others.items():
+        assert json.loads(answer.content[0].text)["type"] == "finished", (name, answer)
 
 
 def look_at_guards(served, bearer):

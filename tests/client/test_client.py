@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import socket
 import threading
@@ -26,6 +27,8 @@ from studio import (
 from studio.client import AsyncClient, AsyncRemoteJob, Client, RemoteJob
 from studio.domain import errors
 from studio.engine.fake import FakeEngine
+from studio.gallery.library import Library
+from studio.jobs.job import Job
 from studio.store.finding import Filters
 from tests.conftest import servers
 from tests.loops import in_a_loop
@@ -364,8 +367,23 @@ def test_both_clients_have_the_same_methods():
     )
     for one, other in pairs:
         assert public(one) == public(other)
-    for name in ("submit", "run", "generate", "read", "status", "close"):
-        assert callable(getattr(Studio, name)) and callable(getattr(Client, name))
+
+
+def test_clients_take_what_the_studio_in_process_takes():
+    """Of what both have: the same parameters, defaults and types; jobs and results apart."""
+    with Client("http://x") as client:
+        there = type(client.library)
+    for kind, clients, names in (
+        (Studio, (Client, AsyncClient), {"submit", "run", "generate", "read", "status"}),
+        (Library, (there,), public(there)),
+        (Job, (RemoteJob,), {"follow", "cancel"}),
+        (RemoteJob, (AsyncRemoteJob,), {"follow", "cancel"}),
+        (there, (type(AsyncClient("http://x").library),), public(there)),
+    ):
+        for client in clients:
+            for name in names:
+                ours, theirs = (inspect.signature(getattr(each, name)) for each in (kind, client))
+                assert ours.parameters == theirs.parameters, f"{client.__name__}.{name}"
 
 
 def public(kind: type) -> set[str]:
