@@ -23,7 +23,10 @@ _QUEUE_PAUSE_S = 1.0
 """How long Gradio's queue sleeps before it looks again whether somebody asked for something. Its
 own millisecond costs an idle studio a fifteenth of a core; nothing of ours goes through it."""
 
-_FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+_FONT = (
+    *("-apple-system", "Segoe UI", "Roboto", "Ubuntu", "Cantarell", "Noto Sans"),
+    *("system-ui", "sans-serif"),
+)
 _FONT_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 

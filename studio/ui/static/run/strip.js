@@ -113,7 +113,7 @@ export class Strip {
     }
     const current = this.element.querySelector("[aria-current]");
     for (const tile of tiles) tile.tabIndex = tile === (current ?? tiles[0]) ? 0 : -1;
-    current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (current) bringIntoSight(this.element, current);
   }
 
   /** The neighbour of the chosen picture, `step` places on; undefined at the end. */
@@ -184,4 +184,14 @@ export class Strip {
     );
     return make("div", { className: "tile-place", "data-id": one.id }, button, away);
   }
+}
+
+/** Scroll the strip until `tile` is in sight, and nothing else: a phone's page stays where it is. */
+function bringIntoSight(strip, tile) {
+  const [of, at] = [strip.getBoundingClientRect(), tile.getBoundingClientRect()];
+  const by = (from, to, low, high) => Math.min(0, from - low) + Math.max(0, to - high);
+  strip.scrollBy(
+    by(at.left, at.right, of.left, of.right),
+    by(at.top, at.bottom, of.top, of.bottom),
+  );
 }
