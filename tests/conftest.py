@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import socket
 import threading
 import time
@@ -30,6 +31,17 @@ def pytest_collection_finish() -> None:
     objects that stay whenever a model is given up."""
     gc.freeze()
     gc.enable()
+
+
+class _Loggers(dict):
+    """pytest walks over all loggers before each step of a test; a thread of the studio that imports
+    libraries meanwhile adds to them."""
+
+    def values(self) -> list:
+        return list(super().values())
+
+
+logging.root.manager.loggerDict = _Loggers(logging.root.manager.loggerDict)
 
 
 @dataclass
