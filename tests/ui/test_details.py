@@ -122,7 +122,8 @@ def test_what_is_found_is_ticked_and_drawn(visit, served, tmp_path):
     canvas.get_by_role("button", name="None").click()
     generate(page)
     page.locator(".line .status", has_text="No detailer acts. Switch one on").wait_for()
-    second.check()
+    second.focus()  # the switch of the views may lie over it
+    page.keyboard.press("Space")
     generate(page)
     page.locator(".candidate").wait_for()
     assert view(page) == "details"

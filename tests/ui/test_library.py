@@ -290,7 +290,9 @@ def test_a_picture_is_dragged_from_the_panel_to_the_canvas(visit):
     page.locator(".source.image_to_image .canvas[data-state=ready]").wait_for()
     shown = page.locator(".source.image_to_image .canvas-world img")
     assert "/studio/v1/images/" in shown.get_attribute("src")
-    assert shown.evaluate("img => [img.naturalWidth, img.naturalHeight]") == [64, 64]
+    # What came along when the tab was opened gives way to it.
+    size = "img => img.naturalWidth === 64 && img.naturalHeight === 64"
+    page.wait_for_function(size, arg=shown.element_handle())
     open_tab_named(page, "controlnet")
     tile(page, 1230).drag_to(page.locator(".unit-picture").first)
     page.locator(".unit-picture img[src*='/studio/v1/images/']").first.wait_for()

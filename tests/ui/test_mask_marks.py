@@ -102,8 +102,9 @@ def test_edges_and_stripes_are_told_from_a_sunset_snow_and_a_night(visit, tmp_pa
         check()
 
     # Those that move are told from it as well, whichever way their dashes lie.
-    canvas.page.emulate_media(reduced_motion="no-preference")
     canvas.page.keyboard.press("0")
+    canvas.page.wait_for_function(_IS_DRAWN)
+    canvas.page.emulate_media(reduced_motion="no-preference")
     canvas.page.locator(".canvas-world.marching").wait_for(state="attached")
     check()
     assert canvas.page.evaluate(_DRAWN_WHILE_DASHES_GO_ROUND) == 0

@@ -43,8 +43,9 @@ def flooded(picture: np.ndarray, x: int, y: int, tolerance: int) -> np.ndarray:
 
 
 def click(canvas: Canvas, where: np.ndarray, key: str | None = None) -> tuple[int, int]:
-    """On a pixel well within `where`, with a key held; returns it."""
-    places = np.argwhere(cv2.erode(where.astype(np.uint8), np.ones((7, 7))))
+    """On a pixel well within `where`, with a key held; returns it. At the right border the buttons
+    of the view lie over the picture."""
+    places = np.argwhere(cv2.erode(where.astype(np.uint8), np.ones((7, 7)))[:, :280])
     y, x = places[len(places) // 3]
     if key:
         canvas.page.keyboard.down(key)
