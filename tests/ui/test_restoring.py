@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.reading import test_studios as studios
 from tests.reading.files import png
@@ -71,12 +73,19 @@ def value(page, name: str) -> str:
     return page.locator(f"#{name}").input_value()
 
 
-def restore(page, what: str = "all") -> None:
-    page.locator(f".restore [value={what}]").check()
+@contextmanager
+def all_set(page) -> Iterator[None]:
+    """On leaving, what was restored within is in the form."""
     undo = page.locator(".viewer .undo")
     undo.evaluate("button => { button.hidden = true; }")
-    page.locator(".restore [value=restore]").click()
+    yield
     undo.wait_for()  # it is offered once all is set
+
+
+def restore(page, what: str = "all") -> None:
+    page.locator(f".restore [value={what}]").check()
+    with all_set(page):
+        page.locator(".restore [value=restore]").click()
 
 
 def test_what_a_file_says_is_shown_restored_and_undone(visit, served):
@@ -158,7 +167,8 @@ def test_what_cannot_be_read_says_why_and_text_is_read_too(visit, served):
     offer = page.locator(".restore-offer")
     offer.get_by_text("This text carries 10 settings").wait_for()
     assert prompt.input_value() == INFOTEXT
-    offer.get_by_role("button", name="Restore").click()
+    with all_set(page):
+        offer.get_by_role("button", name="Restore").click()
     assert prompt.input_value() == "a red house , (moon:1.3)"
     prompt.press("Control+z")
     assert prompt.input_value() == INFOTEXT
@@ -170,7 +180,8 @@ def test_what_cannot_be_read_says_why_and_text_is_read_too(visit, served):
     page.get_by_label("Settings as text").fill(json.dumps({"prompt": "a boat", "steps": 7}))
     page.keyboard.press("Control+Enter")
     assert "Settings from Latent Studio" in report(page).inner_text()
-    page.keyboard.press("Enter")
+    with all_set(page):
+        page.keyboard.press("Enter")
     assert (value(page, "prompt"), value(page, "steps")) == ("a boat", "7")
 
 
