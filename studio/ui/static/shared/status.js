@@ -61,13 +61,13 @@ export async function lookAtStatus() {
 function show(parts, now) {
   const state = now ? now.state : "lost";
   parts.state.dataset.state = state;
-  parts.state.title = now?.message ?? "";
+  const where = [now?.device, now?.dtype].filter((word) => word && word !== "auto").join(" · ");
+  parts.state.title = now?.message || where; // the only place for it where the tabs need the room
   parts.words.textContent = now ? stateWords(now) : "no connection";
   document.body.classList.toggle("lost", !now);
   troubles.value = now ? (now.disk ?? "") : LOST;
   if (!now) return;
-  const where = [now.device, now.dtype].filter((word) => word && word !== "auto");
-  parts.device.textContent = where.join(" · ");
+  parts.device.textContent = where;
   parts.queue.querySelector(".queue-label").textContent = queueWords(now);
   parts.queue.querySelector(".queue-count").textContent = now.queue || "";
   parts.queue.classList.toggle("paused", now.paused);
