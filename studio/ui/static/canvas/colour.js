@@ -7,9 +7,8 @@ import { Layer } from "./layer.js";
 import { pngOf } from "./png.js";
 import { fromText, pack, toText, unpack } from "./runs.js";
 import { planesAt, uploaded } from "./uploads.js";
+import { UploadsLater } from "./uploads_later.js";
 
-const UPLOAD_MS = 400;
-const RETRY_MS = 5000;
 const WHOLE = 4; // that stay as they are, with all their steps
 const MOST = 50;
 const NOTHING = [0, 0, 0, 0];
@@ -33,8 +32,9 @@ export function coloursOf(picture) {
   return colours;
 }
 
-class Colours {
+class Colours extends UploadsLater {
   constructor({ image, width, height }) {
+    super("sketch");
     this.image = image;
     this.width = width;
     this.height = height;
@@ -118,33 +118,12 @@ class Colours {
     return this.ref;
   }
 
-  schedule() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.upload().catch(() => {}), UPLOAD_MS);
-  }
-
-  /** Until what is painted is on the server. Two at once share one way. */
-  async upload() {
-    clearTimeout(this.timer);
-    while (this.dirty) {
-      this.uploading ??= this.uploadOnce().finally(() => {
-        this.uploading = null;
-      });
-      await this.uploading;
-    }
-  }
-
-  async uploadOnce() {
+  async send() {
     const { width, height, layer } = this;
     const { version } = layer;
-    try {
-      const planes = layer.planes.map(({ data }) => data);
-      const { image } = await uploaded(await pngOf({ width, height, planes }));
-      this.isUploaded(image, version);
-    } catch (error) {
-      this.timer = setTimeout(() => this.upload().catch(() => {}), RETRY_MS);
-      throw new Error(`The sketch cannot be sent: ${error.message}`);
-    }
+    const planes = layer.planes.map(({ data }) => data);
+    const { image } = await uploaded(await pngOf({ width, height, planes }));
+    this.isUploaded(image, version);
   }
 
   isUploaded(ref, version) {

@@ -6,16 +6,16 @@ import { pngOf } from "./png.js";
 import { fromText, pack, toText, unpack } from "./runs.js";
 import { resampled } from "./shapes.js";
 import { maskAt, uploaded } from "./uploads.js";
+import { UploadsLater } from "./uploads_later.js";
 
-const UPLOAD_MS = 400;
-const RETRY_MS = 5000;
 const MOST_FRAMES = 100;
 const NO_FRAME = { left: 0, top: 0, right: 0, bottom: 0 };
 
-export class Work {
+export class Work extends UploadsLater {
   /** On `picture` {image, width, height}, with a mask if the tool `hasMask`. `tell(work)` is called
    * after every change. */
   constructor({ image, width, height }, hasMask, tell) {
+    super("mask");
     this.image = image;
     this.width = width;
     this.height = height;
@@ -68,32 +68,11 @@ export class Work {
     };
   }
 
-  schedule() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.upload().catch(() => {}), UPLOAD_MS);
-  }
-
-  /** Until the mask as it is now is on the server. Two at once share one way. */
-  async upload() {
-    clearTimeout(this.timer);
-    while (this.dirty) {
-      this.uploading ??= this.uploadOnce().finally(() => {
-        this.uploading = null;
-      });
-      await this.uploading;
-    }
-  }
-
-  async uploadOnce() {
+  async send() {
     const { mask } = this;
     const { version } = mask;
-    try {
-      const { image } = await uploaded(await pngOf(mask));
-      if (this.mask === mask && mask.version === version) this.isUploaded(image);
-    } catch (error) {
-      this.timer = setTimeout(() => this.upload().catch(() => {}), RETRY_MS);
-      throw new Error(`The mask cannot be sent: ${error.message}`);
-    }
+    const { image } = await uploaded(await pngOf(mask));
+    if (this.mask === mask && mask.version === version) this.isUploaded(image);
   }
 
   isUploaded(ref) {
