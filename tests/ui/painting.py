@@ -68,12 +68,22 @@ class Canvas:
         self.root.locator(".canvas-port").focus()
 
     def box(self) -> tuple[float, float, float]:
-        """Where pixel (0, 0) lies in the window, and the CSS pixels of one of the picture's."""
+        """Where pixel (0, 0) lies in the window, and the CSS pixels of one of the picture's. A
+        picture on its way, as after a change of the row above it, is waited for."""
         left, top, wide = self.page.evaluate(
-            """(kind) => {
+            """async (kind) => {
               const image = document.querySelector(`.canvas[data-kind=${kind}] img`);
-              const { left, top, width } = image.getBoundingClientRect();
-              return [left, top, width / image.naturalWidth];
+              const place = () => {
+                const { left, top, width } = image.getBoundingClientRect();
+                return [left, top, width / image.naturalWidth];
+              };
+              const frame = () => new Promise(requestAnimationFrame);
+              for (let old = null, now = place(); `${now}` !== `${old}`; now = place()) {
+                old = now;
+                await frame();
+                await frame();
+              }
+              return place();
             }""",
             self.kind,
         )

@@ -1,6 +1,8 @@
 // The painted colours as they are seen, over the picture and under the mask, redrawn only where they
 // changed; of a large picture at a coarser grain, which nothing but the eye takes for the layer.
 
+import { Changes } from "./changes.js";
+
 const MOST_PIXELS = 12_000_000;
 
 export class ColourOverlay {
@@ -8,21 +10,20 @@ export class ColourOverlay {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.layer = null;
-    this.box = null;
-    this.frame = 0;
-    this.hear = (...box) => this.dirty(...box);
+    this.changes = new Changes((box) => this.draw(box));
   }
 
   /** Does it show something else than `layer` as it is now? Of a layer that two canvases show, the one
    * in use hears what changes. */
   isBehind(layer) {
-    return layer !== this.layer || (layer !== null && layer.onPaint !== this.hear);
+    return layer !== this.layer || (layer !== null && layer.onPaint !== this.changes.add);
   }
 
   /** `layer` from now on; null: nothing is painted. */
   show(layer) {
     this.layer = layer;
     this.canvas.hidden = !layer;
+    this.changes.forget();
     if (!layer) return;
     const { width, height } = layer;
     this.step = 1;
@@ -31,27 +32,12 @@ export class ColourOverlay {
     this.canvas.height = Math.ceil(height / this.step);
     this.canvas.style.width = `${this.canvas.width * this.step}px`;
     this.canvas.style.height = `${this.canvas.height * this.step}px`;
-    layer.onPaint = this.hear;
-    this.dirty(0, 0, width, height);
+    layer.onPaint = this.changes.add;
+    this.changes.add(0, 0, width, height);
   }
 
-  /** These pixels changed. They are drawn with the next frame. */
-  dirty(left, top, right, bottom) {
-    const old = this.box ?? { left, top, right, bottom };
-    this.box = {
-      left: Math.min(old.left, left),
-      top: Math.min(old.top, top),
-      right: Math.max(old.right, right),
-      bottom: Math.max(old.bottom, bottom),
-    };
-    this.frame ||= requestAnimationFrame(() => this.flush());
-  }
-
-  flush() {
-    this.frame = 0;
-    const { box, layer, step } = this;
-    this.box = null;
-    if (!box || !layer) return;
+  draw(box) {
+    const { layer, step } = this;
     const snap = (at) => at - (at % step);
     const part = { ...box, left: snap(box.left), top: snap(box.top) };
     this.context.putImageData(layer.pixels(part, step), part.left / step, part.top / step);

@@ -1,6 +1,7 @@
 // The mask as it is seen: its colour and marks over the picture, redrawn only where it changed. Of a
 // large picture a part around what is in sight, at no finer grain than the screen shows.
 
+import { Changes } from "./changes.js";
 import { Marking } from "./marking.js";
 
 const MOST_PIXELS = 6_000_000;
@@ -14,8 +15,7 @@ export class Overlay {
     this.marking = new Marking(root);
     this.colours = new Uint32Array(256);
     this.mask = null;
-    this.dirty = null;
-    this.frame = 0;
+    this.changes = new Changes((box) => this.redraw(box));
   }
 
   /** `colour` as #rrggbb, `opacity` 0 to 1. */
@@ -30,22 +30,10 @@ export class Overlay {
   show(mask) {
     this.mask = mask;
     this.window = null;
-    this.dirty = null;
+    this.changes.forget();
     this.canvas.hidden = !mask;
     this.marking.show(mask);
-    if (mask) mask.onPaint = (left, top, right, bottom) => this.paint(left, top, right, bottom);
-  }
-
-  /** These pixels of the mask changed. They are drawn with the next frame. */
-  paint(left, top, right, bottom) {
-    const old = this.dirty ?? { left, top, right, bottom };
-    this.dirty = {
-      left: Math.min(old.left, left),
-      top: Math.min(old.top, top),
-      right: Math.max(old.right, right),
-      bottom: Math.max(old.bottom, bottom),
-    };
-    this.frame ||= requestAnimationFrame(() => this.flush());
+    if (mask) mask.onPaint = this.changes.add;
   }
 
   /** The view shows `visible` (a box in pixels of the picture), `scale` device pixels for one. */
@@ -80,11 +68,8 @@ export class Overlay {
     this.draw(this.window);
   }
 
-  flush() {
-    this.frame = 0;
-    const { dirty } = this;
-    this.dirty = null;
-    if (!dirty || !this.window || !this.mask) return;
+  redraw(dirty) {
+    if (!this.window || !this.mask) return;
     this.draw(dirty);
     this.marking.paint(dirty);
   }

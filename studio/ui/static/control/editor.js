@@ -1,5 +1,6 @@
 // The sheet that control pictures are drawn on, over the whole page.
 
+import { Changes } from "../canvas/changes.js";
 import { ColourPaint } from "../canvas/colour_paint.js";
 import { bindCanvasKeys } from "../canvas/keys.js";
 import { Layer } from "../canvas/layer.js";
@@ -71,6 +72,9 @@ class Editor {
     this.port = this.root.querySelector(".canvas-port");
     this.canvas = this.root.querySelector("canvas");
     this.context = this.canvas.getContext("2d");
+    this.changes = new Changes((box) =>
+      this.context.putImageData(this.layer.pixels(box), box.left, box.top),
+    );
     this.note = this.root.querySelector(".canvas-note");
     this.palette = this.root.querySelector(".control-palette");
     this.wheel = this.root.querySelector("input[type=color]");
@@ -157,10 +161,11 @@ class Editor {
     const rgba = start ? await pixelsOf(start, width, height) : null;
     const isHard = of.isHard ?? false;
     this.layer = new Layer(width, height, { rgba, back, isHard });
-    this.layer.onPaint = (...box) => this.dirty(...box);
+    this.layer.onPaint = this.changes.add;
     this.layer.onCommit = () => this.show();
     Object.assign(this.canvas, { width, height });
-    this.dirty(0, 0, width, height);
+    this.changes.forget();
+    this.changes.add(0, 0, width, height);
     this.paint.take(this.layer);
     this.showUnder(under, width, height);
     this.dialog.setAttribute("aria-label", title);
@@ -228,25 +233,6 @@ class Editor {
     if (this.options.tool === "eraser") this.options.tool = "brush";
   }
 
-  /** These pixels changed. They are drawn with the next frame. */
-  dirty(left, top, right, bottom) {
-    const old = this.box ?? { left, top, right, bottom };
-    this.box = {
-      left: Math.min(old.left, left),
-      top: Math.min(old.top, top),
-      right: Math.max(old.right, right),
-      bottom: Math.max(old.bottom, bottom),
-    };
-    this.frame ||= requestAnimationFrame(() => this.flush());
-  }
-
-  flush() {
-    this.frame = 0;
-    const { box } = this;
-    this.box = null;
-    if (box) this.context.putImageData(this.layer.pixels(box), box.left, box.top);
-  }
-
   show() {
     this.root.querySelector("[data-do=undo]").disabled = this.layer.past.length === 0;
     this.root.querySelector("[data-do=redo]").disabled = this.layer.future.length === 0;
@@ -271,7 +257,7 @@ class Editor {
 
   async take() {
     this.layer.cover.commit();
-    this.flush();
+    this.changes.flush();
     const blob = await new Promise((done) => this.canvas.toBlob(done, "image/png"));
     this.close(blob);
   }
