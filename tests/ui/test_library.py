@@ -19,6 +19,7 @@ from studio.domain.events import Picture
 from studio.domain.request import GenerationRequest
 from studio.gallery.files import encode
 from studio.web import create_app
+from tests import waiting
 from tests.conftest import Served, servers
 from tests.ui.using import generate, open_tab, status, wait_for
 
@@ -135,6 +136,7 @@ def test_what_is_drawn_here_is_found_there(visit, served):
       .map((one) => [one.title, one.getBoundingClientRect().top])"""
     other.locator(".library-grid").evaluate("grid => { grid.scrollTop = 3000; }")
     tile(other, MANY - 1).wait_for(state="detached")
+    waiting.wait_for(lambda: len(other.evaluate(tops)) > 20, "the next page of pictures")
     before = dict(other.evaluate(tops))
     served.wait_until(served.submit(prompt="a second harbour", steps=2), "finished")
     other.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as on coming back

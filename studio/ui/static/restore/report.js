@@ -34,7 +34,7 @@ export class Report {
     });
     dialog.querySelector(".restore-what").addEventListener("change", () => this.draw());
     dialog.addEventListener("close", () => {
-      this.turn += 1;
+      if (!dialog.open) this.turn += 1; // else the next is being read already: events come later
       const { returnValue } = dialog;
       dialog.returnValue = "";
       if (returnValue === "restore" && this.reading) take(this.reading, this.what);
