@@ -69,6 +69,7 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
         image_files,
         images,
         models,
+        parts,
         preprocessors,
         refusal,
         sharing,
@@ -103,6 +104,7 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
     _join(app, images.build_images_router(studio.library, studio.reader, listing.public))
     _join(app, image_files.build_image_files_router(studio.library, studio.reader))
     _join(app, edits.build_edits_router(studio.library, read, map_again))
+    _join(app, parts.build_parts_router(studio.library, studio.sources.read_any))
     _join(
         app,
         preprocessors.build_preprocessors_router(

@@ -16,11 +16,10 @@ from studio.api.wire import PREFIX
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import ImageToImage, Inpaint
-from studio.gallery import views
-from studio.gallery.detailing import before_details
+from studio.gallery import earlier, views
 from studio.gallery.files import Gallery
 from studio.gallery.library import Library
-from studio.imaging import difference, plans, reading
+from studio.imaging import difference, reading
 from studio.imaging.resizing import resized
 
 _NONE = refusals(404, 422)
@@ -80,7 +79,7 @@ def _map(
     id: str,
     number: int,
 ) -> Image.Image:
-    request = _settled(gallery, id)
+    request = earlier.settled(gallery, id)
     try:
         return map_again(request, number)
     except InvalidRequest as error:  # weights or a picture that were there once
@@ -90,23 +89,23 @@ def _map(
 def _before(library: Library, read: Callable[[str], bytes], id: str) -> tuple[bytes, str]:
     """(bytes, media type)."""
     gallery = library.gallery
-    if (data := before_details(library, read, id)) is not None:
+    if (data := earlier.stored(library, read, id)) is not None:
         return views.shown(data)
     task = gallery.request(id).task
     if isinstance(task, (ImageToImage, Inpaint)) and task.sketch is None:
         data = read(task.image)
         if reading.size_of(data)[0] == reading.size_of(gallery.bytes(id))[0]:
             return views.shown(data)  # nothing was scaled: no need to pack it anew
-    plan = _plan(gallery, read, id)
+    plan = earlier.plan_of(gallery, read, id)
     return views.png(plan.begun, plan.profile), "image/png"
 
 
 def _difference(library: Library, read: Callable[[str], bytes], id: str) -> bytes:
     now = reading.picture(library.gallery.bytes(id))
-    if (data := before_details(library, read, id)) is not None:
+    if (data := earlier.stored(library, read, id)) is not None:
         was = reading.picture(data)
     else:
-        plan = _plan(library.gallery, read, id)
+        plan = earlier.plan_of(library.gallery, read, id)
         was = resized(plan.begun, plan.size or plan.before.size)
     if was.size != now.size:
         raise NotFound(
@@ -114,20 +113,6 @@ def _difference(library: Library, read: Callable[[str], bytes], id: str) -> byte
             "before: this cannot be compared pixel by pixel."
         )
     return views.png(difference.heat_map(was, now))
-
-
-def _plan(gallery: Gallery, read: Callable[[str], bytes], id: str) -> plans.Plan:
-    plan = plans.plan(_settled(gallery, id), read)
-    if plan is None:
-        raise NotFound(f"Picture {id} was drawn from words alone: there was nothing before it.")
-    return plan
-
-
-def _settled(gallery: Gallery, id: str) -> GenerationRequest:
-    request = gallery.request(id)
-    if request.width is None or request.height is None:
-        raise NotFound(f"Picture {id} does not tell its size: it was not made by this studio.")
-    return request
 
 
 def _png(data: bytes) -> Response:

@@ -83,6 +83,7 @@ def picture_of(
         details=tuple(_detail(**each) for each in body["details"]),
         provenance=Provenance.read(noted.get("studio-provenance", "")),
         origin=noted.get("studio-origin"),
+        base=noted.get("studio-base"),
     )
 
 

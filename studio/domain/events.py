@@ -41,8 +41,8 @@ class Picture:
     provenance  what else it was made with
     origin   the first 32 hex digits of the sha256 of the file that it was made from, where that is
              not the picture of its task
-    mixed    True if details of another picture were put into what that one was before, and nothing
-             was drawn
+    base     the same of the picture which a part of that one was put into
+    mixed    True if details or a part of another picture were put into one, and nothing was drawn
     """
 
     image: Image.Image
@@ -61,6 +61,7 @@ class Picture:
     before: Picture | None = None
     provenance: Provenance | None = None
     origin: str | None = None
+    base: str | None = None
     mixed: bool = False
 
 

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from studio.domain import infotext
 from studio.domain.detailers import Detail, Detailer
-from studio.domain.errors import InvalidRequest, NotFound, SaveError
+from studio.domain.errors import InvalidRequest, SaveError
 from studio.domain.events import Picture
 from studio.domain.request import GenerationRequest
+from studio.gallery.earlier import Read, before_details
 from studio.gallery.files import hash_of
 from studio.gallery.library import Library
 from studio.imaging import reading
 from studio.store.pictures import Claim
-
-Read = Callable[[str], bytes]
-"""Gives the bytes of a kept picture by its reference, `input:ID`."""
-
-
-def before_details(library: Library, read: Read, id: str) -> bytes | None:
-    """The file of the picture `id` as it was before its details; None where it has none. Raises
-    `NotFound`, also where that picture is gone."""
-    picture = library.gallery.picture(id)
-    if not picture.details:
-        return None
-    if picture.origin is not None:
-        row = library.with_hash(picture.origin)
-        if row is None:
-            raise NotFound(f"What picture {id} was before its details is not in the library.")
-        # One that was made of some details of another has that for its origin.
-        earlier = before_details(library, read, row.id)
-        return library.gallery.bytes(row.id) if earlier is None else earlier
-    return read(picture.request.task.image)
 
 
 def kept(
@@ -46,7 +28,7 @@ def kept(
     it.
     """
     after = library.gallery.picture(id)
-    data = before_details(library, read, after.id)
+    data = before_details(library, read, after)
     if data is None:
         raise InvalidRequest(f"picture {id} has no details. Take one that detailers were run over.")
     count = len(after.details)
@@ -77,10 +59,16 @@ def kept(
         origin=hash_of(library.gallery.bytes(id)),
         mixed=True,
     )
-    stored = library.keep(picture, Claim(owner=owner))
-    if stored.path is None:
-        raise SaveError(stored.warnings[-1])
-    return stored
+    return stored(library, picture, owner)
+
+
+def stored(library: Library, picture: Picture, owner: str | None) -> Picture:
+    """`picture`, put together from others, kept in the library as `owner`'s. Raises `SaveError`
+    where the disk does not take it: then it is there for as long as memory has it."""
+    kept = library.keep(picture, Claim(owner=owner))
+    if kept.path is None:
+        raise SaveError(kept.warnings[-1])
+    return kept
 
 
 def _of_details(request: GenerationRequest, details: Sequence[Detail]) -> GenerationRequest:

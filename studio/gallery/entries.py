@@ -34,6 +34,7 @@ def of_picture(picture: Picture, stored: Stored, owner: str | None) -> PictureRo
         seed=picture.seed,
         partial=picture.partial,
         owner=owner,
+        base=picture.base,
         **_settings(picture.request, picture.origin),
     )
 
@@ -80,7 +81,8 @@ def _told(texts: Texts) -> dict[str, Any]:
     """What is listed of a picture, whether or not the models that it names are here."""
     with suppress(InvalidRequest):  # of somebody else, or of another version
         request = GenerationRequest.parse(texts.get("studio", ""))
-        return _settings(request, texts.get("studio-origin"))
+        settings = _settings(request, texts.get("studio-origin"))
+        return settings | {"base": texts.get("studio-base")}
     request = told(texts).request
     return {
         "prompt": request.get("prompt", ""),

@@ -165,6 +165,7 @@ class Gallery:
             profile=image.info.get("icc_profile"),
             provenance=Provenance.read(image.info.get("studio-provenance", "")),
             origin=image.info.get("studio-origin"),
+            base=image.info.get("studio-base"),
             details=details_in(image.info),
             mixed="studio-mixed" in image.info,
         )

@@ -25,8 +25,9 @@ def encode(picture: Picture) -> bytes:
     `studio-partial`, for one with a mask `outside_mask_max_difference`, and where there are
     warnings `studio-warnings`, a JSON list; what else it was made with as `studio-provenance`, and
     where it was made from a picture that its task does not name, that one's hash as
-    `studio-origin`, and what detailers drew once more as `studio-details`, and `studio-mixed` where
-    only some of that was kept; with the picture's colour profile and no other.
+    `studio-origin`, and that of the one which a part of it was put into as `studio-base`, what
+    detailers drew once more as `studio-details`, and `studio-mixed` where only a part of a picture
+    was kept; with the picture's colour profile and no other.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
@@ -47,6 +48,8 @@ def encode(picture: Picture) -> bytes:
         texts.add_text("studio-provenance", picture.provenance.json())
     if picture.origin is not None:
         texts.add_text("studio-origin", picture.origin)
+    if picture.base is not None:
+        texts.add_text("studio-base", picture.base)
     if picture.details:
         texts.add_text("studio-details", json.dumps([asdict(one) for one in picture.details]))
     if picture.mixed:

@@ -97,6 +97,18 @@ def blurred(mask: Image.Image, sigma: float) -> Image.Image:
     return Image.fromarray(soft)
 
 
+def feathered(mask: Image.Image, width: int) -> Image.Image:
+    """`mask` fading in over `width` pixels from its edge inwards, so that nothing outside of it is
+    covered; the picture's border is no edge. 0: as it is."""
+    if width <= 0 or mask.getextrema()[0] > 0:
+        return mask
+    pixels = np.asarray(mask)
+    inside = cv2.distanceTransform((pixels > 0).astype(np.uint8), cv2.DIST_L2, 5)
+    share = np.clip(inside / (width + 1), 0, 1)
+    share = share * share * (3 - 2 * share)
+    return Image.fromarray(np.rint(pixels * share).astype(np.uint8))
+
+
 def _gaussian(pixels: np.ndarray, sigma: float, radius: int) -> np.ndarray:
     """`pixels` (uint8) blurred; what is further than `radius` from anything else is as it was.
 

@@ -186,7 +186,12 @@ def _notes(format: str, said: Details) -> tuple[str, ...]:
         notes.append(f"The file is a {format}, which keeps no exact pixels.")
     if said.partial:
         notes.append("It was stopped before its last step, and is drawn to its end now.")
-    if said.mixed:
+    if said.mixed and not said.details:
+        notes.append(
+            "A part of another picture was kept in it, and nothing was drawn for it: what is drawn "
+            "again is the whole picture that the part was taken of."
+        )
+    elif said.mixed:
         notes.append(
             "Only some details of another picture were kept in it, and nothing was drawn for it: "
             "drawn again it may differ where they overlap or lie close to others."

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from studio.store.pictures import PARENT, PictureLedger, PictureRow
+from studio.store.pictures import LINKS, PARENT, PictureLedger, PictureRow
 
 MOST = 500
 """Pictures that are looked at in either direction."""
 
 _CHILDREN = (
-    "SELECT child.id FROM pictures AS child JOIN pictures AS self ON self.hash = child.origin "
-    "WHERE self.id = ? AND child.state <> 'gone' "
-    f"AND self.created_us = ({PARENT.format(child='child')}) ORDER BY child.created_us"
+    " UNION ".join(
+        "SELECT child.id, child.created_us AS made FROM pictures AS child "
+        f"JOIN pictures AS self ON self.hash = child.{link} "
+        "WHERE self.id = ? AND child.state <> 'gone' "
+        f"AND self.created_us = ({PARENT.format(child='child', link=link)})"
+        for link in LINKS
+    )
+    + " ORDER BY made"
 )
 
 
@@ -42,7 +47,7 @@ def lineage(pictures: PictureLedger, row: PictureRow) -> Lineage:
     ids = [row.id]
     while ids and len(descendants) < MOST:
         id = ids.pop(0)
-        for found in pictures.ledger.rows(_CHILDREN, (id,))[: MOST - len(descendants)]:
+        for found in pictures.ledger.rows(_CHILDREN, (id,) * len(LINKS))[: MOST - len(descendants)]:
             edges.append((id, found["id"]))
             if found["id"] not in descendants:
                 descendants[found["id"]] = None

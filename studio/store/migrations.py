@@ -184,6 +184,10 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX reproductions_of_a_picture ON reproductions (original, created_s);
     """,
+    """
+    ALTER TABLE pictures ADD COLUMN base TEXT;
+    CREATE INDEX pictures_by_base ON pictures (base) WHERE base IS NOT NULL;
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -197,7 +201,8 @@ pictures        what lies on disk, and what a job is about to store: without its
                 order too; `state`: kept, trashed, or gone where no file is known; `number`: its
                 place in the job's batch, below 0 before its details; `hash`: the first 32 hex
                 digits of the file's sha256; `origin`: that of the picture which its task begins
-                with; `path`: below the outputs, when it is not in the trash
+                with; `base`: that of the picture which a part of this one was put into; `path`:
+                below the outputs, when it is not in the trash
 prompts         what its owner drew from, as it was typed, each pair once, with when it was last
                 used; `digest`: its sha256; `words`: what is searched, without differences of case
 reproductions   `original`: the hash of the file that the job draws again; `receipt`: JSON, see

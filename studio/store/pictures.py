@@ -45,6 +45,7 @@ class PictureRow:
     path        below the outputs, when it is not in the trash
     hash        the first 32 hex digits of its file's sha256
     origin      that of the picture which its task begins with
+    base        that of the picture which a part of `origin` was put into
     trashed_s   since when it is in the trash; None: it is not
     parents     the ids of the pictures that it was made from, as far as they are remembered
     """
@@ -62,6 +63,7 @@ class PictureRow:
     loras: tuple[str, ...] = ()
     task: str | None = None
     origin: str | None = None
+    base: str | None = None
     partial: bool = False
     owner: str | None = None
     starred: bool = False
@@ -94,10 +96,19 @@ _ADD = (
     f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}, :state)"
 )
 PARENT = (
-    "SELECT max(created_us) FROM pictures AS older WHERE older.hash = {child}.origin "
+    "SELECT max(created_us) FROM pictures AS older WHERE older.hash = {child}.{link} "
     "AND older.created_us < {child}.created_us AND older.state <> 'gone'"
 )
 """Of the pictures with the very bytes that a child begins with the newest that is older than it."""
+LINKS = ("origin", "base")
+"""The columns by which a child names its parents."""
+_PARENTS = " UNION ".join(
+    "SELECT child.created_us AS picture, parent.id AS name, parent.created_us AS made "
+    "FROM pictures AS child JOIN pictures AS parent "
+    f"ON parent.created_us = ({PARENT.format(child='child', link=link)}) "
+    f"WHERE child.created_us IN ({{marks}}) AND child.{link} IS NOT NULL"
+    for link in LINKS
+)
 
 
 class PictureLedger:
@@ -209,12 +220,7 @@ class PictureLedger:
             beside[table] = self._lists(
                 f"SELECT picture, name FROM {table} WHERE picture IN ({marks}) ORDER BY name", keys
             )
-        parents = self._lists(
-            f"SELECT child.created_us AS picture, parent.id AS name FROM pictures AS child "
-            f"JOIN pictures AS parent ON parent.created_us = ({PARENT.format(child='child')}) "
-            f"WHERE child.created_us IN ({marks}) AND child.origin IS NOT NULL",
-            keys,
-        )
+        parents = self._lists(f"{_PARENTS.format(marks=marks)} ORDER BY made", [*keys, *keys])
         return [
             PictureRow(
                 **{name: row[name] for name in _COLUMNS if name not in ("partial", "starred")},
