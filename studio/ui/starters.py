@@ -93,11 +93,4 @@ STARTERS = (
         "Stable Diffusion XL without black pictures where float16 is used.",
         "mit",
     ),
-    Starter(
-        "Real-ESRGAN x4plus",
-        "upscaler",
-        "Comfy-Org/Real-ESRGAN/RealESRGAN_x4plus.safetensors",
-        "Enlarges photos and paintings four times.",
-        "bsd-3-clause",
-    ),
 )

@@ -5,6 +5,11 @@ from __future__ import annotations
 from tests.ui.using import generate, shown_id, wait_for
 
 
+def of_steps(served, steps: int) -> list:
+    requests = [job.request for job in served.studio.queue.jobs()]
+    return [request for request in requests if request.steps == steps]
+
+
 def test_a_grid_is_drawn_and_a_cell_looked_at(visit, served):
     page = visit()
     page.get_by_label("Prompt", exact=True).fill("a red house")
@@ -18,6 +23,9 @@ def test_a_grid_is_drawn_and_a_cell_looked_at(visit, served):
     page.locator(".grid-words", has_text="3 is not reached from 1").wait_for()
     page.get_by_label("Values of the Y axis").fill("1-3 (+2)")
     page.locator(".grid-words", has_text="4 pictures").wait_for()
+    vary = page.get_by_role("group", name="Vary seeds for")
+    assert vary.get_by_label("Z").is_disabled()
+    vary.get_by_label("Y").check()
     page.get_by_role("button", name="Draw the grid").click()
     table = page.get_by_role("dialog", name="Grid")
     table.get_by_text("4 of 4 drawn").wait_for()
@@ -25,6 +33,9 @@ def test_a_grid_is_drawn_and_a_cell_looked_at(visit, served):
     assert [text for text in headers if text] == ["red", "blue"]
     assert table.get_by_role("rowheader").all_inner_texts() == ["Steps: 1", "Steps: 3"]
     jobs = {job.request.prompt: job for job in served.studio.queue.jobs() if job.request.steps == 3}
+    seeds = {steps: {one.seed for one in of_steps(served, steps)} for steps in (1, 3)}
+    assert [len(each) for each in seeds.values()] == [1, 1]  # along X all have one
+    assert seeds[3] == {seed + 1 for seed in seeds[1]}
     table.get_by_role("button", name="Draw again: blue, Steps: 3").click()
     table.get_by_text("3 of 4 drawn").or_(table.get_by_text("4 of 4 drawn")).wait_for()
     table.get_by_role("img", name="red, Steps: 3").click()

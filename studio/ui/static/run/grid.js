@@ -29,6 +29,8 @@ class Plot {
     this.draw = root.querySelector("[data-action=draw]");
     this.show = root.querySelector("[data-action=show]");
     this.rows = read("grid", {});
+    this.vary = [...root.querySelectorAll(".grid-vary input")];
+    for (const box of this.vary) box.addEventListener("change", () => this.varied(box));
     this.forecast = foretelling(
       () => this.wanted(),
       (words) => this.say(words),
@@ -71,25 +73,42 @@ class Plot {
       "aria-label": `Values of the ${label}`,
       placeholder: "Values",
     });
+    const vary = this.vary.find((box) => box.name === name);
+    const enable = () => {
+      for (const one of [values, vary]) one.disabled = select.value === NOTHING;
+    };
     const changed = () => {
-      this.rows[name] = { axis: select.value, values: values.value };
-      values.disabled = select.value === NOTHING;
-      write("grid", this.rows);
-      this.foretell();
+      this.keep(name, { axis: select.value, values: values.value });
+      enable();
     };
     select.addEventListener("change", changed);
     values.addEventListener("input", changed);
-    values.disabled = select.value === NOTHING;
+    vary.checked = own.vary ?? false;
+    enable();
     return make("div", { className: "grid-axis" }, select, values);
   }
 
-  /** The axes that are chosen; null where there is none. */
+  /** Along the axis that `box` names the seeds count on, or no longer do. */
+  varied(box) {
+    this.keep(box.name, { vary: box.checked });
+  }
+
+  keep(name, change) {
+    this.rows[name] = { ...this.rows[name], ...change };
+    write("grid", this.rows);
+    this.foretell();
+  }
+
+  /** The axes that are chosen, and along which of them seeds vary; null where there is none. An axis
+   * that is left out is none: the next takes its place. */
   chosen() {
     const rows = NAMES.map((name) => this.rows[name]).filter(
       (row) => row && row.axis !== NOTHING && row.values.trim(),
     );
+    if (rows.length === 0) return null;
     const names = NAMES.slice(0, rows.length);
-    return rows.length ? Object.fromEntries(names.map((name, at) => [name, rows[at]])) : null;
+    const axes = names.map((name, at) => [name, { axis: rows[at].axis, values: rows[at].values }]);
+    return { ...Object.fromEntries(axes), vary_seeds: names.filter((_, at) => rows[at].vary) };
   }
 
   foretell() {
