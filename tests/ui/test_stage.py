@@ -30,6 +30,21 @@ def share(page, selector: str) -> float:
     return box["width"] * box["height"] / (window["width"] * window["height"])
 
 
+def is_clear(page, selector: str, of: str) -> bool:
+    """Does nothing that matches `selector` lie over `of`?"""
+    place = page.locator(of).bounding_box()
+    boxes = [one.bounding_box() for one in page.locator(selector).all() if one.is_visible()]
+    sides = (("x", "width"), ("y", "height"))
+
+    def overlaps(box: dict) -> bool:
+        return all(
+            box[at] < place[at] + place[size] and place[at] < box[at] + box[size]
+            for at, size in sides
+        )
+
+    return bool(boxes) and not any(map(overlaps, boxes))
+
+
 def test_the_picture_gets_what_the_window_gives(visit, tmp_path: Path):
     page = visit()
     generate(page)
@@ -39,6 +54,7 @@ def test_the_picture_gets_what_the_window_gives(visit, tmp_path: Path):
     place = page.locator(".frame").bounding_box()
     send_to(page, "inpaint")
     assert page.locator(".source.inpaint .canvas-world img").bounding_box() == place
+    assert is_clear(page, ".views, .canvas-zoom", ".source.inpaint .canvas-world img")
     page.locator(".canvas[data-kind=inpaint] .canvas-port").focus()
     page.keyboard.press("\\")
     page.locator("#settings").wait_for(state="hidden")
@@ -50,6 +66,9 @@ def test_the_picture_gets_what_the_window_gives(visit, tmp_path: Path):
         open_tab(page, kind)
         page.wait_for_function(IS_PHOTO, arg=f".source.{kind} .canvas-world img")
         assert share(page, f".source.{kind} .canvas-world img") >= PHOTO, kind
+    page.locator(".fold-settings").click()
+    assert is_clear(page, ".views, .canvas-zoom", ".source.details .canvas-world img")
+    page.locator(".fold-settings").click()
     open_tab(page, "text_to_image")
     set_size(page, 192, 128)
     generate(page)

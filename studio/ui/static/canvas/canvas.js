@@ -6,7 +6,7 @@ import { make, targetOf } from "../shared/dom.js";
 import { carried, carries } from "../shared/pictures.js";
 import { isShown } from "../shared/tabs.js";
 import { isSketched } from "../shared/task.js";
-import { onView, showView } from "../shared/views.js";
+import { leaveRoom, onView, showView } from "../shared/views.js";
 import { ColourTools } from "./colour_tools.js";
 import { FrameEdges } from "./frame.js";
 import { bindCanvasKeys } from "./keys.js";
@@ -226,6 +226,7 @@ class Canvas {
     this.paint?.refresh();
     this.colours?.viewed();
     if (this.frame && this.source.picture) this.frame.draw();
+    if (this.view.fitted) leaveRoom(this.view.spare, this.source.kind);
     this.remember();
   }
 

@@ -60,8 +60,20 @@ export class View {
   }
 
   fit() {
-    const { clientWidth, clientHeight } = this.port;
+    const { clientWidth } = this.port;
     if (!this.content || clientWidth === 0) return;
+    const { left, top, right } = this.content;
+    const { scale, above } = this.fitting();
+    this.scale = scale;
+    this.x = (clientWidth - (left + right) * scale) / 2;
+    this.y = above - top * scale;
+    this.fitted = true;
+    this.apply();
+  }
+
+  /** How the whole picture lies in the port: its scale, and the CSS pixels above, below and beside it. */
+  fitting() {
+    const { clientWidth, clientHeight } = this.port;
     const { left, top, right, bottom } = this.content;
     const isNarrow = clientWidth <= NARROW;
     const { margin } = this.room;
@@ -70,13 +82,12 @@ export class View {
       (clientWidth - 2 * margin) / (right - left),
       (high - 2 * margin) / (bottom - top),
     );
-    this.scale = Math.max(0.005, Math.min(room, MOST / this.ratio));
-    const spare = high - (bottom - top) * this.scale;
-    const above = Math.max(margin, (spare - (isNarrow ? 0 : this.room.band)) / 2);
-    this.x = (clientWidth - (left + right) * this.scale) / 2;
-    this.y = Math.min(spare / 2, above) - top * this.scale;
-    this.fitted = true;
-    this.apply();
+    const scale = Math.max(0.005, Math.min(room, MOST / this.ratio));
+    const spare = high - (bottom - top) * scale;
+    const least = Math.max(margin, (spare - (isNarrow ? 0 : this.room.band)) / 2);
+    const above = Math.min(spare / 2, least);
+    const beside = (clientWidth - (right - left) * scale) / 2;
+    return { scale, above, below: spare - above, beside };
   }
 
   /** Zoom by `factor`; what lies under the point (of the window) stays there. */
@@ -89,6 +100,13 @@ export class View {
     this.scale = scale;
     this.fitted = false;
     this.apply();
+  }
+
+  /** The room {below, beside} that the whole picture leaves in a port so `wide`, in CSS pixels; null
+   * with nothing to see. */
+  get spare() {
+    const { clientWidth: wide } = this.port;
+    return this.content && wide ? { ...this.fitting(), wide } : null;
   }
 
   zoomBy(steps) {

@@ -5,7 +5,7 @@ import { Pointers } from "../canvas/pointers.js";
 import { BAND, View } from "../canvas/view.js";
 import { zoomActions, zoomWords } from "../canvas/zooming.js";
 import { targetOf } from "../shared/dom.js";
-import { view as viewShown } from "../shared/views.js";
+import { leaveRoom, view as viewShown } from "../shared/views.js";
 
 const BESIDE = 220; // room beside the picture that words need to stand there
 const CLOSER = 2;
@@ -76,6 +76,7 @@ export class Stage {
     const { view, root } = this;
     this.percent.textContent = zoomWords(view);
     if (!view.fitted) return;
+    leaveRoom(view.spare);
     root.style.setProperty("--room", `${view.x}px`);
     root.classList.toggle("beside", view.x >= BESIDE);
   }

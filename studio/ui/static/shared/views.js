@@ -21,6 +21,12 @@ const there = {
   words: false,
 };
 
+const ASIDE_PX = 112; // beside a picture, that the switch needs to stand there
+const BELOW_PX = 48; // below it, that switch, zoom and words need in a row
+const ROW_PX = 940; // that such a row is long
+const RESULT = "result";
+const rooms = {};
+
 const UNITS = "controlnet"; // a tab of its own for the same task
 const place = () => (isShown(UNITS) ? UNITS : task());
 const hasSource = () => isEditing() || isShown(UNITS);
@@ -44,6 +50,20 @@ export function allowViews(allowed) {
   if (Object.entries(allowed).every(([name, is]) => there[name] === is)) return;
   Object.assign(there, allowed);
   tell();
+}
+
+/** The room {beside, below, wide} that the whole picture of `owner` leaves in its place, CSS pixels: a
+ * task's source, or the result. What lies over the picture's edges goes there if it can. */
+export function leaveRoom(room, owner = RESULT) {
+  if (!room) return;
+  rooms[owner] = room;
+  placeEdges();
+}
+
+function placeEdges() {
+  const { beside = 0, below = 0, wide = 0 } = rooms[view() === "source" ? place() : RESULT] ?? {};
+  const isBelow = below >= BELOW_PX && wide >= ROW_PX;
+  document.body.dataset.room = beside >= ASIDE_PX ? "aside" : isBelow ? "below" : "none";
 }
 
 /** Call `listener(view)` whenever another one shows. */
@@ -74,5 +94,6 @@ export function bindViews(root) {
 function tell() {
   document.body.dataset.task = task();
   document.body.dataset.view = view();
+  placeEdges();
   shown.tell(view());
 }
