@@ -116,13 +116,12 @@ class Studio:
         ledger = self._ledger if load_later else Ledger(None)
         self.library = Library(self.gallery, PictureLedger(ledger), self.settings.thumbnails_dir)
         self.prompts, self.tokens = PromptLedger(ledger), TokenLedger(ledger)
-        room = Room(self.gallery.folder)
         comparing = Comparing(self.library, ReproductionLedger(ledger), self.library.keep)
-        keeping = Keeping(comparing.keep, self.gallery.picture, JobLedger(ledger), room)
+        keeping = self._keeping(comparing, ledger)
         forecasts = self._forecasts(settling)
         self.queue = JobQueue(
             self._engine,
-            lambda request, owner: self._with_room(settling.settled(request, owner)),
+            lambda request, owner: self._with_room(settling.completed(request, owner)),
             keeping,
             forecasts=forecasts,
             patience_s=self.settings.swap_patience,
@@ -265,6 +264,16 @@ class Studio:
             "message": self._failure if state == "failed" else None,
             "disk": self.queue.trouble or self._ledger.why_not_durable or self._ledger.trouble,
         }
+
+    def _keeping(self, comparing: Comparing, ledger: Ledger) -> Keeping:
+        return Keeping(
+            comparing.keep,
+            self.gallery.picture,
+            JobLedger(ledger),
+            Room(self.gallery.folder),
+            hold=self.gallery.held.hold,
+            use=self.sources.use,
+        )
 
     def _settling(self) -> Settling:
         return Settling(

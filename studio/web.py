@@ -131,13 +131,14 @@ def _join(app: FastAPI, router: APIRouter) -> None:
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
-    from studio.api import detailing, many, native, queueing, reproductions, selecting, tokens
+    from studio.api import detailing, held, many, native, queueing, reproductions, selecting, tokens
 
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
     details = studio.detectors, studio.library, studio.sources.read_any
     for router in (
         native.build_open_router(),
         tokens.build_tokens_router(studio.tokens),
+        held.build_held_router(studio.library, studio.sources.use),
         queueing.build_queue_router(queue, pages, outlook, public),
         many.build_many_router(queue, studio.grids, outlook, studio.gallery, studio.reader, public),
         detailing.build_detailing_router(*details, public),

@@ -63,6 +63,8 @@ class SheetBody(BaseModel):
     id: str
 
 
+_PASSING = {"Cache-Control": "no-store"}
+"""Of what is looked at once."""
 _PICTURE: Answers = {200: sends("The picture", "image/*")}
 _ARCHIVE: Answers = {200: sends("The archive", "application/zip")}
 
@@ -113,7 +115,8 @@ def build_image_files_router(library: Library, reader: Reader) -> APIRouter:
         kind is in it.
         """
         gallery, path = library.gallery, library.gallery.path(id)
-        headers, own = dict(FOREVER), path.suffix if path else ".png"
+        own = path.suffix if path else ".png"
+        headers = dict(_PASSING if gallery.held.bytes(id) else FOREVER)
         if asked.download:
             headers["Content-Disposition"] = _saved_as(_name(library, id, asked))
         media_type = views.media_type_of(asked.suffix(own))

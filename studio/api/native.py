@@ -101,11 +101,20 @@ def _add_job_routes(
         http: Request,
         account: Account,
         key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)] = None,
+        keep: bool = True,
     ) -> CreatedBody:
         """Queue a request. It is kept through any end of the studio once this was answered. The
         same `Idempotency-Key` again from the same account gives the same job, whatever the
-        body."""
+        body.
+
+        With `keep=false` it is drawn to be looked at, as while somebody paints: it takes its turn
+        like any other, but joins neither the list of jobs nor the library nor the history of
+        prompts, and no key finds it. It and its pictures are there for a while, as long as newer
+        ones do not need the room; `POST /studio/v1/images/{id}/store` keeps one."""
         request = await request_of(http)
+        if not keep:
+            job = await run_in_threadpool(queue.show, request, account)
+            return CreatedBody(id=job.id)
         job = await run_in_threadpool(queue.submit, request, key, account)
         return CreatedBody(id=job.id)
 

@@ -104,6 +104,7 @@ class JobBody(BaseModel):
     """Where a job stands. What is not known (yet) is null.
 
     owner      the login that it belongs to; null for a guest's
+    keep       false: it is drawn to be looked at, and nothing of it is stored
     forecast_s seconds of work that are foretold, until it has ended,
     waits_s    and those until it begins
     position   jobs before this one, while it waits
@@ -115,6 +116,7 @@ class JobBody(BaseModel):
 
     id: str
     owner: str | None
+    keep: bool = True
     state: JobState
     created_s: float
     ended_s: float | None = None
@@ -196,6 +198,7 @@ def job_body(job: Job, public: PublicText, foretold: Foretold = Foretold()) -> J
     return JobBody(
         id=job.id,
         owner=shown(job.owner),
+        keep=job.is_kept,
         state=job.state,
         created_s=job.created_s,
         ended_s=job.ended_s,

@@ -28,6 +28,7 @@ from studio.domain.events import Picture
 from studio.domain.files import as_text, is_full
 from studio.domain.provenance import Provenance
 from studio.domain.request import GenerationRequest
+from studio.gallery.held import Held
 from studio.gallery.packing import details_in, encode, noted
 from studio.gallery.places import Found, Places, not_found
 from studio.imaging import reading
@@ -64,11 +65,13 @@ def hash_of(data: bytes) -> str:
 class Gallery:
     """Keeps pictures in `outputs`, as `YYYY-MM-DD/NNNNN-seed.png`, or flat as `NNNNN-seed.png`.
 
-    Numbers go on after a restart, and no two threads or processes get the same one.
+    Numbers go on after a restart, and no two threads or processes get the same one. `held` are
+    those that nobody has asked to keep.
     """
 
     def __init__(self, outputs: Path, flat: bool = False) -> None:
         self.places = Places(outputs, flat)
+        self.held = Held()
         self._unsaved: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
         self._kept = 0
@@ -141,6 +144,9 @@ class Gallery:
         with self._lock:
             if id in self._unsaved:
                 return self._unsaved[id]
+        held = self.held.bytes(id)
+        if held is not None:
+            return held
         try:
             return self.found(id).path.read_bytes()
         except OSError:
@@ -189,7 +195,7 @@ class Gallery:
         with self._lock:
             if id in self._unsaved:
                 return None
-        return self.found(id).path
+        return None if self.held.bytes(id) else self.found(id).path
 
     def found(self, id: str) -> Found:
         """Where the file is, in the trash too. Raises `NotFound`."""

@@ -48,6 +48,7 @@ _STATE_AFTER = {
 class Job:
     """A settled request with an id, of the account `owner`.
 
+    is_kept   it outlasts the process and its pictures are stored; False: it is to be looked at
     parts     what there is to draw
     used_s    its share of the device's time so far,
     loaded_s  and until its models were there; None: they are not yet
@@ -58,11 +59,18 @@ class Job:
     """
 
     def __init__(
-        self, id: str, request: GenerationRequest, owner: str, created_s: float | None = None
+        self,
+        id: str,
+        request: GenerationRequest,
+        owner: str,
+        created_s: float | None = None,
+        *,
+        is_kept: bool = True,
     ) -> None:
         self.id = id
         self.request = request
         self.owner = owner
+        self.is_kept = is_kept
         now_s = time.time()
         self.created_s = now_s if created_s is None else created_s
         # A job taken up from the ledger had fewer events than milliseconds have gone by.

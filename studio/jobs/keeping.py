@@ -23,14 +23,21 @@ from studio.store.room import Room
 Keep = Callable[[Picture, Claim], Picture]
 """Stores a picture and returns it with its id. The ledger has it as that of its job before it is
 there. Must not raise for a full disk."""
+Hold = Callable[[Picture, str], Picture]
+"""Returns a picture of an account with its id, by which it is found for a while."""
+
+
+def _passing(picture: Picture, owner: str) -> Picture:
+    return picture
 
 
 class Keeping:
     """
-    keep    as above
+    keep    as above; of a job that is not to be kept its pictures are only held, by `hold`
     read    gives the stored picture of an id; raises `NotFound`
     ledger  remembers the jobs; by default as long as the process lasts
     room    of the disk to which pictures go; None: nobody looks
+    use     is told of each request whose pictures, which it begins with, must stay
     """
 
     def __init__(
@@ -39,15 +46,22 @@ class Keeping:
         read: Callable[[str], Picture],
         ledger: JobLedger | None = None,
         room: Room | None = None,
+        *,
+        hold: Hold = _passing,
+        use: Callable[[GenerationRequest], None] = lambda _: None,
     ) -> None:
         self._keep, self._read, self._room = keep, read, room
+        self._hold, self._use = hold, use
         self._ledger = ledger or JobLedger(Ledger(None))
         self._interrupted: set[Job] = set()
         self._taken_up: set[str] = set()
 
     def add(self, job: Job, key: str | None, words: tuple[str, str]) -> None:
         """`job` is the last in the line; `key` is the one that it came with, `words` are the two
-        prompts as they were typed."""
+        prompts as they were typed. Raises `NotFound` where what it begins with is gone."""
+        if not job.is_kept:
+            return
+        self._use(job.request)
         request = job.request.model_dump_json()
         self._ledger.add(job.id, job.owner, request, job.created_s, key, words=words)
 
@@ -57,10 +71,11 @@ class Keeping:
 
     def reorder(self, waiting: Sequence[Job]) -> None:
         """They wait, in this order."""
-        self._ledger.reorder([job.id for job in waiting])
+        self._ledger.reorder([job.id for job in waiting if job.is_kept])
 
     def begun(self, job: Job) -> None:
-        self._ledger.begun(job.id)
+        if job.is_kept:
+            self._ledger.begun(job.id)
 
     def forget(self, ids: Iterable[str]) -> None:
         """Jobs; their pictures stay."""
@@ -97,7 +112,7 @@ class Keeping:
         """The process is about to end: those of `running` whose end nobody asked for are to be
         drawn again when there is another, which needs a ledger that outlasts it."""
         if self._ledger.is_durable:
-            self._interrupted |= {job for job in running if not job.is_cancelled}
+            self._interrupted |= {job for job in running if job.is_kept and not job.is_cancelled}
 
     def tell(self, job: Job, event: Event) -> None:
         """`event` happened to `job`: kept, where it is its last and it is not to be drawn again,
@@ -109,17 +124,23 @@ class Keeping:
         if isinstance(event, FINAL) and not job.events.closed:
             if job in self._interrupted:
                 self._ledger.waits_again(job.id)
-            else:
-                job.ended_s = time.time()
+                return
+            job.ended_s = time.time()
+            if job.is_kept:
                 self._ledger.ended(job.id, event, job.ended_s)
 
     def with_pictures_kept(self, job: Job, event: Event) -> Event:
         """`event` with its pictures stored: those that are there already stay as they are, and of
-        a job that is to be drawn again there are none."""
+        a job that is to be drawn again there are none. Of one that is not kept they are held, if it
+        was drawn to its end."""
         if not isinstance(event, (Finished, Cancelled)):
             return event
         if job in self._interrupted:
             return Cancelled(())
+        if not job.is_kept:
+            drawn = event.pictures if isinstance(event, Finished) else ()
+            held = tuple(self._hold(picture, job.owner) for picture in drawn)
+            return dataclasses.replace(event, pictures=held)
         there, pictures = self._stored(job), []
         for number, picture in enumerate(event.pictures):
             claim = Claim(job.id, number, job.owner)

@@ -85,6 +85,7 @@ class Pages:
             at = job.ended_s, job.id
             if (
                 job.ended_s is not None
+                and job.is_kept
                 and job.events.closed
                 and (before is None or at < before)
                 and state in (None, job.state)

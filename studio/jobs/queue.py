@@ -23,6 +23,8 @@ MAX_REMEMBERED_PIXELS = 64_000_000
 """Pillow takes 4 bytes for an RGB pixel, so 256 MB."""
 ALWAYS_REMEMBERED = 4
 """The newest ended jobs stay, however large: their readers may not have come yet."""
+MAX_UNKEPT = 32
+"""Jobs that are not kept and have ended: the newest, whose readers may not have come yet."""
 PATIENCE_S = 30.0
 
 
@@ -69,6 +71,14 @@ class JobQueue:
         with too many jobs before it."""
         return self._submit(request, key, owner, request.typed_prompts)
 
+    def show(self, request: GenerationRequest, owner: str = LOCAL) -> Job:
+        """As `submit`, to be looked at alone: it takes its turn like any other, but leaves nothing
+        behind. It is forgotten soon after its end, and its pictures are held for a while."""
+        settled = self._settle(request, owner)
+        with self._submitting:
+            self.line.check(owner)
+            return self._entered(settled, None, owner, None)
+
     def _submit(
         self, request: GenerationRequest, key: str | None, owner: str, words: tuple[str, str]
     ) -> Job:
@@ -99,10 +109,11 @@ class JobQueue:
             return jobs
 
     def _entered(
-        self, settled: GenerationRequest, key: str | None, owner: str, words: tuple[str, str]
+        self, settled: GenerationRequest, key: str | None, owner: str, words: tuple[str, str] | None
     ) -> Job:
-        job = Job(secrets.token_urlsafe(16), settled, owner)
-        self._keeping.add(job, key, words)
+        """`words` are those that were typed; None: it is not kept."""
+        job = Job(secrets.token_urlsafe(16), settled, owner, is_kept=words is not None)
+        self._keeping.add(job, key, words or ("", ""))
         with self._remembering:
             self._jobs[job.id] = job
             self._forget_oldest()
@@ -240,6 +251,9 @@ class JobQueue:
         The pictures' files stay, and whoever holds the job itself still reads it to its end.
         """
         ended = [job for job in self._jobs.values() if job.events.closed]
+        for job in [job for job in ended if not job.is_kept][:-MAX_UNKEPT]:
+            ended.remove(job)
+            del self._jobs[job.id]
         pixels = sum(_pixels(job) for job in ended)
         excess = len(self._jobs) - MAX_REMEMBERED
         for place, job in enumerate(ended[:-ALWAYS_REMEMBERED]):

@@ -42,12 +42,6 @@ class Settling:
         self._words = words
         self._checkpoint = checkpoint
 
-    def settled(self, request: GenerationRequest, account: str) -> GenerationRequest:
-        """As `completed`; a job will need it."""
-        request = self.completed(request, account)
-        self._sources.use(request)
-        return request
-
     def completed(self, request: GenerationRequest, account: str) -> GenerationRequest:
         """`request` of `account` with its pictures kept, and checkpoint, size, seed and the names
         of models fixed. Raises `InvalidRequest` and its kinds, or `SaveError`."""

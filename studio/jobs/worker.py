@@ -139,7 +139,8 @@ class Worker:
             self._keeping.tell(job, event)
         job.ends_with(None)  # a job outlives its run, which holds models
         self._line.end(job)
-        self._learn(job)
+        if job.is_kept:
+            self._learn(job)
 
 
 def _failed(error: Exception) -> Failed:
