@@ -48,6 +48,7 @@ STYLES = (
     "models/details.css",
     "control/control.css",
     "control/editor.css",
+    "run/live.css",
     "detail/detail.css",
     "models/models.css",
     "models/cards.css",

@@ -19,6 +19,7 @@ import { forecast } from "./run/forecast.js";
 import { grid } from "./run/grid.js";
 import { gridView } from "./run/grid_view.js";
 import { bindKeys, skip } from "./run/keys.js";
+import { livePane } from "./run/live.js";
 import { loop } from "./run/loop.js";
 import { matrix } from "./run/matrix.js";
 import { notices } from "./run/notice.js";
@@ -28,7 +29,6 @@ import { repeat } from "./run/repeat.js";
 import { reproducing } from "./run/reproduce.js";
 import { Session } from "./run/session.js";
 import { share } from "./run/share.js";
-import { stripFold } from "./run/strip.js";
 import { variations } from "./run/variations.js";
 import { Viewer } from "./run/viewer.js";
 import { examples } from "./run/welcome.js";
@@ -68,6 +68,7 @@ const PARTS = {
   group,
   lens,
   library,
+  livePane,
   loop,
   loras,
   matrix,
@@ -93,7 +94,6 @@ const PARTS = {
   skip,
   slider,
   statusBar,
-  stripFold,
   styles,
   tabs,
   toggle,

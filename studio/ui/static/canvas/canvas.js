@@ -9,7 +9,6 @@ import { isSketched } from "../shared/task.js";
 import { leaveRoom, onView, showView } from "../shared/views.js";
 import { ColourTools } from "./colour_tools.js";
 import { FrameEdges } from "./frame.js";
-import { KeyBox } from "./key_box.js";
 import { bindCanvasKeys } from "./keys.js";
 import { bindOptions, Options } from "./options.js";
 import { Overlay } from "./overlay.js";
@@ -76,7 +75,6 @@ class Canvas {
       options: this.options,
       act: (name) => this.act(name),
       closePanels: () => this.closePanels(),
-      takes: (event) => this.colours?.isOn || !this.box?.takes(event),
     });
     this.source.ask = (question) => this.ask(question);
     this.source.onPicture = () => this.arrive();
@@ -111,7 +109,6 @@ class Canvas {
   bindMask() {
     this.overlay = new Overlay(this.world);
     this.paint = new Paint(this.root, this.view, this.source, this.options);
-    this.box = new KeyBox(this.paint, (words, stays) => this.say(words, stays));
     this.selecting = new Selecting({
       root: this.root,
       view: this.view,

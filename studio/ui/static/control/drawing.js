@@ -15,8 +15,9 @@ const LEAST_SIDE = 512; // of the sheet: a small picture is drawn at a multiple 
 const paletteNow = () => data.palettes?.[familyOf(value("checkpoint"))] ?? null;
 const toBytes = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
-/** Draw the unit's picture, or draw on. It is then a ready-made map. True unless it was cancelled. */
-export async function draw(unit) {
+/** Draw the unit's picture, or draw on. It is then a ready-made map. True unless it was cancelled.
+ * `drawn()` is called whenever something of it is there. */
+export async function draw(unit, drawn) {
   const isAreas = typeOf(unit) === "segmentation";
   const palette = isAreas ? paletteNow() : null;
   const made = madeSize();
@@ -25,7 +26,8 @@ export async function draw(unit) {
   const { width, height } = goesOn
     ? unit.picture
     : { width: made.width * times, height: made.height * times };
-  const blob = await edit({
+  const name = isAreas ? "segmentation" : "none";
+  const blob = await editing(unit, name, drawn, {
     title: isAreas ? "Paint areas" : "Draw",
     hint: isAreas ? "Choose what to paint; the bucket (G) fills." : "White strokes on black.",
     width,
@@ -37,8 +39,28 @@ export async function draw(unit) {
     isHard: isAreas,
     colours: isAreas,
   });
-  if (blob) await take(unit, blob, isAreas ? "segmentation" : "none");
   return blob !== null;
+}
+
+/** As `edit`: the unit has what is drawn, already meanwhile where that is shown live; cancelled, what
+ * it had before. */
+async function editing(unit, name, drawn, of) {
+  const before = { ...unit };
+  let newest = 0;
+  const take = async (blob) => {
+    newest += 1;
+    const own = newest;
+    const picture = await uploaded(blob);
+    if (own !== newest) return;
+    put(unit, picture, name);
+    drawn();
+  };
+  const blob = await edit({ ...of, drawn: (blob) => take(blob).catch(() => {}) });
+  const isTouched = newest > 0;
+  newest += 1; // what is still on its way comes too late
+  if (blob) await take(blob);
+  else if (isTouched) change(unit.id, before);
+  return blob;
 }
 
 /** Go over the map, {image, blob}; the unit then takes it as it is. */
@@ -46,7 +68,7 @@ export async function retouch(unit, { image, blob: map }) {
   const { naturalWidth: width, naturalHeight: height } = image;
   const spec = preprocessor(unit.preprocessor);
   const isAreas = typeOf(unit) === "segmentation" || spec?.group === "segmentation";
-  const blob = await edit({
+  await editing(unit, isAreas ? "segmentation" : "none", () => {}, {
     title: "Edit the map",
     hint: "It is used as you leave it; the preprocessor is then off.",
     width,
@@ -58,11 +80,9 @@ export async function retouch(unit, { image, blob: map }) {
     isHard: isAreas,
     colours: true,
   });
-  if (blob) await take(unit, blob, isAreas ? "segmentation" : "none");
 }
 
-async function take(unit, blob, name) {
-  const picture = await uploaded(blob);
+function put(unit, picture, name) {
   const type = isUnion(unit.controlnet)
     ? (typeOf(unit) ?? preprocessor(unit.preprocessor)?.group)
     : null;

@@ -10,12 +10,20 @@ import { FOOT, View } from "../canvas/view.js";
 import { zoomActions } from "../canvas/zooming.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
+import { live, toggleLive } from "../shared/live.js";
 import { ask } from "../shared/server.js";
+import { signal } from "../shared/signals.js";
 
 const MOST_COLOURS = 32;
 const WHITE = "#ffffff";
 
 let shared = null;
+/** Is the sheet in sight? */
+const sheet = signal(false);
+
+export const isSheetOpen = () => sheet.value;
+/** Call `listener()` when the sheet comes or goes. */
+export const onSheet = sheet.on;
 
 export function controlEditor(dialog) {
   shared = new Editor(dialog);
@@ -30,6 +38,7 @@ export function controlEditor(dialog) {
  * palette          [{name, colour}] to choose from; null: the colours that `start` has
  * isHard           colours are not mixed
  * colours          false: white alone
+ * drawn            is told of a PNG of the sheet after every step, while what is drawn is shown live
  */
 export function edit(of) {
   return shared.open(of);
@@ -96,7 +105,11 @@ class Editor {
       event.preventDefault();
       this.leave();
     });
-    dialog.addEventListener("close", () => this.answer?.(null));
+    dialog.addEventListener("close", () => {
+      sheet.value = false;
+      this.answer?.(null);
+    });
+    live.on(() => this.tell());
   }
 
   bindTools() {
@@ -151,7 +164,9 @@ class Editor {
     });
     this.dialog.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the page's own keys are not for the sheet
-      if (event.key === "p" && !event.ctrlKey && !event.metaKey) this.options.tool = "pick";
+      const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (event.key === "p" && isPlain) this.options.tool = "pick";
+      if (event.key === "v" && isPlain) toggleLive();
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.take();
     });
   }
@@ -162,7 +177,11 @@ class Editor {
     const isHard = of.isHard ?? false;
     this.layer = new Layer(width, height, { rgba, back, isHard });
     this.layer.onPaint = this.changes.add;
-    this.layer.onCommit = () => this.show();
+    this.layer.onCommit = () => {
+      this.show();
+      this.tell();
+    };
+    this.drawn = of.drawn ?? null;
     Object.assign(this.canvas, { width, height });
     this.changes.forget();
     this.changes.add(0, 0, width, height);
@@ -179,6 +198,7 @@ class Editor {
     this.options.size = Math.max(3, Math.round(Math.min(width, height) / (of.palette ? 12 : 40)));
     this.options.tool = "brush";
     this.dialog.showModal();
+    sheet.value = true;
     this.view.show({ left: 0, top: 0, right: width, bottom: height });
     this.port.focus({ preventScroll: true });
     this.show();
@@ -257,9 +277,17 @@ class Editor {
 
   async take() {
     this.layer.cover.commit();
+    this.close(await this.png());
+  }
+
+  /** What is drawn so far, where it is shown live. */
+  async tell() {
+    if (live.value && sheet.value && this.layer.past.length > 0) this.drawn?.(await this.png());
+  }
+
+  png() {
     this.changes.flush();
-    const blob = await new Promise((done) => this.canvas.toBlob(done, "image/png"));
-    this.close(blob);
+    return new Promise((done) => this.canvas.toBlob(done, "image/png"));
   }
 
   close(blob) {

@@ -155,11 +155,21 @@ export class UnitView {
   /** A new drawing goes to a net that reads such, where there is one. */
   async draw() {
     const isNew = !this.unit.drawn;
-    if (!(await draw(this.unit))) return;
+    let hasTurned = false;
+    const isDrawn = await draw(this.unit, () => {
+      if (isNew && !hasTurned) this.turnToScribbles();
+      hasTurned = isNew;
+    });
+    if (isDrawn || !hasTurned) return;
+    this.turned = null;
+    this.show();
+  }
+
+  turnToScribbles() {
     const { controlnet, union_type } = this.unit;
     const type = units.typeOf(this.unit);
     this.turned = null;
-    if (!isNew || !type || DRAWN.includes(type)) return;
+    if (!type || DRAWN.includes(type)) return;
     const net = scribbleNet(controlnet);
     this.turned = { to: net ?? controlnet, controlnet, union_type, isNet: net !== null };
     if (net) this.change({ controlnet: net, union_type: types.isUnion(net) ? "scribble" : null });

@@ -4,6 +4,7 @@ import { isPinned } from "../canvas/sources.js";
 import { redo, undo } from "../canvas/working.js";
 import { isSheetShown, showSheet } from "../settings/groups.js";
 import { leaveFull } from "../shared/full.js";
+import { toggleLive } from "../shared/live.js";
 import { isPickerOpen } from "../shared/picker.js";
 import { isShown } from "../shared/tabs.js";
 import { isEditing, showTask, task } from "../shared/task.js";
@@ -73,14 +74,19 @@ function stepped(event, viewer) {
 }
 
 function plainKey(event, viewer, dialog) {
-  if (event.defaultPrevented || (view() === "source" && !["?", "q"].includes(event.key))) return;
+  if (event.defaultPrevented) return;
+  if (view() === "source" && !["?", "q", "v"].includes(event.key)) return;
   if (event.key === "?") dialog.showModal();
   if (event.key === "q") showQueue(!isQueueShown());
+  if (event.key === "v") toggleLive();
   if (event.key === "c") showView(view() === "compare" ? "result" : "compare");
   if (event.key === "u" && viewer.picture) viewer.use();
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (event.key === "Delete" && viewer.picture) viewer.discard(viewer.picture);
-  if (step && viewer.step(step)) event.preventDefault();
+  const picture = step && viewer.strip.neighbour(step);
+  if (!picture) return;
+  event.preventDefault();
+  viewer.browse(picture);
 }
 
 const isUndo = ({ key, ctrlKey, metaKey, shiftKey }) =>

@@ -23,7 +23,6 @@ import { reproduce } from "./reproduce.js";
 import { send, takeAlong, use } from "./send_to.js";
 import { Stage } from "./stage.js";
 import { Strip, thumbnail } from "./strip.js";
-import { swipes } from "./swipe.js";
 import { variationsOf } from "./variations.js";
 import { WordMaps } from "./word_maps.js";
 
@@ -74,10 +73,6 @@ export class Viewer {
     this.offers = (words, undo) => this.offer(words, undo);
     this.bindActions();
     this.bindSending();
-    swipes(this.stage.port, {
-      may: (event) => this.stage.view.fitted && !this.compare.isFor(event),
-      step: (step) => this.step(step),
-    });
     edges(root.querySelector(".actions"));
     onView((name) => this.compare.show(name, this.picture));
     onExport(() => this.linkDownload());
@@ -233,13 +228,6 @@ export class Viewer {
     this.onBrowse();
     this.root.classList.add("browsing");
     await this.open(picture);
-  }
-
-  /** Browse to the picture `step` places on in the strip; false if there is none. */
-  step(step) {
-    const picture = this.strip.neighbour(step);
-    if (picture) this.browse(picture);
-    return Boolean(picture);
   }
 
   /** Show a picture of which its entry in the library may be all that is known. */

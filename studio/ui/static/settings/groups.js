@@ -5,6 +5,7 @@ import { targetOf } from "../shared/dom.js";
 import { read, write } from "../shared/store.js";
 import { onTask, task } from "../shared/task.js";
 import { anyChanged, field, onChange, resetAll, value } from "./form.js";
+import { defaultPreset, putDefaultPreset } from "./presets.js";
 
 /** Of fields whose words follow no pattern. */
 const SUMMARIES = {
@@ -88,7 +89,14 @@ export function settingsFoot(element, session) {
   };
   button.addEventListener("click", () => {
     const undo = resetAll();
-    session.viewer.offer("All settings are as their defaults", undo);
+    const undoPreset = putDefaultPreset();
+    const words = undoPreset
+      ? `All settings are as the preset ${defaultPreset()} and their defaults are`
+      : "All settings are as their defaults";
+    session.viewer.offer(words, () => {
+      undo();
+      undoPreset?.();
+    });
   });
   onChange(enable);
   onTask(enable);

@@ -8,7 +8,18 @@ import { ASKING, openOver, opens } from "../shared/picker.js";
 import { get, send } from "../shared/server.js";
 import { signal } from "../shared/signals.js";
 import { read, write } from "../shared/store.js";
-import { asked, field, names, onChange, planned, recover, same, snapshot, value } from "./form.js";
+import {
+  anyChanged,
+  asked,
+  field,
+  names,
+  onChange,
+  planned,
+  recover,
+  same,
+  snapshot,
+  value,
+} from "./form.js";
 import { keep } from "./keep.js";
 import { titleOf, wordsOf } from "./value_words.js";
 
@@ -45,15 +56,44 @@ export function takeOff() {
     if (name === UNITS || (field(name) && same(value(name), set[name]))) field(name).set(next);
 }
 
-async function look() {
+/** Ask the studio which there are; true where these are others than before. */
+export async function lookForPresets() {
   const found = await get(PLACE).catch(() => null);
   if (!found || same(found.presets, known)) return false;
   known = found.presets;
   return true;
 }
 
-const all = () => known ?? [];
-const named = (name) => all().find((one) => one.name === name);
+/** What there is, as the studio last said. */
+export const allPresets = () => known ?? [];
+const named = (name) => allPresets().find((one) => one.name === name);
+
+/** The name of the preset that a page begins with, where nothing was set yet; null: with none. */
+export const defaultPreset = () => read("default_preset", null);
+
+export function setDefaultPreset(name) {
+  write("default_preset", name);
+  if (!anyChanged()) putDefaultPreset();
+}
+
+/** Let it act; the answer takes that back. Null where there is none. */
+export function putDefaultPreset() {
+  const one = named(defaultPreset());
+  if (!one) return null;
+  const before = active.value;
+  active.value = null; // what it set is gone, or about to be
+  put(one);
+  return () => {
+    active.value = before;
+  };
+}
+
+/** Where nobody has set anything a page begins with it. */
+async function begin() {
+  if (!defaultPreset()) return;
+  await lookForPresets();
+  if (!active.value && !anyChanged()) putDefaultPreset();
+}
 
 export function presets(element, session) {
   const { viewer } = session;
@@ -67,6 +107,7 @@ export function presets(element, session) {
   onPreset(show);
   onChange(show);
   show();
+  begin();
   opens(button, {
     options,
     choose: (name) => apply(named(name), viewer),
@@ -75,7 +116,7 @@ export function presets(element, session) {
       return known ? "There are no presets." : ASKING;
     },
     placeholder: "Search presets",
-    before: look,
+    before: lookForPresets,
   });
   const acts = {
     save: () => save(),
@@ -83,11 +124,11 @@ export function presets(element, session) {
     delete: () =>
       openOver(button, {
         options: () =>
-          all()
+          allPresets()
             .filter((one) => one.own)
             .map(option),
         choose: (name) => remove(named(name), viewer),
-        before: look,
+        before: lookForPresets,
         empty: "There are no presets of your own.",
         placeholder: "Which one?",
       }),
@@ -107,7 +148,7 @@ export const changedWords = ({ changed }) =>
 function options() {
   const family = checkpointNamed(value("checkpoint"))?.family;
   const rank = (one) => (one.own ? 0 : one.family === family ? 1 : one.family ? 3 : 2);
-  const sorted = all()
+  const sorted = allPresets()
     .map((one) => ({ ...one, rank: rank(one) }))
     .sort((a, b) => a.rank - b.rank);
   return sorted.map(option);
@@ -138,15 +179,20 @@ function offered(viewer, act, words) {
 }
 
 function apply(one, viewer) {
-  const act = () => {
-    if (active.value) takeOff(); // what it changed is no basis
-    const plan = planned(one.request);
-    const before = Object.fromEntries(plan.map(([name]) => [name, value(name)]));
-    for (const [name, next] of plan) field(name).set(next);
-    const set = Object.fromEntries(plan.filter(([name]) => name !== UNITS));
-    active.value = { name: one.name, set, before };
-  };
-  offered(viewer, act, (name) => `Preset ${name}`);
+  offered(
+    viewer,
+    () => put(one),
+    (name) => `Preset ${name}`,
+  );
+}
+
+function put(one) {
+  if (active.value) takeOff(); // what it changed is no basis
+  const plan = planned(one.request);
+  const before = Object.fromEntries(plan.map(([name]) => [name, value(name)]));
+  for (const [name, next] of plan) field(name).set(next);
+  const set = Object.fromEntries(plan.filter(([name]) => name !== UNITS));
+  active.value = { name: one.name, set, before };
 }
 
 const placeOf = (name, shared) =>
@@ -173,7 +219,7 @@ function save() {
       const kept = Object.fromEntries(chosen.map(({ box }) => [box.value, request[box.value]]));
       if (kept.detailers) kept.detailers = kept.detailers.map((one) => ({ ...one, only: [] }));
       await send("PUT", placeOf(name, shared), kept);
-      await look();
+      await lookForPresets();
     },
   });
 }
@@ -195,9 +241,9 @@ async function remove(one, viewer) {
     viewer.say(error.message);
     return;
   }
-  await look();
+  await lookForPresets();
   viewer.offer(`Preset ${one.name} deleted`, async () => {
     await send("PUT", placeOf(one.name, one.shared), one.request);
-    await look();
+    await lookForPresets();
   });
 }
