@@ -6,11 +6,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
+from studio.catalog.places import subfolder
 from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.shipped import shipped_upscalers
@@ -21,7 +23,9 @@ from studio.domain.events import Event, Picture
 from studio.domain.files import as_text
 from studio.domain.imports import IMPORTING
 from studio.domain.provenance import Provenance
+from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
+from studio.domain.training import LoraTraining, TrainingEvent
 from studio.engine.protocol import Engine, Memory
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
@@ -194,6 +198,47 @@ class Studio:
         job = reproductions.submit(reproductions.original(picture))
         job.finished()
         return reproductions.of_job(job)
+
+    def train_lora(
+        self,
+        folder: str | Path,
+        on_event: Callable[[TrainingEvent], None] = lambda event: None,
+        resume: bool = False,
+        **options: Any,
+    ) -> ModelRef:
+        """Train a LoRA on the captioned pictures in `folder`, in this thread, beside whatever the
+        studio draws; it is in the catalog then. `options` are fields of `LoraTraining`; `on_event`
+        is told each `TrainingEvent`. `resume`: go on where a training of that name stopped.
+
+        Raises `InvalidRequest` for what cannot be trained, `EngineError` where it came to nothing,
+        `OutOfMemory` and `SaveError`.
+        """
+        for event in self.training(Path(folder), LoraTraining.parse(options), resume):
+            on_event(event)
+        return next(ref for ref in self.catalog.refs("lora") if ref.path == event.path)
+
+    def training(
+        self,
+        folder: Path,
+        training: LoraTraining,
+        resumes: bool = False,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[TrainingEvent]:
+        """The same event by event, the work of each done when it is asked for; `stopped` is asked
+        between steps, and ends it with what going on takes kept. Raises as `train_lora`."""
+        with IMPORTING:  # as for the engine
+            from studio.training import lora, starting
+
+        settings = self.settings
+        base = settings.models_dir[0] if settings.models_dir else settings.downloads_dir
+        place = starting.Place(subfolder(base, "lora"), settings.training_dir, settings.device)
+        task = starting.task(folder, training, self._checkpoint_of, place, resumes)
+        digest = self.catalog.sha256_if_it_can_be(task.ref)
+        yield from lora.train(replace(task, sha256=digest, stopped=stopped))
+        self.catalog.refresh()
+
+    def _checkpoint_of(self, training: LoraTraining) -> ModelRef:
+        return self.catalog.find(training.checkpoint or self.settings.checkpoint)
 
     def read(self, source: bytes | str | Path) -> Reading:
         """The settings in a picture file (its bytes, or its path) of any studio, or in a text: an

@@ -234,6 +234,11 @@ class Settings(BaseModel):
         return self.data_dir / "preprocessors"
 
     @property
+    def training_dir(self) -> Path:
+        """What trainings keep, to go on where they stopped."""
+        return self.data_dir / "training"
+
+    @property
     def detectors_dir(self) -> Path:
         """Where the networks of detectors go that are downloaded."""
         return self.data_dir / "detectors"

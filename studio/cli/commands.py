@@ -20,6 +20,7 @@ from studio.cli.models import add_models
 from studio.cli.preprocessors import add_preprocessors
 from studio.cli.reproduce import add_reproduce
 from studio.cli.status import BAD_INPUT, INTERRUPTED, complain, status_of
+from studio.cli.train import add_train
 from studio.cli.upscale import add_upscale
 from studio.domain.errors import StudioError
 from studio.settings import Settings, shipped
@@ -64,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
     commands = parser.add_subparsers(
         dest="command",
-        metavar="{serve,generate,grid,upscale,detail,reproduce,library,models,preprocessors,detectors,bench}",
+        metavar="{serve,generate,grid,upscale,detail,reproduce,train,library,models,preprocessors,detectors,"
+        "bench}",
     )
     _add_serve(commands)
     add_generate(commands)
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add_upscale(commands)
     add_detail(commands)
     add_reproduce(commands)
+    add_train(commands)
     add_library(commands)
     _add_models(commands)
     _add_bench(commands)

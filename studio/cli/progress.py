@@ -56,6 +56,10 @@ class ProgressBar:
         """Redraw: so many are done of `total`; None: of how many is not known."""
         self._draw(f"{_bar(done / total)} {what} {done}/{total}" if total else f"{what} {done}")
 
+    def show_share(self, share: float, text: str) -> None:
+        """Redraw: `share` of all, 0 to 1, is done; `text` says more."""
+        self._draw(f"{_bar(share)} {text}")
+
     def _draw(self, text: str) -> None:
         text = self._title + text
         self._stream.write("\r" + text.ljust(self._width))

@@ -1,0 +1,134 @@
+"""`studio train lora`: a folder of pictures -> a LoRA, without a server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from studio.cli.flags import add_flags, given
+from studio.cli.progress import ProgressBar
+from studio.cli.running import opened
+from studio.cli.status import INTERRUPTED
+from studio.domain.files import as_text
+from studio.domain.training import Done, LoraTraining, Preparing, Remark, Stopped, Trained
+from studio.settings import Settings
+
+_TRAINING_FLAGS = tuple(LoraTraining.model_fields)
+_SETTINGS = ("models_dir", "data_dir", "device")
+_LINES = 50
+"""So many lines tell of a whole training where no bar can be drawn."""
+
+
+def add_train(commands: Any) -> None:
+    """Add `train` to `commands`."""
+    train = commands.add_parser(
+        "train",
+        help="teach a model something new, without a server",
+        description="Teach a model something new from pictures.",
+        allow_abbrev=False,
+    )
+    kinds = train.add_subparsers(dest="kind", metavar="{lora}", required=True)
+    lora = kinds.add_parser(
+        "lora",
+        help="train a LoRA on a folder of pictures",
+        description="Train a LoRA on the pictures in a folder, each with its caption in a .txt "
+        "beside it, in metadata.jsonl, or in the name of its folder (kohya's NN_words). Ctrl-C "
+        "keeps what was learnt, and --resume goes on with it.",
+        allow_abbrev=False,
+    )
+    lora.add_argument("folder", metavar="FOLDER", type=Path, help="the pictures")
+    add_flags(lora, LoraTraining, _TRAINING_FLAGS)
+    lora.add_argument("--model", dest="checkpoint", metavar="NAME", help="the same as --checkpoint")
+    group = lora.add_argument_group("how to run")
+    group.add_argument("--resume", action="store_true", help="go on where it stopped")
+    group.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    add_flags(group, Settings, _SETTINGS)
+    lora.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    training = LoraTraining.parse(given(options, _TRAINING_FLAGS))
+    settings = Settings.read(given(options, _SETTINGS))
+    last, telling = None, _Telling()
+    with opened(settings) as studio, _stopping() as stop, telling:
+        for event in studio.training(options.folder, training, options.resume, stop.is_set):
+            telling.show(event)
+            last = event
+    if isinstance(last, Stopped):
+        name = training.name or options.folder.resolve().name
+        print(
+            f"Stopped at step {last.step}, which is kept. To go on: studio train lora "
+            f"{as_text(options.folder)} --name {as_text(name)!r} --resume",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    if options.json:
+        told = {"lora": as_text(last.path), "steps": last.steps, "loss": last.loss}
+        print(json.dumps(told))
+    else:
+        print(as_text(last.path))
+    return 0
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Set by the first Ctrl-C within; the second interrupts at once, as ever."""
+    stop = threading.Event()
+
+    def first(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+        print("\nStopping after this step. Ctrl-C again stops at once.", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Telling:
+    """Events, told on stderr: a bar on a terminal, else now and then a line."""
+
+    def __init__(self) -> None:
+        self._bar = ProgressBar(sys.stderr) if sys.stderr.isatty() else None
+        self._within = self._bar or nullcontext()
+
+    def __enter__(self) -> None:
+        self._within.__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        self._within.__exit__(*raised)
+
+    def show(self, event: object) -> None:
+        match event:
+            case Remark(text):
+                print(f"{chr(13) if self._bar else ''}note: {text}", file=sys.stderr)
+            case Preparing(what, done, total) if self._bar:
+                self._bar.show_count(what, done, total)
+            case Trained(step, steps) if self._bar:
+                self._bar.show_share(step / steps, _told(event))
+            case Trained(step, steps):
+                if step % max(1, steps // _LINES) == 0 or step == steps:
+                    print(_told(event), file=sys.stderr, flush=True)
+            case Done():
+                pass
+
+
+def _told(event: Trained) -> str:
+    tested = "" if event.validation_loss is None else f" · validation {event.validation_loss:.4f}"
+    left = "" if event.seconds_left is None else f" · {_clock(event.seconds_left)} left"
+    return f"step {event.step}/{event.steps} · loss {event.loss:.4f}{tested}{left}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,193 @@
+"""What a training is told, and what it tells while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from studio.domain.errors import refused
+from studio.domain.seeds import MAX_SEED
+from studio.domain.tasks import Frozen
+
+Network = Literal["lora", "dora", "loha", "lokr"]
+LrScheduler = Literal["constant", "linear", "cosine"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class LoraTraining(Frozen):
+    """How a LoRA is trained; the names are those of kohya's trainer and of diffusers' examples."""
+
+    checkpoint: str | None = Field(
+        None, max_length=1000, description="The model it is trained for. Default: the first."
+    )
+    name: str = Field(
+        "",
+        max_length=100,
+        pattern=r'^[^/\\:*?"<>|\x00-\x1f.]?[^/\\:*?"<>|\x00-\x1f]*$',
+        description="What the LoRA is called. Default: the folder's name.",
+    )
+    trigger: str = Field(
+        "", max_length=200, description="Word that calls it up; put before captions that lack it."
+    )
+    steps: int = Field(1000, ge=1, le=1_000_000, description="How many steps it learns.")
+    batch_size: int = Field(1, ge=1, le=256, description="Pictures of one step.")
+    gradient_accumulation_steps: int = Field(
+        1, ge=1, le=256, description="Batches whose gradients are added up to one step."
+    )
+    resolution: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        multiple_of=8,
+        description="Side of a square picture in pixels; others have its area. "
+        "0: what the model was trained on.",
+    )
+    network: Network = Field("lora", description="Kind of adapter.")
+    rank: int = Field(16, ge=1, le=1024, description="Its size.")
+    alpha: float | None = Field(
+        None,
+        gt=0,
+        le=4096,
+        allow_inf_nan=False,
+        description="What it learns counts alpha / rank times. Default: the rank.",
+    )
+    learning_rate: float = Field(
+        1e-4, gt=0, le=1, allow_inf_nan=False, description="Of the U-Net's layers."
+    )
+    text_encoder_lr: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Learning rate of the text encoders' layers. 0: they are not trained.",
+    )
+    lr_scheduler: LrScheduler = Field(
+        "constant", description="How the learning rate goes down over the steps."
+    )
+    lr_warmup_steps: int = Field(
+        0, ge=0, le=1_000_000, description="Steps in which the learning rate rises first."
+    )
+    min_snr_gamma: float = Field(
+        5.0,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="Steps with little noise count less, by their signal-to-noise ratio "
+        "(arXiv:2303.09556). 0: all alike.",
+    )
+    noise_offset: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Noise of one value for a whole channel, so that very dark and very light "
+        "pictures are learnt.",
+    )
+    caption_dropout: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the captions that are left empty, for guidance.",
+    )
+    weight_decay: float = Field(0.01, ge=0, le=1, allow_inf_nan=False, description="AdamW's.")
+    max_grad_norm: float = Field(
+        1.0,
+        ge=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="Gradients are made no longer than this. 0: never shortened.",
+    )
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="The moving average of the weights is kept, as 0.999. 0: the last ones.",
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Compute more, keep less: for devices with little memory."
+    )
+    precision: Precision = Field(
+        "auto", description="What is computed with. auto: bfloat16 on a GPU that has it."
+    )
+    validation_split: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        allow_inf_nan=False,
+        description="Share of the pictures that are only tested on.",
+    )
+    validate_every: int = Field(
+        100, ge=1, le=1_000_000, description="Steps between two tests on those pictures."
+    )
+    save_every: int = Field(
+        100, ge=1, le=1_000_000, description="Steps after which the training is kept, to go on."
+    )
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="The same seed trains the same LoRA.")
+
+    @classmethod
+    def parse(cls, fields: dict[str, Any]) -> LoraTraining:
+        """As `model_validate` does, but raising `InvalidRequest`."""
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise refused(error) from None
+
+    @property
+    def effective_alpha(self) -> float:
+        return float(self.rank if self.alpha is None else self.alpha)
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """`done` of `total` are: `what`, "pictures" or "captions"."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A step was learnt.
+
+    loss             of this step
+    validation_loss  the newest, where there is any
+    seconds_left     None until a step's length is known
+    """
+
+    step: int
+    steps: int
+    loss: float
+    validation_loss: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something that whoever trains should know."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """It was stopped before its end; what it has learnt until `step` is kept, to go on with."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """The LoRA lies at `path`, after so many steps."""
+
+    path: Path
+    steps: int
+    loss: float
+
+
+TrainingEvent = Preparing | Trained | Remark | Stopped | Done

@@ -1,0 +1,243 @@
+"""A folder of pictures with their captions, read and written, in the conventions of other trainers.
+
+Captions lie beside the pictures (`a.png`, `a.txt`), in a `metadata.jsonl` of lines
+`{"file_name", "text"}`, or are the words of a folder `NN_words` as kohya's trainer has it, whose
+pictures count NN times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from studio.domain.errors import InvalidRequest, SaveError, StudioError
+from studio.domain.files import as_text, is_full, read_file, read_text
+from studio.domain.geometry import Size
+from studio.imaging import reading
+from studio.training import alike
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif")
+CAPTIONS = (".txt", ".caption")
+METADATA = "metadata.jsonl"
+PLACEHOLDER = "[trigger]"
+"""What stands for the trigger word in captions written for ai-toolkit."""
+
+_REPEATS = re.compile(r"(\d{1,4})_(.*)")
+_MAX_PICTURE_BYTES = 512 * 2**20
+_MAX_TEXT_BYTES = 64 * 2**20
+_FEW = 5
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class TrainingPicture:
+    """One picture. `size` is (width, height) in pixels, the camera's orientation obeyed; it counts
+    `repeats` times in an epoch."""
+
+    path: Path
+    caption: str
+    size: Size
+    repeats: int = 1
+
+    def image(self) -> Image.Image:
+        """RGB, upright. Raises `InvalidRequest` where it cannot be read any more."""
+        try:
+            return reading.picture(read_file(self.path, _MAX_PICTURE_BYTES))
+        except OSError as error:
+            raise InvalidRequest(
+                f"{self.path} cannot be read any more: {error.strerror or error}. Put it back."
+            ) from None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is learnt from, what is only tested on, and what should be known of both."""
+
+    folder: Path
+    pictures: tuple[TrainingPicture, ...]
+    validation: tuple[TrainingPicture, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def tag_frequency(self) -> dict[str, dict[str, int]]:
+        """Folder -> tag -> how many captions have it, as kohya's trainer tells it."""
+        counts: dict[str, Counter[str]] = {}
+        for picture in self.pictures:
+            tags = filter(None, (tag.strip() for tag in picture.caption.split(",")))
+            counts.setdefault(picture.path.parent.name, Counter()).update(tags)
+        return {folder: dict(tags.most_common()) for folder, tags in counts.items()}
+
+
+def read(folder: Path, trigger: str = "", validation_split: float = 0.0, seed: int = 0) -> Dataset:
+    """The pictures in `folder` and below it; of kohya's tree those in `img`.
+
+    `trigger` is put into captions for "[trigger]", and before those that lack it. Which pictures
+    are of the validation is chosen by `seed`. Broken files are left out and told. Raises
+    `InvalidRequest` where nothing is left.
+    """
+    if not folder.is_dir():
+        raise InvalidRequest(f"{folder}: there is no such folder. Name one with pictures.")
+    root = folder / "img" if any(map(_repeats_of, _folders(folder / "img"))) else folder
+    said = _metadata(root)
+    pictures, broken, thumbs = [], [], []
+    for path in _files(root):
+        try:
+            data = read_file(path, _MAX_PICTURE_BYTES)
+            image = reading.picture(data)
+        except (OSError, StudioError) as error:
+            cause = getattr(error, "strerror", None) or error
+            broken.append(f"{path.relative_to(folder)} was left out: {cause}")
+            continue
+        words = _repeats_of(path.parent) or (1, "")
+        caption = _beside(path)
+        if caption is None:
+            caption = said.get(path.resolve(), words[1])
+        caption = with_trigger(caption, trigger)
+        pictures.append(TrainingPicture(path, caption, image.size, words[0]))
+        thumbs.append(alike.thumb(image))
+    if not pictures:
+        found = f" {broken[0]}" if broken else ""
+        raise InvalidRequest(
+            f"{folder}: there is no picture to learn from.{found} Put PNG, JPEG or WebP files "
+            "there, each with its caption in a .txt of the same name."
+        )
+    remarks = [*broken, *_remarks(pictures, thumbs, folder)]
+    learnt, tested = _split(pictures, validation_split, seed)
+    return Dataset(folder, tuple(learnt), tuple(tested), tuple(map(as_text, remarks)))
+
+
+def with_trigger(caption: str, trigger: str) -> str:
+    """`caption` on one line, with `trigger` in it."""
+    text = " ".join(caption.replace(PLACEHOLDER, trigger).split())
+    has_it = re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", text, re.IGNORECASE)
+    if not trigger or has_it:
+        return text
+    return f"{trigger}, {text}" if text else trigger
+
+
+def write_captions(captions: Mapping[Path, str]) -> None:
+    """Picture -> caption, into a `.txt` beside each picture, each whole or not at all. Raises
+    `SaveError`."""
+    for path, caption in captions.items():
+        _write(path.with_suffix(CAPTIONS[0]), caption.strip() + "\n")
+
+
+def write_metadata(folder: Path, captions: Mapping[Path, str]) -> None:
+    """The same into `metadata.jsonl` of `folder`, which the pictures lie in or below. Raises
+    `SaveError`."""
+    lines = [
+        json.dumps(
+            {"file_name": path.relative_to(folder).as_posix(), "text": caption.strip()},
+            ensure_ascii=False,
+        )
+        for path, caption in captions.items()
+    ]
+    _write(folder / METADATA, "".join(f"{line}\n" for line in lines))
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_text(text, "utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        step = "Free some disk space." if is_full(error) else "Check who may write there."
+        raise SaveError(f"{path} cannot be written: {error.strerror or error}. {step}") from None
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Those that are called as pictures are, in a fixed order; nothing hidden."""
+    for at, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                yield Path(at, name)
+
+
+def _repeats_of(folder: Path) -> tuple[int, str] | None:
+    """(repeats, words) in the name of a folder of kohya's."""
+    match = _REPEATS.fullmatch(folder.name)
+    return (max(1, int(match[1])), match[2].strip()) if match else None
+
+
+def _beside(path: Path) -> str | None:
+    for suffix in CAPTIONS:
+        file = path.with_suffix(suffix)
+        try:
+            return read_text(file, _MAX_TEXT_BYTES).removeprefix("\ufeff").strip()
+        except FileNotFoundError:
+            continue
+        except UnicodeDecodeError:
+            raise InvalidRequest(f"{file} is no text in UTF-8. Save it as one.") from None
+        except OSError as error:
+            raise InvalidRequest(
+                f"{file} cannot be read: {error.strerror or error}. Remove it or allow reading."
+            ) from None
+    return None
+
+
+def _metadata(root: Path) -> dict[Path, str]:
+    """Picture -> caption, as `metadata.jsonl` says; empty where there is none."""
+    file = root / METADATA
+    try:
+        lines = read_text(file, _MAX_TEXT_BYTES).splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{file} cannot be read: {error}. Correct or remove it.") from None
+    said = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            said[(root / entry["file_name"]).resolve()] = str(entry["text"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise InvalidRequest(
+                f'{file}: line {number} is not {{"file_name": …, "text": …}}. Correct it.'
+            ) from None
+    return said
+
+
+def _remarks(
+    pictures: list[TrainingPicture], thumbs: list[alike.Thumb], folder: Path
+) -> Iterator[str]:
+    names = [str(picture.path.relative_to(folder)) for picture in pictures]
+    if len(pictures) < _FEW:
+        yield f"{len(pictures)} pictures are very few; ten to thirty that differ are better."
+    bare = [name for name, picture in zip(names, pictures, strict=True) if not picture.caption]
+    if bare:
+        yield f"No caption and no trigger word: {_listed(bare)}. Write one into a .txt beside each."
+    pairs = [f"{names[one]} and {names[other]}" for one, other in alike.pairs(thumbs)]
+    if pairs:
+        yield f"Almost the same picture: {_listed(pairs)}. Remove one of each, or it counts twice."
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return "; ".join(names[:_NAMED]) + more
+
+
+def _split(
+    pictures: list[TrainingPicture], share: float, seed: int
+) -> tuple[list[TrainingPicture], list[TrainingPicture]]:
+    """Of two or more pictures at least one is learnt from, and one tested on if any shall be."""
+    count = min(max(1, round(share * len(pictures))), len(pictures) - 1) if share else 0
+    order = np.random.default_rng((seed, 0)).permutation(len(pictures))
+    tested = set(order[:count].tolist())
+    learnt = [picture for place, picture in enumerate(pictures) if place not in tested]
+    return learnt, [replace(pictures[place], repeats=1) for place in sorted(tested)]

@@ -1,0 +1,123 @@
+"""The file that comes of it, with what other programs look for in its header."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from safetensors.torch import save, save_file
+
+from studio.domain.refs import ModelRef
+from studio.domain.training import LoraTraining
+from studio.training.dataset import Dataset
+from studio.training.keeping import write
+from studio.version import __version__
+
+_BASES = {"SD 1.x": "sd_v1", "SD 2.x": "sd_v2", "SDXL": "sdxl_base_v1-0"}
+_ARCHITECTURES = {
+    "SD 1.x": "stable-diffusion-v1",
+    "SD 2.x": "stable-diffusion-v2-768-v",
+    "SDXL": "stable-diffusion-xl-v1-base",
+}
+_MODULES = {"lora": "networks.lora", "dora": "networks.lora"}
+"""What kohya's trainer calls what it trains with; the rest is LyCORIS'."""
+_LEGACY_FROM, _LEGACY_BYTES = 0x100000, 0x10000
+
+
+def save_lora(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    """Write it, whole or not at all, with hashes of its tensors. Raises `SaveError`."""
+    metadata = metadata | _hashes(tensors)
+    write(path, lambda partial: save_file(tensors, partial, {"format": "pt", **metadata}))
+
+
+def metadata(
+    training: LoraTraining, ref: ModelRef, sha256: str | None, dataset: Dataset, learnt: dict
+) -> dict[str, str]:
+    """What kohya's trainer (`ss_*`) and ModelSpec 1.0.1 say of a LoRA for `ref`; `learnt` are
+    "steps", "epochs", "loss" and "resolution"."""
+    family, width = ref.family.name, learnt["resolution"]
+    lycoris = training.network in ("loha", "lokr")
+    told = {
+        "ss_output_name": training.name,
+        "ss_network_module": _MODULES.get(training.network, "lycoris.kohya"),
+        "ss_network_dim": training.rank,
+        "ss_network_alpha": training.effective_alpha,
+        "ss_network_args": json.dumps({"algo": training.network}) if lycoris else None,
+        "ss_base_model_version": _BASES.get(family, family),
+        "ss_sd_model_name": ref.path.name,
+        "ss_new_sd_model_hash": sha256,
+        "ss_v2": family == "SD 2.x",
+        "ss_resolution": f"({width}, {width})",
+        "ss_enable_bucket": True,
+        "ss_dataset_dirs": json.dumps(_folders(dataset)),
+        "ss_tag_frequency": json.dumps(dataset.tag_frequency(), ensure_ascii=False),
+        "ss_num_train_images": sum(picture.repeats for picture in dataset.pictures),
+        "ss_num_reg_images": 0,
+        "ss_num_validation_images": len(dataset.validation),
+        "ss_learning_rate": training.learning_rate,
+        "ss_unet_lr": training.learning_rate,
+        "ss_text_encoder_lr": training.text_encoder_lr or None,
+        "ss_optimizer": f"torch.optim.AdamW(weight_decay={training.weight_decay})",
+        "ss_lr_scheduler": training.lr_scheduler,
+        "ss_lr_warmup_steps": training.lr_warmup_steps,
+        "ss_max_train_steps": training.steps,
+        "ss_steps": learnt["steps"],
+        "ss_epoch": learnt["epochs"],
+        "ss_loss": learnt["loss"],
+        "ss_total_batch_size": training.batch_size,
+        "ss_gradient_accumulation_steps": training.gradient_accumulation_steps,
+        "ss_gradient_checkpointing": training.gradient_checkpointing,
+        "ss_mixed_precision": learnt["precision"],
+        "ss_seed": training.seed,
+        "ss_min_snr_gamma": training.min_snr_gamma or None,
+        "ss_noise_offset": training.noise_offset or None,
+        "ss_caption_dropout_rate": training.caption_dropout,
+        "ss_max_grad_norm": training.max_grad_norm,
+        "ss_training_comment": f"Latent Studio {__version__}",
+        **_modelspec(training, ref, width),
+    }
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
+def _modelspec(training: LoraTraining, ref: ModelRef, width: int) -> dict[str, str | None]:
+    base = _ARCHITECTURES.get(ref.family.name, ref.family.name)
+    kind = "lora" if training.network == "dora" else training.network
+    v = ref.prediction_type == "v_prediction"
+    return {
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": f"{base}/{kind}",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": training.name,
+        "modelspec.trigger_phrase": training.trigger or None,
+        "modelspec.resolution": f"{width}x{width}",
+        "modelspec.prediction_type": "v" if v else "epsilon",
+        "modelspec.date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _folders(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """Folder -> how many pictures it has, and how often they count in an epoch."""
+    found: dict[str, dict[str, int]] = {}
+    for picture in dataset.pictures:
+        entry = found.setdefault(
+            picture.path.parent.name, {"n_repeats": picture.repeats, "img_count": 0}
+        )
+        entry["img_count"] += 1
+    return found
+
+
+def _hashes(tensors: dict[str, torch.Tensor]) -> dict[str, str]:
+    """Of the part of the file that is no header: whole, and as AUTOMATIC1111's first extension for
+    LoRAs shortened it."""
+    data = save(tensors)
+    body = data[8 + int.from_bytes(data[:8], "little") :]
+    whole = hashlib.sha256(body).hexdigest()
+    legacy = hashlib.sha256(data[_LEGACY_FROM : _LEGACY_FROM + _LEGACY_BYTES]).hexdigest()
+    return {
+        "sshs_model_hash": whole,
+        "sshs_legacy_hash": legacy[:8],
+        "modelspec.hash_sha256": f"0x{whole}",
+    }

@@ -1,0 +1,90 @@
+"""What a training is asked for -> a task in which nothing is open, or why it cannot begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.domain.errors import InvalidRequest
+from studio.domain.refs import ModelRef
+from studio.domain.training import LoraTraining
+from studio.training import dataset, keeping, models
+from studio.training.lora import Task
+
+_MAY_CHANGE = {"steps", "save_every", "validate_every", "gradient_checkpointing"}
+"""What may be other when a training goes on."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where LoRAs go, where trainings are kept, each in a folder of its name, and the device as on
+    the command line."""
+
+    loras: Path
+    trainings: Path
+    device: str
+
+
+def task(
+    folder: Path,
+    training: LoraTraining,
+    checkpoint_of: Callable[[LoraTraining], ModelRef],
+    place: Place,
+    resumes: bool,
+) -> Task:
+    """Raises `InvalidRequest` where something does not fit, or would overwrite what is there."""
+    name = training.name or folder.resolve().name.strip(". ") or "lora"
+    kept_in, target = place.trainings / name, place.loras / f"{name}.safetensors"
+    if resumes:
+        training = _gone_on_with(training, name, kept_in)
+    else:
+        _check_is_new(name, kept_in, target)
+    ref = checkpoint_of(training)
+    models.check(ref)
+    training = training.model_copy(
+        update={
+            "name": name,
+            "checkpoint": ref.name,
+            "resolution": training.resolution or ref.family.native_size[0],
+        }
+    )
+    found = dataset.read(folder, training.trigger, training.validation_split, training.seed)
+    return Task(training, found, ref, target, kept_in, device=place.device, resumes=resumes)
+
+
+def _check_is_new(name: str, kept_in: Path, target: Path) -> None:
+    if target.exists():
+        raise InvalidRequest(
+            f"{target} is there already. Choose another name, move it away, or go on with its "
+            "training (--resume, with more --steps).",
+            "name",
+        )
+    state = keeping.load(kept_in)
+    if state and state["step"] < state["training"]["steps"]:
+        raise InvalidRequest(
+            f"The training {name!r} was stopped at step {state['step']}. Go on with it "
+            f"(--resume), choose another name, or delete {kept_in}.",
+            "name",
+        )
+
+
+def _gone_on_with(training: LoraTraining, name: str, kept_in: Path) -> LoraTraining:
+    """What the kept training was told, changed by what of `training` was said and may change."""
+    state = keeping.load(kept_in)
+    if state is None:
+        raise InvalidRequest(
+            f"There is no training {name!r} to go on with in {kept_in.parent}. Begin it without "
+            "--resume, or say its --name."
+        )
+    kept = LoraTraining.parse(state["training"])
+    said = training.model_dump(include=training.model_fields_set - {"name"})
+    for field, value in said.items():
+        if field not in _MAY_CHANGE and value != getattr(kept, field):
+            raise InvalidRequest(
+                f"the training {name!r} was begun with {getattr(kept, field)!r}, which stays. "
+                "Leave it out, or begin another with --name.",
+                field,
+            )
+    changed = {field: value for field, value in said.items() if field in _MAY_CHANGE}
+    return kept.model_copy(update=changed)

@@ -1,0 +1,246 @@
+"""The layers of a LoRA while they learn: steps, tests, and all that going on later takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.optimization import get_scheduler
+from diffusers.training_utils import EMAModel
+
+from studio.diffusion.conditioning import Text
+from studio.domain import errors
+from studio.domain.refs import ModelRef
+from studio.domain.training import LoraTraining
+from studio.training import buckets
+from studio.training.models import Pictures, Trainee
+from studio.training.network import Layers
+from studio.training.objective import Objective
+
+_TESTS = 4
+"""So many noise levels each picture of the validation is tested at."""
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """training    with the resolution chosen
+    ref         the checkpoint
+    dtype       what is computed with
+    learnt_from, repeats
+                pictures, and how often each of them counts in an epoch
+    tested_on   those of the validation
+    """
+
+    training: LoraTraining
+    ref: ModelRef
+    dtype: torch.dtype
+    learnt_from: Pictures
+    repeats: list[int]
+    tested_on: Pictures
+
+
+class Trainer:
+    """The same `lessons` give the same layers of `trainee` on the same device, stopped in between
+    or not."""
+
+    def __init__(self, lessons: Lessons, trainee: Trainee) -> None:
+        self._ref, self._training = lessons.ref, lessons.training
+        self._trainee, self._dtype = trainee, lessons.dtype
+        self._learnt_from, self._tested_on = lessons.learnt_from, lessons.tested_on
+        self._repeats = lessons.repeats
+        self._texts: dict[str, Text] | None = None
+        if not self._training.text_encoder_lr:
+            said = [*self._learnt_from.captions, *self._tested_on.captions, ""]
+            self._texts = trainee.read_all(said)
+            for module in trainee.text_encoders.values():
+                module.to("cpu")
+        self.layers = Layers(trainee, self._training)
+        self._objective = Objective(self._ref, self._training)
+        self._parameters = self.layers.parameters()
+        self._optimizer = torch.optim.AdamW(
+            self._groups(), weight_decay=self._training.weight_decay
+        )
+        self._rates = self._scheduled()
+        self._average = None
+        if self._training.ema_decay:
+            self._average = EMAModel(self._parameters, decay=self._training.ema_decay)
+        self._source = torch.Generator().manual_seed(self._training.seed)
+        self.step, self.tested = 0, None
+        self._losses: list[float] = []
+        self._begin_batches()
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the U-Net's layers that the next step has."""
+        return self._optimizer.param_groups[0]["lr"]
+
+    def learn(self) -> float | None:
+        """One step; its loss. None: it is no number, and nothing was changed but the noise."""
+        batches = self._training.gradient_accumulation_steps
+        total = 0.0
+        for part in range(batches):
+            loss = self._loss(next(self._batches), self.step * batches + part)
+            if not torch.isfinite(loss):
+                return None
+            (loss / batches).backward()
+            total += loss.item() / batches
+        longest = self._training.max_grad_norm or float("inf")
+        if not torch.isfinite(torch.nn.utils.clip_grad_norm_(self._parameters, longest)):
+            return None
+        self._optimizer.step()
+        self._rates.step()
+        self._optimizer.zero_grad()
+        if self._average:
+            self._average.step(self._parameters)
+        self.step += 1
+        self._losses = [*self._losses[-99:], total]
+        return total
+
+    def test(self) -> float | None:
+        """The loss on the pictures of the validation, always with the same noise; None: there are
+        none."""
+        if self._tested_on.latents:
+            source = torch.Generator().manual_seed(self._training.seed + 1)
+            with torch.no_grad():
+                found = [
+                    self._answered(self._tested_on, [place], [caption], source).item()
+                    for place, caption in enumerate(self._tested_on.captions)
+                    for _ in range(_TESTS)
+                ]
+            self.tested = float(np.mean(found))
+        return self.tested
+
+    def halve_rates(self) -> None:
+        """From now on it learns at half the rate."""
+        self._rates.base_lrs = [rate / 2 for rate in self._rates.base_lrs]
+        for group in self._optimizer.param_groups:
+            group["lr"], group["initial_lr"] = group["lr"] / 2, group["initial_lr"] / 2
+
+    def finish(self) -> None:
+        """The layers become what is to be exported: their moving average, where there is one."""
+        if self._average:
+            self._average.copy_to(self._parameters)
+
+    def told(self) -> dict[str, Any]:
+        """What the result says of how it came about."""
+        training = self._training
+        seen = self.step * training.gradient_accumulation_steps
+        return {
+            "steps": self.step,
+            "epochs": seen // self._batches_of_epoch + 1,
+            "loss": float(np.mean(self._losses)) if self._losses else 0.0,
+            "resolution": training.resolution,
+            "precision": "bf16" if self._dtype == torch.bfloat16 else "no",
+        }
+
+    def state(self) -> dict[str, Any]:
+        """All that going on takes, copies in host memory."""
+        return {
+            "training": self._training.model_dump(),
+            "checkpoint_size": self._ref.file.size_bytes,
+            "pictures": len(self._learnt_from.captions),
+            "step": self.step,
+            "tested": self.tested,
+            "losses": list(self._losses),
+            "layers": self.layers.state(),
+            "optimizer": _copied(self._optimizer.state_dict()),
+            "rates": _copied(self._rates.state_dict()),
+            "average": _copied(self._average.state_dict()) if self._average else None,
+            "source": self._source.get_state(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from there. Raises `InvalidRequest` where it is of other pictures or another
+        model."""
+        pictures = len(self._learnt_from.captions)
+        if state["pictures"] != pictures:
+            raise errors.InvalidRequest(
+                f"The training was begun with {state['pictures']} pictures, and there are "
+                f"{pictures} now. Put them back, or begin another with --name."
+            )
+        if state["checkpoint_size"] != self._ref.file.size_bytes:
+            raise errors.InvalidRequest(
+                f"{self._ref.name} is not the model any more that the training was begun "
+                "with. Put it back, or begin another with --name."
+            )
+        state = _copied(state)
+        self.layers.load_state(state["layers"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.zero_grad()
+        self._rates.load_state_dict(state["rates"])
+        if self._average:
+            self._average.load_state_dict(state["average"])
+            self._average.to(self._trainee.device)
+        self._source.set_state(state["source"])
+        self.step, self.tested = state["step"], state["tested"]
+        self._losses = state["losses"]
+        self._begin_batches()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        training = self._training
+        groups = [{"params": self.layers.parameters("unet"), "lr": training.learning_rate}]
+        if training.text_encoder_lr:
+            learning = self.layers.parameters(*self._trainee.text_encoders)
+            groups.append({"params": learning, "lr": training.text_encoder_lr})
+        return groups
+
+    def _scheduled(self) -> Any:
+        training, name = self._training, self._training.lr_scheduler
+        if name == "constant" and training.lr_warmup_steps:
+            name = "constant_with_warmup"
+        return get_scheduler(
+            name,
+            self._optimizer,
+            num_warmup_steps=training.lr_warmup_steps,
+            num_training_steps=training.steps,
+        )
+
+    def _begin_batches(self) -> None:
+        """Those that come after `step` steps."""
+        training, repeats, sizes = self._training, self._repeats, self._learnt_from.sizes
+        whole = buckets.batches(sizes, repeats, training.batch_size, training.seed)
+        self._batches = islice(whole, self.step * training.gradient_accumulation_steps, None)
+        counts = [
+            sum(n for n, each in zip(repeats, sizes, strict=True) if each == size)
+            for size in set(sizes)
+        ]
+        self._batches_of_epoch = sum(-(-count // training.batch_size) for count in counts)
+
+    def _loss(self, places: list[int], number: int) -> torch.Tensor:
+        """Of batch `number`, some of its captions left out."""
+        rng = np.random.default_rng((self._training.seed, 2, number))
+        kept = rng.random(len(places)) >= self._training.caption_dropout
+        captions = [
+            self._learnt_from.captions[place] if keep else ""
+            for place, keep in zip(places, kept, strict=True)
+        ]
+        return self._answered(self._learnt_from, places, captions, self._source)
+
+    def _answered(
+        self, pictures: Pictures, places: list[int], captions: list[str], source: torch.Generator
+    ) -> torch.Tensor:
+        device = self._trainee.device
+        latents = torch.cat([pictures.latents[place] for place in places]).to(device)
+        question = self._objective.question(latents, source)
+        is_half = self._dtype != torch.float32
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_half):
+            if self._texts is None:
+                texts = self._trainee.read(captions)
+            else:
+                texts = [self._texts[caption] for caption in captions]
+            predicted = self._trainee.predict(question.noisy, question.timesteps, texts)
+        return question.loss(predicted)
+
+
+def _copied(value: Any) -> Any:
+    """`value`, its tensors as copies in host memory."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().clone()
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_copied, value))
+    return value

@@ -1,0 +1,65 @@
+"""`studio train lora`: from a folder to a LoRA in the catalog."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+from safetensors import safe_open
+
+from studio.catalog.catalog import Catalog
+from studio.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two pictures that a user has in a folder, and a folder for what the studio writes."""
+    monkeypatch.setenv("STUDIO_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    kites = tmp_path / "kites"
+    kites.mkdir()
+    Image.new("RGB", (64, 48), "tomato").save(kites / "a.png")
+    Image.new("RGB", (48, 64), "navy").save(kites / "b.png")
+    (kites / "a.txt").write_text("a red kite")
+    return tmp_path
+
+
+def train(capsys, *arguments):
+    """(status, stdout as JSON, stderr)."""
+    status = main(["train", "lora", "kites", "--json", *map(str, arguments)])
+    printed = capsys.readouterr()
+    return status, json.loads(printed.out) if printed.out else None, printed.err
+
+
+def test_a_lora_is_trained_gone_on_with_and_in_the_catalog(folder, capsys):
+    flags = ["--model", "picturebook", "--trigger", "zork", "--rank", "2", "--resolution", "64"]
+    status, told, said = train(capsys, *flags, "--steps", "2")
+    assert status == 0 and told["steps"] == 2
+    assert "2 pictures are very few" in said and "step 2/2 · loss" in said
+    with safe_open(told["lora"], "pt") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["ss_tag_frequency"]) == {"kites": {"zork": 2, "a red kite": 1}}
+    [ref] = Catalog([folder / "data" / "models"]).refs("lora")
+    assert (ref.name, ref.facts.layout, ref.facts.rank) == ("kites", "kohya", 2)
+    assert "zork" in ref.facts.trigger_words
+    status, _, said = train(capsys, *flags, "--steps", "3")
+    assert status == 2 and "is there already" in said
+    status, told, said = train(capsys, "--steps", "3", "--resume")
+    assert status == 0 and told["steps"] == 3 and "step 2/3" not in said
+    status, _, said = train(capsys, "--rank", "4", "--resume")
+    assert status == 2 and "rank: the training 'kites' was begun with 2" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--steps", "0"), "steps: '0' is not allowed"),
+        (("--name", "../up"), "name: "),
+        (("--checkpoint", "nowhere"), "nowhere"),
+        (("--resume",), "There is no training 'kites' to go on with"),
+    ],
+)
+def test_bad_input_is_told(folder, capsys, arguments, message):
+    status, told, said = train(capsys, *arguments)
+    assert status == 2 and told is None and message in said

@@ -1,0 +1,236 @@
+"""The loop against diffusers' example, and what it keeps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import DDPMScheduler
+from diffusers.optimization import get_scheduler
+from diffusers.training_utils import compute_snr
+from peft import LoraConfig
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from studio.domain.errors import EngineError, InvalidRequest, SaveError
+from studio.domain.training import Done, LoraTraining, Remark, Stopped, Trained
+from studio.families.stable_diffusion.family import SD1
+from studio.training import buckets, keeping, lora
+from studio.training.dataset import Dataset, TrainingPicture
+from studio.training.trainer import Trainer
+from studio.weights import lora as weights_lora
+from tests.refs import ref_to
+from tests.training import tiny
+
+
+def by_diffusers(training: LoraTraining, predicts: str) -> list[float]:
+    """The losses of diffusers' example `train_text_to_image_lora.py`, taken together to what it
+    computes."""
+    trainee, pictures = tiny.trainee(predicts), tiny.pictures()
+    unet, texts = trainee.unet.train(), trainee.read_all(pictures.captions)
+    schedule = DDPMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type=predicts
+    )
+    torch.manual_seed(training.seed)
+    targets = ["to_k", "to_q", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"]
+    targets += ["proj_in", "proj_out"]
+    unet.add_adapter(LoraConfig(r=training.rank, lora_alpha=2, target_modules=targets))
+    weights = [weight for weight in unet.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=training.learning_rate, weight_decay=1e-2)
+    rates = get_scheduler(
+        "cosine", optimizer, num_warmup_steps=5, num_training_steps=training.steps
+    )
+    batches = buckets.batches(pictures.sizes, [2, 1, 3], training.batch_size, training.seed)
+    torch.manual_seed(training.seed)
+    losses = []
+    for _, places in zip(range(training.steps), batches, strict=False):
+        latents = torch.cat([pictures.latents[place] for place in places])
+        noise = torch.randn_like(latents)
+        noise += training.noise_offset * torch.randn(*latents.shape[:2], 1, 1)
+        timesteps = torch.randint(0, 1000, (len(latents),)).long()
+        noisy = schedule.add_noise(latents, noise, timesteps)
+        embeds = torch.cat([texts[pictures.captions[place]].embeds for place in places])
+        answer = unet(noisy, timesteps, embeds, return_dict=False)[0]
+        is_v = predicts == "v_prediction"
+        target = schedule.get_velocity(latents, noise, timesteps) if is_v else noise
+        snr = compute_snr(schedule, timesteps)
+        counts = torch.stack([snr, 5.0 * torch.ones_like(timesteps)], dim=1).min(dim=1)[0]
+        counts = counts / (snr + 1 if is_v else snr)
+        loss = torch.nn.functional.mse_loss(answer, target, reduction="none")
+        loss = (loss.mean(dim=list(range(1, loss.ndim))) * counts).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        rates.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize(
+    ("predicts", "steps"),
+    [
+        ("epsilon", 10),
+        ("v_prediction", 6),
+        pytest.param("epsilon", 50, marks=pytest.mark.slow),
+    ],
+)
+def test_the_loss_curve_is_that_of_diffusers_example(predicts, steps):
+    training = LoraTraining(
+        steps=steps,
+        batch_size=2,
+        rank=4,
+        alpha=2,
+        learning_rate=3e-3,
+        lr_scheduler="cosine",
+        lr_warmup_steps=5,
+        noise_offset=0.1,
+        caption_dropout=0,
+        seed=7,
+    )
+    trainer = tiny.trainer(training, predicts)
+    ours = [trainer.learn() for _ in range(steps)]
+    theirs = by_diffusers(training, predicts)
+    assert ours == pytest.approx(theirs, rel=1e-3)
+    assert len(set(ours)) == steps
+
+
+def test_it_goes_on_bit_for_bit(tmp_path):
+    training = LoraTraining(
+        steps=3,
+        batch_size=2,
+        rank=2,
+        network="dora",
+        learning_rate=1e-2,
+        text_encoder_lr=1e-2,
+        lr_scheduler="linear",
+        gradient_accumulation_steps=2,
+        gradient_checkpointing=True,
+        ema_decay=0.5,
+        caption_dropout=0.5,
+        validation_split=0.5,
+    )
+    whole, first = tiny.trainer(training), tiny.trainer(training)
+    losses = [whole.learn() for _ in range(3)]
+    first.learn()
+    keeping.save(tmp_path / "kept", first.state())
+    second = tiny.trainer(training)
+    second.load(keeping.load(tmp_path / "kept"))
+    assert [second.learn() for _ in range(2)] == losses[1:]
+    assert second.test() == whole.test() is not None
+    for trainer in (whole, second):
+        trainer.finish()
+    theirs = whole.layers.exported()
+    assert {key.partition("_")[2].partition("_")[0] for key in theirs} == {"unet", "te"}
+    for key, tensor in second.layers.exported().items():
+        assert torch.equal(tensor, theirs[key]), key
+
+
+@pytest.mark.parametrize("network", ["lora", "dora", "loha", "lokr"])
+def test_the_file_is_what_was_learnt(network, tmp_path):
+    """Read and merged by us as any LoRA, against peft's own merging."""
+    training = LoraTraining(rank=2, alpha=3, network=network, text_encoder_lr=1)
+    trainer = tiny.trainer(training)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for weight in trainer.layers.parameters():
+            weight.add_(torch.randn_like(weight) * 0.1)
+    trained = dict(trainer.layers.modules)
+    tensors = trainer.layers.exported()
+    path = tmp_path / "one.safetensors"
+    lora.result.save_lora(path, tensors, {})
+    originals = tiny.trainee()
+    parts = {
+        "unet": originals.unet.state_dict(),
+        "text_encoder": originals.text_encoders["text_encoder"].state_dict(),
+    }
+    ref = ref_to("one", "lora", path, SD1)
+    found = weights_lora.read(ref, SD1, parts)
+    assert not found.warning
+    count = 0
+    for part, module in trained.items():
+        for name, layer in module.named_modules():
+            if isinstance(layer, BaseTunerLayer):
+                key = f"{name}.weight"
+                ours = found.deltas[part, key].add_to(parts[part][key], 1.0)
+                layer.merge()
+                assert torch.allclose(ours, layer.get_base_layer().weight, atol=2e-3), key
+                count += 1
+    assert count == len(found.deltas) > 20
+
+
+def task_of(tmp_path, training, **more):
+    pictures = [TrainingPicture(tmp_path / f"{n}.png", text, (64, 64)) for n, text in
+                enumerate(tiny.CAPTIONS)]  # fmt: skip
+    return lora.Task(
+        training,
+        Dataset(tmp_path, tuple(pictures)),
+        tiny.ref(),
+        tmp_path / "loras" / "kites.safetensors",
+        tmp_path / "kept",
+        **more,
+    )
+
+
+class Stumbling(Trainer):
+    """Loses its numbers `times` before it learns its third step."""
+
+    times = 1
+
+    def learn(self):
+        if self.step == 2 and self.times:
+            self.times -= 1
+            return None
+        return super().learn()
+
+
+def stumbling(training, times):
+    trainer = tiny.trainer(training)
+    trainer.__class__, trainer.times = Stumbling, times
+    return trainer
+
+
+def test_a_loss_that_is_no_number_goes_back_with_half_the_rate(tmp_path):
+    training = LoraTraining(
+        steps=4, rank=2, learning_rate=0.01, save_every=1, name="kites", trigger="kite"
+    )
+    task = task_of(tmp_path, training)
+    events = list(lora.run(task, stumbling(training, 2)))
+    remarks = [event.text for event in events if isinstance(event, Remark)]
+    assert ["back to step 2" in text for text in remarks] == [True, True]
+    assert "0.0025" in remarks[-1]
+    assert [event.step for event in events if isinstance(event, Trained)] == [1, 2, 3, 4]
+    assert events[-1] == Done(task.target, 4, events[-1].loss)
+    assert keeping.load(task.kept_in)["step"] == 4
+    with safe_open(task.target, "pt") as file:
+        told = file.metadata()
+    assert told["ss_network_dim"] == "2" and told["modelspec.trigger_phrase"] == "kite"
+    assert '"kite": 1' in told["ss_tag_frequency"] and len(told["sshs_model_hash"]) == 64
+    with pytest.raises(EngineError, match="--precision float32"):
+        list(lora.run(task, stumbling(training, 99)))
+
+
+def test_it_stops_between_steps_and_a_full_disk_ends_nothing(tmp_path):
+    training = LoraTraining(steps=3, rank=2)
+    seen = []
+    task = task_of(tmp_path, training, stopped=lambda: len(seen) >= 3)
+    (tmp_path / "kept").write_text("a file where the folder should be")
+    with pytest.raises(SaveError, match="kept"):
+        for event in lora.run(task, tiny.trainer(training)):
+            seen.append(event)
+    assert isinstance(seen[0], Remark) and "goes on" in seen[0].text
+    (tmp_path / "kept").unlink()
+    seen.clear()
+    seen += lora.run(task, tiny.trainer(training))
+    # `stopped` is asked while the list is being filled, so it never says yes: it learns all.
+    assert isinstance(seen[-1], Done)
+    task = task_of(tmp_path, training, stopped=lambda: True)
+    assert list(lora.run(task, tiny.trainer(training))) == [Stopped(0)]
+    assert load_file(task.target)
+
+
+def test_what_was_kept_of_other_pictures_is_refused():
+    training = LoraTraining(rank=2)
+    state = tiny.trainer(training).state() | {"pictures": 9}
+    with pytest.raises(InvalidRequest, match="begun with 9 pictures"):
+        tiny.trainer(training).load(state)
