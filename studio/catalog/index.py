@@ -11,13 +11,14 @@ from typing import Any
 
 from studio.catalog.probe import probe
 from studio.domain.errors import SaveError
+from studio.domain.family import ModelFamily
 from studio.domain.refs import ModelFacts, ModelFile
 from studio.families import FAMILIES
 from studio.store.models import ModelMemory
 
 log = logging.getLogger(__name__)
 
-VERSION = 6
+VERSION = 7
 """To be raised whenever a probe would tell more of the same file, or something else."""
 
 _FAMILIES = {family.name: family for family in FAMILIES}
@@ -65,9 +66,13 @@ class Index:
             log.warning("%s", error)
 
 
+def _named(family: ModelFamily) -> list[Any]:
+    return [family.name, min(family.native_size)]
+
+
 def _to_json(facts: ModelFacts) -> dict[str, Any]:
     """Only what differs from the defaults: most of it does not."""
-    values = vars(facts) | {"family": facts.family and facts.family.name}
+    values = vars(facts) | {"family": facts.family and _named(facts.family)}
     return {name: value for name, value in values.items() if value != _DEFAULTS[name]}
 
 
@@ -75,7 +80,8 @@ def _from_json(values: dict[str, Any]) -> ModelFacts:
     """Raises KeyError, TypeError or ValueError for what `_to_json` did not write."""
     values = dict(values)
     if "family" in values:
-        values["family"] = _FAMILIES[values["family"]]
+        name, side = values["family"]
+        values["family"] = _FAMILIES[name].learnt_at(side)
     for name in ("trigger_words", "control_types", "image_features", "lacks", "classes"):
         if name in values:
             values[name] = tuple(values[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from pathlib import PurePath
 
@@ -15,6 +16,7 @@ from studio.domain.errors import InvalidRequest, UnknownCheckpoint, UnknownModel
 from studio.domain.prompt_dialects import pieces, reading
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
+from studio.domain.tasks import TextToImage
 
 _RUNNABLE_TASKS = ("base", "inpaint")
 
@@ -40,6 +42,7 @@ def select(catalog: Catalog, request: GenerationRequest) -> Selection:
     embeddings, warnings = _embeddings(catalog, request, checkpoint)
     if not _are_weights_read(request, checkpoint):
         warnings = (*warnings, f"{checkpoint.family.name} reads brackets and weights as letters.")
+    warnings = (*warnings, *_about_size(request, checkpoint))
     controlnets = _controlnets(catalog, request, checkpoint)
     return Selection(
         checkpoint,
@@ -66,6 +69,22 @@ def _checkpoint(catalog: Catalog, name: str | None) -> ModelRef:
         raise unknown from None
     message = f"{other} is no checkpoint, but an upscaler, which draws nothing by itself."
     raise UnknownCheckpoint(f"{message} {unknown.message}", unknown.field)
+
+
+def _about_size(request: GenerationRequest, checkpoint: ModelRef) -> tuple[str, ...]:
+    """What to know of a picture from noise alone that leaves the sizes which were learnt."""
+    size, family = (request.width, request.height), checkpoint.family
+    if None in size or not isinstance(request.task, TextToImage):
+        return ()
+    times = math.prod(size) / math.prod(family.native_size)
+    least, most = family.bears
+    if least <= times <= most:
+        return ()
+    falls = "fall apart" if times < 1 else "double or lose their shape"
+    asked, native = ("×".join(map(str, each)) for each in (size, family.native_size))
+    better = f"draw at about {native}" + ("" if times < 1 else ' with "hires", or enlarge it after')
+    told = f"{checkpoint.name} learnt pictures of about {native} pixels: at {asked} things may"
+    return (f"{told} {falls}. To be sure, {better}.",)
 
 
 _ADDED = {"lora": ("loras", "LoRAs"), "controlnet": ("controls", "ControlNets")}

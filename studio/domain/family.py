@@ -6,9 +6,10 @@ to do; whoever holds a model asks its family, and nothing branches on a name.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio.domain.prompt_emphasis import Segment
@@ -19,7 +20,10 @@ class ModelFamily(ABC):
     """What a family is, and what it answers. Its methods import what they need when they are
     called, so that asking a family for its sizes costs no torch.
 
-    native_size      (width, height) in pixels it was trained on
+    native_size      (width, height) in pixels it was trained on; a model of the family that was
+                     trained at another is still of it, and so are sizes and latents of its own
+    bears            (least, most) times the native area that a picture from noise alone may have
+                     before things in it fall apart, or double; 0 and infinite: no limit is told
     sizes            presets worth offering, (width, height) in pixels
     steps            sensible default
     guidance_scale   sensible default
@@ -42,8 +46,8 @@ class ModelFamily(ABC):
     """
 
     name: str
-    native_size: tuple[int, int]
-    sizes: tuple[tuple[int, int], ...]
+    native_size: tuple[int, int] = field(compare=False)
+    sizes: tuple[tuple[int, int], ...] = field(compare=False)
     steps: int
     guidance_scale: float
     example_prompts: tuple[str, ...]
@@ -53,13 +57,30 @@ class ModelFamily(ABC):
     vae_factor: int = 8
     latent_scale: float = 0.18215
     latent_shift: float = 0.0
-    latent_space: str = "SD"
+    latent_space: str = field(default="SD", compare=False)
     vae_norm_groups: int = 32
     backbone: str = "unet"
     where: Mapping[str, str] = field(default_factory=dict, hash=False)
     takes: frozenset[str] = frozenset()
+    bears: tuple[float, float] = field(default=(0.0, math.inf), compare=False)
     takes_weights: bool = False
     tells_words: bool = False
+
+    def learnt_at(self, side: int) -> ModelFamily:
+        """The family for a model of it that was trained at `side` × `side` pixels, with a VAE of
+        its own. It bears half of that area at least: at a quarter the larger picturebook fell
+        apart."""
+        native = min(self.native_size)
+        if side == native:
+            return self
+        sizes = ((width * side // native, height * side // native) for width, height in self.sizes)
+        return replace(
+            self,
+            native_size=(side, side),
+            sizes=tuple(sizes),
+            latent_space=f"{self.latent_space} {side}",
+            bears=(0.5, self.bears[1]),
+        )
 
     @property
     def text_parts(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from studio.catalog.select import select
 from studio.domain.refs import ModelFile
 from studio.domain.request import GenerationRequest
 from studio.families.stable_diffusion.family import SD1, SDXL
+from studio.settings import assets_dir
 from studio.store.ledger import Ledger
 from studio.store.models import ModelMemory
 from tests.catalog import files
@@ -67,3 +68,23 @@ def test_a_hash_is_computed_once(folder, tmp_path):
     memory.learn_sha256(ModelFile(path, status.st_size, status.st_mtime_ns), published)
     catalog = Catalog([folder / "none", folder], tmp_path / "data")
     assert select(catalog, GenerationRequest(checkpoint="one")).tiny_vae.name == "small"
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [((256, 256), None), ((320, 192), None), ((128, 128), "fall apart"), ((512, 512), "double")],
+)
+def test_a_picturebook_is_asked_at_what_size_it_learnt(tmp_path, size, told):
+    folder = assets_dir() / "picturebook-256"
+    for again in (False, True):  # probed, and as it was remembered
+        catalog = Catalog([folder], tmp_path)
+        ref = catalog.find(None)
+        assert ref.family.native_size == (256, 256) and (320, 256) in ref.family.sizes, again
+    small = Catalog([files.EMBEDDED]).find(None).family
+    assert small == ref.family and small.native_size == (128, 128)
+    assert small.latent_space != ref.family.latent_space
+    asked = {"width": size[0], "height": size[1]}
+    warnings = select(catalog, GenerationRequest(**asked)).warnings
+    assert [told in text and "256×256" in text for text in warnings] == ([True] if told else [])
+    from_picture = {"kind": "image_to_image", "image": "input:a"}
+    assert not select(catalog, GenerationRequest(**asked, task=from_picture)).warnings

@@ -176,6 +176,7 @@ PICTUREBOOK = UNetFamily(
         "a white cat in the forest at night, moon",
     ),
     latent_space="picturebook",
+    bears=(0.0, 2.0),
     crumb=math.inf,  # each word that it learnt is a token
     preview_factors=_SD_PREVIEW_FACTORS,
     prompt_encoders=(PromptEncoder(depth=3, head_width=32),),

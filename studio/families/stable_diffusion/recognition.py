@@ -37,6 +37,9 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """What a folder consists of, and the classes that can be run; none: any."""
 
+_SIDES = range(16, 129, 16)
+"""Of a picturebook's latents."""
+
 ReadConfig = Callable[[str], Mapping[str, Any]]
 """A part of a folder -> its configuration."""
 
@@ -53,6 +56,9 @@ def family_of_folder(name: str, read: ReadConfig) -> ModelFamily:
     family = family_of_text_width(width)
     if family is None:
         raise CheckpointError(f"{name} is of a family that is not known here (text width {width}).")
+    side = read("unet").get("sample_size")
+    if family is PICTUREBOOK and side in _SIDES:
+        return PICTUREBOOK.learnt_at(side * PICTUREBOOK.vae_factor)
     return family
 
 
