@@ -39,6 +39,9 @@ from studio.jobs.outlook import Outlook
 from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
+from studio.provenance import marking
+from studio.provenance.verdict import Verdict
+from studio.provenance.verifier import Verifier
 from studio.reading.reader import Reader
 from studio.reading.record import Reading
 from studio.reproducing.recorded import Records
@@ -119,8 +122,9 @@ class Studio:
             self.gallery.clear()
         ledger = self._ledger if load_later else Ledger(None)
         self.library = Library(self.gallery, PictureLedger(ledger), self.settings.thumbnails_dir)
+        self.verifier = Verifier(self.library)
         self.prompts, self.tokens = PromptLedger(ledger), TokenLedger(ledger)
-        comparing = Comparing(self.library, ReproductionLedger(ledger), self.library.keep)
+        comparing = self._comparing(ledger)
         keeping = self._keeping(comparing, ledger)
         forecasts = self._forecasts(settling)
         self.queue = JobQueue(
@@ -246,6 +250,11 @@ class Studio:
         Raises `InvalidRequest`."""
         return self.reader.read(file_bytes(source) if isinstance(source, Path) else source)
 
+    def verify(self, source: bytes | str | Path) -> Verdict:
+        """Where a picture file (its bytes, or its path) comes from, as far as is known: from its
+        pixels, its text, and the library. Raises `InvalidRequest`."""
+        return self.verifier.verify(source if isinstance(source, bytes) else file_bytes(source))
+
     @property
     def downloads(self) -> Downloads:
         """Models on their way to the folder `downloads_dir` of the settings."""
@@ -316,9 +325,13 @@ class Studio:
             self.gallery.picture,
             JobLedger(ledger),
             Room(self.gallery.folder),
-            hold=self.gallery.held.hold,
+            hold=lambda drawn, owner: self.gallery.held.hold(comparing.marked(drawn), owner),
             use=self.sources.use,
         )
+
+    def _comparing(self, ledger: Ledger) -> Comparing:
+        mark = marking.marked if self.settings.watermark == "on" else None
+        return Comparing(self.library, ReproductionLedger(ledger), self.library.keep, mark)
 
     def _settling(self) -> Settling:
         return Settling(

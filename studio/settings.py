@@ -111,6 +111,11 @@ class Settings(BaseModel):
     checkpoint: str | None = Field(
         None, description="The model that draws where a request names none."
     )
+    watermark: Literal["on", "off"] = Field(
+        "on",
+        description="Whether what is drawn carries an invisible mark that tells where it comes "
+        "from: on or off.",
+    )
     mcp: bool = Field(
         False, description="Serve Gradio's endpoints as MCP tools too, at /gradio_api/mcp."
     )

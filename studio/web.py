@@ -132,6 +132,7 @@ def _join(app: FastAPI, router: APIRouter) -> None:
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
     from studio.api import detailing, held, many, native, queueing, reproductions, selecting, tokens
+    from studio.api import verifying as verifying_routes
 
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
     details = studio.detectors, studio.library, studio.sources.read_any
@@ -144,6 +145,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> Non
         detailing.build_detailing_router(*details, public),
         selecting.build_selecting_router(studio.detectors, studio.inputs, studio.sources.read_any),
         reproductions.build_reproductions_router(studio.reproductions, queue, public),
+        verifying_routes.build_verify_router(studio.verifier),
         native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
     ):
         _join(app, router)

@@ -27,6 +27,16 @@ _BESIDE = ("applied_styles", "prompt_template", "negative_prompt_template", "bat
 """What a form has no field for."""
 _MOST_JSON = 2 * json_text.MOST_CHARACTERS
 _FILE = {"type": "string", "format": "binary"}
+FILE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/*": {"schema": _FILE},
+            "multipart/form-data": {"schema": {"type": "object", "properties": {"file": _FILE}}},
+        },
+    }
+}
+"""A picture file, as the body or in a form."""
 _REQUEST_BODY = {
     "requestBody": {
         "required": True,
@@ -106,7 +116,7 @@ def build_read_router(reader: Reader, typed: Typed) -> APIRouter:
         `checkpoint` is the one that will draw if the file's own is not here: what does not go with
         it is left out of the request.
         """
-        data = await _sent(http)
+        data = await sent(http)
         if not data:
             raise InvalidRequest("The body is missing. Send a picture file or a text.")
         return ReadingBody.model_validate(await run_in_threadpool(reader.read, data, checkpoint))
@@ -118,7 +128,7 @@ def build_read_router(reader: Reader, typed: Typed) -> APIRouter:
         checkpoint: Annotated[str | None, Query(max_length=1000)] = None,
     ) -> FormBody:
         """What `read` says, and what a form with one control for each setting has of it."""
-        data = await _sent(http)
+        data = await sent(http)
         if not data:
             raise InvalidRequest("The body is missing. Send a picture file or a text.")
         return await run_in_threadpool(in_form, data, checkpoint, account)
@@ -147,7 +157,7 @@ def _form(
     return {name: form[name] for name in form if name not in _BESIDE}, ignored
 
 
-async def _sent(http: Request) -> bytes | str:
+async def sent(http: Request) -> bytes | str:
     """The file, or the text."""
     media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":

@@ -17,7 +17,7 @@ from studio.settings import Settings
 
 _NO_FLAGS = ("task", "applied_styles", "prompt_template", "negative_prompt_template")
 _REQUEST_FLAGS = tuple(name for name in GenerationRequest.model_fields if name not in _NO_FLAGS)
-_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode")
+_ENGINE_SETTINGS = ("models_dir", "data_dir", "device", "dtype", "memory_mode", "watermark")
 """What is taken of the settings; the rest is about serving."""
 
 

@@ -22,6 +22,7 @@ from studio.cli.reproduce import add_reproduce
 from studio.cli.status import BAD_INPUT, INTERRUPTED, complain, status_of
 from studio.cli.train import add_train
 from studio.cli.upscale import add_upscale
+from studio.cli.verify import add_verify
 from studio.domain.errors import StudioError
 from studio.settings import Settings, shipped
 from studio.version import __version__
@@ -65,8 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
     commands = parser.add_subparsers(
         dest="command",
-        metavar="{serve,generate,grid,upscale,detail,reproduce,train,library,models,preprocessors,detectors,"
-        "bench}",
+        metavar="{serve,generate,grid,upscale,detail,reproduce,verify,train,library,models,preprocessors,"
+        "detectors,bench}",
     )
     _add_serve(commands)
     add_generate(commands)
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add_detail(commands)
     add_reproduce(commands)
     add_train(commands)
+    add_verify(commands)
     add_library(commands)
     _add_models(commands)
     _add_bench(commands)

@@ -93,7 +93,7 @@ def _filters(options: argparse.Namespace) -> Filters:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[Library]:
+def up_to_date(settings: Settings) -> Iterator[Library]:
     """Up to date with what lies on disk; a studio may run beside it."""
     ledger = Ledger(settings.data_dir / FILE_NAME)
     try:
@@ -119,7 +119,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
     if options.limit < 1:
         raise InvalidRequest("--limit: must be 1 or more.")
     filters = _filters(options)
-    with _opened(settings) as library:
+    with up_to_date(settings) as library:
         total = library.page(filters, 1).total
         rows = list(_pages(library, filters, options.limit))
     if options.json:
@@ -153,7 +153,7 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
     if not files:
         raise InvalidRequest("there are no pictures in it. Check the path.")
     imported, known, refused = [], [], []
-    with _opened(settings) as library, ProgressBar(sys.stderr) as bar:
+    with up_to_date(settings) as library, ProgressBar(sys.stderr) as bar:
         importer = Importer(library)
         for place, (path, modified_ns) in enumerate(files):
             bar.show_count("picture", place, len(files))
@@ -215,7 +215,7 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
     if not options.ids and filters == Filters():
         raise InvalidRequest("say which pictures: their ids, or --board NAME, --starred, ….")
     paths, export, taken = [], export_of(options), set()
-    with _opened(settings) as library:
+    with up_to_date(settings) as library:
         rows = [library.entry(id) for id in options.ids] or list(_pages(library, filters))
         for row in rows:
             with suppress(NotFound):  # deleted meanwhile

@@ -11,7 +11,7 @@ from PIL import Image
 
 from studio.domain.detailers import Detail
 from studio.domain.errors import StudioError, named
-from studio.domain.provenance import Provenance
+from studio.domain.provenance import Provenance, WrittenMark
 from studio.domain.request import GenerationRequest
 from studio.domain.word_maps import WordMap
 
@@ -42,6 +42,9 @@ class Picture:
     origin   the first 32 hex digits of the sha256 of the file that it was made from, where that is
              not the picture of its task
     base     the same of the picture which a part of that one was put into
+    source   the picture that it is an edit of, RGB: what is the same there nobody drew; None: all
+             of it was drawn. Not kept
+    mark     the invisible mark in its pixels; None: there is none
     mixed    True if details or a part of another picture were put into one, and nothing was drawn
     """
 
@@ -62,6 +65,8 @@ class Picture:
     provenance: Provenance | None = None
     origin: str | None = None
     base: str | None = None
+    source: Image.Image | None = None
+    mark: WrittenMark | None = None
     mixed: bool = False
 
 

@@ -66,6 +66,28 @@ class Provenance:
             return None
 
 
+@dataclass(frozen=True)
+class WrittenMark:
+    """An invisible mark as it was written: `id`, seven hexadecimal digits, and whether it could be
+    read right after; of an edit that changed little it cannot."""
+
+    id: str
+    readable: bool
+
+    def json(self) -> str:
+        """What `read` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> WrittenMark | None:
+        """None where somebody else wrote it."""
+        try:
+            said = json.loads(text)
+            return cls(_text(said["id"]), said["readable"] is True)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+
 _TEXTS = ("studio", "device", "kernels", "dtype")
 _LABELS = {"studio": "Latent Studio", "device": "device", "kernels": "kernels", "dtype": "dtype"}
 

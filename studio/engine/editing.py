@@ -29,6 +29,7 @@ class Editing:
     """The pictures of `request`; `plan` is None where it begins with no picture.
 
     canvases  one RGB picture for each of the batch, as the passes left it; empty until there is one
+    begun_with  what all of them were before any pass; None where it begins with no picture
     latents   (B, C, h, w), what a stage left instead, for one that begins with latents; else None
     """
 
@@ -38,9 +39,11 @@ class Editing:
         self.canvases: list[Image.Image] = []
         self.latents: torch.Tensor | None = None
         self.is_drawn = False
+        self.begun_with: Image.Image | None = None
         if plan:
             is_drawn_over = getattr(request.task, "strength", 1) > 0
             self.canvases = [plan.before if is_drawn_over else plan.undrawn] * self._rows
+            self.begun_with = self.canvases[0]
 
     @property
     def source(self) -> Image.Image | None:

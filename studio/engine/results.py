@@ -56,6 +56,7 @@ def pictures(
             profile=edit.profile,
             words=words.of(place) if words else (),
             provenance=made_with,
+            source=edit.begun_with,
         )
         return _detailed(whole, done, known) if done.details else whole
 

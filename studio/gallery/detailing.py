@@ -65,7 +65,8 @@ def kept(
 def stored(library: Library, picture: Picture, owner: str | None) -> Picture:
     """`picture`, put together from others, kept in the library as `owner`'s. Raises `SaveError`
     where the disk does not take it: then it is there for as long as memory has it."""
-    kept = library.keep(picture, Claim(owner=owner))
+    mark = picture.mark and dataclasses.replace(picture.mark, readable=False)  # nobody looked
+    kept = library.keep(dataclasses.replace(picture, mark=mark), Claim(owner=owner))
     if kept.path is None:
         raise SaveError(kept.warnings[-1])
     return kept

@@ -26,7 +26,7 @@ from PIL import Image
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Picture
 from studio.domain.files import as_text, is_full
-from studio.domain.provenance import Provenance
+from studio.domain.provenance import Provenance, WrittenMark
 from studio.domain.request import GenerationRequest
 from studio.gallery.held import Held
 from studio.gallery.packing import details_in, encode, noted
@@ -173,6 +173,7 @@ class Gallery:
             origin=image.info.get("studio-origin"),
             base=image.info.get("studio-base"),
             details=details_in(image.info),
+            mark=WrittenMark.read(image.info.get("studio-watermark", "")),
             mixed="studio-mixed" in image.info,
         )
 

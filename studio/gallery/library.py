@@ -27,8 +27,10 @@ from studio.gallery.files import KEPT_IN_MEMORY, Gallery, Stored
 from studio.gallery.sidecars import Sidecar
 from studio.gallery.sources import file_bytes
 from studio.gallery.thumbnails import Thumbnails
+from studio.imaging.fingerprint import fingerprint
 from studio.store import finding
 from studio.store.finding import Filters, Page
+from studio.store.fingerprints import FingerprintLedger
 from studio.store.lineage import Lineage, lineage
 from studio.store.pictures import (
     GONE,
@@ -62,6 +64,7 @@ class Library:
 
     def __init__(self, gallery: Gallery, pictures: PictureLedger, folder: Path) -> None:
         self.gallery, self.pictures = gallery, pictures
+        self.fingerprints = FingerprintLedger(pictures.ledger)
         self._thumbnails = Thumbnails(folder, gallery.bytes)
         self._changing = threading.RLock()
         self._unsaved: OrderedDict[str, PictureRow] = OrderedDict()
@@ -88,10 +91,10 @@ class Library:
             picture = self._with_before_kept(picture, picture.before, claim)
         if claim.owner == LOCAL:  # as good as nobody's, and not to be written down
             claim = dataclasses.replace(claim, owner=None)
-        claimed: list[str] = []
+        claimed: list[Stored] = []
 
         def remember(stored: Stored) -> None:
-            claimed.append(stored.id)
+            claimed.append(stored)
             row = entries.of_picture(picture, stored, claim.owner)
             if not self.pictures.claim(row, claim):
                 self._behind.set()
@@ -99,9 +102,11 @@ class Library:
         kept = self.gallery.keep(picture, remember)
         if kept.path is None:
             with suppress(SaveError):
-                self.pictures.forget(claimed)
+                self.pictures.forget([stored.id for stored in claimed])
             self._remember_unsaved(kept, claim)
             return kept
+        with suppress(SaveError):  # it is looked at when somebody asks
+            self.fingerprints.put([(claimed[-1].hash, fingerprint(picture.image))])
         if claim.owner is not None:
             try:
                 sidecars.write(kept.path, Sidecar(claim.owner))

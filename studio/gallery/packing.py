@@ -27,7 +27,8 @@ def encode(picture: Picture) -> bytes:
     where it was made from a picture that its task does not name, that one's hash as
     `studio-origin`, and that of the one which a part of it was put into as `studio-base`, what
     detailers drew once more as `studio-details`, and `studio-mixed` where only a part of a picture
-    was kept; with the picture's colour profile and no other.
+    was kept, and `studio-watermark` where there is an invisible mark; with the picture's colour
+    profile and no other.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
@@ -52,6 +53,8 @@ def encode(picture: Picture) -> bytes:
         texts.add_text("studio-base", picture.base)
     if picture.details:
         texts.add_text("studio-details", json.dumps([asdict(one) for one in picture.details]))
+    if picture.mark is not None:
+        texts.add_text("studio-watermark", picture.mark.json())
     if picture.mixed:
         texts.add_text("studio-mixed", "true")
     buffer = io.BytesIO()

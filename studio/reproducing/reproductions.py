@@ -26,12 +26,15 @@ from studio.imaging import difference, reading
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keep
 from studio.jobs.queue import JobQueue
+from studio.provenance import marking
 from studio.reproducing.receipt import Receipt
 from studio.reproducing.recorded import Recorded, Records
 from studio.store.pictures import Claim
 from studio.store.reproductions import ReproductionLedger, ReproductionRow
 
 log = logging.getLogger(__name__)
+
+Mark = Callable[[Picture], Picture]
 
 _MOST_FILES = 16
 """Of files that are not in the library so many are held at once; more wait in no queue."""
@@ -70,34 +73,48 @@ class Comparing:
     """What a queue keeps its pictures with: those that were drawn again are compared first.
 
     keep  stores a picture, as `Keeping` takes it
+    mark  puts the invisible mark into what is drawn; None: it is kept without one
     """
 
-    def __init__(self, library: Library, ledger: ReproductionLedger, keep: Keep) -> None:
-        self.library, self.ledger, self._keep = library, ledger, keep
+    def __init__(
+        self,
+        library: Library,
+        ledger: ReproductionLedger,
+        keep: Keep,
+        mark: Mark | None = marking.marked,
+    ) -> None:
+        self.library, self.ledger, self._keep, self._mark = library, ledger, keep, mark
         self.submitting = threading.Lock()
         self.files: dict[str, Original] = {}
 
     def keep(self, picture: Picture, claim: Claim) -> Picture:
-        """As `keep`; but one that equals its original comes back with that one's id."""
+        """As `keep`, with the mark; but one that equals its original comes back with that one's
+        id. A mark is compared where the original has one, and nowhere else."""
+        drawn, picture = picture, self.marked(picture)
         with self.submitting:  # whose job began before it was written down
             row = self.ledger.of_job(claim.job) if claim.job else None
         if row is None:
             return self._keep(picture, claim)
         try:
             original = self.original(row)
-            receipt = compared(Receipt.read(row.receipt), original, picture)
+            alike = marking.marked(drawn) if marking.is_marked(original.data) else drawn
+            receipt = compared(Receipt.read(row.receipt), original, alike)
         except (StudioError, OSError, ValueError) as error:  # it was erased, for one
             log.warning("What was drawn again is not compared: %s", error)
             return self._keep(picture, claim)
         if receipt.same:
             path = self.library.gallery.path(original.id) if original.id else None
-            kept = replace(picture, id=original.id, path=path)
+            kept = replace(alike, id=original.id, path=path)
         else:
             kept = self._keep(replace(picture, origin=row.original), claim)
             receipt = replace(receipt, picture=kept.id)
         with suppress(SaveError):
             self.ledger.put(replace(row, receipt=receipt.json()))
         return kept
+
+    def marked(self, picture: Picture) -> Picture:
+        """It as it is kept."""
+        return self._mark(picture) if self._mark else picture
 
     def original(self, row: ReproductionRow) -> Original:
         """Raises `NotFound` where it is not here any more."""

@@ -188,6 +188,9 @@ MIGRATIONS = (
     ALTER TABLE pictures ADD COLUMN base TEXT;
     CREATE INDEX pictures_by_base ON pictures (base) WHERE base IS NOT NULL;
     """,
+    """
+    CREATE TABLE fingerprints (hash TEXT PRIMARY KEY, bits INTEGER) STRICT, WITHOUT ROWID;
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -207,6 +210,8 @@ prompts         what its owner drew from, as it was typed, each pair once, with 
                 used; `digest`: its sha256; `words`: what is searched, without differences of case
 reproductions   `original`: the hash of the file that the job draws again; `receipt`: JSON, see
                 `reproducing.receipt`
+fingerprints    `hash`: of a picture's file, as in `pictures`; `bits`: what it looks like, see
+                `imaging.fingerprint`; NULL: it shows nothing
 grids           `grid`: JSON, what was asked for; `jobs`: JSON, a list of [x, y, z, job]
 tokens          `digest`: the sha256 of what programs of the account show
 boards, loras   on which a picture is, with which it was made
