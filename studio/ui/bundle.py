@@ -40,6 +40,7 @@ STYLES = (
     "run/reproduce.css",
     "run/share.css",
     "run/grid.css",
+    "run/detail_choice.css",
     "run/candidates.css",
     "settings/choices.css",
     "settings/presets.css",

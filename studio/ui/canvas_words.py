@@ -49,7 +49,7 @@ def canvas_menu(name: str, label: str) -> str:
 def canvas_slider(name: str, label: str, minimum: str, maximum: str, unit: str) -> str:
     """A slider with its box; a script gives it values."""
     return (
-        f'<div class="canvas-slider" data-option="{name}"><span>{label}</span>'
+        f'<div class="canvas-slider" data-option="{name}" title="{label}"><span>{label}</span>'
         f'<input type="range" min="0" max="1000" step="any" aria-label="{label} slider">'
         f'<input type="number" min="{minimum}" max="{maximum}" step="1" '
         f'aria-label="{label}, {unit}"></div>'

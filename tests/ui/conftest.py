@@ -54,6 +54,15 @@ def browser() -> Iterator:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """What `npm install axe-core` puts into node_modules/axe-core/axe.min.js."""
+    path = os.environ.get("STUDIO_AXE")
+    if not path:
+        pytest.skip("STUDIO_AXE does not say where axe.min.js is (npm install axe-core)")
+    return Path(path).read_text("utf-8")
+
+
 @pytest.fixture(scope="module")
 def engine() -> FakeEngine:
     """What the studio of a module draws with; a module may have its own."""

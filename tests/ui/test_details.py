@@ -1,4 +1,4 @@
-"""Detailers among the settings, the tab that finds, and the details of a picture as candidates."""
+"""Detailers among the settings, the tab that finds, the details of a picture chosen one by one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_details_of_a_picture_are_kept_one_by_one(visit, served):
     detailer.locator("[data-number=strength] input[type=number]").fill("0.5")
     generate(page, "a village")
     page.locator(".views [data-view=details]").click()
-    page.locator(".candidate").nth(1).wait_for()
+    page.locator(".detail-card").nth(1).wait_for()
     made = shown_id(page)
     asked = served.studio.queue.jobs()[-1].request.detailers[0]
     assert (asked.classes, asked.prompt, asked.strength) == ("house", "a tall house", 0.5)
@@ -71,7 +71,7 @@ def test_details_of_a_picture_are_kept_one_by_one(visit, served):
     page.wait_for_function("id => !document.querySelector('.frame img').src.endsWith(id)", arg=made)
     chosen = shown_id(page)
     assert (_picture(served, chosen) == seen).all()
-    page.wait_for_function("document.querySelectorAll('.candidate').length === 1")
+    page.wait_for_function("document.querySelectorAll('.detail-card').length === 1")
     assert (_composed(page) == seen).all()
     assert status(page) == "Kept 1 of 2 details"
     page.locator(".line .undo").click()
@@ -125,7 +125,7 @@ def test_what_is_found_is_ticked_and_drawn(visit, served, tmp_path):
     second.focus()  # the switch of the views may lie over it
     page.keyboard.press("Space")
     generate(page)
-    page.locator(".candidate").wait_for()
+    page.locator(".detail-card").wait_for()
     assert view(page) == "details"
     request = served.studio.queue.jobs()[-1].request
     assert (request.task.kind, request.detailers[0].only) == ("details", (1,))

@@ -9,6 +9,7 @@ import { isSketched } from "../shared/task.js";
 import { leaveRoom, onView, showView } from "../shared/views.js";
 import { ColourTools } from "./colour_tools.js";
 import { FrameEdges } from "./frame.js";
+import { gaze, lookAt, remember } from "./gaze.js";
 import { bindCanvasKeys } from "./keys.js";
 import { bindOptions, Options } from "./options.js";
 import { Overlay } from "./overlay.js";
@@ -35,10 +36,6 @@ import { zoomActions, zoomWords } from "./zooming.js";
 const SAY_MS = 6000;
 const HANDLE_PX = 4; // of a handle of the frame that lie outside of it
 const STEPS = ["undo", "redo"];
-
-/** Where somebody looked last: {tab, image, zoom, x, y}, the middle's place in the picture and the zoom
- * (null where it fits). The other canvases show the same picture so. */
-let gaze = null;
 
 export function canvas(element) {
   new Canvas(element, element.dataset.kind);
@@ -162,7 +159,7 @@ class Canvas {
   /** The picture is another one, or on its way; it is loaded once somebody looks. */
   async arrive() {
     const { picture, arriving } = this.source;
-    const there = gaze;
+    const there = gaze();
     this.say(arriving ?? "", true);
     this.root.classList.toggle("arriving", Boolean(arriving));
     const url = picture && address(picture.url);
@@ -201,18 +198,10 @@ class Canvas {
     this.show();
   }
 
-  /** Look where another canvas was looked at, in the same picture. */
+  /** Look where the same picture was looked at elsewhere. */
   lookAt(there) {
-    const { view, port } = this;
     const isOther = there && there.tab !== this.tab && there.image === this.source.picture?.image;
-    if (!isOther || !view.content || !port.clientWidth) return;
-    if (there.zoom === null) {
-      view.fit();
-      return;
-    }
-    view.zoomTo(there.zoom);
-    const [x, y] = view.fromPicture(there.x, there.y);
-    view.panBy(port.clientWidth / 2 - x, port.clientHeight / 2 - y);
+    if (isOther) lookAt(this.view, there);
   }
 
   get bounds() {
@@ -227,17 +216,7 @@ class Canvas {
     this.colours?.viewed();
     if (this.frame && this.source.picture) this.frame.draw();
     if (this.view.fitted) leaveRoom(this.view.spare, this.source.kind);
-    this.remember();
-  }
-
-  /** Where somebody looks. */
-  remember() {
-    const { view, port } = this;
-    if (!isShown(this.tab) || !port.clientWidth) return;
-    const x = (port.clientWidth / 2 - view.x) / view.scale;
-    const y = (port.clientHeight / 2 - view.y) / view.scale;
-    const zoom = view.fitted ? null : view.zoom;
-    gaze = { tab: this.tab, image: this.source.picture?.image, zoom, x, y };
+    if (isShown(this.tab)) remember(this.view, this.tab, this.source.picture?.image);
   }
 
   /** Everything that depends on the source's state. */

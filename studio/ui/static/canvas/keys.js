@@ -84,7 +84,7 @@ function undoKey(event, act) {
   return key === "z" && act("undo");
 }
 
-function resize(options, factor) {
+export function resize(options, factor) {
   const step = factor > 1 ? Math.ceil : Math.floor;
   options.size = Math.min(2000, Math.max(1, step(options.size * factor)));
 }

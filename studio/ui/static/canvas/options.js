@@ -21,9 +21,9 @@ const SIZES = [1, 2000];
 
 /** @typedef {typeof DEFAULTS} Values */
 
-/** What is set for each of a canvas' layers by itself. */
+/** What is set by itself for each layer: mask, colours, and the part of a result that is kept. */
 const OWN = ["tool", "sign", "size", "softness", "opacity"];
-const KEYS = { mask: "canvas", colour: "canvas.colour" };
+const KEYS = { mask: "canvas", colour: "canvas.colour", part: "canvas.part" };
 
 /** The options as properties; setting one tells `onChange(name)`. */
 export class Options {
@@ -57,7 +57,7 @@ export class Options {
     this.onChange(name);
   }
 
-  /** They are those of `layer`, "mask" or "colour", from now on. */
+  /** They are those of `layer`, one of KEYS, from now on. */
   use(layer) {
     this.layer = layer;
     this.onChange("layer");

@@ -13,7 +13,7 @@ export class Paint {
     this.view = view;
     this.source = source;
     this.options = options;
-    this.port = root.querySelector(".canvas-port");
+    this.port = view.port;
     this.ring = root.querySelector(".canvas-cursor");
     this.outline = root.querySelectorAll(".canvas-outline path");
     this.shape = null; // the outline under way, in pixels of the picture

@@ -1,222 +1,409 @@
-// The details of a picture, each a candidate: as it was and as it was drawn anew, to be kept or not by
-// itself. What is seen is, pixel for pixel, what Keep these makes.
+// What came of the canvas: the pictures of a press lie in the place of the one that it began with, one
+// of them is shown, accepted, in whole or in part, or all are put away. An acceptance is a step of the
+// picture that is worked on.
 
+import { pngOf } from "../canvas/png.js";
+import { uploaded } from "../canvas/uploads.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
+import { isFull } from "../shared/full.js";
+import * as pictures from "../shared/pictures.js";
 import { send } from "../shared/server.js";
-import { allowViews, onView, view } from "../shared/views.js";
-import { percent } from "../shared/words.js";
-import { compose, copyArea } from "./composed.js";
+import { forget, read, write } from "../shared/store.js";
+import { onTask, task } from "../shared/task.js";
+import { onView, showView, view } from "../shared/views.js";
+import { Part } from "./part.js";
+import { thumbnail } from "./strip.js";
 
-const VIEW = "details";
-const CROP_MARGIN = 0.1; // of a side of what is seen of an area beside itself
+const KINDS = ["inpaint", "outpaint", "details"];
+const KEY = "candidates";
+const SIDE = 128; // of their thumbnails
+const PEEK = "x";
+const ARROWS = { ArrowLeft: -1, ArrowRight: 1 };
 
 export class Candidates {
-  /** `root` is the viewer's, the boxes lie in `frame`. `kept(id, words)` shows what came of it. */
-  constructor(root, frame, { announce, kept }) {
+  /** `root` is the viewer's; the picture shows in `frame` at the place that `stage` has for it. Of `to`
+   * show(picture, all) shows one of them, accept(again) makes that which is shown the picture that is
+   * worked on, adopt(picture, words, again) one that was just made, without turning to it, offer(words,
+   * undo) and announce(words) tell. */
+  constructor(root, frame, stage, to) {
     this.root = root.querySelector(".candidates");
     this.frame = frame;
-    this.announce = announce;
-    this.kept = kept;
-    this.list = this.root.querySelector("ol");
-    this.words = this.root.querySelector(".candidates-words");
-    this.lack = this.root.querySelector(".candidates-lack");
-    this.button = this.root.querySelector("[data-action=keep]");
-    this.picture = null;
-    this.pictures = null; // [before, after], once they are loaded
-    this.chosen = []; // of each whether it is as it was drawn anew
-    this.over = null;
-    this.turn = 0;
-    this.button.addEventListener("click", () => this.keep());
-    document.addEventListener("keydown", (event) => this.key(event));
-    onView(() => this.render());
-  }
-
-  /** `picture` is shown, or none is. */
-  take(picture) {
-    this.turn += 1;
-    this.picture = picture?.details?.length ? picture : null;
-    this.pictures = null;
-    this.chosen = (picture?.details ?? []).map(() => true);
-    this.remove();
-    this.lack.textContent = "";
-    allowViews({ details: this.picture !== null });
-    this.render();
-  }
-
-  /** Be what the view says. */
-  render() {
-    const isShown = this.picture !== null && view() === VIEW;
-    if (!isShown) this.remove();
-    else if (this.pictures) this.show();
-    else this.load();
-  }
-
-  remove() {
-    this.over?.remove();
-    this.over = null;
-    this.list.replaceChildren();
-  }
-
-  async load() {
-    const { turn, picture } = this;
-    const paths = [`${picture.url}/before`, picture.url];
-    const images = paths.map((path) => Object.assign(new Image(), { src: address(path) }));
-    this.words.textContent = "Looking at what was before";
-    try {
-      await Promise.all(images.map((one) => one.decode()));
-    } catch {
-      if (turn === this.turn)
-        this.words.textContent = "The picture as it was cannot be loaded (any more).";
-      return;
-    }
-    if (turn !== this.turn) return;
-    this.pictures = images;
-    this.render();
-  }
-
-  show() {
-    if (!this.over) this.build();
-    const [before, after] = this.pictures;
-    const { details } = this.picture;
-    const kept = details.filter((_, at) => this.chosen[at]);
-    compose(
-      this.canvas.getContext("2d"),
-      before,
-      after,
-      kept.map(({ area }) => area),
-    );
-    for (const [at, isNew] of this.chosen.entries()) {
-      this.boxes.children[at].setAttribute("aria-pressed", String(isNew));
-      const [old, anew] = this.list.children[at].querySelectorAll("button");
-      old.setAttribute("aria-pressed", String(!isNew));
-      anew.setAttribute("aria-pressed", String(isNew));
-    }
-    this.words.textContent = `${kept.length} of ${details.length} as drawn anew`;
-    const why = whyNot(kept.length, details.length);
-    this.button.disabled = why !== "";
-    this.button.title = why;
-  }
-
-  build() {
-    const [before, after] = this.pictures;
-    const { naturalWidth: width, naturalHeight: height } = after;
-    const { details } = this.picture;
-    this.canvas = make("canvas", {
-      width,
-      height,
-      "role": "img",
-      "aria-label": "The picture with the details that are kept",
+    this.port = stage.port;
+    this.to = to;
+    this.part = new Part(root, this.root.querySelector(".candidates-part"), {
+      view: stage.view,
+      frame,
+      changed: () => this.render(),
     });
-    this.boxes = make("div", { className: "candidate-boxes" }, ...details.map(this.box, this));
-    for (const [at, { box }] of details.entries())
-      place(this.boxes.children[at], box, width, height);
-    this.over = make("div", { className: "over" }, this.canvas, this.boxes);
-    this.frame.append(this.over);
-    this.list.replaceChildren(...details.map((one, at) => this.card(one, at, before, after)));
+    this.strip = this.root.querySelector(".candidates-strip");
+    this.lack = this.root.querySelector(".candidates-lack");
+    this.rest = this.root.querySelector("select");
+    this.whole = new Map(); // id -> all about it
+    /** {kind, entries, base}: base is {ref, url} of what they are put into, `id` if it is one of the
+     * library; null for none. */
+    this.state = read(KEY, null);
+    this.press = null;
+    this.picture = null;
+    this.at = 0; // 0: what was before, then the candidates
+    this.over = null;
+    this.bind();
+    onView(() => this.render());
+    onTask(() => this.render());
   }
 
-  box(one, at) {
+  bind() {
+    const acts = {
+      "accept": () => this.accept(),
+      "part": () => this.beginPart(),
+      "discard": () => this.discard(),
+      "keep": () => this.keep(),
+      "back": () => this.endPart(),
+      "part-undo": () => this.part.mask?.undo(),
+      "part-redo": () => this.part.mask?.redo(),
+    };
+    this.root.addEventListener("click", ({ target }) => {
+      const button = /** @type {HTMLElement} */ (target).closest("button");
+      const { candidates, action } = button?.dataset ?? {};
+      acts[candidates ?? action]?.();
+    });
+    this.rest.addEventListener("change", () => this.turnRest());
+    document.addEventListener("keydown", (event) => this.key(event));
+    document.addEventListener("keyup", ({ key }) => key === PEEK && this.peek(false));
+    addEventListener("blur", () => this.peek(false));
+  }
+
+  /** Are they in sight? */
+  get isShown() {
+    return this.at >= 0 && this.state?.kind === task() && view() === "result";
+  }
+
+  get all() {
+    return this.state?.entries ?? [];
+  }
+
+  /** That which is shown; null for what was before. */
+  get shown() {
+    return this.all[this.at - 1] ?? null;
+  }
+
+  /** `made` came of the canvas, by the same press as others before it. */
+  offer(made, press) {
+    const { kind } = made[0].request.task;
+    if (!KINDS.includes(kind)) return;
+    for (const one of made) this.whole.set(one.id, one);
+    const entries = made.map(({ id, url }) => ({ id, url }));
+    const isMore = press === this.press && this.state?.kind === kind;
+    this.press = press;
+    this.set(
+      isMore
+        ? { ...this.state, entries: [...this.all, ...entries] }
+        : { kind, entries, base: baseOf(made[0]) },
+    );
+    const { activeElement } = document;
+    if (activeElement === document.body || activeElement?.closest(".source"))
+      this.port.focus({ preventScroll: true });
+  }
+
+  set(state) {
+    this.state = state;
+    if (state) write(KEY, state);
+    else forget(KEY);
+  }
+
+  /** `picture` is in the frame, or none is. */
+  take(picture) {
+    this.picture = picture;
+    const at = this.all.findIndex(({ id }) => id === picture?.id) + 1;
+    const isBase = picture !== null && picture?.id === this.state?.base?.id;
+    this.at = at || isBase ? at : -1;
+    this.showBase(false);
+    this.lack.textContent = "";
+    if (at > 0) this.whole.set(picture.id, picture);
+    else if (this.part.isOn) this.part.stop();
+    this.render();
+  }
+
+  render() {
+    const { isShown } = this;
+    if (!isShown) {
+      this.part.stop();
+      this.showBase(false);
+    }
+    this.root.hidden = !isShown;
+    document.body.classList.toggle("choosing", isShown);
+    document.body.classList.toggle("painting-part", this.part.isOn);
+    if (!isShown) return;
+    this.renderStrip();
+    const on = (name) => this.root.querySelector(`[data-candidates=${name}]`);
+    this.root.querySelector(".candidates-acts").hidden = this.part.isOn;
+    this.root.querySelector(".candidates-part").hidden = !this.part.isOn;
+    const isDone = this.at === 0 && this.state.base.id;
+    on("accept").disabled = !this.shown && !isDone;
+    on("accept").textContent = isDone ? "Done" : "Accept";
+    on("part").disabled = !this.shown;
+    on("keep").disabled = this.part.isBlank;
+    const { past = [], future = [] } = this.part.mask ?? {};
+    this.root.querySelector("[data-action=part-undo]").disabled = past.length === 0;
+    this.root.querySelector("[data-action=part-redo]").disabled = future.length === 0;
+  }
+
+  renderStrip() {
+    const wanted = [this.state.base, ...this.all].map(({ url }) => url).join();
+    if (this.strip.dataset.of !== wanted) {
+      const focused = [...this.strip.children].indexOf(document.activeElement);
+      this.strip.replaceChildren(...[this.state.base, ...this.all].map(this.tile, this));
+      this.strip.dataset.of = wanted;
+      if (focused >= 0) this.tileAt(focused)?.focus();
+    }
+    for (const [at, tile] of [...this.strip.children].entries())
+      tile.setAttribute("aria-pressed", String(at === this.at));
+  }
+
+  tile(one, at) {
+    const small = one.id ? thumbnail(one, SIDE) : address(one.url);
+    const label = at ? `Candidate ${at}` : `0: ${this.wordsOfBase()}`;
     return make(
       "button",
       {
         "type": "button",
-        "className": "candidate-box",
-        "aria-label": `${nameOf(one, at)}: as drawn anew`,
-        "title": nameOf(one, at),
-        "onclick": () => this.choose(at, !this.chosen[at]),
+        "className": "candidates-tile",
+        "aria-label": label,
+        "title": at ? label : `${label} (hold X to look)`,
+        "onclick": () => this.choose(at),
       },
-      make("span", { textContent: `${at + 1}` }),
+      make("img", { src: small, alt: "", draggable: false }),
+      make("span", { textContent: `${at}` }),
     );
   }
 
-  card(one, at, before, after) {
-    const side = (image, words, isNew) =>
-      make(
-        "button",
-        {
-          "type": "button",
-          "aria-label": `${nameOf(one, at)}: ${words.toLowerCase()}`,
-          "onclick": () => this.choose(at, isNew),
-        },
-        crop(image, around(one.area, after)),
-        make("span", { textContent: words }),
-      );
-    return make(
-      "li",
-      { className: "candidate" },
-      make("p", {}, make("b", { textContent: `${at + 1}` }), ` ${one.label} ${percent(one.score)}`),
-      side(before, "Before", false),
-      side(after, "After", true),
-    );
+  tileAt = (at) => /** @type {HTMLElement | undefined} */ (this.strip.children[at]);
+
+  wordsOfBase() {
+    return this.state.base.id ? "As kept so far" : "Before";
   }
 
-  choose(at, isNew) {
-    this.chosen[at] = isNew;
-    this.lack.textContent = "";
-    this.show();
-    this.announce(`${nameOf(this.picture.details[at], at)}: ${isNew ? "after" : "before"}`);
-  }
+  // Looking
 
-  /** The keys 1 to 9 turn the details over. */
-  key(event) {
-    const at = Number(event.key) - 1;
-    const isOurs = this.over?.checkVisibility() && at in this.chosen;
-    if (!isOurs || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.target.matches("input, textarea, select") || document.querySelector("dialog[open]"))
+  /** Show candidate `at`, or with 0 what was before. */
+  async choose(at) {
+    if (!this.isShown || at < 0 || at > this.all.length) return;
+    const { base } = this.state;
+    if (at === 0 && this.part.isOn) return; // there is nothing of it to be painted
+    this.tileAt(at).focus({ preventScroll: true });
+    this.to.announce(at ? `Candidate ${at}` : this.wordsOfBase());
+    if (at === 0 && !base.id) {
+      this.at = 0;
+      this.showBase(true);
+      this.render();
       return;
-    event.preventDefault();
-    this.choose(at, !this.chosen[at]);
+    }
+    const one = at ? this.all[at - 1] : base;
+    await this.see(one);
+  }
+
+  async see({ id }) {
+    try {
+      const all = await Promise.all(this.all.map((one) => this.about(one.id)));
+      await this.to.show(await this.about(id), all);
+    } catch (error) {
+      this.lack.textContent = error.message;
+    }
+  }
+
+  async about(id) {
+    if (!this.whole.has(id)) this.whole.set(id, await pictures.details(id));
+    return this.whole.get(id);
+  }
+
+  /** What was before lies over the picture in the frame. */
+  showBase(isWanted) {
+    this.over?.remove();
+    this.over = null;
+    if (!isWanted) return;
+    const image = make("img", {
+      src: address(this.state.base.url),
+      alt: this.wordsOfBase(),
+      draggable: false,
+    });
+    this.over = make("div", { className: "over" }, image);
+    this.frame.append(this.over);
+  }
+
+  /** For as long as a key is held. */
+  peek(isHeld) {
+    if (isHeld ? !this.isShown || !this.shown : !this.isPeeking) return;
+    this.isPeeking = isHeld;
+    this.showBase(isHeld);
+  }
+
+  // Deciding
+
+  async accept() {
+    if (!this.isShown) return;
+    const { state } = this;
+    if (this.at === 0 && state.base.id) {
+      this.set(null); // it is worked on already
+      showView("source");
+    }
+    if (!this.shown) return;
+    const at = this.at;
+    await this.to.accept(() => this.again(state, at));
+    if (view() === "source") this.set(null);
+  }
+
+  discard() {
+    const { state, at } = this;
+    this.set(null);
+    showView("source");
+    this.to.offer("The candidates are put away; they are in the library", () => {
+      this.again(state, at);
+      showView("result");
+    });
+  }
+
+  /** They are offered once more, as they were. */
+  async again(state, at) {
+    this.set(state);
+    const one = state.entries[Math.max(0, at - 1)];
+    await this.see(one);
+  }
+
+  // A part
+
+  /** Paint in what is shown; the rest is as before, or as in another candidate. */
+  async beginPart(mask = null) {
+    if (!this.shown || !this.picture) return;
+    const label = (at) => (at ? `Candidate ${at}` : this.wordsOfBase());
+    const options = [0, ...this.all.map((_, at) => at + 1)].map((at) =>
+      make("option", { value: `${at}`, textContent: label(at) }),
+    );
+    this.rest.replaceChildren(...options);
+    this.rest.value = "0";
+    const base = await this.image(this.state.base.url);
+    if (!base || !this.isShown) return;
+    const { naturalWidth: width, naturalHeight: height } = base;
+    this.part.begin({ width, height }, base, mask);
+    this.render();
+    this.port.focus({ preventScroll: true });
+    this.to.announce("Paint where this one is wanted");
+  }
+
+  async turnRest() {
+    const base = await this.image(this.restOf().url);
+    if (base && this.part.isOn) this.part.turn(base);
+  }
+
+  restOf() {
+    return [this.state.base, ...this.all][Number(this.rest.value)];
+  }
+
+  async image(url) {
+    const image = new Image();
+    image.src = address(url);
+    try {
+      await image.decode();
+      return image;
+    } catch {
+      this.lack.textContent = "What was before cannot be loaded (any more).";
+      return null;
+    }
+  }
+
+  endPart() {
+    this.part.stop();
+    this.render();
+    this.tileAt(this.at)?.focus({ preventScroll: true });
   }
 
   async keep() {
-    const { picture, chosen } = this;
-    const kept = chosen.flatMap((isNew, at) => (isNew ? [at] : []));
-    this.button.disabled = true;
+    const { part, state, at, shown } = this;
+    const { mask } = part;
+    if (part.isBlank || this.isKeeping) return;
+    this.isKeeping = true;
+    this.lack.textContent = "";
+    const rest = this.restOf();
+    const base = rest.id ? `picture:${rest.id}` : rest.ref;
     try {
-      const path = `studio/v1/images/${encodeURIComponent(picture.id)}/details`;
-      const made = await send("POST", path, { kept });
-      await this.kept(made.id, `Kept ${kept.length} of ${chosen.length} details`);
+      const { image } = await uploaded(await pngOf(mask));
+      const path = `studio/v1/images/${encodeURIComponent(shown.id)}/keep`;
+      const made = await send("POST", path, { mask: image, base });
+      const picture = await this.about(made.id);
+      pictures.came.tell([made.id]);
+      part.stop();
+      this.set({ ...state, base: { id: made.id, url: made.url } });
+      await this.to.adopt(picture, `A part of candidate ${at} is kept`, async () => {
+        await this.again(state, at);
+        await this.beginPart(mask);
+      });
+      await this.see(made);
+      this.tileAt(0)?.focus({ preventScroll: true });
     } catch (error) {
       this.lack.textContent = error.message;
-      this.button.disabled = false;
     }
+    this.isKeeping = false;
+  }
+
+  // Keys
+
+  key(event) {
+    const { key, target } = event;
+    const isBusy = document.querySelector("dialog[open]") || event.defaultPrevented;
+    if (!this.isShown || isBusy || event.isComposing || event.altKey) return;
+    if (isWriting(target)) {
+      if (key === "Escape") this.leaveText(event);
+      return;
+    }
+    if (!(this.part.isOn && this.part.key(event)) && !this.act(event)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // the page's own keys come after
+    if (key !== PEEK) this.render();
+  }
+
+  /** False for a key that is not meant for them. */
+  act({ key, target, repeat, ctrlKey, metaKey }) {
+    if (ctrlKey || metaKey) return false;
+    if (/^\d$/.test(key) && Number(key) <= this.all.length) this.choose(Number(key));
+    else if (key in ARROWS) this.choose(this.at + ARROWS[key]);
+    else if (key === PEEK) repeat || this.peek(true);
+    else if (key === "Enter" && !isPressed(target)) {
+      if (this.part.isOn) this.keep();
+      else this.accept();
+    } else if (key === "Escape" && !isOpen()) {
+      if (this.part.isOn) this.endPart();
+      else this.discard();
+    } else return false;
+    return true;
+  }
+
+  /** Out of the prompt to where the other keys are. */
+  leaveText(event) {
+    if (!event.target.closest("#prompt-bar") || isOpen()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    this.tileAt(Math.max(0, this.at))?.focus();
   }
 }
 
-/** What keeps a choice from being a picture of its own. */
-function whyNot(kept, of) {
-  if (kept === of) return "All are kept: that is the picture that is shown";
-  return kept === 0 ? "None is kept: that is the picture as it was, which is in the library" : "";
+/** What a picture began with, as it lies under it; `ref` is null for what the studio itself knows. */
+function baseOf({ url, request }) {
+  const { sketch, image } = request.task;
+  if (!sketch) return { ref: null, url: `${url}/before` };
+  const id = encodeURIComponent(image.replace("input:", "")); // before, a sketch lies over it
+  return { ref: image, url: `studio/v1/uploads/${id}/view` };
 }
 
-const nameOf = ({ label }, at) => `${at + 1}: ${label}`;
+/** Does Escape mean something else first? */
+const isOpen = () =>
+  isFull() ||
+  document.body.classList.contains("busy") ||
+  document.body.classList.contains("sheet") ||
+  document.querySelector("[popover]:popover-open") !== null;
 
-/** An area with a little of what lies around it, within the picture. */
-function around([left, top, right, bottom], { naturalWidth, naturalHeight }) {
-  const [x, y] = [(right - left) * CROP_MARGIN, (bottom - top) * CROP_MARGIN].map(Math.round);
-  return [
-    Math.max(0, left - x),
-    Math.max(0, top - y),
-    Math.min(naturalWidth, right + x),
-    Math.min(naturalHeight, bottom + y),
-  ];
-}
+const isWriting = (at) =>
+  at.isContentEditable ||
+  at.matches?.("textarea, select, input:not([type=range], [type=checkbox], [type=radio])");
 
-function crop(image, area) {
-  const [left, top, right, bottom] = area;
-  const canvas = make("canvas", { width: right - left, height: bottom - top });
-  canvas.setAttribute("aria-hidden", "true");
-  copyArea(canvas.getContext("2d"), image, area, true);
-  return canvas;
-}
-
-function place(element, [left, top, right, bottom], width, height) {
-  const share = (part, whole) => `${(100 * part) / whole}%`;
-  Object.assign(element.style, {
-    left: share(left, width),
-    top: share(top, height),
-    width: share(right - left, width),
-    height: share(bottom - top, height),
-  });
-}
+/** Does Enter press what has the focus, which is none of them? */
+const isPressed = (at) =>
+  Boolean(at.closest?.("a, button, summary")) && !at.closest(".candidates-strip");

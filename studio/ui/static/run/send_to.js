@@ -97,6 +97,19 @@ export async function use(picture, size, offer) {
   offer(`${NOW}, for every tool`, () => backTo(earlier));
 }
 
+/** `picture` was made of the result that is shown, which stays in sight: the tool that shows works on
+ * it from now on. `undone()` is called after the way back. */
+export async function adopt(picture, size, words, offer, undone) {
+  const kind = task();
+  const earlier = snapshot(kind);
+  const keep = fitsMask(picture, size, kind);
+  if (!(await put(kind, asSource(picture, size), { ask: true, keep }))) return;
+  offerUntilChanged(kind, words, offer, () => {
+    recover(kind, earlier);
+    undone();
+  });
+}
+
 /** What `viewer` shows is taken along as somebody turns to a tool: where nothing is worked on, or
  * where it was made after that which is. */
 export function takeAlong(viewer) {

@@ -145,7 +145,10 @@ export class Session {
   async send(request) {
     showView("result");
     const expected = expectedResult(request.task);
-    if (!this.following) this.viewer.begin({ ...expected, request });
+    if (!this.following) {
+      this.viewer.begin({ ...expected, request });
+      this.viewer.stage.follow(request.task);
+    }
     const ids = await queued(request, batchesWanted());
     this.presses = [...this.presses.filter((one) => one.some(jobs.has)), ids];
     for (const id of ids) {
@@ -333,7 +336,7 @@ export class Session {
     const job = await about?.catch(() => null);
     await shown;
     const pictures = (job?.images ?? []).map((one) => ({ ...one, request: job.request }));
-    await this.viewer.results(pictures);
+    await this.viewer.results(pictures, this.presses.find((one) => one.includes(id)) ?? null);
     if (state.state === "finished") {
       const done = `Finished in ${duration(state.elapsed_s ?? 0)}`;
       this.show("finished", done, [done, ...(state.warnings ?? [])].join(". "));

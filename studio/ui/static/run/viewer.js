@@ -11,16 +11,18 @@ import { fileAt, onExport } from "../shared/exports.js";
 import { menuOf } from "../shared/menu.js";
 import * as pictures from "../shared/pictures.js";
 import { write } from "../shared/store.js";
+import { task } from "../shared/task.js";
 import { allowViews, onView, showView, view } from "../shared/views.js";
 import { facts, madeWords, promise, seedsOf } from "../shared/words.js";
 import { Candidates } from "./candidates.js";
 import { Compare } from "./compare.js";
+import { DetailChoice } from "./detail_choice.js";
 import { downloadAs } from "./export.js";
 import { Frame } from "./frame.js";
 import * as jobs from "./jobs.js";
 import { OwnWords } from "./own_words.js";
 import { reproduce } from "./reproduce.js";
-import { send, takeAlong, use } from "./send_to.js";
+import { adopt, send, takeAlong, use } from "./send_to.js";
 import { Stage } from "./stage.js";
 import { Strip, thumbnail } from "./strip.js";
 import { variationsOf } from "./variations.js";
@@ -33,8 +35,10 @@ export class Viewer {
   constructor(root) {
     this.root = root;
     this.stage = new Stage(root, {
-      begin: (event, view) => this.compare.begin(event, view),
-      touches: (event) => this.compare.isFor(event),
+      begin: (event, view) => this.candidates.part.press(event) ?? this.compare.begin(event, view),
+      touches: (event) => this.candidates.part.isOn || this.compare.isFor(event),
+      digits: () => this.candidates.isShown,
+      seen: () => this.candidates?.part.paint.refresh(),
     });
     this.frame = new Frame(root, (width, height) => this.stage.shape(width, height));
     this.status = root.querySelector(".status");
@@ -52,11 +56,21 @@ export class Viewer {
     this.wordMaps = new WordMaps(root, this.frame.element, (words) => {
       this.live.textContent = words;
     });
-    this.candidates = new Candidates(root, this.frame.element, {
-      announce: (words) => {
-        this.live.textContent = words;
-      },
+    this.offers = (words, undo) => this.offer(words, undo);
+    const announce = (words) => {
+      this.live.textContent = words;
+    };
+    this.details = new DetailChoice(root, this.frame.element, {
+      announce,
       kept: (id, words) => this.showKept(id, words),
+      accept: () => this.use(),
+    });
+    this.candidates = new Candidates(root, this.frame.element, this.stage, {
+      show: (picture, all) => this.display(picture, all),
+      accept: (again) => this.acceptShown(again),
+      adopt: (picture, words, again) => this.adopt(picture, words, again),
+      offer: this.offers,
+      announce,
     });
     this.news = root.querySelector(".news");
     this.turn = 0;
@@ -70,7 +84,6 @@ export class Viewer {
     this.browsing = false;
     /** An earlier picture is looked at. */
     this.onBrowse = () => {};
-    this.offers = (words, undo) => this.offer(words, undo);
     this.bindActions();
     this.bindSending();
     edges(root.querySelector(".actions"));
@@ -181,6 +194,7 @@ export class Viewer {
     allowViews({ compare: edited, difference: edited, maps: steered, tiles, words: false });
     this.compare.show(view(), picture);
     this.wordMaps.take(picture);
+    this.details.take(picture);
     this.candidates.take(picture);
     this.warn(picture?.warnings ?? []);
     const { words, isKept } = promise(picture);
@@ -205,9 +219,11 @@ export class Viewer {
     return picture.size ?? [width, height];
   }
 
-  /** Results of a job: the first in the frame, a batch as thumbnails. */
-  async results(made) {
+  /** Results of a job: the first in the frame, a batch as thumbnails. `press` is that which asked for
+   * what lies on a canvas, and null for what was asked for otherwise. */
+  async results(made, press = null) {
     if (made.length === 0) return;
+    if (press) this.candidates.offer(made, press);
     const { seed, variation_seed } = seedsOf(made[0]);
     write("last_seed", seed);
     if (variation_seed !== undefined) write("last_variation_seed", variation_seed);
@@ -265,14 +281,36 @@ export class Viewer {
     });
   }
 
-  /** The picture `id` came of a choice among the details of the one that is shown. */
+  /** The picture `id` came of a choice among the details of the one that is shown; of those that the
+   * tool of that name drew, it is worked on from now on. */
   async showKept(id, words) {
     const earlier = this.picture;
     const made = await pictures.details(id);
     pictures.came.tell([id]);
     await this.strip.renew();
     await this.browse(made);
-    this.offer(words, () => this.browse(earlier));
+    if (isOfTool(earlier)) await this.adopt(made, words, () => this.browse(earlier));
+    else this.offer(words, () => this.browse(earlier));
+  }
+
+  /** That which is shown is worked on from now on, seen as it is seen here; `again` is the way back. */
+  acceptShown(again) {
+    const { picture, stage } = this;
+    stage.remember(`picture:${picture.id}`);
+    const offer = (words, undo) =>
+      this.offer(words, () => {
+        undo();
+        again();
+      });
+    return use(picture, this.sizeOf(picture), offer).catch((error) => this.say(error.message));
+  }
+
+  /** `picture` was put together of what is shown, and is worked on from now on. */
+  async adopt(picture, words, again) {
+    this.stage.remember(`picture:${picture.id}`);
+    const size = [picture.width, picture.height];
+    await adopt(picture, size, words, this.offers, again);
+    await this.strip.renew();
   }
 
   /** No picture is shown. */
@@ -392,6 +430,10 @@ export class Viewer {
     }, 1500);
   }
 }
+
+/** Did the tool for details draw it, and that tool shows? */
+const isOfTool = ({ request }) =>
+  request.task?.kind === VIEW_OF_DETAILS && task() === VIEW_OF_DETAILS;
 
 /** All about a picture of the library. */
 async function whole({ id, url }) {
