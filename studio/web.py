@@ -17,6 +17,7 @@ from studio.settings import InvalidSettings
 
 if TYPE_CHECKING:
     from studio.api.models import ModelListing
+    from studio.api.polled import Ways
 
 
 def create_app(studio: Studio, reach: Reach | None = None) -> FastAPI:
@@ -76,6 +77,7 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
         uploads,
         watching,
     )
+    from studio.api.polled import Polled
     from studio.api.sdapi.described import describe_bodies
     from studio.api.sdapi.desk import Desk
     from studio.api.sdapi.routes import build_sdapi_router
@@ -88,13 +90,15 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
     )
+    ways: Ways = {}
+    app.add_middleware(Polled, ways=ways)  # first, and so behind all guards
     refusal.add_refusals(app, listing.public)
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
     previews = maps.Previews(studio.sources.read_any, map_of)
-    _join(app, watching.build_watching_router(studio.queue, studio.outlook, listing.public))
+    _join(app, watching.build_watching_router(studio.queue, studio.outlook, listing.public, ways))
     desk = Desk.of(studio, previews.map, map_again, listing.public)
-    _join(app, build_sdapi_router(desk))
+    _join(app, build_sdapi_router(desk, ways))
     _join(app, models.build_models_router(listing, studio.downloads))
     _join(app, covers.build_covers_router(listing.find, studio.library))
     _join(app, uploads.build_uploads_router(studio.inputs))
@@ -105,16 +109,9 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
     _join(app, image_files.build_image_files_router(studio.library, studio.reader))
     _join(app, edits.build_edits_router(studio.library, read, map_again))
     _join(app, parts.build_parts_router(studio.library, studio.sources.read_any))
-    _join(
-        app,
-        preprocessors.build_preprocessors_router(
-            studio.preprocessors.available,
-            studio.weight_downloads,
-            previews.map,
-            listing.public,
-        ),
-    )
-    _add_jobs(app, studio, listing.public)
+    maps_parts = studio.preprocessors.available, studio.weight_downloads, previews.map
+    _join(app, preprocessors.build_preprocessors_router(*maps_parts, listing.public))
+    _add_jobs(app, studio, listing.public, ways)
     _add_openai(app, studio, listing)
     describe_bodies(app)
     docs.add_docs(app)
@@ -129,7 +126,7 @@ def _join(app: FastAPI, router: APIRouter) -> None:
     app.router.routes.extend(router.routes)
 
 
-def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
+def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: Ways) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
     from studio.api import detailing, held, many, native, queueing, reproductions, selecting, tokens
     from studio.api import verifying as verifying_routes
@@ -137,7 +134,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> Non
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
     details = studio.detectors, studio.library, studio.sources.read_any
     for router in (
-        native.build_open_router(),
+        native.build_open_router(ways),
         tokens.build_tokens_router(studio.tokens),
         held.build_held_router(studio.library, studio.sources.use),
         queueing.build_queue_router(queue, pages, outlook, public),

@@ -12,15 +12,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-try:
-    from playwright.sync_api import Browser, sync_playwright
-except ModuleNotFoundError:
-    raise SystemExit("This needs playwright: pip install '.[test]'") from None
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,10 @@ class Served:
 
 
 @contextmanager
-def studio(data_dir: Path, *models_dirs: Path) -> Iterator[Served]:
-    """A studio with its model loaded; ended on leaving. `models_dirs` hold further models."""
-    command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser"]
+def studio(data_dir: Path, *models_dirs: Path, flags: Sequence[str] = ()) -> Iterator[Served]:
+    """A studio with its model loaded; ended on leaving. `models_dirs` hold further models, `flags`
+    are further ones of the command."""
+    command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser", *flags]
     started_s = time.monotonic()
     server = subprocess.Popen(
         [*command, *(f"--models-dir={one}" for one in models_dirs), "--data-dir", str(data_dir)],
@@ -60,6 +60,10 @@ def studio(data_dir: Path, *models_dirs: Path) -> Iterator[Served]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        raise SystemExit("This needs playwright: pip install '.[test]'") from None
     path = os.environ.get("STUDIO_CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

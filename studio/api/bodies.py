@@ -16,6 +16,9 @@ from studio.api.wire import PREFIX
 
 _DRAIN_FACTOR = 4
 _DRAIN_S = 20.0
+_SILENCE_S = 1.0
+"""A caller that is still sending is not silent for so long; one that has read the answer may have
+stopped, and wait for the connection's end."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ async def _discard(receive: Receive, most_bytes: int) -> None:
     try:
         async with asyncio.timeout(_DRAIN_S):
             while most_bytes > 0:
-                message = await receive()
+                message = await asyncio.wait_for(receive(), _SILENCE_S)
                 most_bytes -= len(message.get("body", b""))
                 if message["type"] != "http.request" or not message.get("more_body"):
                     return

@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.h11_impl import (  # of its release
-    H11Protocol,
+from uvicorn.protocols.http.httptools_impl import (  # of its release
+    STATUS_LINE,
+    HttpToolsProtocol,
     RequestResponseCycle,
-    h11,
 )
 
 from studio.api.refusal import refusal
@@ -33,6 +33,9 @@ _LAST_S = 5
 """The same for those that do not end when they are told that their callers have left."""
 _FAREWELL_S = 0.5
 """How long answers that have not begun may take once the server is told to end."""
+_MOST_BYTES = 64 * 1024
+"""That may come before the next piece of a body, or the end of a request: headers, most of all. The
+parser itself would keep them without end."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Server(uvicorn.Server):
 
     def _cut(self, ends: Callable[[RequestResponseCycle], bool]) -> None:
         for connection in self.server_state.connections:
-            cycle = connection.cycle
+            cycle = connection.running
             if cycle is not None and not cycle.response_complete and ends(cycle):
                 _leave(cycle)
                 connection.transport.close()
@@ -107,7 +110,10 @@ def _leave(cycle: RequestResponseCycle) -> None:
     cycle.message_event.set()
 
 
-class _Connection(H11Protocol):
+class _Connection(HttpToolsProtocol):
+    """As uvicorn's, whose parser is llhttp, with limits, and stricter where llhttp lets more pass
+    than guards and proxies see: one Host header, HTTP/1 alone, no headers behind a body."""
+
     def __init__(
         self,
         *args: Any,
@@ -124,7 +130,10 @@ class _Connection(H11Protocol):
         self._reach = reach
         self._address = ""
         self._received_bytes = 0
+        self._idle_bytes = 0
+        self._reads: Literal["headers", "body", ""] = "headers"
         self._awaited = ""
+        self.running: RequestResponseCycle | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -150,14 +159,50 @@ class _Connection(H11Protocol):
         if not self._held[self._address]:
             del self._held[self._address]
         super().connection_lost(exc)
+        if self.running is not None and not self.running.response_complete:
+            _leave(self.running)  # uvicorn tells the newest of several, which may not have begun
         self._watch()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
         self._received_bytes += len(data)
+        self._idle_bytes += len(data)
         super().data_received(data)
+        if not self._reads and self._is_free() and self.timeout_keep_alive_task is None:
+            self._reads = "headers"  # what came is no request yet, but stopped uvicorn's timer
+        if self._idle_bytes > _MOST_BYTES + len(data):
+            self._end(400, "InvalidRequest", "The request's headers are too large.")
         self._watch()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._reads = "headers"
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._reads == "headers":
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or self.parser.get_http_version() not in ("1.0", "1.1"):
+            raise ValueError  # which the parser takes for a request that cannot be read
+        super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False  # nothing that follows would be parsed
+        self._reads, self._idle_bytes = "body", 0
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._idle_bytes = 0
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._reads, self._idle_bytes = "", 0
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -183,9 +228,13 @@ class _Connection(H11Protocol):
     def _what_is_awaited(self) -> str:
         if self.transport.is_closing():
             return ""
-        if self.conn.their_state is h11.IDLE and (self.cycle is None or self.conn.trailing_data[0]):
-            return "headers"  # between two requests uvicorn's keep-alive timer runs
-        return "body" if self.conn.their_state is h11.SEND_BODY else ""
+        if self._reads == "headers":  # between two requests uvicorn's keep-alive timer runs
+            return "headers" if self._is_free() else ""
+        return self._reads
+
+    def _is_free(self) -> bool:
+        """No answer is due."""
+        return self.running is None or self.running.response_complete
 
     def _wait_for_body(self) -> None:
         self._timer = self.loop.call_later(
@@ -206,12 +255,13 @@ class _Connection(H11Protocol):
     def _end(self, status: int, error: str, message: str) -> None:
         """Close the connection, with an answer where none has begun."""
         log.info("A connection from %s is closed: %s", self._address, message)
-        if self.cycle is not None and not self.cycle.response_complete:
-            _leave(self.cycle)
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        cycle = self.running
+        if cycle is not None and not cycle.response_complete:
+            _leave(cycle)
+        if cycle is None or cycle.response_complete or not cycle.response_started:
             answer = refusal(status, error, message, {"Connection": "close"})
-            head = h11.Response(status_code=status, headers=answer.raw_headers)
-            for event in (head, h11.Data(data=answer.body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
+            headers = (b"%s: %s\r\n" % header for header in answer.raw_headers)
+            head = b"".join((STATUS_LINE[status], *headers, b"\r\n"))
+            self.transport.write(head + bytes(answer.body))
         self.transport.close()
         self._watch()

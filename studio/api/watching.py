@@ -12,9 +12,11 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
+from starlette.types import Scope
 
 from studio.api.answers import EVERYWHERE, Answers, refusals, sends
 from studio.api.places import PublicText
+from studio.api.polled import Ways
 from studio.api.wire import PREFIX, JobBody, event_body, job_body, state_header
 from studio.domain.errors import NotFound
 from studio.domain.events import Event, Preview
@@ -60,11 +62,11 @@ class _Told:
 
         return self._once(("event", job.id, number), made)
 
-    def body(self, job: Job, foretold: Foretold) -> str:
+    def body(self, job: Job, foretold: Callable[[Job], Foretold]) -> str:
         """As `wire.job_body`."""
 
         def made() -> str:
-            return job_body(job, self._public, foretold).model_dump_json()
+            return job_body(job, self._public, foretold(job)).model_dump_json()
 
         is_open = job.state in (JobState.LOADING, JobState.RUNNING) and not job.events.closed
         return self._once(("body", job.id, job.events.count), made) if is_open else made()
@@ -85,9 +87,11 @@ class _Told:
         return text
 
 
-def build_watching_router(queue: JobQueue, outlook: Outlook, public: PublicText) -> APIRouter:
-    """Where a job stands, its events and its previews. These routes come first: a route is looked
-    for among all before it."""
+def build_watching_router(
+    queue: JobQueue, outlook: Outlook, public: PublicText, ways: Ways
+) -> APIRouter:
+    """Where a job stands, for which there is one of `ways` too, its events and its previews. These
+    routes come first: a route is looked for among all before it."""
     router = APIRouter(responses=EVERYWHERE, tags=["jobs"])
     told = _Told(public)
 
@@ -99,11 +103,18 @@ def build_watching_router(queue: JobQueue, outlook: Outlook, public: PublicText)
         """Where a job stands."""
         job = await found(id)
         if job.state is JobState.QUEUED:  # all that wait before it are looked at
-            text = told.body(job, await run_in_threadpool(outlook.of_job, job))
+            foretold = await run_in_threadpool(outlook.of_job, job)
+            text = told.body(job, lambda _: foretold)
         else:
-            text = told.body(job, outlook.of_job(job))
+            text = told.body(job, outlook.of_job)
         return Response(text, media_type="application/json")
 
+    def way_to_job(_: Scope, id: str) -> str | None:
+        job = queue.remembered(id)
+        waits_for_nothing = job is not None and job.state is not JobState.QUEUED
+        return told.body(job, outlook.of_job) if waits_for_nothing else None
+
+    ways[rf"{PREFIX}/jobs/([^/]+)"] = way_to_job
     _add_streams(router, found, told)
     return router
 
@@ -164,10 +175,10 @@ async def _server_sent(job: Job, after: int, previews: bool, told: _Told) -> Asy
         if previews:
             job.watched()
         news = await job.events.wait(after, POLL_S)
-        for after, event in news:
-            yield told.event(job, after, event)
-        if not news:
-            yield ": still here\n\n"  # so that a dead connection is noticed
+        # What came together goes together: a piece costs as much to send as an event to tell.
+        pieces = [told.event(job, number, event) for number, event in news]
+        yield "".join(pieces) or ": still here\n\n"  # so that a dead connection is noticed
+        after = news[-1][0] if news else after
         if job.events.closed and not job.events.since(after):
             return
 

@@ -28,7 +28,10 @@ FOR_TESTS = [Requirement(text) for text in EXTRAS["test"]]
 
 PATCH_RELEASES_ONLY = {"controlnet-aux", "diffusers", "gradio", "mcp", "peft", "transformers"}
 """Libraries on whose insides we lean."""
-THROUGH = {"torchsde": "diffusers.schedulers.scheduling_dpmsolver_sde"}
+THROUGH = {
+    "httptools": "uvicorn.protocols.http.httptools_impl",
+    "torchsde": "diffusers.schedulers.scheduling_dpmsolver_sde",
+}
 """Library -> the module, imported by us, of another that needs it and does not declare it."""
 COMMANDS = {"ruff"}
 """Libraries that .ci/run calls."""

@@ -9,8 +9,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Scope
 
 from studio.api.caller import Account
+from studio.api.polled import Ways
 from studio.api.sdapi import (
     before,
     controlnet,
@@ -43,13 +45,21 @@ from studio.api.sdapi.payloads import (
 PREFIX = "/sdapi/v1"
 
 
-def build_sdapi_router(desk: Desk) -> APIRouter:
-    """All of it. What the fields mean stands in docs/api.md."""
+_WITHOUT_PICTURE = {
+    b"": False,
+    b"skip_current_image=false": False,
+    b"skip_current_image=true": True,
+}
+"""What is asked of `progress` as a rule."""
+
+
+def build_sdapi_router(desk: Desk, ways: Ways) -> APIRouter:
+    """All of it; `progress` is one of `ways` too. What the fields mean stands in docs/api.md."""
     router = APIRouter(
         tags=["AUTOMATIC1111"], responses=REFUSED, default_response_class=JSONResponse
     )
     acts, all_options = Acts(desk.queue, desk.grids), AllOptions(desk.catalog)
-    _add_progress(router, desk, acts, all_options)  # first, for it is asked for most
+    _add_progress(router, desk, acts, all_options, ways)  # first, for it is asked for most
     _add_drawing(router, desk, acts, all_options)
     _add_options(router, desk, all_options)
     _add_lists(router, desk, all_options)
@@ -109,16 +119,27 @@ def _add_before(
         return await drawings.answered(http, account, kind, before.with_units)
 
 
-def _add_progress(router: APIRouter, desk: Desk, acts: Acts, all_options: AllOptions) -> None:
+def _add_progress(
+    router: APIRouter, desk: Desk, acts: Acts, all_options: AllOptions, ways: Ways
+) -> None:
     @router.get(f"{PREFIX}/progress")
     async def get_progress(account: Account, skip_current_image: bool = False) -> Response:
         """How far the call is that the caller has under way, with its forming picture, a JPEG;
         else that its checkpoint is loaded."""
+        return now(account, skip_current_image)
+
+    def now(account: str, skip_current_image: bool) -> Response:
         mine = all_options.get(account)
         wanted = not skip_current_image and mine.live_previews_enable
         chosen, _ = options.drawn_with(mine, None)
         loading = chosen if chosen and chosen == desk.queue.loading else None
         return JSONResponse(progress.progress(acts, account, wanted, loading))
+
+    def way(scope: Scope, _: str) -> bytes | None:
+        skips = _WITHOUT_PICTURE.get(scope["query_string"].lower())
+        return None if skips is None else now(scope["state"]["account"], skips).body
+
+    ways[f"{PREFIX}/progress"] = way
 
     @router.post("/internal/progress")
     async def of_task(http: Request, account: Account) -> Response:

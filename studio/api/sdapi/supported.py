@@ -45,7 +45,7 @@ def _row(name: str, says: str) -> Supported:
 def _routes() -> Iterator[Supported]:
     """Described without a studio behind them."""
     nobodys: dict[str, Any] = dict.fromkeys(field.name for field in fields(Desk))
-    for route in build_sdapi_router(Desk(**nobodys)).routes:
+    for route in build_sdapi_router(Desk(**nobodys), {}).routes:
         if isinstance(route, APIRoute) and "{" not in route.path:
             [method] = route.methods
             yield _row(f"{method} {route.path}", " ".join(route.description.split()))
