@@ -39,14 +39,15 @@ from studio.jobs.outlook import Outlook
 from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
-from studio.provenance import marking
+from studio.provenance import certificate, marking
+from studio.provenance.credentials import Notary
 from studio.provenance.verdict import Verdict
 from studio.provenance.verifier import Verifier
 from studio.reading.reader import Reader
 from studio.reading.record import Reading
 from studio.reproducing.recorded import Records
 from studio.reproducing.reproductions import Comparing, Reproduction, Reproductions
-from studio.settings import Settings, assets_dir, prepare_environment
+from studio.settings import InvalidSettings, Settings, assets_dir, prepare_environment
 from studio.store.grids import GridLedger
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
@@ -106,8 +107,10 @@ class Studio:
         self._weight_downloads: WeightDownloads | None = None
         self._making, self._may_load = threading.Lock(), threading.Event()
         self.detectors = Detectors(self.catalog, self.settings.detectors_dir)
-        self.gallery = Gallery(outputs or self.settings.outputs_dir, flat=outputs is not None)
         self.inputs = Inputs(self.settings.inputs_dir)
+        self.notary = notary_of(self.settings, self.inputs)
+        signs = self.notary if self.settings.credentials != "off" else None
+        self.gallery = Gallery(outputs or self.settings.outputs_dir, outputs is not None, signs)
         self.sources = Sources(self.inputs, self.gallery)
         self.reader = Reader(self.catalog, partial(settle, self.catalog), self.inputs.has)
         self._build_engine = build_engine or self._real_engine
@@ -122,7 +125,7 @@ class Studio:
             self.gallery.clear()
         ledger = self._ledger if load_later else Ledger(None)
         self.library = Library(self.gallery, PictureLedger(ledger), self.settings.thumbnails_dir)
-        self.verifier = Verifier(self.library)
+        self.verifier = Verifier(self.library, self.notary)
         self.prompts, self.tokens = PromptLedger(ledger), TokenLedger(ledger)
         comparing = self._comparing(ledger)
         keeping = self._keeping(comparing, ledger)
@@ -432,6 +435,20 @@ def preprocessors_of(settings: Settings) -> Preprocessors:
 
     folders = (*settings.models_dir, settings.downloads_dir)
     return Preprocessors(folders, settings.preprocessors_dir)
+
+
+def notary_of(settings: Settings, inputs: Inputs) -> Notary:
+    """That signs in the name of the owner, where the settings name a key, else in that of this
+    installation. Raises `InvalidRequest` where they name one of both, or a wrong one."""
+    key, chain = settings.signing_key, settings.signing_certificate
+    if (key is None) != (chain is None):
+        raise InvalidSettings("signing_key and signing_certificate belong together: give both.")
+    identity = partial(certificate.own, settings.provenance_dir)
+    if key and chain:
+        given = certificate.given(key, chain)
+        identity = partial(lambda given: given, given)
+    read = lambda name: inputs.bytes(name.partition(":")[2])  # noqa: E731
+    return Notary(identity, read, settings.credentials == "prompt")
 
 
 def open_library(settings: Settings, ledger: Ledger) -> Library:

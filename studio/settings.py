@@ -116,6 +116,18 @@ class Settings(BaseModel):
         description="Whether what is drawn carries an invisible mark that tells where it comes "
         "from: on or off.",
     )
+    credentials: Literal["on", "prompt", "off"] = Field(
+        "on",
+        description="Whether files of pictures carry signed content credentials (C2PA): on, prompt "
+        "(with the prompts in them), or off.",
+    )
+    signing_key: Path | None = Field(
+        None,
+        description="Private key that signs them, as PEM. Default: one of this installation's own.",
+    )
+    signing_certificate: Path | None = Field(
+        None, description="Its certificate as PEM, those that vouch for it after it."
+    )
     mcp: bool = Field(
         False, description="Serve Gradio's endpoints as MCP tools too, at /gradio_api/mcp."
     )
@@ -128,7 +140,7 @@ class Settings(BaseModel):
             raise ValueError("it is auto or a whole number from 1 to 16.")
         return str(value)
 
-    @field_validator("data_dir", "auth_file", "models_dir")
+    @field_validator("data_dir", "auth_file", "models_dir", "signing_key", "signing_certificate")
     @classmethod
     def _expand_home(cls, value: Any) -> Any:
         if isinstance(value, tuple):
@@ -189,6 +201,11 @@ class Settings(BaseModel):
     def inputs_dir(self) -> Path:
         """Pictures and masks that requests begin with."""
         return self.data_dir / "inputs"
+
+    @property
+    def provenance_dir(self) -> Path:
+        """The key that signs pictures."""
+        return self.data_dir / "provenance"
 
     @property
     def thumbnails_dir(self) -> Path:

@@ -122,7 +122,7 @@ def build_image_files_router(library: Library, reader: Reader) -> APIRouter:
         media_type = views.media_type_of(asked.suffix(own))
         if path is not None and asked.keeps(own):
             return FileResponse(path, media_type=media_type, headers=headers)
-        data = exports.exported(gallery.bytes(id), own, asked)
+        data = exports.exported(gallery.bytes(id), own, asked, gallery.again)
         return Response(data, media_type=media_type, headers=headers)
 
     return router
@@ -173,5 +173,7 @@ def _files(gallery: Gallery, rows: list[PictureRow], asked: ArchiveQuery) -> Ite
         yield (
             name,
             row.created,
-            lambda id=row.id, own=own: exports.exported(gallery.bytes(id), own, asked),
+            lambda id=row.id, own=own: exports.exported(
+                gallery.bytes(id), own, asked, gallery.again
+            ),
         )

@@ -43,12 +43,37 @@ class AlikeBody(BaseModel):
     differs: int
 
 
+class CredentialsBody(BaseModel):
+    """Content credentials (C2PA) in the file.
+
+    intact     whether nothing in the file was changed after it was signed
+    trusted    whether somebody who is trusted vouches for the signer
+    own        whether this installation signed it
+    signer     as the certificate names it
+    generator  the program that wrote it
+    terms      of IPTC's digital source types
+    sources    so many pictures it was made from
+    problems   why it does not fit, as C2PA's codes
+    """
+
+    intact: bool
+    trusted: bool
+    own: bool
+    signer: str
+    generator: str
+    terms: list[str]
+    sources: int
+    problems: list[str]
+
+
 class VerdictBody(BaseModel):
     """What is known of where a picture comes from.
 
     made_by_ai  true where its pixels or this studio's record say so; null: nobody knows. Never
                 false: that cannot be told of any picture
     mark        null: none was found
+    credentials  null: the file has none
+    digital_source_type  the term of IPTC's in its XMP; null: none
     settings    whose settings stand in the file: studio, automatic1111, …; "none"
     pictures    of the library that are or may be this one, the surest first
     unlooked    so many pictures of the library were not compared yet
@@ -57,6 +82,8 @@ class VerdictBody(BaseModel):
 
     made_by_ai: bool | None
     mark: MarkBody | None
+    credentials: CredentialsBody | None
+    digital_source_type: str | None
     settings: str
     pictures: list[AlikeBody]
     unlooked: int
@@ -97,6 +124,8 @@ def body(verdict: Verdict) -> VerdictBody:
             agreement=mark.agreement,
             scale=mark.scale,
         ),
+        credentials=verdict.credentials and CredentialsBody(**vars(verdict.credentials)),
+        digital_source_type=verdict.term,
         settings=verdict.settings,
         pictures=[AlikeBody(**vars(alike)) for alike in verdict.pictures],
         unlooked=verdict.unlooked,

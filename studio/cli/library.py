@@ -222,7 +222,7 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
                 gallery, own = library.gallery, exports.own_suffix(row)
                 name = export_names.unique(exports.named(gallery, row, export), taken)
                 path = options.out / name
-                write(path, exports.exported(gallery.bytes(row.id), own, export))
+                write(path, exports.exported(gallery.bytes(row.id), own, export, gallery.again))
                 taken.add(name.casefold())
                 paths.append(path)
     if options.json:

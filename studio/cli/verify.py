@@ -6,11 +6,13 @@ import argparse
 import json
 from typing import Any
 
+from studio.app import notary_of
 from studio.cli.flags import add_flags, given
 from studio.cli.library import up_to_date
 from studio.cli.status import complain, status_of
 from studio.domain.errors import StudioError
 from studio.domain.files import as_text
+from studio.gallery.inputs import Inputs
 from studio.gallery.sources import file_bytes
 from studio.provenance import marking
 from studio.provenance.verdict import Verdict
@@ -38,8 +40,9 @@ def add_verify(commands: Any) -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     status, told = _KNOWN, []
-    with up_to_date(Settings.read(given(options, _SETTINGS))) as library:
-        verifier = Verifier(library)
+    settings = Settings.read(given(options, _SETTINGS))
+    with up_to_date(settings) as library:
+        verifier = Verifier(library, notary_of(settings, Inputs(settings.inputs_dir)))
         for name in options.files:
             try:
                 verdict = verifier.verify(file_bytes(name))
@@ -65,6 +68,8 @@ def _told(verdict: Verdict) -> dict[str, Any]:
         "made_by_ai": verdict.made_by_ai,
         "mark": None if id is None else marking.written(id),
         "settings": verdict.settings,
+        "credentials": verdict.credentials and vars(verdict.credentials),
+        "digital_source_type": verdict.term,
         "pictures": [vars(alike) for alike in verdict.pictures],
         "words": verdict.words,
     }

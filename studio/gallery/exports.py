@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Literal
@@ -11,16 +13,21 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field
 
+from studio.domain.errors import InvalidRequest
 from studio.gallery import export_names
 from studio.gallery.details import details
 from studio.gallery.files import Gallery
 from studio.imaging import profiles, reading
+from studio.provenance import xmp
 from studio.reading.automatic1111 import NAMES
 from studio.reading.metadata import metadata
 from studio.store.pictures import PictureRow
 
+log = logging.getLogger(__name__)
+
 Format = Literal["png", "jpeg", "webp", "avif"]
 SUFFIXES: dict[Format, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
+Again = Callable[[bytes, bytes], bytes]
 _FORMATS = {suffix: format for format, suffix in SUFFIXES.items()}
 
 QUALITY = 95
@@ -84,9 +91,11 @@ def own_suffix(row: PictureRow) -> str:
     return PurePath(row.path).suffix or ".png"
 
 
-def exported(data: bytes, own: str, export: Export) -> bytes:
+def exported(data: bytes, own: str, export: Export, again: Again | None = None) -> bytes:
     """The picture in `data`, a file that ends on `own` in the library. JPEG, WebP and AVIF have the
-    infotext alone, in EXIF's UserComment. Raises `InvalidRequest` for what cannot be decoded."""
+    infotext alone, in EXIF's UserComment, and the digital source type in XMP. `again` gives a file
+    that was made from another credentials that say so. Raises `InvalidRequest` for what cannot be
+    decoded."""
     if export.keeps(own):
         return data
     said = metadata(data).texts if export.settings else {}
@@ -95,16 +104,29 @@ def exported(data: bytes, own: str, export: Export) -> bytes:
     if format == "png":
         info = PngInfo()
         for keyword, text in said.items():
-            info.add_text(keyword, text)
+            add = info.add_itxt if keyword == xmp.KEYWORD else info.add_text
+            add(keyword, text)
         ready.image.save(buffer, "PNG", pnginfo=info, compress_level=6, icc_profile=ready.profile)
-        return buffer.getvalue()
+        return _signed(buffer.getvalue(), data, export, again)
     options = {"quality": export.quality, "icc_profile": ready.profile}
     if infotext := next((said[name] for name in NAMES if name in said), ""):
         options["exif"] = _user_comment(infotext)
+    if packet := said.get(xmp.KEYWORD):
+        options["xmp"] = packet.encode()
     if format in ("jpeg", "avif"):
         options["subsampling"] = "4:4:4"
     ready.image.save(buffer, format.upper(), **options)
-    return buffer.getvalue()
+    return _signed(buffer.getvalue(), data, export, again)
+
+
+def _signed(data: bytes, before: bytes, export: Export, again: Again | None) -> bytes:
+    if again is None or not export.settings:
+        return data
+    try:
+        return again(data, before)
+    except InvalidRequest as error:
+        log.warning("%s", error)
+        return data
 
 
 def _ready(data: bytes, export: Export) -> _Ready:

@@ -32,6 +32,7 @@ from studio.gallery.held import Held
 from studio.gallery.packing import details_in, encode, noted
 from studio.gallery.places import Found, Places, not_found
 from studio.imaging import reading
+from studio.provenance.credentials import Notary
 from studio.reading.metadata import metadata
 
 log = logging.getLogger(__name__)
@@ -65,11 +66,15 @@ def hash_of(data: bytes) -> str:
 class Gallery:
     """Keeps pictures in `outputs`, as `YYYY-MM-DD/NNNNN-seed.png`, or flat as `NNNNN-seed.png`.
 
+    notary  signs their files; None: nobody does
+
     Numbers go on after a restart, and no two threads or processes get the same one. `held` are
     those that nobody has asked to keep.
     """
 
-    def __init__(self, outputs: Path, flat: bool = False) -> None:
+    def __init__(self, outputs: Path, flat: bool = False, notary: Notary | None = None) -> None:
+        self._notary = notary
+        self.again = notary.again if notary else None
         self.places = Places(outputs, flat)
         self.held = Held()
         self._unsaved: OrderedDict[str, bytes] = OrderedDict()
@@ -95,7 +100,7 @@ class Gallery:
         If it cannot be written it is kept in memory (the newest 64), with `path` None and a
         warning more for the artist.
         """
-        png = encode(picture)
+        png, picture = self._signed(picture)
         with self._lock:
             self._kept += 1
         try:
@@ -107,6 +112,18 @@ class Gallery:
                 picture, id=self._remember(png), warnings=(*picture.warnings, warning)
             )
         return dataclasses.replace(picture, id=stored.id, path=self.folder / stored.path)
+
+    def _signed(self, picture: Picture) -> tuple[bytes, Picture]:
+        """Its file, and it without what only signing needs; with a warning more where it cannot be
+        signed."""
+        png, bare = encode(picture), dataclasses.replace(picture, source=None)
+        try:
+            return self._notary.signed(png, picture) if self._notary else png, bare
+        except InvalidRequest as error:
+            warning = f"The picture has no content credentials: {error}"
+            log.warning("%s", warning)
+            bare = dataclasses.replace(bare, warnings=(*bare.warnings, warning))
+            return encode(bare), bare
 
     def store(
         self,

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from studio.domain.detailers import MAX_DETAILERS, MOST_THINGS, Detail
 from studio.domain.events import Picture
 from studio.domain.geometry import Box
+from studio.provenance import xmp
 
 _MOST_DETAILS = MAX_DETAILERS * MOST_THINGS
 _COMPRESS_LEVEL = 1
@@ -27,8 +28,8 @@ def encode(picture: Picture) -> bytes:
     where it was made from a picture that its task does not name, that one's hash as
     `studio-origin`, and that of the one which a part of it was put into as `studio-base`, what
     detailers drew once more as `studio-details`, and `studio-mixed` where only a part of a picture
-    was kept, and `studio-watermark` where there is an invisible mark; with the picture's colour
-    profile and no other.
+    was kept, and `studio-watermark` where there is an invisible mark; an XMP
+    packet with the digital source type; with the picture's colour profile and no other.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
@@ -55,6 +56,8 @@ def encode(picture: Picture) -> bytes:
         texts.add_text("studio-details", json.dumps([asdict(one) for one in picture.details]))
     if picture.mark is not None:
         texts.add_text("studio-watermark", picture.mark.json())
+    packet = xmp.packet(xmp.term(picture.request))
+    texts.add_itxt(xmp.KEYWORD, packet)
     if picture.mixed:
         texts.add_text("studio-mixed", "true")
     buffer = io.BytesIO()

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageChops
 
+from studio.domain.geometry import Box
+
 _FAINTEST = 90
 """Where on the colour ramp (0 to 255) the least change lies: below, it is as dark as the ground."""
 _DIM = 0.35
@@ -56,6 +58,14 @@ def max_outside(before: Image.Image, after: Image.Image, mask: Image.Image) -> i
     counts = np.array(ImageChops.difference(before, after).histogram(outside)).reshape(3, 256)
     levels = np.flatnonzero(counts.any(axis=0))
     return int(levels[-1]) if len(levels) else 0
+
+
+def changed_box(before: Image.Image, after: Image.Image) -> Box | None:
+    """Around all pixels that differ; None where none does. Raises ValueError for unlike sizes."""
+    if before.size != after.size:
+        raise ValueError(f"sizes differ: {before.size}, {after.size}")
+    box = ImageChops.difference(before, after).getbbox()
+    return box and Box(*box)
 
 
 def heat_map(before: Image.Image, after: Image.Image) -> Image.Image:

@@ -35,7 +35,7 @@ def marked(picture: Picture) -> Picture:
     is the same as in its source stays as it is, to the byte. Pictures under 128 pixels stay
     without."""
     before = picture.before and marked(picture.before)
-    bare = dataclasses.replace(picture, before=before, source=None)
+    bare = dataclasses.replace(picture, before=before)
     if picture.mixed or min(picture.image.size) < watermark.SMALLEST:
         return bare
     was, becomes = picture.source, picture.source

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from studio.domain.provenance import WrittenMark
 from studio.imaging import fingerprint
+from studio.provenance import xmp
+from studio.provenance.credentials import Credentials
 from studio.provenance.watermark import SMALLEST, Mark
 
 _OTHERS = {
@@ -27,6 +29,15 @@ _LOST = (
 _NONE = (
     "No invisible mark of a Latent Studio was found. Other programs write none, and one is lost "
     "where a picture is turned, mirrored, cut to a small part or drawn over."
+)
+_BY_MODELS = (xmp.DRAWN, xmp.EDITED)
+_INTACT = "Its content credentials (C2PA) fit: nothing in the file was changed since they were made"
+_UNVOUCHED = (
+    "No authority that is known here vouches for that name: who made the key can write any into it."
+)
+_BROKEN = "Its content credentials (C2PA) do not fit: the file was changed after it was signed"
+_NO_CREDENTIALS = (
+    "It has no content credentials (C2PA): they are lost wherever a file is written anew."
 )
 
 
@@ -52,6 +63,8 @@ class Verdict:
     mark       what was heard of an invisible mark in its pixels
     written    the mark that the file's text says it has; None: it says nothing of one
     settings   whose settings stand in the file, as `Reading.source`; "none"
+    credentials  in the file; None: it has none
+    term       of IPTC's digital source types, in the file's XMP; None: none
     pictures   of the library that are or may be this one, the surest first
     unlooked   so many pictures of the library were not compared yet
     """
@@ -62,18 +75,26 @@ class Verdict:
     settings: str
     pictures: tuple[Alike, ...]
     unlooked: int = 0
+    credentials: Credentials | None = None
+    term: str | None = None
 
     @property
     def made_by_ai(self) -> bool | None:
         """True where the pixels or this studio's own record say so; None: nothing trustworthy says
         either. Never False: that cannot be told of any picture."""
         sure = any(alike.how in ("file", "looks") for alike in self.pictures)
-        return True if self.mark.id is not None or sure else None
+        signed = self.credentials is not None and self.credentials.intact and self._is_drawn
+        return True if self.mark.id is not None or sure or signed else None
+
+    @property
+    def _is_drawn(self) -> bool:
+        return any(term in _BY_MODELS for term in self.credentials.terms)
 
     @property
     def words(self) -> list[str]:
         """All of it, a sentence or two each, the verdict first."""
-        said = [self._first(), *map(_of, self.pictures), *self._of_mark(), *self._of_text()]
+        said = [self._first(), *map(_of, self.pictures), *self._of_mark()]
+        said += [*self._of_credentials(), *self._of_text()]
         if self.unlooked:
             said.append(
                 f"{self.unlooked:,} pictures of the library were not compared yet: verify again."
@@ -86,6 +107,8 @@ class Verdict:
             return "This is a file of this studio, unchanged."
         if self.mark.id is not None:
             return "A Latent Studio drew this picture, or a part of it: its mark is in the pixels."
+        if self.credentials and self.credentials.intact and self._is_drawn:
+            return "Its signed credentials say that a model drew this picture, or a part of it."
         if "looks" in how:
             return "This looks like a picture of this studio, without its mark."
         if self.settings != "none" or self.written:
@@ -106,7 +129,27 @@ class Verdict:
             return [f"Pictures under {SMALLEST} pixels carry no invisible mark."]
         return [_NONE]
 
+    def _of_credentials(self) -> list[str]:
+        found = self.credentials
+        if found is None:
+            return [_NO_CREDENTIALS]
+        if not found.intact:
+            why = ", ".join(found.problems) or "they cannot be read"
+            return [f"{_BROKEN} ({why})."]
+        signer = found.signer or "somebody without a name"
+        if found.own:
+            said = [f"{_INTACT}, signed by this installation ({signer})."]
+        elif found.trusted:
+            said = [f"{_INTACT}, signed by {signer}, for whom a known authority vouches."]
+        else:
+            said = [f"{_INTACT}, signed by {signer}. {_UNVOUCHED}"]
+        if found.sources:
+            said.append("They name the picture that it was made from.")
+        return said
+
     def _of_text(self) -> list[str]:
+        if self.settings == "none" and self.term in _BY_MODELS:
+            return [f"Its XMP says {self.term}: that is text, which anybody can write or change."]
         if self.settings == "none":
             return ["There are no settings in the file. Messengers and editors take them out."]
         if self.settings == "studio":

@@ -12,7 +12,8 @@ from studio.gallery.files import hash_of
 from studio.gallery.library import Library
 from studio.imaging import reading
 from studio.imaging.fingerprint import fingerprint
-from studio.provenance import marking, watermark
+from studio.provenance import marking, watermark, xmp
+from studio.provenance.credentials import Notary
 from studio.provenance.verdict import Alike, Verdict
 from studio.reading.metadata import metadata
 from studio.reading.reader import told
@@ -27,8 +28,8 @@ _AT_ONCE = 32
 class Verifier:
     """Safe from many threads."""
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    def __init__(self, library: Library, notary: Notary) -> None:
+        self._library, self._notary = library, notary
         self._fingerprints = library.fingerprints
         self._looking = threading.Lock()
 
@@ -56,6 +57,8 @@ class Verifier:
             mark=mark,
             written=WrittenMark.read(texts.get("studio-watermark", "")),
             settings=told(texts).source,
+            credentials=self._notary.found(data),
+            term=xmp.term_in(texts.get(xmp.KEYWORD, "") or texts.get("xmp", "")),
             pictures=tuple(alike.values()),
             unlooked=unlooked,
         )

@@ -104,7 +104,7 @@ class Comparing:
             return self._keep(picture, claim)
         if receipt.same:
             path = self.library.gallery.path(original.id) if original.id else None
-            kept = replace(alike, id=original.id, path=path)
+            kept = replace(alike, id=original.id, path=path, source=None)
         else:
             kept = self._keep(replace(picture, origin=row.original), claim)
             receipt = replace(receipt, picture=kept.id)

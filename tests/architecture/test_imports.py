@@ -193,11 +193,15 @@ ARROWS = {
     "provenance": {
         "domain",
         "imaging",
+        "provenance.certificate",
         "provenance.code",
+        "provenance.credentials",
         "provenance.marking",
         "provenance.tile",
         "provenance.watermark",
+        "provenance.xmp",
         "reading",
+        "version",
     },
     "provenance.verifier": {
         "domain",
@@ -219,7 +223,15 @@ ARROWS = {
         "reproducing",
         "store",
     },
-    "gallery": {"domain", "gallery", "imaging", "reading", "store"},
+    "gallery": {
+        "domain",
+        "gallery",
+        "imaging",
+        "provenance.credentials",
+        "provenance.xmp",
+        "reading",
+        "store",
+    },
     "api": {
         "api",
         "catalog",
@@ -305,6 +317,8 @@ ARROWS = {
 the public names, imports for its callers alone."""
 
 ONLY_IN = {
+    "c2pa": {"provenance"},
+    "cryptography": {"provenance"},
     "torch": {
         "detectors.segments",
         "diffusion",

@@ -110,7 +110,7 @@ def test_where_nothing_was_drawn_nothing_is_marked():
     marked = marking.marked(picture)
     outside = np.all(np.asarray(was) == np.asarray(now), axis=2)
     assert np.array_equal(np.asarray(marked.image)[outside], np.asarray(was)[outside])
-    assert marked.mark.readable and marked.source is None
+    assert marked.mark.readable
     assert watermark.read(marked.image).id == marking.id_of("a hill", "", 1)
 
 

@@ -98,7 +98,11 @@ class Answers:
         path = self._gallery.path(picture.id)
         export = Export(format=asked.output_format, **self._quality())
         own = path.suffix if path else ".png"
-        return {"b64_json": _base64(exports.exported(self._gallery.bytes(picture.id), own, export))}
+        return {
+            "b64_json": _base64(
+                exports.exported(self._gallery.bytes(picture.id), own, export, self._gallery.again)
+            )
+        }
 
     def _quality(self) -> dict[str, int]:
         """Of a lossy format."""
