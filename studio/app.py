@@ -109,8 +109,7 @@ class Studio:
         self.detectors = Detectors(self.catalog, self.settings.detectors_dir)
         self.inputs = Inputs(self.settings.inputs_dir)
         self.notary = notary_of(self.settings, self.inputs)
-        signs = self.notary if self.settings.credentials != "off" else None
-        self.gallery = Gallery(outputs or self.settings.outputs_dir, outputs is not None, signs)
+        self.gallery = self._gallery(outputs)
         self.sources = Sources(self.inputs, self.gallery)
         self.reader = Reader(self.catalog, partial(settle, self.catalog), self.inputs.has)
         self._build_engine = build_engine or self._real_engine
@@ -331,6 +330,10 @@ class Studio:
             hold=lambda drawn, owner: self.gallery.held.hold(comparing.marked(drawn), owner),
             use=self.sources.use,
         )
+
+    def _gallery(self, outputs: Path | None) -> Gallery:
+        notary = self.notary if self.settings.credentials != "off" else None
+        return Gallery(outputs or self.settings.outputs_dir, outputs is not None, notary)
 
     def _comparing(self, ledger: Ledger) -> Comparing:
         mark = marking.marked if self.settings.watermark == "on" else None
