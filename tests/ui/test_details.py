@@ -149,6 +149,14 @@ def test_what_is_found_is_ticked_and_drawn(visit, served, tmp_path):
     page.locator(".found-words", has_text="Nothing was found").wait_for()
     assert boxes.count() == 0
 
+    page.locator(".views [data-view=details]").click()
+    page.get_by_role("button", name="Keep these").click()  # all: the picture is worked on
+    page.locator("body[data-view=source]").wait_for()
+    working = page.evaluate("JSON.parse(localStorage.getItem('studio.working')).chain.at(-1).image")
+    assert working == f"picture:{made}"
+    page.locator(".line .undo").click()
+    page.locator("body[data-view=details]").wait_for()
+
 
 def _stand_apart(page, canvas) -> None:
     """Were the boxes in one place, their tags would stand below one another, at any zoom."""
