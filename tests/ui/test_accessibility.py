@@ -74,3 +74,40 @@ def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
             for one in report["violations"]
         ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.slow
+def test_no_violation_at_any_size(visit, served, axe):
+    drawn = served.submit(prompt="a tree", steps=2, width=64, height=64)
+    served.wait_until(drawn, "finished")
+    page = visit(frame=True)
+    page.evaluate(axe)
+    found = []
+
+    def look(at: str) -> None:
+        report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found.extend(
+            f"{at}: {one['id']} at {[node['target'] for node in one['nodes']]}"
+            for one in report["violations"]
+        )
+
+    for width, height in ((1440, 900), (1024, 768), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            where = f"{width}, {scheme}"
+            for tab in TABS:
+                page.locator(f".tabs a[href='#{tab}']").click()
+                look(f"{where}, {tab}")
+            page.locator(".tabs a[href='#text-to-image']").click()
+            for name in ("share", "preferences"):
+                page.locator(f".status-bar [data-action={name}]").click()
+                page.locator(f"dialog.{name}[open]").wait_for()
+                look(f"{where}, {name}")
+                page.keyboard.press("Escape")
+            page.locator("dialog[open]").wait_for(state="detached")
+            page.keyboard.press("?")
+            page.locator("dialog.keys[open]").wait_for()
+            look(f"{where}, keys")
+            page.keyboard.press("Escape")
+    assert not found, "\n".join(found)

@@ -31,13 +31,12 @@ def test_type_press_picture(browser, serve):
     context = browser.new_context()
     page = context.new_page()
     page.goto(served.url)
-    page.locator(".welcome button").first.click()
-    prompt = page.get_by_label("Prompt", exact=True).input_value()
-    assert prompt == served.studio.catalog.find(None).family.example_prompts[0]
     set_number(page, "steps", 12)
     set_number(page, "seed", 5)
     page.evaluate(_COUNT_PREVIEWS)
-    page.locator("#generate").click()
+    page.locator(".welcome button").first.click()  # which draws
+    prompt = page.get_by_label("Prompt", exact=True).input_value()
+    assert prompt == served.studio.catalog.find(None).family.example_prompts[0]
     page.locator(".viewer[data-state=finished]").wait_for(timeout=120_000)
     assert page.evaluate("[...window.seen].filter((src) => src?.startsWith('blob:')).length") >= 2
     [job] = served.studio.queue.jobs()
@@ -85,7 +84,7 @@ def test_another_checkpoint_is_loaded_in_words_and_the_first_comes_back_the_same
     page = context.new_page()
     page.set_default_timeout(120_000)
     page.goto(served.url)
-    page.locator(".welcome button").first.click()
+    page.get_by_label("Prompt", exact=True).fill("a red house")
     set_number(page, "steps", 2)
     set_number(page, "seed", 5)
     page.evaluate(_REMEMBER_STATUS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from studio.store.finding import Filters
 from tests.ui.using import (
     generate,
@@ -122,3 +124,43 @@ def test_a_picture_that_ended_elsewhere_is_announced(visit, served, slow):
     wait_for_tiles(page, 3)
     chip.click()
     page.wait_for_function("document.querySelector('.own-words').innerText.startsWith('by a')")
+
+
+@pytest.mark.slow
+def test_sixty_pictures_leave_nothing_behind_in_the_page(visit, served):
+    for _ in range(60):
+        last = served.submit(prompt="a house", width=64, height=64, steps=2)
+    served.wait_until(last, "finished")
+    page = visit()
+    wait_for_tiles(page, 60)
+    set_number(page, "steps", 4)
+    send = page.context.new_cdp_session(page).send
+    send("Performance.enable")
+
+    def held() -> dict[str, float]:
+        """MB of the heap, nodes and listeners, once all that nobody needs is gone."""
+        for _ in range(3):
+            send("HeapProfiler.collectGarbage")
+        metrics = {one["name"]: one["value"] for one in send("Performance.getMetrics")["metrics"]}
+        names = ("Nodes", "JSEventListeners")
+        return {"MB": metrics["JSHeapUsedSize"] / 1e6} | {name: metrics[name] for name in names}
+
+    def draw(count: int) -> dict[str, float]:
+        for number in range(count):
+            before = shown_id(page)
+            generate(page, f"a boat, {number}")
+            page.wait_for_function(
+                "id => document.querySelector('.viewer').dataset.state === 'finished' && "
+                "document.querySelector('.frame img').src.includes('/studio/v1/images/') && "
+                "!document.querySelector('.frame img').src.endsWith(id)",
+                arg=before,
+            )
+        wait_for_tiles(page, 60)
+        return held()
+
+    first = draw(10)
+    then = draw(60)
+    print(first, then)
+    assert then["MB"] < first["MB"] + 1
+    assert then["Nodes"] < 1.05 * first["Nodes"]
+    assert then["JSEventListeners"] < 1.05 * first["JSEventListeners"]

@@ -112,7 +112,7 @@ function start(root) {
   root.querySelector("#generate").addEventListener("click", (event) => session.clicked(event));
   root.querySelector("#stop").addEventListener("click", () => session.stop());
   root.querySelector(".retry").addEventListener("click", () => session.generate());
-  examples(viewer);
+  examples(viewer, session);
   takeCommas(root);
   bindViews(viewer.root);
   bindKeys(session, viewer);

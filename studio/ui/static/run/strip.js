@@ -43,7 +43,7 @@ export class Strip {
     });
   }
 
-  /** What is the newest now; the older ones that were asked for stay. */
+  /** What is the newest now; the older ones that were asked for stay while somebody is at them. */
   renew() {
     this.last = this.last.then(() => this.load()).catch(() => null);
     return this.last;
@@ -55,13 +55,20 @@ export class Strip {
     const fresh = images.filter(({ id, job }) => !had.has(id) && !this.of.isOurs(job));
     const isNews = this.isKnown && fresh.length > 0 && fresh[0].id === images[0].id;
     const oldest = images.at(-1)?.created ?? "";
-    const tail = next === null ? [] : this.entries.filter(({ created }) => created < oldest);
+    const older = this.entries.filter(({ created }) => created < oldest);
+    const tail = next === null || !this.isAmong(older) ? [] : older;
     if (tail.length === 0) this.next = next;
     this.entries = [...images, ...tail];
     this.isKnown = true;
     this.seen.ms = Date.now();
     this.draw();
     if (isNews) this.arrivals.tell(fresh[0]);
+  }
+
+  /** Does somebody look at one of `older`, or at their tiles? Else a long session would keep them all. */
+  isAmong(older) {
+    const { scrollTop, scrollLeft } = this.element;
+    return scrollTop + scrollLeft > 0 || older.some(({ id }) => id === this.chosen);
   }
 
   /** Something may have been made elsewhere: where fewer jobs wait than did, or after a while. */
