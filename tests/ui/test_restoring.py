@@ -137,6 +137,15 @@ def test_what_a_file_says_is_shown_restored_and_undone(visit, served):
     assert value(page, "seed") == "77"
 
 
+def test_where_a_dropped_picture_comes_from_is_said(visit, served):
+    page = visit()
+    drop(page, ".viewer .stage", png(parameters=INFOTEXT))
+    origin = report(page).locator(".restore-origin")
+    origin.get_by_text("Nothing else here confirms that.").wait_for()
+    origin.locator("summary").click()
+    assert "Settings as of AUTOMATIC1111" in origin.inner_text()
+
+
 def test_what_cannot_be_read_says_why_and_text_is_read_too(visit, served):
     page = visit()
     asked = []

@@ -2,6 +2,7 @@
 
 import { make } from "../shared/dom.js";
 import { refusal } from "./looks.js";
+import { Origin } from "./origin.js";
 import { changes, hasSettings, read, wanted } from "./reading.js";
 import { count, kindOf, nothingWords, SOURCES, summary } from "./reading_words.js";
 
@@ -16,6 +17,7 @@ export class Report {
     this.button = dialog.querySelector("[value=restore]");
     this.no = dialog.querySelector(".restore-no");
     this.work = dialog.querySelector("[value=work]");
+    this.origin = new Origin(dialog.querySelector(".restore-origin"));
     this.file = null; // what was read, if it is a picture
     this.turn = 0;
     this.reading = null;
@@ -112,6 +114,7 @@ export class Report {
   offerWork(file) {
     this.file = file;
     this.work.hidden = file === null;
+    this.origin.look(file);
   }
 
   /** One of asking, reading, nothing, read. */
