@@ -23,6 +23,7 @@ from studio.cli.status import BAD_INPUT, INTERRUPTED, complain, status_of
 from studio.cli.train import add_train
 from studio.cli.upscale import add_upscale
 from studio.cli.verify import add_verify
+from studio.domain import malloc
 from studio.domain.errors import StudioError
 from studio.settings import Settings, shipped
 from studio.version import __version__
@@ -42,6 +43,8 @@ class _OneLineParser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `studio` and return its exit status: 0; 1 if a picture could not be made; 2 for bad
     input; 130 when interrupted."""
+    if arguments is None:  # the process is ours
+        malloc.keep()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0].startswith("-") and arguments[0] not in _GLOBAL_FLAGS:
         arguments.insert(0, "serve")

@@ -165,15 +165,16 @@ class Line:
         """Waits until there is something to do, which there is where something is `under_way`.
         False: nothing any more."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    (self._waiting and not self._paused)
-                    or self._to_load
-                    or under_way
-                    or self._is_closed
-                )
-            )
+            self._changed.wait_for(lambda: under_way or self._has_work())
             return bool(under_way) or not self._is_closed
+
+    def has_work_within(self, seconds: float) -> bool:
+        """Waits until there is something to do or the end has come, at most so long."""
+        with self._changed:
+            return self._changed.wait_for(self._has_work, seconds)
+
+    def _has_work(self) -> bool:
+        return bool((self._waiting and not self._paused) or self._to_load or self._is_closed)
 
     def pass_time(self, seconds: float) -> None:
         """Waits so long, or until something changes."""

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
+from studio.domain import malloc
 from studio.domain.errors import StudioError
 from studio.domain.events import Event, Failed, Started
 from studio.domain.request import GenerationRequest
@@ -18,6 +19,9 @@ from studio.jobs.keeping import Keeping
 from studio.jobs.line import Line
 
 log = logging.getLogger(__name__)
+
+REST_S = 20.0
+"""After so long without work the memory of the last is given back to the system."""
 
 ROOM_S = 5.0
 """A disk that takes nothing is tried again after so long."""
@@ -48,7 +52,7 @@ class Worker:
             log.exception("the engine could not be started")
         self._line.started()
         under_way: dict[Run, Job] = {}
-        while self._line.is_wanted(under_way):
+        while self._is_wanted(under_way):
             if not under_way and self._keeping.is_held():
                 self._line.pass_time(ROOM_S)
                 self._keeping.look_for_room()
@@ -67,6 +71,11 @@ class Worker:
                 self._advance(engine, under_way)
             elif (wish := self._line.to_load) is not None:
                 self._load(engine, wish)
+
+    def _is_wanted(self, under_way: Mapping[Run, Job]) -> bool:
+        if not under_way and not self._line.has_work_within(REST_S):
+            malloc.give_back()
+        return self._line.is_wanted(under_way)
 
     def _load(self, engine: Engine, wish: GenerationRequest) -> None:
         """Until it is in memory, somebody waits for another checkpoint, or wishes for one."""

@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import torch
 
+from studio.domain import malloc
+
 GIB = 2**30
 
 MODES = ("device", "offload", "sequential")
@@ -40,6 +42,7 @@ def fits(size_bytes: int, free_bytes: int) -> bool:
 def give_back(device: torch.device) -> None:
     """Return what nobody uses to the device, as after running out of memory."""
     gc.collect()
+    malloc.give_back()
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
@@ -68,7 +71,9 @@ def all_device_bytes(device: torch.device) -> int:
 
 
 def free_host_bytes() -> int:
-    """What this process may still take without swapping, in a container too."""
+    """What this process may still take without swapping, in a container too; what it has freed and
+    kept is given back for that."""
+    malloc.give_back()
     free = psutil.virtual_memory().available
     limit, used = _number("/sys/fs/cgroup/memory.max"), _number("/sys/fs/cgroup/memory.current")
     if limit is None or used is None:

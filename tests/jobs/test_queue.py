@@ -14,7 +14,7 @@ from studio.domain.events import Cancelled, Failed, Finished, Queued
 from studio.domain.request import GenerationRequest
 from studio.engine.fake import FakeEngine
 from studio.families.stable_diffusion.family import PICTUREBOOK
-from studio.jobs import line
+from studio.jobs import line, worker
 from studio.jobs import queue as module
 from studio.jobs.job import JobState
 from studio.jobs.keeping import Keeping
@@ -441,3 +441,13 @@ def test_a_job_again_is_the_same_picture(build):
     assert once.pictures[0].seed == more.pictures[0].seed
     with pytest.raises(InvalidRequest, match="does not wait: it is finished"):
         queue.move(first.id, 0)
+
+
+def test_what_jobs_have_freed_is_given_back_once_nothing_is_to_do(build, monkeypatch):
+    given_back = threading.Event()
+    monkeypatch.setattr(worker, "REST_S", 0.01)
+    monkeypatch.setattr(worker.malloc, "give_back", given_back.set)
+    queue = build()
+    assert given_back.wait(10)
+    given_back.clear()
+    assert isinstance(final(queue.submit(request())), Finished) and given_back.wait(10)
