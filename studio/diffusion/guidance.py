@@ -43,6 +43,7 @@ def rows(ask: Ask, units: Sequence[Unit] = ()) -> Rows:
         negatives=0 if conditioning.negative is None else count,
         units=tuple(units),
         tiling=conditioning.tiling,
+        texts=tuple((text.embeds, count) for text in texts),
     )
 
 

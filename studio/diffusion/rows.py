@@ -29,6 +29,8 @@ class Rows:
     units           what acts beside the backbone at this call
     tiling          across which borders they go on at the other side, see `diffusion.seamless`
     watched         those of which it is looked at where their words act
+    texts           what `prompt_embeds` was made of, each for so many rows, in its order: the same
+                    objects, the same texts; none where that is not told
     """
 
     sample: torch.Tensor
@@ -42,6 +44,7 @@ class Rows:
     units: tuple[Unit, ...] = ()
     tiling: TilingName = "none"
     watched: tuple[Watched, ...] = ()
+    texts: tuple[tuple[torch.Tensor, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -100,6 +103,7 @@ def joined(asked: Sequence[Rows]) -> Rows:
             for first, rows in zip(firsts, asked, strict=False)
             for each in rows.watched
         ),
+        texts=sum((rows.texts for rows in asked), ()) if all(r.texts for r in asked) else (),
     )
 
 

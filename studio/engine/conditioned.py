@@ -144,7 +144,11 @@ class Conditioned:
         text_models = TextModels(
             self.family, models.tokenizers, models.text_encoders, models.embeddings
         )
-        known = read_texts(asked, draw.sampling, emphasis, text_models, device)
+        told = draw.sampling.clip_skip, draw.sampling.emphasis, dialect, emphasis
+        known = self._lease.once(
+            ("texts", *asked, *told),
+            lambda: read_texts(asked, draw.sampling, emphasis, text_models, device),
+        )
 
         def prompt(texts: list[tuple[int, str]], weight: float, is_negative: bool) -> Prompt:
             of_time = [(end / steps, known[text, is_negative]) for end, text in texts]

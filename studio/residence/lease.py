@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from studio.domain.refs import Selection
 from studio.residence import memory
 from studio.residence.slot import Slot
 from studio.weights.loader import Models
+
+Made = TypeVar("Made")
+
+_MOST_MADE = 8
+"""What was made under so many keys is kept with a seat: of texts some megabytes."""
 
 
 class InUse(Exception):
@@ -23,11 +30,12 @@ class InUse(Exception):
 @dataclass(frozen=True, eq=False)
 class Seat:
     """A selection in memory: its modules, the slots they sit in by the names of the parts, and
-    the one of `memory.MODES` that they live by."""
+    the one of `memory.MODES` that they live by; `made`: see `Lease.once`."""
 
     models: Models
     slots: Mapping[str, Slot]
     mode: str
+    made: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
 
 
 class Lease:
@@ -82,6 +90,20 @@ class Lease:
         for part in parts:
             if part in slots:
                 slots[part].bring()
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` makes of these models, and of what `key` tells, alone: kept of the last few
+        keys as long as the models stay as they are, for whoever borrows them next too. Not to be
+        changed. Raises RuntimeError as `models`, and as `make` does."""
+        if self.seat is None:
+            raise RuntimeError("nothing is lent yet, or no longer")
+        made = self.seat.made
+        if key not in made:
+            made[key] = make()
+        made.move_to_end(key)
+        while len(made) > _MOST_MADE:
+            made.popitem(last=False)
+        return made[key]
 
     def end(self) -> None:
         """Give everything back. Harmless when it has ended."""

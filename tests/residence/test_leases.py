@@ -289,3 +289,18 @@ def test_being_thriftier_is_for_those_who_come_later(device, plain, with_lora, o
     list(stages)
     waiting.bring("vae")
     assert there(waiting) == {"vae"}
+
+
+def test_what_was_made_of_models_is_kept_while_they_stay_as_they_are(manager, plain, with_lora):
+    made = []
+
+    def once(selection, key) -> int:
+        owner = Owner()
+        with seated(manager, selection, owner) as lease:
+            return lease.once(key, lambda: made.append(key) or len(made))
+
+    assert [once(plain, key) for key in ("a", "b", "a")] == [1, 2, 1]
+    assert once(with_lora, "a") == 3  # of other weights
+    assert once(plain, "a") == 4
+    assert [once(plain, key) for key in range(8)] == list(range(5, 13))
+    assert once(plain, "a") == 13  # the last few alone

@@ -11,6 +11,7 @@ from studio.diffusion.attention import CrossAttention
 from studio.diffusion.image_prompts import ImageAttention
 from studio.diffusion.interruption import interruptible
 from studio.diffusion.rows import Residuals, Rows
+from studio.diffusion.text_keys import TextKeys
 
 
 class UNetPredictor:
@@ -21,6 +22,7 @@ class UNetPredictor:
         self._dtype = unet.dtype  # what it computes in, however small its weights are kept
         self._image_attention: ImageAttention | None = None
         self._cross_attention: CrossAttention | None = None
+        self._text_keys = TextKeys(unet)
 
     def __call__(self, rows: Rows, residuals: Residuals | None = None) -> torch.Tensor:
         if not rows.watched:
@@ -44,7 +46,7 @@ class UNetPredictor:
                 "time_ids": rows.time_ids.to(self._dtype),
             }
         sample = sample.to(self._dtype)
-        with seamless.wrapped(self._unet, rows.tiling):
+        with seamless.wrapped(self._unet, rows.tiling), self._text_keys.kept(rows):
             if residuals is not None:
                 return self._steered(sample, rows.timestep, residuals, named)
             return self._called(sample, rows.timestep, named)
