@@ -37,9 +37,11 @@ class Served:
 
 
 @contextmanager
-def studio(data_dir: Path, *models_dirs: Path, flags: Sequence[str] = ()) -> Iterator[Served]:
-    """A studio with its model loaded; ended on leaving. `models_dirs` hold further models, `flags`
-    are further ones of the command."""
+def studio(
+    data_dir: Path, *models_dirs: Path, flags: Sequence[str] = (), waits: bool = True
+) -> Iterator[Served]:
+    """A studio that `waits` until its model is loaded, or else until its page answers; ended on
+    leaving. `models_dirs` hold further models, `flags` are further ones of the command."""
     command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser", *flags]
     started_s = time.monotonic()
     server = subprocess.Popen(
@@ -50,7 +52,9 @@ def studio(data_dir: Path, *models_dirs: Path, flags: Sequence[str] = ()) -> Ite
     try:
         address = _address(server)
         ready_s = time.monotonic() - started_s
-        while _fetch(address, "studio/v1/status")["state"] != "warm":  # no event tells of it
+        while (
+            waits and _fetch(address, "studio/v1/status")["state"] != "warm"
+        ):  # no event tells of it
             time.sleep(0.05)
         yield Served(address, ready_s, time.monotonic() - started_s, server.pid)
     finally:
