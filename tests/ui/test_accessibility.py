@@ -12,8 +12,8 @@ TABS = (
     *("library", "models"),
 )
 OPTIONS = "{resultTypes: ['violations'], rules: {'skip-link': {enabled: false}}}"
-"""A tab that is scrolled out of a phone's row is no skip link, for which that rule takes it: it comes
-into sight with the focus. The page's skip to the prompt is a button."""
+"""A tab that is scrolled out of a phone's row is no skip link, for which that rule takes it: it
+comes into sight with the focus. The page's skip to the prompt is a button."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
