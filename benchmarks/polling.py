@@ -115,7 +115,7 @@ def _job(
     body = {"prompt": _PROMPT, "steps": flags.steps, "seed": 7}
     body |= {"width": flags.side, "height": flags.side}
     id = _post(studio, "studio/v1/jobs", body)["id"]
-    while studio.fetch(f"studio/v1/jobs/{id}")["state"] != "running":
+    while studio.fetch(f"studio/v1/jobs/{id}")["state"] in ("queued", "loading"):
         time.sleep(0.01)
     paths = {"job": f"/studio/v1/jobs/{id}", "progress": "/sdapi/v1/progress"}
     asked = {
