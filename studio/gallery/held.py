@@ -50,7 +50,7 @@ class Held:
         return held
 
     def bytes(self, id: str) -> bytes | None:
-        """Its file, as it would be kept; None where it is not held."""
+        """Its file, as it would be kept but for what signs it; None where it is not held."""
         with self._lock:
             one = self._all.get(id)
         return one and one.png
