@@ -168,3 +168,21 @@ def test_it_is_sent_compared_and_comes_back_with_the_settings(sketch, served):
     page.get_by_role("button", name="Use these settings").click()
     page.locator(".active-badge", has_text="Sketch").wait_for()
     assert_same(stored(canvas, served), blob)
+
+
+def test_many_pictures_of_its_size_get_it(sketch, served, tmp_path):
+    canvas = sketch("image_to_image")
+    page = canvas.page
+    canvas.stroke((60, 60), (120, 60))
+    files = [
+        picture_file(tmp_path, size, name) for name, size in (("a.png", SIZE), ("b.png", (64, 64)))
+    ]
+    page.get_by_role("button", name="Many pictures").click()
+    page.get_by_label("Pictures of the batch").set_input_files(files)
+    page.get_by_text("The painted colours go over each, if it is 320 × 240").wait_for()
+    page.get_by_role("button", name="Run 2 pictures").click()
+    page.locator(".many-words", has_text="1 of 2 done · 1 left out").wait_for()
+    [fault] = page.locator(".many-faults li").all_inner_texts()
+    assert fault.startswith("b.png: the painted colours are 320 × 240, it is 64 × 64.")
+    [job] = served.studio.queue.jobs()
+    assert job.request.task.sketch == canvas.ready()["sketch"]

@@ -112,7 +112,6 @@ def test_what_is_found_is_ticked_and_drawn(visit, served, tmp_path):
     assert words.inner_text() == f"{count} found, {count} to be drawn."
 
     _stand_apart(page, canvas)
-
     second = boxes.nth(1).get_by_role("checkbox")
     page.mouse.move(*_middle(canvas.locator(".canvas-port")))  # over the canvas Space moves it
     second.focus()
@@ -148,9 +147,12 @@ def test_what_is_found_is_ticked_and_drawn(visit, served, tmp_path):
     find.click()
     page.locator(".found-words", has_text="Nothing was found").wait_for()
     assert boxes.count() == 0
+    _kept_all_is_worked_on(page, made)
 
+
+def _kept_all_is_worked_on(page, made: str) -> None:
     page.locator(".views [data-view=details]").click()
-    page.get_by_role("button", name="Keep these").click()  # all: the picture is worked on
+    page.get_by_role("button", name="Keep these").click()
     page.locator("body[data-view=source]").wait_for()
     working = page.evaluate("JSON.parse(localStorage.getItem('studio.working')).chain.at(-1).image")
     assert working == f"picture:{made}"

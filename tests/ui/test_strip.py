@@ -83,6 +83,10 @@ def test_the_strip_is_the_same_everywhere_and_what_is_deleted_comes_back(visit, 
     assert shown_id(other) == ids_of(served)[0]  # where it was left, not a demo
     assert not other.locator(".welcome").is_visible()
     assert words(other).startswith("three")
+    strip = other.locator(".strip")
+    assert not strip.is_visible()  # a small window's room is the picture's
+    other.get_by_role("button", name="Recent pictures beside the picture").click()
+    strip.wait_for()
 
     other.locator(".strip .tile-place").nth(1).hover()
     other.locator(".strip .tile-away").nth(1).click()
@@ -98,6 +102,31 @@ def test_the_strip_is_the_same_everywhere_and_what_is_deleted_comes_back(visit, 
     open_tab(other, "image_to_image")
     other.locator(".strip .tile").nth(1).drag_to(other.locator(".source.image_to_image"))
     other.locator(".source.image_to_image .canvas[data-state=ready]").wait_for()
+
+
+def test_a_finger_goes_from_result_to_result(visit, served):
+    for prompt in ("one", "two"):
+        served.wait_until(served.submit(prompt=prompt, width=64, height=64), "finished")
+    page = visit(width=390, height=844, has_touch=True, is_mobile=True)
+    is_shown = "words => document.querySelector('.own-prompt').innerText === words"
+    page.wait_for_function(is_shown, arg="two")
+    box = page.locator(".frame").bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    send = page.context.new_cdp_session(page).send
+
+    def swipe(across: int) -> None:
+        for kind, by in (("touchStart", 0), ("touchMove", across / 2), ("touchMove", across)):
+            points = [{"x": middle[0] + by, "y": middle[1]}]
+            send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    swipe(-30)  # not far enough
+    swipe(-120)
+    page.wait_for_function(is_shown, arg="one")
+    swipe(-120)  # there is none older
+    swipe(120)
+    page.wait_for_function(is_shown, arg="two")
+    assert page.locator(".frame").bounding_box()["x"] == box["x"]
 
 
 def test_a_picture_that_ended_elsewhere_is_announced(visit, served, slow):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 
+import numpy as np
+
 from tests.ui.painting import Canvas, assert_same, picture_file
 from tests.ui.using import (
     generate,
@@ -17,6 +19,7 @@ from tests.ui.using import (
     wait_for,
 )
 
+_HAS_FOCUS = "at => document.activeElement.matches(at)"
 _IN_CANVAS = """
 ([kind, id]) => document.querySelector(`.canvas[data-kind=${kind}][data-state=ready] img`)
   ?.src.endsWith(`/images/${id}`)
@@ -184,3 +187,58 @@ def test_what_a_page_kept_before_and_what_is_dropped_beside_the_canvases(visit, 
     change.wait()
     assert change.source()["width"] == 90
     assert Canvas(page, "inpaint").source()["width"] == 90
+
+
+def _tab_to(page, selector: str, key: str) -> None:
+    """Press `key` until what matches `selector` has the focus."""
+    for _ in range(40):
+        page.keyboard.press(key)
+        if page.evaluate(_HAS_FOCUS, selector):
+            return
+    raise AssertionError(f"no {key} reaches {selector}")
+
+
+def test_keys_alone_draw_mask_accept_and_find(visit, served):
+    page = visit()
+    press = page.keyboard.press
+    for count, words in enumerate(("a house", "a boat"), 1):
+        press("/") if count == 1 else press("Control+a")
+        page.keyboard.type(words)
+        press("Control+Enter")
+        page.wait_for_function(
+            "count => document.querySelectorAll('.strip .tile[data-id]').length === count",
+            arg=count,
+        )
+        wait_for(page, "finished")
+    boat = shown_id(page)
+    _tab_to(page, ".tabs a[href='#inpaint']", "Shift+Tab")
+    press("Enter")
+    _wait_for_picture(page, "inpaint", boat)
+    inpaint = Canvas(page, "inpaint")
+    press("r")
+    press("Enter")  # of 128 × 128 the middle half
+    press("Shift+ArrowDown")
+    press("ArrowRight")
+    press("Enter")
+    place = np.argwhere(inpaint.stored(served) == 255)
+    (top, left), (bottom, right) = place.min(0), place.max(0) + 1
+    step = left - 32
+    assert step >= 1 and (top, right, bottom) == (32, 96 + step, 96 + step)
+    assert len(place) == (bottom - top) * (right - left)
+    press("Enter")
+    press("Escape")  # that one is dropped, and nothing is stopped
+    press("Control+Enter")
+    page.wait_for_function("document.querySelectorAll('.strip .tile[data-id]').length === 3")
+    wait_for(page, "finished")
+    changed = shown_id(page)
+    assert changed != boat
+    press("u")
+    _wait_for_picture(page, "inpaint", changed)
+    press("/")  # to the prompt, from which the tabs are near; L is the lasso here
+    _tab_to(page, ".tabs a[href='#library']", "Shift+Tab")
+    press("Enter")
+    press("/")
+    page.keyboard.type("house")
+    page.locator(".library-count", has_text="1 picture").wait_for()
+    press("ArrowDown")
+    assert page.evaluate("document.activeElement.title") == "a house"

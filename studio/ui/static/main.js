@@ -29,6 +29,7 @@ import { repeat } from "./run/repeat.js";
 import { reproducing } from "./run/reproduce.js";
 import { Session } from "./run/session.js";
 import { share } from "./run/share.js";
+import { stripFold } from "./run/strip.js";
 import { variations } from "./run/variations.js";
 import { Viewer } from "./run/viewer.js";
 import { examples } from "./run/welcome.js";
@@ -94,6 +95,7 @@ const PARTS = {
   skip,
   slider,
   statusBar,
+  stripFold,
   styles,
   tabs,
   toggle,

@@ -10,6 +10,7 @@ import { leaveRoom, onView, showView } from "../shared/views.js";
 import { ColourTools } from "./colour_tools.js";
 import { FrameEdges } from "./frame.js";
 import { gaze, lookAt, remember } from "./gaze.js";
+import { KeyBox } from "./key_box.js";
 import { bindCanvasKeys } from "./keys.js";
 import { bindOptions, Options } from "./options.js";
 import { Overlay } from "./overlay.js";
@@ -72,6 +73,7 @@ class Canvas {
       options: this.options,
       act: (name) => this.act(name),
       closePanels: () => this.closePanels(),
+      takes: (event) => this.colours?.isOn || !this.box?.takes(event),
     });
     this.source.ask = (question) => this.ask(question);
     this.source.onPicture = () => this.arrive();
@@ -106,6 +108,7 @@ class Canvas {
   bindMask() {
     this.overlay = new Overlay(this.world);
     this.paint = new Paint(this.root, this.view, this.source, this.options);
+    this.box = new KeyBox(this.paint, (words, stays) => this.say(words, stays));
     this.selecting = new Selecting({
       root: this.root,
       view: this.view,

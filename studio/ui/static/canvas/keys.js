@@ -28,6 +28,7 @@ export function bindCanvasKeys(of) {
     const tool = options && root.querySelector(`button[data-tool=${TOOLS[key]}]`);
     if (tool?.checkVisibility()) {
       if (!tool.disabled) options.tool = TOOLS[key];
+      port.focus({ preventScroll: true }); // the next keys are meant for it
     } else if (options && (key === "[" || key === "]"))
       resize(options, key === "]" ? 1.15 : 1 / 1.15);
     else if (key === "k") return act("layer");

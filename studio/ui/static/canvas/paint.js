@@ -174,14 +174,15 @@ function spanned([x0, y0], [x1, y1], square) {
   return { left, top, right, bottom };
 }
 
-const corners = ({ left, top, right, bottom }) => [
+export const corners = ({ left, top, right, bottom }) => [
   [left, top],
   [right, top],
   [right, bottom],
   [left, bottom],
 ];
 
-function clipped(box, { width, height }) {
+/** The part of `box` that lies within `width` × `height`; null for none. */
+export function clipped(box, { width, height }) {
   const part = {
     left: Math.max(0, box.left),
     top: Math.max(0, box.top),

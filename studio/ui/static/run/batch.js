@@ -6,7 +6,7 @@ import { uploaded } from "../canvas/uploads.js";
 import { asked } from "../settings/form.js";
 import { make } from "../shared/dom.js";
 import { retrying, send } from "../shared/server.js";
-import { isForMany, onTask, task } from "../shared/task.js";
+import { isForMany, isSketched, onTask, task } from "../shared/task.js";
 import { showView } from "../shared/views.js";
 import { cancel } from "./queue_jobs.js";
 
@@ -16,6 +16,7 @@ const RETRY_MS = 3000;
 /** Where the studio does not answer there is nothing to stop either. */
 const drop = (id) => cancel(id).catch(() => null);
 const stem = (file) => file.name.replace(/\.[^.]*$/, "").toLowerCase();
+const size = ({ width, height }) => ({ width, height });
 const count = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
 
 export function batch(root, session) {
@@ -77,6 +78,7 @@ class Batch {
     this.root.querySelector(".many-chosen").textContent = chosen ? count(chosen, "picture") : "";
     this.root.querySelector(".many-masks").hidden = !isInpaint;
     this.root.querySelector(".many-masked").textContent = this.maskWords();
+    this.root.querySelector(".many-painted").textContent = this.sketchWords();
     this.start.textContent = chosen ? `Run ${count(chosen, "picture")}` : "Run";
     const why = this.why();
     this.start.disabled = why !== "";
@@ -91,17 +93,24 @@ class Batch {
 
   why() {
     if (!this.pictures.length) return "Choose pictures first";
-    if (task() !== "inpaint" || this.masks.length || sourceOf("inpaint")?.mask) return "";
+    if (task() !== "inpaint" || this.masks.length || isMarked()) return "";
     return "Choose masks, or paint one that serves all pictures";
   }
 
   maskWords() {
     if (!this.pictures.length || task() !== "inpaint") return "";
     if (!this.masks.length) {
-      return sourceOf("inpaint")?.mask ? "The painted mask, for all" : "None yet";
+      return isMarked() ? "The painted mask, for all" : "None yet";
     }
     const without = this.pictures.filter((picture) => !this.maskOf(picture)).length;
     return without ? `${count(without, "picture")} without a mask` : "One for each picture";
+  }
+
+  /** Colours are painted to the pixel: they fit pictures of one size alone. */
+  sketchWords() {
+    const painted = this.pictures.length && isSketched(task()) ? sourceOf(task()) : null;
+    if (!painted?.sketch) return "";
+    return `The painted colours go over each, if it is ${painted.width} × ${painted.height}`;
   }
 
   async begin() {
@@ -120,7 +129,7 @@ class Batch {
     this.run = run;
     this.draw();
     showView("result");
-    const painted = kind === "inpaint" && !this.masks.length ? await this.painted() : null;
+    const painted = await this.painted(kind);
     for (const picture of pictures) {
       if (run.isStopped) break;
       try {
@@ -135,28 +144,38 @@ class Batch {
     this.draw();
   }
 
-  async painted() {
-    try {
-      return (await ready("inpaint")).mask;
-    } catch {
-      return null;
-    }
+  /** The mask that serves where none is chosen, and the colours over pictures of `width` × `height`, as
+   * they are painted by now. */
+  async painted(kind) {
+    const source = isSketched(kind) ? sourceOf(kind) : null;
+    if (!source?.mask && !source?.sketch) return {};
+    const { mask, sketch } = await ready(kind).catch(() => ({}));
+    return { mask: this.masks.length ? null : mask, sketch, ...size(source) };
   }
 
   async submit(picture, settings, painted) {
     const part = { ...settings.task };
     if (part.kind === "inpaint") {
       const mask = this.maskOf(picture);
-      if (!mask && !painted) throw new Error("there is no mask of this name.");
-      part.mask = mask ? (await uploaded(mask)).image : painted;
+      if (!mask && !painted.mask) throw new Error("there is no mask of this name.");
+      part.mask = mask ? (await uploaded(mask)).image : painted.mask;
       part.resize_mask = !mask;
     }
     const { image, width, height } = await uploaded(picture);
+    if (painted.sketch) {
+      const isFit = width === painted.width && height === painted.height;
+      if (!isFit)
+        throw new Error(
+          `the painted colours are ${painted.width} × ${painted.height}, it is ${width} × ${height}. ` +
+            "Clear them, or choose pictures of that size.",
+        );
+      part.sketch = painted.sketch;
+    }
     const id = await this.queue({ ...settings, task: { ...part, image } });
     this.run.jobs.push(id);
     if (this.run.isStopped) drop(id);
-    const size = settings.width && settings.height ? settings : { width, height };
-    this.session.take(id, { width: size.width, height: size.height, request: settings });
+    const result = settings.width && settings.height ? settings : { width, height };
+    this.session.take(id, { ...size(result), request: settings });
   }
 
   /** A full queue is waited for. */
@@ -186,6 +205,12 @@ class Batch {
     for (const id of this.run.jobs) drop(id);
     this.draw();
   }
+}
+
+/** Is a mask painted, or colours that are one where there is none? */
+function isMarked() {
+  const { mask, sketch } = sourceOf("inpaint") ?? {};
+  return Boolean(mask ?? sketch);
 }
 
 /** Numbers of found things are those of one picture. */

@@ -83,10 +83,7 @@ function plainKey(event, viewer, dialog) {
   if (event.key === "u" && viewer.picture) viewer.use();
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (event.key === "Delete" && viewer.picture) viewer.discard(viewer.picture);
-  const picture = step && viewer.strip.neighbour(step);
-  if (!picture) return;
-  event.preventDefault();
-  viewer.browse(picture);
+  if (step && viewer.step(step)) event.preventDefault();
 }
 
 const isUndo = ({ key, ctrlKey, metaKey, shiftKey }) =>

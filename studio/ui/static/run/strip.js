@@ -2,6 +2,7 @@
 
 import { address } from "../shared/data.js";
 import { icon, make } from "../shared/dom.js";
+import { folding } from "../shared/folding.js";
 import * as pictures from "../shared/pictures.js";
 import { results } from "../shared/results.js";
 import { signal } from "../shared/signals.js";
@@ -10,8 +11,13 @@ import { account, onStatus, queued } from "../shared/status.js";
 const PAGE = 60;
 const CALM_MS = 9000;
 const SIDE = devicePixelRatio > 1.5 ? 256 : 128;
+const SMALL = "(max-width: 1099px)"; // windows in which the picture needs the strip's room
 
 export const thumbnail = (one, side = SIDE) => address(`${one.url}/thumbnail?side=${side}`);
+
+export function stripFold(button) {
+  folding(button, "strip-folded", matchMedia(SMALL).matches);
+}
 
 export class Strip {
   /** of.choose(entry) and of.discard(entry) are called with what was clicked; of.isOurs(job) says

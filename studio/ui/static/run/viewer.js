@@ -25,6 +25,7 @@ import { reproduce } from "./reproduce.js";
 import { adopt, send, takeAlong, use } from "./send_to.js";
 import { Stage } from "./stage.js";
 import { Strip, thumbnail } from "./strip.js";
+import { swipes } from "./swipe.js";
 import { variationsOf } from "./variations.js";
 import { WordMaps } from "./word_maps.js";
 
@@ -86,6 +87,10 @@ export class Viewer {
     this.onBrowse = () => {};
     this.bindActions();
     this.bindSending();
+    swipes(this.stage.port, {
+      may: (event) => this.stage.view.fitted && !this.compare.isFor(event),
+      step: (step) => this.step(step),
+    });
     edges(root.querySelector(".actions"));
     onView((name) => this.compare.show(name, this.picture));
     onExport(() => this.linkDownload());
@@ -244,6 +249,13 @@ export class Viewer {
     this.onBrowse();
     this.root.classList.add("browsing");
     await this.open(picture);
+  }
+
+  /** Browse to the picture `step` places on in the strip; false if there is none. */
+  step(step) {
+    const picture = this.strip.neighbour(step);
+    if (picture) this.browse(picture);
+    return Boolean(picture);
   }
 
   /** Show a picture of which its entry in the library may be all that is known. */

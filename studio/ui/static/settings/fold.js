@@ -2,28 +2,16 @@
 // sheet, which this is not about.
 
 import { targetOf } from "../shared/dom.js";
-import { read, write } from "../shared/store.js";
-
-const CLASS = "settings-folded";
+import { folding } from "../shared/folding.js";
 
 export function settingsFold(button) {
-  const fold = (folded) => {
-    document.body.classList.toggle(CLASS, folded);
-    button.setAttribute("aria-expanded", String(!folded));
-  };
-  const turn = () => {
-    const folded = !document.body.classList.contains(CLASS);
-    fold(folded);
-    write("settings-folded", folded);
-  };
-  button.addEventListener("click", turn);
+  const turn = folding(button, "settings-folded");
   document.addEventListener("keydown", (event) => {
     if (!isKey(event) || isTyping(targetOf(event)) || document.querySelector("dialog:modal"))
       return;
     event.preventDefault();
     turn();
   });
-  fold(read("settings-folded", false));
 }
 
 /** Where a backslash takes AltGr, the key that stands in its place does too. */
