@@ -109,7 +109,8 @@ def test_the_size_a_family_was_made_for_is_not_asked_about(engine, monkeypatch):
 
 
 def test_what_small_pictures_tell_holds_for_large_ones(engine):
-    """What the larger picture takes is within a tenth of what was foretold."""
+    """What the larger picture takes is within a tenth of what was foretold, but for what is kept of
+    the texts, which is the same for all sizes."""
     one, meter, peaks = (
         engine.open(settled(**FIELDS | {"steps": 2}, width=384, height=384)),
         Meter(CPU),
@@ -121,8 +122,8 @@ def test_what_small_pictures_tell_holds_for_large_ones(engine):
         if isinstance(event, (events.Progress, events.Finished)):
             peaks.append(meter.take())
     told = appetite(engine)
-    assert peaks[1] == pytest.approx(told.step * 384 * 384, rel=0.1)
-    assert peaks[2] == pytest.approx(told.decode * 384 * 384, rel=0.1)
+    assert peaks[1] - 2 * MIB == pytest.approx(told.step * 384 * 384, rel=0.1)
+    assert peaks[2] - 2 * MIB == pytest.approx(told.decode * 384 * 384, rel=0.1)
 
 
 CPU = torch.device("cpu")

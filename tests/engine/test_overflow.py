@@ -21,10 +21,11 @@ def engine_with_large_vae(dtype: str, largest: float) -> StableDiffusionEngine:
     """The decoder's last convolution before its norm, which takes any scale out, has weights up to
     `largest`: what comes out of it no longer fits into half precision."""
     manager = ModelManager("cpu", dtype)
-    with manager.lease(picturebook()) as models:
+    with manager.lease(picturebook()) as models, torch.inference_mode():
         conv = models.vae.decoder.up_blocks[-1].resnets[-1].conv2
         factor = largest / conv.weight.abs().max()
-        conv.weight.data, conv.bias.data = conv.weight.data * factor, conv.bias.data * factor
+        conv.weight.mul_(factor)
+        conv.bias.mul_(factor)
     return StableDiffusionEngine(manager, lambda request: picturebook())
 
 

@@ -44,9 +44,7 @@ def levels(picture: events.Picture, word: str, size=None) -> np.ndarray:
 def test_a_word_acts_where_what_it_names_is_seen():
     """On six pictures: the house's map lies on the house, as the segmenter sees it, several times
     as densely as anywhere, and more so than the map of any other word."""
-    pictures = drawn(
-        engine("bfloat16"), prompt=PROMPT, seed=3, batch_size=6, steps=10, attention_maps=True
-    )
+    pictures = drawn(engine(), prompt=PROMPT, seed=3, batch_size=6, steps=10, attention_maps=True)
     images = np.stack([np.asarray(picture.image) for picture in pictures])
     seen = Segmenter.load().read(torch.from_numpy(images).permute(0, 3, 1, 2) / 127.5 - 1)
     for picture, classes in zip(pictures, seen, strict=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.using import generate, wait_for
+from tests.waiting import wait_for
 
 END = "Control+End"
 
@@ -61,12 +62,13 @@ def test_the_lens_tells_what_a_prompt_comes_to(visit):
     page.get_by_role("button", name="Take blueprint out of the prompt").click()
     assert text(page) == "🦊 a red house, {a|b} quokka <lora:none>"
 
-    retyped(page, "red " * 76)
+    page.locator("#prompt").fill("red " * 75)
+    page.locator("#prompt").press_sequentially("red ")
     lens_has(page, "76/150 · 2 chunks")
     page.locator(".prose.folded .fold").click()
     page.locator("#negative_prompt").press_sequentially("quokka")
     page.locator(".negative-count").get_by_text("/75").wait_for()
-    assert underlined(page, "negative_prompt") == ["quokka"]
+    wait_for(lambda: underlined(page, "negative_prompt") == ["quokka"], "the word to be underlined")
     lens_has(page, "does not know: quokka")
 
 

@@ -124,6 +124,7 @@ export function takeAlong(viewer) {
     if (!EDITING.includes(kind) || isPinned(kind) || view() === "source") return;
     if (!picture || picture.partial || (working() && !newer.has(picture.id))) return;
     const earlier = working();
+    viewer.rememberGaze();
     if (!accept(asPicture(picture, viewer.sizeOf(picture)))) return;
     offerUntilChanged(kind, NOW, viewer.offers, () => backTo(earlier));
   });

@@ -305,10 +305,15 @@ export class Viewer {
     else this.offer(words, () => this.browse(earlier));
   }
 
+  /** What is shown is seen in a tool as it is seen here. */
+  rememberGaze() {
+    this.stage.remember(`picture:${this.picture.id}`);
+  }
+
   /** That which is shown is worked on from now on, seen as it is seen here; `again` is the way back. */
   acceptShown(again) {
-    const { picture, stage } = this;
-    stage.remember(`picture:${picture.id}`);
+    const { picture } = this;
+    this.rememberGaze();
     const offer = (words, undo) =>
       this.offer(words, () => {
         undo();
@@ -422,6 +427,7 @@ export class Viewer {
 
   sendTo(kind) {
     const size = this.sizeOf(this.picture);
+    this.rememberGaze();
     return send(this.picture, size, kind, this.offers).catch((error) => this.say(error.message));
   }
 
