@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import waiting
 from tests.ui.using import generate, wait_for
-from tests.waiting import wait_for
 
 END = "Control+End"
 
@@ -68,7 +68,9 @@ def test_the_lens_tells_what_a_prompt_comes_to(visit):
     page.locator(".prose.folded .fold").click()
     page.locator("#negative_prompt").press_sequentially("quokka")
     page.locator(".negative-count").get_by_text("/75").wait_for()
-    wait_for(lambda: underlined(page, "negative_prompt") == ["quokka"], "the word to be underlined")
+    waiting.wait_for(
+        lambda: underlined(page, "negative_prompt") == ["quokka"], "the word to be underlined"
+    )
     lens_has(page, "does not know: quokka")
 
 
