@@ -68,8 +68,8 @@ function ofAll(foretold) {
 }
 
 /** The present settings as a request, as far as its length is concerned: a mask that is not
- * uploaded yet has the size of its picture. Null without a picture,
- * or without what is to find details in it. */
+ * uploaded yet has the size of its picture. Null without a picture, while an outpaint has nowhere to
+ * go, or without what is to find details in it. */
 function asWouldBeSent() {
   const request = asked();
   if (!isEditing()) return request;
@@ -77,6 +77,7 @@ function asWouldBeSent() {
   const source = sourceOf(kind);
   if (!source || (kind === "details" && acting().length === 0)) return null;
   const { image, frame, mask } = source;
+  if (frame && Object.values(frame).every((side) => side === 0)) return null;
   const part = { ...request.task, image, ...frame };
   if (kind === "inpaint") part.mask = mask?.ref ?? image;
   return { ...request, task: part };
