@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 _IMPORT = re.compile(
@@ -61,6 +62,10 @@ STYLES = (
 )
 """In the order in which they count."""
 
+LATER: dict[str, tuple[str, ...]] = {}
+"""Tab -> the styles of what comes when it is first shown: its HTML is `NAME/NAME.html`, its script
+`NAME/NAME.js` with all that it imports and the page does not have already."""
+
 
 def scripts(folder: Path, main: str = "main.js") -> str:
     """`main` of `folder` with all that it imports, as one module. It exports `modules`: path in
@@ -68,9 +73,29 @@ def scripts(folder: Path, main: str = "main.js") -> str:
 
     Raises ValueError for an import or export that is not understood, and for a circle.
     """
-    done: dict[str, str] = {}
+    return "\n".join(["export const modules = {};", *_modules(folder, main).values()])
+
+
+def later_script(folder: Path, name: str) -> str:
+    """The script of a tab of `LATER`, as a module beside the page's `page.js`, whose modules it
+    shares. It exports `open`."""
+    there = _modules(folder, "main.js")
+    main = f"{name}/{name}.js"
+    own = [text for path, text in _modules(folder, main, there).items() if path not in there]
+    return "\n".join(
+        [
+            'import { modules } from "./page.js";',
+            *own,
+            f'export const {{ open }} = modules["{main}"];',
+        ]
+    )
+
+
+def _modules(folder: Path, main: str, there: dict[str, str] | None = None) -> dict[str, str]:
+    """Path -> text of `main` and all it imports, those it needs before itself, after `there`."""
+    done = dict(there or {})
     _collect(folder, main, done, ())
-    return "\n".join(["export const modules = {};", *done.values()])
+    return done
 
 
 def _collect(folder: Path, name: str, done: dict[str, str], above: tuple[str, ...]) -> None:
@@ -106,6 +131,6 @@ def _collect(folder: Path, name: str, done: dict[str, str], above: tuple[str, ..
     )
 
 
-def styles(folder: Path) -> str:
-    """`STYLES` of `folder` as one file."""
-    return "\n".join((folder / name).read_text("utf-8") for name in STYLES)
+def styles(folder: Path, names: Iterable[str] = STYLES) -> str:
+    """The files `names` of `folder` as one."""
+    return "\n".join((folder / name).read_text("utf-8") for name in names)

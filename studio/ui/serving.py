@@ -1,4 +1,5 @@
-"""The page's own files: one script, one style, two pictures, and what stands in its HTML."""
+"""The page's own files: one script, one style, two pictures, what stands in its HTML, and the same
+of tabs that come later."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from studio.ui import (  # (words of the HTML)
     unit_words,  # noqa: F401
 )
 from studio.ui.constants import constants
-from studio.ui.templates import STATIC, include
+from studio.ui.templates import STATIC, include, word
 
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _PICTURES = ("icon.svg", "welcome.png")
@@ -39,6 +40,12 @@ class Files:
             "page.js": (bundle.scripts(STATIC), "text/javascript"),
             "page.css": (bundle.styles(STATIC), "text/css"),
         }
+        for name, styles in bundle.LATER.items():
+            self._bundled |= {
+                f"{name}.html": (include(f"{name}/{name}.html"), "text/html"),
+                f"{name}.css": (bundle.styles(STATIC, styles), "text/css"),
+                f"{name}.js": (bundle.later_script(STATIC, name), "text/javascript"),
+            }
         self._packed = {
             name: gzip.compress(source.encode(), 9, mtime=0)
             for name, (source, _) in self._bundled.items()
@@ -81,6 +88,15 @@ class Files:
             f'<script type="module" src="{folder}/page.js" fetchpriority="high"></script>'
             f"{_constants()}{_script('studio-data', now | {'folder': folder})}"
         )
+
+
+@word
+def later() -> str:
+    """The places of all that comes later (`bundle.LATER`)."""
+    return "".join(
+        f'<div class="later" data-part="later" data-name="{name}" hidden></div>'
+        for name in bundle.LATER
+    )
 
 
 @cache

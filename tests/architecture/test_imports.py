@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+from studio.ui import bundle
 from tests.architecture.source import (
     FILES,
     PACKAGE,
@@ -365,6 +366,11 @@ SCRIPT_ARROWS = {
     "restore": {"canvas", "control", "restore", "settings", "shared"},
     "run": {"canvas", "control", "detail", "restore", "run", "settings", "shared"},
     "library": {"canvas", "control", "library", "restore", "run", "settings", "shared"},
+    **{
+        later: {"canvas", "control", later, "library", "models", "prompt", "run", "settings"}
+        | {"shared"}
+        for later in bundle.LATER
+    },
     "": {
         "canvas",
         "control",

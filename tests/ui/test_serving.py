@@ -58,6 +58,8 @@ def test_what_has_a_label_has_a_role():
 def test_every_part_of_the_page_is_brought_to_life():
     main = (STATIC / "main.js").read_text("utf-8")
     known = set(re.findall(r"^  (\w+),$", main, re.M))
+    if not bundle.LATER:
+        known.discard("later")
     assert set(re.findall(r'data-part="(\w+)"', serving.body())) == known
 
 
@@ -104,14 +106,30 @@ def test_scripts_that_cannot_be_joined(tmp_path, source, words):
         bundle.scripts(tmp_path)
 
 
+def test_what_comes_later_shares_what_the_page_has(tmp_path):
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "low.js").write_text("export const one = 1;\n")
+    (tmp_path / "main.js").write_text('import { one } from "./low.js";\n')
+    (tmp_path / "extra" / "own.js").write_text("export const two = 2;\n")
+    (tmp_path / "extra" / "extra.js").write_text(
+        'import { one } from "../low.js";\nimport { two } from "./own.js";\n'
+        "export function open() {\n  return one + two;\n}\n"
+    )
+    made = bundle.later_script(tmp_path, "extra")
+    assert re.findall(r'^modules\["([^"]+)"\]', made, re.M) == ["extra/own.js", "extra/extra.js"]
+    assert made.startswith('import { modules } from "./page.js";')
+    assert made.endswith('export const { open } = modules["extra/extra.js"];')
+
+
 def test_every_style_and_script_is_served():
-    made = bundle.scripts(STATIC)
+    later = [bundle.later_script(STATIC, name) for name in bundle.LATER]
+    made = "\n".join([bundle.scripts(STATIC), *later])
     names = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js")}
     assert set(re.findall(r'^modules\["([^"]+)"\]', made, re.M)) == {
         name for name in names if not name.endswith(".test.js")
     }
     styles = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.css")}
-    assert styles == set(bundle.STYLES)
+    assert styles == set(bundle.STYLES).union(*bundle.LATER.values())
 
 
 def test_head_carries_names_as_data_only():

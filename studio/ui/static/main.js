@@ -43,6 +43,7 @@ import { presets } from "./settings/presets.js";
 import { styles } from "./settings/styles.js";
 import { banner } from "./shared/banner.js";
 import { bindFull } from "./shared/full.js";
+import { later } from "./shared/later.js";
 import { takeCommas } from "./shared/number_box.js";
 import { picker } from "./shared/picker.js";
 import { statusBar } from "./shared/status.js";
@@ -67,6 +68,7 @@ const PARTS = {
   grid,
   gridView,
   group,
+  later,
   lens,
   library,
   livePane,
