@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from studio.residence.manager import ModelManager
 from tests.diffusion.reference import for_pipeline
 from tests.engine.running import run
 
-FIELDS = {"prompt": "a green tree by the sea", "seed": 7, "steps": 4, "guidance_scale": 5.0}
+FIELDS = {"prompt": "a green tree by the sea", "seed": 7, "steps": 3, "guidance_scale": 5.0}
 
 
 class ControlBench:
@@ -60,6 +61,11 @@ class ControlBench:
     def path(self, name: str) -> Path:
         """Where the net of that name lies."""
         return self._nets[name].path
+
+    @cached_property
+    def plain(self) -> Image.Image:
+        """What our engine draws without a unit."""
+        return self.ours()
 
     def ours(self, *controls: dict, **fields) -> Image.Image:
         """What our engine draws."""

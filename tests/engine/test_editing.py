@@ -19,7 +19,7 @@ from tests.models_in_memory import manager, picturebook
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-PROMPT = {"prompt": "a red house on a meadow at sunset", "seed": 5, "steps": 8}
+PROMPT = {"prompt": "a red house on a meadow at sunset", "seed": 5, "steps": 4}
 SIZE = (128, 128)
 MASK = box_mask(SIZE, (60, 30, 110, 100))
 INPAINT = {"kind": "inpaint", "image": "image", "mask": "mask"}
@@ -60,7 +60,7 @@ def test_a_picture_keeps_its_colour_profile_and_previews_have_it(desk, task):
     scene(SIZE).save(buffer, "PNG", icc_profile=profile)
     told = Desk(mask=MASK)
     told.files["image"] = buffer.getvalue()
-    fields = PROMPT | {"steps": 4}
+    fields = PROMPT | {"steps": 3}
     happened = told.events(**fields, task=task, wants_preview=lambda: True)
     [with_it], [without] = happened[-1].pictures, desk.draw(**fields, task=task)
     assert (with_it.profile, without.profile) == (profile, None)
@@ -71,7 +71,7 @@ def test_a_picture_keeps_its_colour_profile_and_previews_have_it(desk, task):
 
 def test_strength_says_how_much_changes(desk):
     changes = [
-        change(edited(desk, {**TO_IMAGE, "strength": strength}, steps=12).image, scene(SIZE))
+        change(edited(desk, {**TO_IMAGE, "strength": strength}, steps=8).image, scene(SIZE))
         for strength in (0.05, 0.3, 0.6, 1.0)
     ]
     assert changes == sorted(changes)
@@ -127,14 +127,14 @@ def test_soft_inpainting_changes_light_grays_less(desk):
     ramp = np.tile(np.linspace(0, 255, 128).astype(np.uint8), (128, 1))
     desk.put("ramp", Image.fromarray(ramp))
     task = {**INPAINT, "mask": "ramp", "mask_blur": 0, "soft": True, "strength": 1.0}
-    picture = edited(desk, task, prompt="a snowy field at night", steps=10).image
+    picture = edited(desk, task, prompt="a snowy field at night", steps=6).image
     thirds = [
         change(picture.crop((x, 0, x + 32, 128)), scene(SIZE).crop((x, 0, x + 32, 128)))
         for x in (0, 48, 96)
     ]
     assert thirds[0] < 0.6 * thirds[2]
     assert thirds[0] < thirds[1] + 5
-    hard = edited(desk, {**task, "soft": False}, prompt="a snowy field at night", steps=10).image
+    hard = edited(desk, {**task, "soft": False}, prompt="a snowy field at night", steps=6).image
     assert hard.tobytes() != picture.tobytes()
 
 
@@ -162,14 +162,14 @@ def test_only_masked_work_on_a_photo_returns_the_photo(desk):
 
 
 def test_latent_upscale_scales_the_latents(desk):
-    larger = {"width": 192, "height": 192}
+    larger = {"width": 160, "height": 160}
     drawn = [
         edited(desk, {**TO_IMAGE, "resize_mode": mode, "strength": 0.3}, **larger).image
         for mode in ("just_resize", "latent_upscale")
     ]
-    assert drawn[0].size == drawn[1].size == (192, 192)
+    assert drawn[0].size == drawn[1].size == (160, 160)
     assert drawn[0].tobytes() != drawn[1].tobytes()
-    assert change(drawn[1], scene(SIZE).resize((192, 192))) < 25
+    assert change(drawn[1], scene(SIZE).resize((160, 160))) < 25
 
 
 def test_color_correction_brings_the_colours_back(desk):
@@ -197,7 +197,7 @@ MORE_BATCHES = [(TO_IMAGE, "DPM++ SDE"), (INPAINT, "Euler a"), (WIDER, "DPM++ SD
 )
 def test_picture_k_of_a_batch_is_the_single_picture_with_seed_plus_k(desk, task, scheduler):
     """In every run each task once, and both ways of making noise."""
-    fields = {**PROMPT, "scheduler": scheduler, "steps": 3, "task": task}
+    fields = {**PROMPT, "scheduler": scheduler, "steps": 2, "task": task}
     batch = desk.draw(**{**fields, "batch_size": 2})
     single = desk.draw(**{**fields, "seed": 6})[0]
     difference = np.asarray(batch[1].image, int) - np.asarray(single.image, int)
@@ -216,7 +216,7 @@ def test_a_large_outpaint_is_drawn_in_passes_that_follow_each_other(desk):
     )
     steps = [(e.step, e.total) for e in happened if isinstance(e, events.Progress)]
     total = steps[0][1]
-    assert total >= 2 * 8
+    assert total >= 2 * PROMPT["steps"]
     assert steps == [(k, total) for k in range(1, total + 1)]
     previews = [e for e in happened if isinstance(e, events.Preview)]
     assert len(previews) == total - 1
@@ -242,7 +242,7 @@ def test_a_batch_is_previewed_in_a_grid_of_small_canvases(desk):
     assert Image.open(io.BytesIO(preview.jpeg)).size == (256, 256)
 
 
-@pytest.mark.parametrize("at_step", [2, 11])
+@pytest.mark.parametrize("at_step", [2, 6])
 def test_a_cancelled_edit_leaves_its_estimate_in_the_canvas(desk, at_step):
     def stop(under_way, event):
         if isinstance(event, events.Progress) and event.step == at_step:
@@ -306,6 +306,7 @@ def test_the_same_picture_is_encoded_once_for_a_batch(desk):
 
 
 def test_it_works_in_the_default_number_format():
-    desk = Desk("bfloat16", image=scene(SIZE), mask=MASK)
-    picture = edited(desk, {**INPAINT, "strength": 0.8})
+    size = (64, 64)
+    desk = Desk("bfloat16", image=scene(size), mask=box_mask(size, (20, 20, 50, 50)))
+    picture = edited(desk, {**INPAINT, "strength": 0.8}, steps=2)
     assert picture.outside_mask_max_difference == 0

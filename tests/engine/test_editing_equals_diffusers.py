@@ -26,7 +26,7 @@ from tests.weights import checkpoints
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-FIELDS = {"prompt": "a green tree by the sea", "seed": 7, "steps": 6, "guidance_scale": 5.0}
+FIELDS = {"prompt": "a green tree by the sea", "seed": 7, "steps": 4, "guidance_scale": 5.0}
 SIZE = (96, 64)
 BOX = (40, 16, 80, 56)
 """Edges on latent cells, where diffusers' mask of one pixel a cell and ours are the same."""
@@ -128,7 +128,7 @@ def test_inpainting_with_every_kind_of_scheduler(scheduler):
 
 
 @pytest.mark.parametrize(
-    "strength", [0.2, *(pytest.param(one, marks=pytest.mark.slow) for one in (0.5, 0.99)), 1.0]
+    "strength", [0.3, *(pytest.param(one, marks=pytest.mark.slow) for one in (0.5, 0.99)), 1.0]
 )
 def test_every_strength(strength):
     [expected] = theirs(StableDiffusionImg2ImgPipeline, strength=strength)

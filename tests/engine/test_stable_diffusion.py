@@ -11,7 +11,7 @@ from studio.domain.errors import UnknownCheckpoint
 from tests.engine.running import pictures, run, settled
 from tests.models_in_memory import engine, manager, picturebook
 
-FIELDS = {"prompt": "a red house", "seed": 11, "steps": 5}
+FIELDS = {"prompt": "a red house", "seed": 11, "steps": 4, "width": 64, "height": 64}
 
 
 def kinds(happened) -> list[str]:
@@ -26,9 +26,9 @@ def unet():
 def test_events_come_in_order_and_end_once():
     unet()
     happened = run(engine(), settled(**FIELDS), wants_preview=lambda: True)
-    assert kinds(happened) == ["Started", *["Progress", "Preview"] * 4, "Progress", "Finished"]
+    assert kinds(happened) == ["Started", *["Progress", "Preview"] * 3, "Progress", "Finished"]
     steps = [(e.step, e.total) for e in happened if isinstance(e, events.Progress)]
-    assert steps == [(k, 5) for k in range(1, 6)]
+    assert steps == [(k, 4) for k in range(1, 5)]
 
 
 def test_a_cold_checkpoint_is_loaded_with_rising_fractions():
@@ -62,7 +62,7 @@ def test_previews_come_closer_to_the_picture():
     shown = []
     last = run(
         engine(),
-        settled(prompt="a red house on a meadow", seed=4, steps=12),
+        settled(prompt="a red house on a meadow", seed=4, steps=8),
         wants_preview=lambda: True,
         watch=lambda _, e: shown.append(e) if isinstance(e, events.Preview) else None,
     )[-1]
@@ -104,7 +104,7 @@ def test_cancel_takes_effect_within_one_step_and_keeps_the_estimate(at_step):
     assert len(calls) <= at_step + 1
     (picture,) = last.pictures
     assert picture.partial
-    assert picture.image.size == (128, 128)
+    assert picture.image.size == (64, 64)
 
 
 def test_cancel_before_the_first_step_leaves_no_picture():
@@ -194,7 +194,7 @@ def test_an_unknown_checkpoint_fails_that_run_with_the_list_of_known_ones():
 def test_long_prompts_are_read_to_their_end():
     start = "a red house on a meadow, " * 30
     one, other = (
-        pictures(engine(), prompt=start + end, seed=2, steps=4)[0].tobytes()
+        pictures(engine(), prompt=start + end, seed=2, steps=2)[0].tobytes()
         for end in ("at night", "at sunset")
     )
     assert one != other
@@ -203,7 +203,7 @@ def test_long_prompts_are_read_to_their_end():
 def test_clip_skip_changes_the_reading():
     first = pictures(engine(), **FIELDS)[0].tobytes()
     assert pictures(engine(), **FIELDS, clip_skip=2)[0].tobytes() != first
-    assert pictures(engine(), **FIELDS, clip_skip=12)[0].size == (128, 128)
+    assert pictures(engine(), **FIELDS, clip_skip=12)[0].size == (64, 64)
 
 
 def failing(module, trouble: Exception) -> events.Event:
