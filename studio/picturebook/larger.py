@@ -20,9 +20,9 @@ HIRES = {"factor": 2, "upscaler": "Lanczos", "strength": 0.3}
 half of it, or as much as is usual, one object in three became another."""
 
 
-def larger_pictures(prompts, steps, native, device):
-    """Way -> float (prompts, 3, native, native) in -1..1: drawn at twice that size, then scaled
-    down to what the judge reads."""
+def larger_pictures(prompts, steps, native, device, ways=WAYS):
+    """Each of `ways` -> float (prompts, 3, native, native) in -1..1: drawn at twice that size,
+    then scaled down to what the judge reads."""
     catalog = Catalog((MODEL_DIR.parent,))
     ref = catalog.find("picturebook")
     engine = StableDiffusionEngine(ModelManager(device), partial(select, catalog))
@@ -31,9 +31,9 @@ def larger_pictures(prompts, steps, native, device):
         "hires": {"width": native, "height": native, "hires": HIRES},
         "plain": {"width": 2 * native, "height": 2 * native},
     }
-    found = {way: [] for way in WAYS}
+    found = {way: [] for way in ways}
     for seed, prompt in enumerate(prompts):
-        for way in WAYS:
+        for way in ways:
             request = GenerationRequest(prompt=prompt, seed=seed, **common, **own[way])
             image = _drawn(engine, request.settled(ref.name, ref.family))
             pixels = np.asarray(image.resize((native, native)), np.float32) / 127.5 - 1

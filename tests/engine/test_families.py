@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 TOLERANCE = 2
 SIZE = {"width": 96, "height": 64}
-FIELDS = {"prompt": "a red fox, watercolor", "seed": 7, "steps": 4, "guidance_scale": 6.0, **SIZE}
+FIELDS = {"prompt": "a red fox, watercolor", "seed": 7, "steps": 2, "guidance_scale": 6.0, **SIZE}
 LONG = ", ".join(["a street in the rain"] * 20)
 
 
@@ -145,8 +145,11 @@ def test_the_original_layout_draws_the_same_bytes_as_a_folder(family, channels, 
     assert variety(pictures[0]) > 5
 
 
-@each_case
-@pytest.mark.parametrize("negative", ["", "blurry"])
+@pytest.mark.parametrize(("family", "channels", "negative"), [
+    *((*case, "") for case in CASES),
+    (SDXL, 4, "blurry"),
+    *(pytest.param(*case, "blurry", marks=pytest.mark.slow) for case in CASES if case[0] != SDXL),
+])  # fmt: skip
 def test_every_family_equals_diffusers(family, channels, negative, written):
     fields = {"negative_prompt": negative, "scheduler": "DPM++ 2M"}
     ours = draw(written(family, channels), **fields)[0]

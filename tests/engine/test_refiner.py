@@ -116,7 +116,7 @@ def selecting(base, refiner) -> Callable[[GenerationRequest], Selection]:
     return lambda request: Selection(refiner if request.checkpoint == "refiner" else base)
 
 
-@pytest.mark.parametrize("negative", ["", "blurry"])
+@pytest.mark.parametrize("negative", ["", pytest.param("blurry", marks=pytest.mark.slow)])
 def test_the_sdxl_refiner_equals_diffusers(tmp_path, negative):
     """Its own text encoder, its score instead of a target size, and no zeros for an empty negative
     prompt: in two pipelines, the second beginning where the first one ended."""
