@@ -96,7 +96,7 @@ def test_what_is_found_is_drawn_once_more_and_all_else_is_as_the_picture_was():
 
 
 def test_of_a_batch_each_picture_is_as_it_is_alone():
-    fields = {"prompt": "a cat", "seed": 5, "steps": 4, "detailers": ["corners:count=1"]}
+    fields = {"prompt": "a cat", "seed": 5, "steps": 2, "detailers": ["corners:count=1"]}
     both = drawn(settled(batch_size=2, **fields)).pictures
     alone = drawn(settled(batch_size=2, batch_place=1, **fields)).pictures
     assert not changed(both[1].image, alone[0].image).any()
@@ -108,7 +108,7 @@ def test_a_picture_that_is_there_keeps_its_size_and_each_of_its_things_is_drawn_
     """And those whose numbers are named come out as they do among all, where none overlap."""
     image = Scene.random(np.random.default_rng(3)).draw((200, 136))
     task = {"kind": "details", "image": "input:a"}
-    fields = {"prompt": "a tree and a house", "seed": 1, "steps": 4, "task": task}
+    fields = {"prompt": "a tree and a house", "seed": 1, "steps": 2, "task": task}
     whole = drawn(settled(**fields, detailers=["corners:padding=0"]), png(image)).pictures[0]
     assert whole.image.size == image.size and whole.before is None
     assert len(whole.details) == 4

@@ -81,8 +81,8 @@ def engine(models) -> StableDiffusionEngine:
 def test_a_lora_of_another_run_does_not_get_into_the_picture():
     """With the first version of the leases, which ended nothing, it came out wrong by up to 205 of
     255."""
-    first = settled(prompt="a red house on a meadow", seed=7, steps=8)
-    second = settled(**OTHER, steps=8, loras=["blueprint:1"])
+    first = settled(prompt="a red house on a meadow", seed=7, steps=4)
+    second = settled(**OTHER, steps=4, loras=["blueprint:1"])
     engine = models_in_memory.engine()
     expected = [drawn(run(engine, request)[-1]) for request in (first, second)]
     ended, waited = together(engine, [first, second])
@@ -108,18 +108,21 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_three_runs_in_every_order(engine, alone, kind):
+@pytest.mark.parametrize("orders", [3, pytest.param(6, marks=pytest.mark.slow)])
+def test_three_runs_in_every_order(engine, alone, kind, orders):
+    """In every run each of the three comes first, second and last."""
     requests = [tiny_models.settled(**fields) for fields in ({}, *KINDS[kind])]
     expected = [alone(request) for request in requests]
     assert len(set(expected)) == 3, "it does nothing"
     turned = [requests[k:] + requests[:k] for k in range(3)]
-    for order in map(list, itertools.permutations(requests)):
+    others = [order for order in map(list, itertools.permutations(requests)) if order not in turned]
+    for order in [*turned, *others][:orders]:
         one_at_a_time = itertools.cycle(range(3))
         ended, _ = together(
             engine, order, lambda left, at=one_at_a_time: [left[next(at) % len(left)]]
         )
         assert [drawn(event) for event in ended] == [alone(request) for request in order]
-        if order in turned:  # in one call: each of the three comes first, second and last
+        if order in turned:  # and in one call
             ended, _ = together(engine, order)
             assert [drawn(event) for event in ended] == [alone(request) for request in order]
 

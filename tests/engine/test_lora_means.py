@@ -16,6 +16,8 @@ PROMPTS = (
     "an orange cat in the snow at dawn",
 )
 
+SMALL = {"steps": 2, "width": 64, "height": 64}
+
 
 def drawn(prompt, *loras, **fields):
     settings = {"seed": 3, "steps": 6, "width": 128, "height": 128} | fields
@@ -44,17 +46,19 @@ def test_pictures_have_the_look_of_the_lora(prompt):
 
 
 def test_with_weight_0_and_after_it_pictures_are_what_they_were():
-    plain = drawn(PROMPTS[0], batch_size=2, steps=3)
+    plain = drawn(PROMPTS[0], batch_size=2, **SMALL)
     for loras in (("blueprint:0",), ("blueprint",), ()):
-        again = drawn(PROMPTS[0], *loras, batch_size=2, steps=3)
+        again = drawn(PROMPTS[0], *loras, batch_size=2, **SMALL)
         same = all(np.array_equal(a, b) for a, b in zip(plain, again, strict=True))
         assert same == (loras != ("blueprint",))
 
 
 def test_the_text_encoders_weight_counts_by_itself():
-    of_unet, of_both = drawn(PROMPTS[1], "blueprint:1:0")[0], drawn(PROMPTS[1], "blueprint")[0]
-    of_words = drawn(PROMPTS[1], "blueprint:0:1")[0]
-    plain = drawn(PROMPTS[1])[0]
+    of_unet, of_both = (
+        drawn(PROMPTS[1], look, **SMALL)[0] for look in ("blueprint:1:0", "blueprint")
+    )
+    of_words = drawn(PROMPTS[1], "blueprint:0:1", **SMALL)[0]
+    plain = drawn(PROMPTS[1], **SMALL)[0]
     images = (plain, of_unet, of_words, of_both)
     assert len({image.tobytes() for image in images}) == 4
 

@@ -6,11 +6,14 @@ walks the modules in the order in which the original programs number them.
 
 from __future__ import annotations
 
+import atexit
 import copy
 import json
 import math
+import shutil
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -206,11 +209,21 @@ def write_folder(
         index[name] = [type(module).__module__.split(".")[0], type(module).__name__]
     for encoder in family.prompt_encoders:
         part = encoder.part.replace("text_encoder", "tokenizer")
-        tokenizers.clip(encoder.pad_token).save_pretrained(folder / part)
+        shutil.copytree(saved_tokenizer(encoder.pad_token), folder / part)
         index[part] = ["transformers", "CLIPTokenizer"]
     DDIMScheduler().save_pretrained(folder / "scheduler")
     (folder / "model_index.json").write_text(json.dumps(index))
     return ref_of(family, folder)
+
+
+@cache
+def saved_tokenizer(pad_token: str) -> Path:
+    """A folder with CLIP's tokenizer, which takes as long to write as all weights; it goes with
+    the process."""
+    folder = Path(mkdtemp(prefix="tokenizer-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    tokenizers.clip(pad_token).save_pretrained(folder)
+    return folder
 
 
 def write_single(

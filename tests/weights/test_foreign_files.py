@@ -35,8 +35,18 @@ def renamed(tensors, rename):
     return {rename(name): tensor.clone().contiguous() for name, tensor in tensors.items()}
 
 
-@pytest.mark.parametrize("wrapper", WRAPPERS)
-@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+@pytest.mark.parametrize(
+    ("wrapper", "suffix"),
+    [
+        *((wrapper, ".safetensors") for wrapper in WRAPPERS),
+        ("both", ".ckpt"),
+        *(
+            pytest.param(wrapper, ".ckpt", marks=pytest.mark.slow)
+            for wrapper in WRAPPERS
+            if wrapper != "both"
+        ),
+    ],
+)
 def test_what_wrapped_a_checkpoint_does_not_matter(wrapper, suffix, tmp_path):
     parts = checkpoints.parts_of(SD1)
     path = tmp_path / f"a{suffix}"

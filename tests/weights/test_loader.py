@@ -1,5 +1,6 @@
 """Checkpoints in the original layout: read exactly, whatever the family, format and dialect."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,7 @@ from tests.residence.leasing import stages
 from tests.weights import checkpoints
 from tests.weights.checkpoints import FAMILIES
 
+NUMBERS = (torch.float32, torch.float16, torch.bfloat16)
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 
 
@@ -101,8 +103,13 @@ def test_inpaint_unets_take_nine_channels(channels, tmp_path):
     assert_holds(read(checkpoints.write_single(parts, SD1, tmp_path / "a.safetensors")), parts)
 
 
-@pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("wanted", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("stored", "wanted"),
+    [
+        pytest.param(stored, wanted, marks=() if stored != wanted else pytest.mark.slow)
+        for stored, wanted in itertools.product(NUMBERS, NUMBERS)
+    ],
+)
 def test_every_number_format_is_converted_as_torch_does(stored, wanted, tmp_path):
     parts = checkpoints.own_parts_of(SD1)
     for module in parts.values():

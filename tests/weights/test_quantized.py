@@ -91,8 +91,15 @@ def test_a_checkpoint_in_one_file(form, suffix, tmp_path):
         assert_equal(found.parts[part], tensors)
 
 
-@pytest.mark.parametrize("how", [{}, {"max_shard_size": "200KB"}])
-@pytest.mark.parametrize("form", ["scaled fp8", "int8 a row"])
+@pytest.mark.parametrize(
+    ("form", "how"),
+    [
+        ("scaled fp8", {"max_shard_size": "200KB"}),
+        ("int8 a row", {}),
+        pytest.param("scaled fp8", {}, marks=pytest.mark.slow),
+        pytest.param("int8 a row", {"max_shard_size": "200KB"}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_folder_and_its_shards(form, how, tmp_path):
     """Also where a scale lies in another shard than its weight."""
     parts = checkpoints.parts_of(SD1)
