@@ -106,7 +106,7 @@ class Bench:
 
     @torch.inference_mode()
     def latents(
-        self, conditioning: Callable[[float], Conditioning], seed: int, steps: int = 12
+        self, conditioning: Callable[[float], Conditioning], seed: int, steps: int = 4
     ) -> torch.Tensor:
         """Clean ones; `conditioning(begun)` says what each step is steered by."""
         generators = latents.generators([seed])

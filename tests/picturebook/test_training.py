@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from studio.picturebook import data, layout, network, train, train_vae
+from studio.picturebook import data, layout, network, train, train_unet, train_vae
 from studio.picturebook.control_palette import PALETTE
 from studio.picturebook.examples import Examples
 from studio.picturebook.judge import HEADS, Judge, accuracy, targets_of
@@ -214,7 +214,9 @@ def test_judge_has_all_heads_and_its_labels_are_the_scenes():
 def trained(tmp_path_factory):
     """The folder of a run of all stages, and a function that runs one stage more in it."""
     folder = tmp_path_factory.mktemp("trained")
-    common = ["--device", "cpu", "--native", "64", "--scenes", "32", "--encoded", "32",
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(train_unet, "SHEET_PROMPTS", train_unet.SHEET_PROMPTS[:2])
+    common = ["--device", "cpu", "--native", "64", "--scenes", "16", "--encoded", "16",
               "--batch", "2", "--work-dir", str(folder / "work"),
               "--out", str(folder / "model")]  # fmt: skip
 
@@ -222,7 +224,8 @@ def trained(tmp_path_factory):
         assert train.main([*common, "--stage", stage, *more]) == 0
 
     run("all", "--seconds", "0.2")
-    return folder, run
+    yield folder, run
+    monkeypatch.undo()
 
 
 def test_the_whole_command_trains_and_exports(trained):
