@@ -17,6 +17,10 @@ from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.shipped import shipped_upscalers
 from studio.catalog.words import Words
+from studio.datasets.datasets import Datasets
+from studio.datasets.generating import DatasetEvent
+from studio.datasets.spec import given as read_spec
+from studio.datasets.starting import Desk
 from studio.detectors.detectors import Detectors
 from studio.domain import errors
 from studio.domain.events import Event, Picture
@@ -30,6 +34,7 @@ from studio.engine.protocol import Engine, Memory
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
 from studio.gallery.library import Library
+from studio.gallery.packing import encode
 from studio.gallery.sources import Sources, file_bytes
 from studio.jobs.forecasts import Forecasts
 from studio.jobs.grids import Grids
@@ -136,12 +141,12 @@ class Studio:
             forecasts=forecasts,
             patience_s=self.settings.swap_patience,
         )
-        self.pages = Pages(self.queue, keeping)
-        self.grids = Grids(self.queue, GridLedger(ledger))
+        self.pages, self.grids = Pages(self.queue, keeping), Grids(self.queue, GridLedger(ledger))
         records = Records(self.catalog, self.reader, self.library, self.inputs)
         self.reproductions = Reproductions(
             self.queue, records, comparing, settling.completed, self._provenance
         )
+        self.datasets = Datasets(self._desk(), self.settings.data_dir / "datasets")
         self.outlook = Outlook(self.queue.line, forecasts, settling.completed, self._memory)
 
     def __enter__(self) -> Studio:
@@ -163,6 +168,7 @@ class Studio:
         if self._weight_downloads:
             self._weight_downloads.close()
         self.detectors.close()
+        self.datasets.close()
         self.catalog.close()
         has_ended = self.queue.close(timeout_s)
         self.library.close()
@@ -246,6 +252,24 @@ class Studio:
     def _checkpoint_of(self, training: LoraTraining) -> ModelRef:
         return self.catalog.find(training.checkpoint or self.settings.checkpoint)
 
+    def generate_dataset(
+        self,
+        spec: str | Path | dict[str, Any],
+        folder: str | Path,
+        on_event: Callable[[DatasetEvent], None] = lambda event: None,
+        resume: bool = False,
+    ) -> DatasetEvent:
+        """Draw a dataset for a detector into `folder`, with its labels, in this thread: `spec` is
+        the path of a specification, or its fields. `on_event` is told each picture. `resume`: go on
+        with what is there. Its pictures take their turns in the queue, and are kept in `folder`
+        alone. Returns the last event, with all counts.
+
+        Raises `InvalidRequest` for what cannot be drawn, and as `generate`.
+        """
+        for event in self.datasets.generate(read_spec(spec), Path(folder), resume):
+            on_event(event)
+        return event
+
     def read(self, source: bytes | str | Path) -> Reading:
         """The settings in a picture file (its bytes, or its path) of any studio, or in a text: an
         infotext, or a graph of ComfyUI. `Reading.request` holds fields of a `GenerationRequest`.
@@ -320,6 +344,18 @@ class Studio:
             "message": self._failure if state == "failed" else None,
             "disk": self.queue.trouble or self._ledger.why_not_durable or self._ledger.trouble,
         }
+
+    def _desk(self) -> Desk:
+        return Desk(
+            lambda name: self.catalog.find(name or self.settings.checkpoint),
+            lambda name: any(ref.name == name for ref in self.catalog.refs("controlnet")),
+            self.catalog.sha256_if_it_can_be,
+            self.words.wildcards,
+            self.detectors,
+            lambda data: self.inputs.keep(data).ref,
+            self.queue.show,
+            encode,
+        )
 
     def _keeping(self, comparing: Comparing, ledger: Ledger) -> Keeping:
         return Keeping(

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from studio.cli.dataset import add_dataset
 from studio.cli.details import add_detail, add_detectors
 from studio.cli.download import add_download, download
 from studio.cli.flags import add_flags, given
@@ -69,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
     commands = parser.add_subparsers(
         dest="command",
-        metavar="{serve,generate,grid,upscale,detail,reproduce,verify,train,library,models,preprocessors,"
-        "detectors,bench}",
+        metavar="{serve,generate,grid,upscale,detail,reproduce,verify,train,dataset,library,models,"
+        "preprocessors,detectors,bench}",
     )
     _add_serve(commands)
     add_generate(commands)
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add_detail(commands)
     add_reproduce(commands)
     add_train(commands)
+    add_dataset(commands)
     add_verify(commands)
     add_library(commands)
     _add_models(commands)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from studio.cli.flags import add_flags, given
 from studio.cli.progress import ProgressBar
 from studio.cli.running import opened
 from studio.cli.status import INTERRUPTED
+from studio.cli.stopping import stopping
 from studio.domain.files import as_text
 from studio.domain.training import Done, LoraTraining, Preparing, Remark, Stopped, Trained
 from studio.settings import Settings
@@ -57,7 +55,7 @@ def _train(options: argparse.Namespace) -> int:
     training = LoraTraining.parse(given(options, _TRAINING_FLAGS))
     settings = Settings.read(given(options, _SETTINGS))
     last, telling = None, _Telling()
-    with opened(settings) as studio, _stopping() as stop, telling:
+    with opened(settings) as studio, stopping("this step") as stop, telling:
         for event in studio.training(options.folder, training, options.resume, stop.is_set):
             telling.show(event)
             last = event
@@ -75,23 +73,6 @@ def _train(options: argparse.Namespace) -> int:
     else:
         print(as_text(last.path))
     return 0
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C within; the second interrupts at once, as ever."""
-    stop = threading.Event()
-
-    def first(*_: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-        print("\nStopping after this step. Ctrl-C again stops at once.", file=sys.stderr)
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Telling:

@@ -111,6 +111,15 @@ class Detectors:
             found = network.find(image, max(detailer.confidence, _LEAST_CONFIDENCE))
         return in_order(found, detailer, image.size)
 
+    def wholes(self, image: Image.Image, name: str, confidence: float) -> list[Found]:
+        """What the detector `name` finds in `image`, RGB, where things are known not to touch each
+        other. Raises as `find`."""
+        self.check(Detailer(detector=name))
+        with self._turn:
+            network = self._network(name)
+            look = getattr(network, "wholes", network.find)
+            return look(image, max(confidence, _LEAST_CONFIDENCE))
+
     def at(
         self, image: Image.Image, name: str, place: tuple[int, int], confidence: float
     ) -> Found | None:

@@ -49,6 +49,22 @@ class Segments:
         """The same with what lies behind the things: sky, ground and what is in them."""
         return self._found(image, confidence, CLASSES)
 
+    def wholes(self, image: Image.Image, confidence: float) -> list[Found]:
+        """The things in `image` as wholes: a piece of the picture where something stands is one
+        thing, and is what it mostly shows, however it looks here and there. For things that do
+        not touch each other."""
+        numbers = [CLASSES.index(name) for name in OBJECTS]
+        shares = self.shares(image)[numbers]
+        found = _things(shares.sum(0) > 0.5, shares.sum(0), "", image.size)
+        size = shares.shape[2], shares.shape[1]
+        wholes = []
+        for thing in found:
+            where = np.asarray(thing.over(image.size).resize(size)) > 127
+            mean = shares[:, where].mean(1) if where.any() else np.zeros(len(OBJECTS))
+            best = int(mean.argmax())
+            wholes.append(Found(thing.box, float(mean[best]), OBJECTS[best], thing.mask))
+        return [one for one in wholes if one.score >= confidence]
+
     def _found(self, image: Image.Image, confidence: float, names: Sequence[str]) -> list[Found]:
         shares = self.shares(image)
         best, found = shares.argmax(0), []

@@ -33,9 +33,10 @@ __all__ = [
 ]  # fmt: skip
 
 AIRBORNE = ("balloon", "star", "bird")
-_COLUMN = {"left": 0.22, "center": 0.5, "right": 0.78}
-# Height of an object as a share of the picture's scale, by how many objects there are.
-_SHARE = {1: (0.44, 0.54), 2: (0.37, 0.43), 3: (0.29, 0.33)}
+COLUMN = {"left": 0.22, "center": 0.5, "right": 0.78}
+"""Where an object stands, as a fraction of the width."""
+SHARE = {1: (0.44, 0.54), 2: (0.37, 0.43), 3: (0.29, 0.33)}
+"""Height of an object as a share of the picture's scale, by how many objects there are."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,9 @@ def _item(rng, place, pairs, count):
         object=name,
         colour=colour,
         place=place,
-        x=_COLUMN[place] + float(rng.uniform(-0.04, 0.04)),
+        x=COLUMN[place] + float(rng.uniform(-0.04, 0.04)),
         lift=float(rng.random()),
-        share=float(rng.uniform(*_SHARE[count])),
+        share=float(rng.uniform(*SHARE[count])),
         flip=bool(rng.random() < 0.5),
     )
 

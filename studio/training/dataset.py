@@ -22,8 +22,7 @@ from PIL import Image
 from studio.domain.errors import InvalidRequest, SaveError, StudioError
 from studio.domain.files import as_text, is_full, read_file, read_text
 from studio.domain.geometry import Size
-from studio.imaging import reading
-from studio.training import alike
+from studio.imaging import alike, reading
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif")
 CAPTIONS = (".txt", ".caption")

@@ -177,6 +177,15 @@ ARROWS = {
         "picturebook",
         "preprocessors.downloading",
     },
+    "datasets": {
+        "datasets",
+        "domain",
+        "imaging",
+        "jobs.job",
+        "picturebook.control_palette",
+        "picturebook.vocabulary",
+        "picturebook.world",
+    },
     "training": {
         "diffusion",
         "domain",
@@ -267,6 +276,7 @@ ARROWS = {
     "settings": {"domain"},
     "app": {
         "catalog",
+        "datasets",
         "detectors",
         "domain",
         "engine",
@@ -299,6 +309,7 @@ ARROWS = {
         "app",
         "catalog",
         "cli",
+        "datasets",
         "detectors.detectors",
         "domain",
         "fetching",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,16 +33,23 @@ def thumb(image: Image.Image) -> Thumb:
     return Thumb(int.from_bytes(np.packbits(bits).tobytes(), "big"), tiny.flatten())
 
 
+def like(one: Thumb, hashes: np.ndarray, colours: Sequence[np.ndarray]) -> list[int]:
+    """The places of those that are almost the same as `one`, of others with these hashes (uint64)
+    and colours."""
+    near = np.bitwise_count(hashes ^ np.uint64(one.hash)) <= _MOST_BITS
+    return [
+        int(place)
+        for place in np.flatnonzero(near)
+        if np.abs(colours[place] - one.colours).mean() <= _MOST_LEVELS
+    ]
+
+
 def pairs(thumbs: list[Thumb]) -> list[tuple[int, int]]:
     """The places of those that are almost the same, the first before the second."""
-    if not thumbs:
-        return []
     hashes = np.array([each.hash for each in thumbs], np.uint64)
-    colours = np.stack([each.colours for each in thumbs])
-    found = []
-    for place in range(len(thumbs) - 1):
-        near = np.bitwise_count(hashes[place + 1 :] ^ hashes[place]) <= _MOST_BITS
-        others = place + 1 + np.flatnonzero(near)
-        apart = np.abs(colours[others] - colours[place]).mean(1)
-        found += [(place, int(other)) for other in others[apart <= _MOST_LEVELS]]
-    return found
+    colours = [each.colours for each in thumbs]
+    return [
+        (place, place + 1 + other)
+        for place, one in enumerate(thumbs)
+        for other in like(one, hashes[place + 1 :], colours[place + 1 :])
+    ]

@@ -1,0 +1,1 @@
+"""Pictures drawn with their labels, for whoever trains a detector."""

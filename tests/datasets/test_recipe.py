@@ -1,0 +1,29 @@
+"""docs/datasets.md, run as it stands there, in small."""
+
+from __future__ import annotations
+
+import re
+
+from studio.cli import main
+from studio.engine.fake import FakeEngine
+from tests.architecture.source import ROOT
+
+PAGE = (ROOT / "docs" / "datasets.md").read_text("utf-8")
+
+
+def test_the_recipe_draws_what_it_says(tmp_path, monkeypatch, capsys):
+    [spec] = re.findall(r"^ +```yaml\n(.*?)^ +```", PAGE, re.M | re.S)
+    (tmp_path / "world.yaml").write_text(spec + "   steps: 1\n   checks: {detector: none}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STUDIO_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr("studio.app.Studio._real_engine", lambda self: FakeEngine())
+    [command] = re.findall(r"^ +studio (dataset generate world.yaml --out world)$", PAGE, re.M)
+    assert main([*command.split(), "--count", "4"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "world/dataset.yaml\n" and "4/4 · house" in printed.err
+    assert main(command.split()) == 2
+    assert "Go on with it by --resume" in capsys.readouterr().err
+    assert main([*command.split(), "--count", "6", "--resume"]) == 0
+    assert len(list((tmp_path / "world" / "images").rglob("*.png"))) == 6
+    assert main(["dataset", "generate", "nowhere.yaml", "--out", "x"]) == 2
+    assert "nowhere.yaml cannot be read" in capsys.readouterr().err
