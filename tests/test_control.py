@@ -15,8 +15,8 @@ from studio.picturebook.world import Scene
 from studio.preprocessors.maps import Preprocessors
 from tests.control_nets import write_controlnets
 
-SIZE = (128, 96)
-FEW = {"prompt": "a red house", "steps": 3, "seed": 4, "width": SIZE[0], "height": SIZE[1]}
+SIZE = (96, 64)
+FEW = {"prompt": "a red house", "steps": 2, "seed": 4, "width": SIZE[0], "height": SIZE[1]}
 
 
 @pytest.fixture(scope="module")

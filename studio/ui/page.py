@@ -38,7 +38,8 @@ def build_page() -> gr.Blocks:
             js_on_load=ADOPT,
             apply_default_css=False,
         )
-    blocks.queue(api_open=False, max_size=64)
+    # As `blocks.queue(api_open=False, max_size=64)`, which builds all routes another time.
+    blocks.api_open, blocks._queue.max_size = False, 64
     blocks._queue.sleep_when_free = _QUEUE_PAUSE_S
     blocks._queue.progress_update_sleep_when_free = _QUEUE_PAUSE_S
     return blocks

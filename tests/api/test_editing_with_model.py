@@ -42,7 +42,7 @@ def uploaded(served, image):
 
 def drawn(served, task, **fields):
     """(the result as the job tells it, its PNG)."""
-    id = served.submit(task=task, **{"steps": 6, "seed": 8} | fields)
+    id = served.submit(task=task, **{"steps": 3, "seed": 8} | fields)
     job = served.wait_until(id, "finished", "failed")
     assert job["state"] == "finished", job["message"]
     [image] = job["images"]

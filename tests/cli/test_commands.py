@@ -207,7 +207,7 @@ def test_a_picture_that_cannot_be_saved_is_an_error(cli, tmp_path):
     assert "could not be saved" in done.stderr
 
 
-@pytest.mark.parametrize("moment", [b"starting", b"step 2/"])
+@pytest.mark.parametrize("moment", [b"starting", pytest.param(b"step 2/", marks=pytest.mark.slow)])
 def test_ctrl_c_ends_a_run_promptly(process, tmp_path, moment):
     running = process("generate", "--steps", "150", "--out", "out")
     read_until(running.stderr, moment)

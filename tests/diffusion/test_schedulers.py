@@ -51,7 +51,13 @@ def test_the_refused_step_counts_would_leave_noise(name, schedule, least):
     assert float(sample(name, schedule, least - 1).std()) > 1.5 * SPREAD
 
 
-@pytest.mark.parametrize("name", ["Euler", "Heun", "DPM++ 2M", "DPM++ SDE", "UniPC", "LCM"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Euler", "Heun", "DPM++ 2M", "UniPC", "LCM"),
+        pytest.param("DPM++ SDE", marks=pytest.mark.slow),
+    ],
+)
 def test_the_most_steps_are_possible(name):
     assert lowest(name, "") < float(sample(name, "automatic", 150).std()) < 1.25 * SPREAD
 

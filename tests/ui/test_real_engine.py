@@ -31,7 +31,7 @@ def test_type_press_picture(browser, serve):
     context = browser.new_context()
     page = context.new_page()
     page.goto(served.url)
-    set_number(page, "steps", 12)
+    set_number(page, "steps", 6)
     set_number(page, "seed", 5)
     page.evaluate(_COUNT_PREVIEWS)
     page.locator(".welcome button").first.click()  # which draws
@@ -41,7 +41,7 @@ def test_type_press_picture(browser, serve):
     assert page.evaluate("[...window.seen].filter((src) => src?.startsWith('blob:')).length") >= 2
     [job] = served.studio.queue.jobs()
     assert shown_id(page) == job.pictures[0].id
-    assert (job.request.prompt, job.request.steps, job.request.seed) == (prompt, 12, 5)
+    assert (job.request.prompt, job.request.steps, job.request.seed) == (prompt, 6, 5)
     [again] = served.studio.generate(job.request)
     assert again.image.tobytes() == job.pictures[0].image.tobytes()
     context.close()
@@ -113,7 +113,7 @@ def test_a_house_is_painted_away_the_picture_widened_and_both_compared(browser, 
     page.set_default_timeout(120_000)
     page.goto(served.url)
     page.locator("body.ready").wait_for()
-    set_number(page, "steps", 6)
+    set_number(page, "steps", 3)
     generate(page, "a red house on a meadow at sunset")
     wait_for(page, "finished")
     send_to(page, "inpaint")
