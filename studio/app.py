@@ -52,6 +52,7 @@ from studio.reading.reader import Reader
 from studio.reading.record import Reading
 from studio.reproducing.recorded import Records
 from studio.reproducing.reproductions import Comparing, Reproduction, Reproductions
+from studio.safety import starting
 from studio.settings import InvalidSettings, Settings, assets_dir, prepare_environment
 from studio.store.grids import GridLedger
 from studio.store.jobs import JobLedger
@@ -113,6 +114,7 @@ class Studio:
         self._making, self._may_load = threading.Lock(), threading.Event()
         self.detectors = Detectors(self.catalog, self.settings.detectors_dir)
         self.inputs = Inputs(self.settings.inputs_dir)
+        self.safety = starting.safety(self.settings, self._ledger, self._faces_in)
         self.notary = notary_of(self.settings, self.inputs)
         self.gallery = self._gallery(outputs)
         self.sources = Sources(self.inputs, self.gallery)
@@ -128,15 +130,14 @@ class Studio:
         if load_later:
             self.gallery.clear()
         ledger = self._ledger if load_later else Ledger(None)
-        self.library = Library(self.gallery, PictureLedger(ledger), self.settings.thumbnails_dir)
+        self.library = self._library(ledger)
         self.verifier = Verifier(self.library, self.notary)
         self.prompts, self.tokens = PromptLedger(ledger), TokenLedger(ledger)
         comparing = self._comparing(ledger)
-        keeping = self._keeping(comparing, ledger)
-        forecasts = self._forecasts(settling)
+        keeping, forecasts = self._keeping(comparing, ledger), self._forecasts(settling)
         self.queue = JobQueue(
             self._engine,
-            lambda request, owner: self._with_room(settling.completed(request, owner)),
+            lambda request, owner: self._allowed(settling.completed(request, owner), owner),
             keeping,
             forecasts=forecasts,
             patience_s=self.settings.swap_patience,
@@ -239,12 +240,13 @@ class Studio:
         """The same event by event, the work of each done when it is asked for; `stopped` is asked
         between steps, and ends it with what going on takes kept. Raises as `train_lora`."""
         with IMPORTING:  # as for the engine
-            from studio.training import lora, starting
+            from studio.training import lora
+            from studio.training import starting as trainings
 
         settings = self.settings
         base = settings.models_dir[0] if settings.models_dir else settings.downloads_dir
-        place = starting.Place(subfolder(base, "lora"), settings.training_dir, settings.device)
-        task = starting.task(folder, training, self._checkpoint_of, place, resumes)
+        place = trainings.Place(subfolder(base, "lora"), settings.training_dir, settings.device)
+        task = trainings.task(folder, training, self._checkpoint_of, place, resumes)
         digest = self.catalog.sha256_if_it_can_be(task.ref)
         yield from lora.train(replace(task, sha256=digest, stopped=stopped))
         self.catalog.refresh()
@@ -365,11 +367,20 @@ class Studio:
             Room(self.gallery.folder),
             hold=lambda drawn, owner: self.gallery.held.hold(comparing.marked(drawn), owner),
             use=self.sources.use,
+            judge=self.safety,
         )
+
+    def _faces_in(self, source: str) -> int | None:
+        return self.detectors.faces_in(self.sources.read(source))
 
     def _gallery(self, outputs: Path | None) -> Gallery:
         notary = self.notary if self.settings.credentials != "off" else None
         return Gallery(outputs or self.settings.outputs_dir, outputs is not None, notary)
+
+    def _library(self, ledger: Ledger) -> Library:
+        keep_days = lambda: self.safety.rules.retention_days  # noqa: E731
+        pictures = PictureLedger(ledger)
+        return Library(self.gallery, pictures, self.settings.thumbnails_dir, keep_days)
 
     def _comparing(self, ledger: Ledger) -> Comparing:
         mark = marking.marked if self.settings.watermark == "on" else None
@@ -394,9 +405,10 @@ class Studio:
             lambda: self._manager.warm if self._manager else (),
         )
 
-    def _with_room(self, request: GenerationRequest) -> GenerationRequest:
-        """`request`. Raises `OutOfMemory` where it is known that there is too little for it."""
-        memory = self._memory(request)
+    def _allowed(self, request: GenerationRequest, owner: str) -> GenerationRequest:
+        """`request`, which is settled, of an account. Raises what `Safety.allowed` raises, and
+        `OutOfMemory` where it is known that there is too little for it."""
+        memory = self._memory(self.safety.allowed(request, owner))
         if memory and memory.refusal:
             raise memory.refusal
         return request

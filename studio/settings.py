@@ -116,6 +116,16 @@ class Settings(BaseModel):
         description="Whether what is drawn carries an invisible mark that tells where it comes "
         "from: on or off.",
     )
+    safety_filter: Literal["off", "blur", "block"] | None = Field(
+        None,
+        description="What a filter for nudity does with what is drawn, for everybody: off, blur "
+        "(until a click) or block (it is not kept). Default: as the Safety page says.",
+    )
+    owner: str | None = Field(
+        None,
+        pattern=r"^[^:\n]+$",
+        description="The login that may change what is allowed. Default: the first there is.",
+    )
     credentials: Literal["on", "prompt", "off"] = Field(
         "on",
         description="Whether files of pictures carry signed content credentials (C2PA): on, prompt "
@@ -275,6 +285,18 @@ class Settings(BaseModel):
         if self.auth_file:
             lines += _logins_in(self.auth_file)
         return dict(line.split(":", 1) for line in lines)
+
+
+def owner_of(settings: Settings) -> str | None:
+    """The login that may change what is allowed; None: there are no logins. Raises
+    `InvalidSettings` where it is none of them."""
+    logins = settings.logins()
+    if settings.owner is not None and settings.owner not in logins:
+        raise InvalidSettings(
+            f"owner: there is no login {settings.owner!r}. Name one of those given with --auth or "
+            "--auth-file."
+        )
+    return settings.owner or next(iter(logins), None)
 
 
 def prepare_environment(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI
 
 from studio.app import Studio
+from studio.domain.detectors import FACES
 from studio.domain.reach import Reach
 from studio.engine import maps
 from studio.settings import InvalidSettings
@@ -67,8 +68,6 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
         covers,
         docs,
         edits,
-        image_files,
-        images,
         models,
         parts,
         preprocessors,
@@ -105,8 +104,7 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
     asks = bool(studio.settings.logins())
     _join(app, sharing.build_share_router(reach, studio.queue.to_do, asks))
     _add_words(app, studio, listing)
-    _join(app, images.build_images_router(studio.library, studio.reader, listing.public))
-    _join(app, image_files.build_image_files_router(studio.library, studio.reader))
+    _add_images(app, studio, listing.public)
     _join(app, edits.build_edits_router(studio.library, read, map_again))
     _join(app, parts.build_parts_router(studio.library, studio.sources.read_any))
     maps_parts = studio.preprocessors.available, studio.weight_downloads, previews.map
@@ -126,6 +124,17 @@ def _join(app: FastAPI, router: APIRouter) -> None:
     app.router.routes.extend(router.routes)
 
 
+def _add_images(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> None:
+    """The library, and what of it is allowed; what has no name of its own comes last."""
+    from studio.api import image_files, images, safety
+
+    faces = lambda: studio.detectors.available(FACES).ready  # noqa: E731
+    parts, blurs = (studio.library, studio.reader), studio.safety.blurs
+    _join(app, safety.build_safety_router(studio.safety, studio.library, faces))
+    _join(app, images.build_images_router(*parts, public, blurs))
+    _join(app, image_files.build_image_files_router(*parts, blurs))
+
+
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: Ways) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
     from studio.api import detailing, held, many, native, queueing, reproductions, selecting, tokens
@@ -143,7 +152,10 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         selecting.build_selecting_router(studio.detectors, studio.inputs, studio.sources.read_any),
         reproductions.build_reproductions_router(studio.reproductions, queue, public),
         verifying_routes.build_verify_router(studio.verifier),
-        native.build_router(queue, pages, outlook, studio.gallery, studio.status, public),
+        native.build_router(
+            *(queue, pages, outlook, studio.gallery, studio.status, public),
+            blurs_from=studio.safety.blurs_from,
+        ),
     ):
         _join(app, router)
 

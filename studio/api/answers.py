@@ -17,7 +17,7 @@ _REFUSALS = {
     408: "Headers or body came too slowly",
     413: "The body is too large or holds too many things",
     422: "Not a valid request, or there is too little memory for it; the message says why",
-    429: "Too many wrong logins",
+    429: "Too many wrong logins, or more pictures than an account may for now",
     500: "The model's files are damaged, or the studio failed; the message says",
     503: "Too many connections, jobs or downloads wait",
     507: "No room on the disk, or it cannot be written",

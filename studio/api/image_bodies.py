@@ -27,6 +27,9 @@ class EntryBody(BaseModel):
     task           text_to_image, …; null where its file does not tell
     parents        ids of the pictures that it was made from
     job, owner     null: not known (any more), nobody's or a guest's
+    nsfw           how likely it shows nudity, 0 to 1, by the owner's filter; null where that did
+                   not look
+    waits          in a class: until the teacher lets others see it
     """
 
     id: str
@@ -47,6 +50,8 @@ class EntryBody(BaseModel):
     job: str | None
     owner: str | None
     trashed: bool
+    nsfw: float | None
+    waits: bool
 
 
 class PageBody(BaseModel):
@@ -192,7 +197,8 @@ def lineage_body(lineage: Lineage) -> LineageBody:
 def _entry(row: PictureRow) -> dict[str, Any]:
     url = f"{PREFIX}/images/{row.id}"
     names = ("id", "width", "height", "seed", "prompt", "negative_prompt", "checkpoint", "task")
-    return {name: getattr(row, name) for name in (*names, "starred", "note", "job")} | {
+    said = ("starred", "note", "job", "nsfw", "waits")
+    return {name: getattr(row, name) for name in (*names, *said)} | {
         "url": url,
         "thumbnail_url": f"{url}/thumbnail",
         "created": f"{row.created:%Y-%m-%dT%H:%M:%SZ}",

@@ -15,8 +15,9 @@ from starlette.responses import StreamingResponse
 from studio.api.answers import EVERYWHERE, Answers, refusals, sends
 from studio.api.caller import Account
 from studio.api.image_bodies import ImportedBody
+from studio.api.images import Blurs
 from studio.api.readings import ReadingBody
-from studio.api.uploads import FOREVER, REQUEST_BODY
+from studio.api.uploads import FOREVER, REQUEST_BODY, UNKEPT
 from studio.api.wire import PREFIX
 from studio.domain.errors import InvalidRequest
 from studio.gallery import downloads, export_names, exports, sheets, views
@@ -37,6 +38,7 @@ class ImageQuery(Export):
     """How a picture's file is given."""
 
     download: bool = False
+    veil: bool = False
 
 
 class ArchiveQuery(Export):
@@ -63,13 +65,11 @@ class SheetBody(BaseModel):
     id: str
 
 
-_PASSING = {"Cache-Control": "no-store"}
-"""Of what is looked at once."""
 _PICTURE: Answers = {200: sends("The picture", "image/*")}
 _ARCHIVE: Answers = {200: sends("The archive", "application/zip")}
 
 
-def build_image_files_router(library: Library, reader: Reader) -> APIRouter:
+def build_image_files_router(library: Library, reader: Reader, blurs: Blurs) -> APIRouter:
     """Routes below `/studio/v1/images`, to come after those with names of their own."""
     router = APIRouter(prefix=f"{PREFIX}/images", tags=["images"], responses=EVERYWHERE)
     importer = Importer(library)
@@ -106,17 +106,20 @@ def build_image_files_router(library: Library, reader: Reader) -> APIRouter:
         return StreamingResponse(zipped, media_type="application/zip", headers=headers)
 
     @router.get("/{id}", response_class=Response, responses=_PICTURE | refusals(404, 422))
-    def image(id: str, asked: Annotated[ImageQuery, Query()]) -> Response:
+    def image(id: str, asked: Annotated[ImageQuery, Query()], account: Account) -> Response:
         """A picture's file, its settings inside; `download` makes browsers save it, by a name after
         the pattern `name`, as "[date] [seed] [prompt_words]", or by its id.
 
         In another `format` or `quality`, no larger than `side` or in sRGB it is made anew; JPEG,
         WebP and AVIF have the infotext in EXIF's UserComment. Without `settings` no text of any
-        kind is in it.
+        kind is in it. With `veil` what the owner's filter has found is blurred.
         """
+        if asked.veil and blurs(nsfw_of(library, id), account):
+            data = views.veiled(library.gallery.bytes(id))
+            return Response(data, media_type="image/webp", headers=UNKEPT)
         gallery, path = library.gallery, library.gallery.path(id)
         own = path.suffix if path else ".png"
-        headers = dict(_PASSING if gallery.held.bytes(id) else FOREVER)
+        headers = dict(UNKEPT if gallery.held.bytes(id) else FOREVER)
         if asked.download:
             headers["Content-Disposition"] = _saved_as(_name(library, id, asked))
         media_type = views.media_type_of(asked.suffix(own))
@@ -126,6 +129,13 @@ def build_image_files_router(library: Library, reader: Reader) -> APIRouter:
         return Response(data, media_type=media_type, headers=headers)
 
     return router
+
+
+def nsfw_of(library: Library, id: str) -> float | None:
+    """The filter's score of a picture, of one that is only held too."""
+    if library.gallery.held.bytes(id):
+        return library.gallery.held.find(id)[0].nsfw
+    return library.entry(id).nsfw
 
 
 def _chosen(library: Library, ids: list[str], board: str | None) -> list[PictureRow]:

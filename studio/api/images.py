@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -25,13 +26,14 @@ from studio.api.image_bodies import (
     words_body,
 )
 from studio.api.places import PublicText
-from studio.api.uploads import FOREVER
+from studio.api.uploads import FOREVER, UNKEPT
 from studio.api.wire import PREFIX
 from studio.domain.accounts import LOCAL, check_owner
 from studio.domain.errors import NotFound, NotYours
 from studio.gallery import word_maps
 from studio.gallery.details import details
 from studio.gallery.library import Library
+from studio.gallery.views import veiled
 from studio.gallery.word_maps import Kept
 from studio.reading.reader import Reader
 from studio.store.cursor import cursor, values_of
@@ -44,10 +46,17 @@ _MOST_SEARCH = 100_000
 _Name = Annotated[str | None, Query(max_length=1000)]
 
 
-def build_images_router(library: Library, reader: Reader, public: PublicText) -> APIRouter:
+Blurs = Callable[[float | None, str], bool]
+"""Whether a picture of this score is shown blurred to an account."""
+
+
+def build_images_router(
+    library: Library, reader: Reader, public: PublicText, blurs: Blurs
+) -> APIRouter:
     """The routes below `/studio/v1/images`. Messages are made `public`."""
     router = APIRouter(prefix=f"{PREFIX}/images", tags=["images"], responses=EVERYWHERE)
     _add_list_routes(router, library)
+    _add_thumbnails(router, library, blurs)
     _add_picture_routes(router, library, reader, public)
     _add_changes(router, library)
     return router
@@ -108,6 +117,24 @@ def _add_list_routes(router: APIRouter, library: Library) -> None:
         )
 
 
+def _add_thumbnails(router: APIRouter, library: Library, blurs: Blurs) -> None:
+    @router.get(
+        "/{id}/thumbnail", response_class=Response, responses=_THUMBNAIL | refusals(404, 422)
+    )
+    def thumbnail(
+        id: str,
+        account: Account,
+        side: Literal["128", "256", "512"] = "256",
+        reveal: bool = False,
+    ) -> Response:
+        """A small copy that fits into a square of `side` pixels; of what the owner's filter has
+        found a blurred one, unless `reveal` asks for it as it is."""
+        webp, headers = library.thumbnail(id, int(side)), FOREVER
+        if not reveal and blurs(library.entry(id).nsfw, account):
+            webp, headers = veiled(webp), UNKEPT
+        return Response(webp, media_type="image/webp", headers=headers)
+
+
 def _add_picture_routes(
     router: APIRouter, library: Library, reader: Reader, public: PublicText
 ) -> None:
@@ -117,11 +144,6 @@ def _add_picture_routes(
     def read(id: str) -> dict[str, Any] | None:
         reading = reader.read(gallery.bytes(id))
         return None if reading.source == "none" else reading.request
-
-    @router.get("/{id}/thumbnail", response_class=Response, responses=_THUMBNAIL | none)
-    def thumbnail(id: str, side: Literal["128", "256", "512"] = "256") -> Response:
-        """A small copy that fits into a square of `side` pixels."""
-        return Response(library.thumbnail(id, int(side)), media_type="image/webp", headers=FOREVER)
 
     @router.get("/{id}/details", responses=none)
     def all_about(id: str) -> DetailsBody:

@@ -40,8 +40,11 @@ def build_router(
     gallery: Gallery,
     status: Callable[[], dict[str, Any]],
     public: PublicText,
+    *,
+    blurs_from: Callable[[str], float | None],
 ) -> APIRouter:
-    """All routes. `status()` is `Studio.status`; messages are made `public`."""
+    """All routes. `blurs_from` as `Safety` has it; `status()` is `Studio.status`; messages are made
+    `public`."""
     router = APIRouter(responses=EVERYWHERE)
     _add_job_routes(router, queue, pages, outlook, public)
     _add_own_job_routes(router, queue, public)
@@ -49,8 +52,10 @@ def build_router(
     @router.get(f"{PREFIX}/status", tags=["studio"])
     def present(account: Account) -> dict[str, Any]:
         """The checkpoint, whether it is loaded, the device, the jobs that wait, and who asks:
-        `account` is the login's name, null for a guest."""
-        return present_state(status, public) | {"account": shown(account)}
+        `account` is the login's name, null for a guest. Pictures are shown blurred to it whose
+        `nsfw` is at least `blurs_from`; null: none are."""
+        asks = {"account": shown(account), "blurs_from": blurs_from(account)}
+        return present_state(status, public) | asks
 
     text_sent = {200: sends("Prometheus' text form", "text/plain")}
 

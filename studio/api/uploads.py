@@ -15,6 +15,8 @@ from studio.gallery import views
 from studio.gallery.inputs import Inputs
 
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+UNKEPT = {"Cache-Control": "no-store"}
+"""Of what may be otherwise soon."""
 """What an id stands for never changes."""
 DECODED_AT_ONCE = 2
 """Pictures of 64 MP fill hundreds of MB each; more callers wait."""

@@ -84,6 +84,8 @@ class ImageBody(BaseModel):
     are its own within a batch; `warnings` say what of the request could not be done as it
     was asked, or why the picture is not on disk.
 
+    nsfw                         how likely it shows nudity, 0 to 1, by the owner's filter; null
+                                 where that did not look
     details                      what detailers drew once more, in their order
     outside_mask_max_difference  largest change of any channel, 0 to 255, where an inpaint's or
                                  outpaint's mask is zero; null where there is no mask
@@ -98,6 +100,7 @@ class ImageBody(BaseModel):
     warnings: list[str] = []
     outside_mask_max_difference: int | None = None
     details: list[DetailBody] = []
+    nsfw: float | None = None
 
 
 class JobBody(BaseModel):
@@ -184,6 +187,7 @@ def image_body(picture: events.Picture, public: PublicText) -> ImageBody:
         warnings=[public(text) for text in picture.warnings],
         outside_mask_max_difference=picture.outside_mask_max_difference,
         details=details_bodies(picture.details),
+        nsfw=picture.nsfw,
     )
 
 

@@ -81,6 +81,7 @@ def picture_of(
         outside_mask_max_difference=body["outside_mask_max_difference"],
         profile=profile,
         details=tuple(_detail(**each) for each in body["details"]),
+        nsfw=body["nsfw"],
         provenance=Provenance.read(noted.get("studio-provenance", "")),
         origin=noted.get("studio-origin"),
         base=noted.get("studio-base"),

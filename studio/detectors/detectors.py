@@ -120,6 +120,15 @@ class Detectors:
             look = getattr(network, "wholes", network.find)
             return look(image, max(confidence, _LEAST_CONFIDENCE))
 
+    def faces_in(self, data: bytes) -> int | None:
+        """How many faces are found in the picture of these bytes; None where the network that looks
+        for them is not here. Raises `InvalidRequest` and `CheckpointError`."""
+        if not self._faces().ready:
+            return None
+        from studio.imaging import reading  # brings OpenCV
+
+        return len(self.find(reading.picture(data), Detailer(detector=FACES)))
+
     def at(
         self, image: Image.Image, name: str, place: tuple[int, int], confidence: float
     ) -> Found | None:

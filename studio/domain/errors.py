@@ -4,10 +4,13 @@ StudioError
 ├── InvalidRequest        the caller asked for something that cannot be; nothing was started
 │   ├── UnknownCheckpoint
 │   ├── UnknownModel      no LoRA, VAE, embedding, … of that name
-│   └── UnknownWildcard   no wildcard of that name
+│   ├── UnknownWildcard   no wildcard of that name
+│   ├── NotAllowed        the owner of the studio does not allow it
+│   └── ConsentNeeded     a face is in the picture, and nobody said that its owner agrees
 ├── NotFound              no such job or picture (any more)
 ├── NotYours              it belongs to another login
 ├── QueueFull             too many jobs wait already
+├── TooMany               an account has asked for more pictures than it may for now
 ├── CheckpointError       a model's files are missing, broken or of a kind we cannot run
 ├── OutOfMemory           the device is too small for this request
 ├── LoginNeeded           a studio elsewhere lets nobody in without a login, or this one is wrong
@@ -69,6 +72,14 @@ class UnknownWildcard(InvalidRequest):
     pass
 
 
+class NotAllowed(InvalidRequest):
+    pass
+
+
+class ConsentNeeded(InvalidRequest):
+    pass
+
+
 class NotFound(StudioError):
     status = 404
 
@@ -79,6 +90,10 @@ class NotYours(StudioError):
 
 class QueueFull(StudioError):
     status = 503
+
+
+class TooMany(StudioError):
+    status = 429
 
 
 class CheckpointError(StudioError):
@@ -117,9 +132,12 @@ _TREE: dict[str, type[StudioError]] = {
         UnknownCheckpoint,
         UnknownModel,
         UnknownWildcard,
+        NotAllowed,
+        ConsentNeeded,
         NotFound,
         NotYours,
         QueueFull,
+        TooMany,
         CheckpointError,
         OutOfMemory,
         LoginNeeded,

@@ -45,6 +45,7 @@ class Picture:
     source   the picture that it is an edit of, RGB: what is the same there nobody drew; None: all
              of it was drawn. Not kept
     mark     the invisible mark in its pixels; None: there is none
+    nsfw     how likely it shows nudity, 0 to 1, by the filter; None: that did not look
     mixed    True if details or a part of another picture were put into one, and nothing was drawn
     """
 
@@ -68,6 +69,7 @@ class Picture:
     source: Image.Image | None = None
     mark: WrittenMark | None = None
     mixed: bool = False
+    nsfw: float | None = None
 
 
 @dataclass(frozen=True)

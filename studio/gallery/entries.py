@@ -14,6 +14,7 @@ from studio.domain.files import read_file
 from studio.domain.request import GenerationRequest
 from studio.gallery import sidecars
 from studio.gallery.files import Stored, hash_of
+from studio.gallery.packing import nsfw_in
 from studio.gallery.places import Found, Places
 from studio.imaging import reading
 from studio.reading.metadata import metadata
@@ -35,6 +36,7 @@ def of_picture(picture: Picture, stored: Stored, owner: str | None) -> PictureRo
         partial=picture.partial,
         owner=owner,
         base=picture.base,
+        nsfw=picture.nsfw,
         **_settings(picture.request, picture.origin),
     )
 
@@ -52,7 +54,7 @@ def of_file(places: Places, found: Found) -> PictureRow:
     return PictureRow(
         **vars(row)
         | {"owner": said.owner, "starred": said.starred, "boards": said.boards}
-        | {"note": said.note, "trashed_s": trashed_s}
+        | {"note": said.note, "trashed_s": trashed_s, "waits": said.waits}
     )
 
 
@@ -66,6 +68,7 @@ def of_data(data: bytes, stored: Stored) -> PictureRow:
         height=height,
         seed=int(stored.id.rpartition("-")[2]),
         partial="studio-partial" in texts,
+        nsfw=nsfw_in(texts),
         **_told(texts),
     )
 

@@ -29,7 +29,7 @@ from studio.domain.files import as_text, is_full
 from studio.domain.provenance import Provenance, WrittenMark
 from studio.domain.request import GenerationRequest
 from studio.gallery.held import Held
-from studio.gallery.packing import details_in, encode, noted
+from studio.gallery.packing import details_in, encode, noted, nsfw_in
 from studio.gallery.places import Found, Places, not_found
 from studio.imaging import reading
 from studio.provenance.credentials import Notary
@@ -192,6 +192,7 @@ class Gallery:
             details=details_in(image.info),
             mark=WrittenMark.read(image.info.get("studio-watermark", "")),
             mixed="studio-mixed" in image.info,
+            nsfw=nsfw_in(image.info),
         )
 
     def clear(self) -> None:

@@ -60,9 +60,17 @@ class Library:
     gallery   stores the files
     pictures  remembers them
     folder    for thumbnails
+    keep_days after so many days pictures that nobody has set apart go to the trash; 0: never
     """
 
-    def __init__(self, gallery: Gallery, pictures: PictureLedger, folder: Path) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        pictures: PictureLedger,
+        folder: Path,
+        keep_days: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._keep_days = keep_days
         self.gallery, self.pictures = gallery, pictures
         self.fingerprints = FingerprintLedger(pictures.ledger)
         self._thumbnails = Thumbnails(folder, gallery.bytes)
@@ -218,6 +226,32 @@ class Library:
             self._erase(ids)
         return len(ids)
 
+    def expired(self, days: int) -> list[PictureRow]:
+        """What is older than so many days, has no star and is on no board, newest first."""
+        before_us = (time.time_ns() // 1000) - days * _DAY_S * 10**6
+        return self.pictures.where(
+            "state = ? AND created_us < ? AND starred = 0 "
+            "AND created_us NOT IN (SELECT picture FROM boards)",
+            (KEPT, before_us),
+        )
+
+    def size_bytes(self, rows: Iterable[PictureRow]) -> int:
+        """Of the files of these, as far as they are there."""
+        found = (self.gallery.places.find(row.id) for row in rows)
+        return sum(os.stat(one.path).st_size for one in found if one is not None)
+
+    def _retire(self) -> None:
+        """What the owner's rule lets go. It lies in the trash as if somebody had put it there."""
+        days = self._keep_days()
+        rows = self.expired(days) if days else []
+        for row in rows:
+            if self._closing.is_set():
+                return
+            with suppress(NotFound):
+                self.trash(row.id)
+        if rows:
+            log.info("%d pictures older than %d days went to the trash.", len(rows), days)
+
     def take_in(self, since_us: int | None = None) -> int:
         """Remember what lies on disk and is not, or lies elsewhere than is remembered; what does
         not lie there any more is gone until it does again. Only what is unknown is opened.
@@ -342,6 +376,7 @@ class Library:
                 count = self.take_in(began_us)
                 if count:
                     log.info("%d pictures were taken into the library.", count)
+                self._retire()
                 self.empty_trash(TRASHED_DAYS)
             except FileNotFoundError:
                 log.debug("there are no pictures yet")
@@ -355,7 +390,7 @@ class Library:
 
 
 def _sidecar(row: PictureRow) -> Sidecar:
-    return Sidecar(row.owner, row.starred, row.boards, row.note, row.trashed_s)
+    return Sidecar(row.owner, row.starred, row.boards, row.note, row.trashed_s, row.waits)
 
 
 def _cannot(path: Path, what: str, error: OSError) -> SaveError:

@@ -28,8 +28,9 @@ def encode(picture: Picture) -> bytes:
     where it was made from a picture that its task does not name, that one's hash as
     `studio-origin`, and that of the one which a part of it was put into as `studio-base`, what
     detailers drew once more as `studio-details`, and `studio-mixed` where only a part of a picture
-    was kept, and `studio-watermark` where there is an invisible mark; an XMP
-    packet with the digital source type; with the picture's colour profile and no other.
+    was kept, `studio-watermark` where there is an invisible mark, and `studio-nsfw`, the score
+    of the owner's filter, where that looked; an XMP packet with the digital source type; with the
+    picture's colour profile and no other.
 
     Pillow writes a chunk as iTXt (UTF-8) where tEXt (Latin-1) cannot hold the text.
     """
@@ -56,6 +57,8 @@ def encode(picture: Picture) -> bytes:
         texts.add_text("studio-details", json.dumps([asdict(one) for one in picture.details]))
     if picture.mark is not None:
         texts.add_text("studio-watermark", picture.mark.json())
+    if picture.nsfw is not None:
+        texts.add_text("studio-nsfw", str(picture.nsfw))
     packet = xmp.packet(xmp.term(picture.request))
     texts.add_itxt(xmp.KEYWORD, packet)
     if picture.mixed:
@@ -79,6 +82,15 @@ def noted(texts: Mapping[str, str]) -> tuple[int | None, tuple[str, ...]]:
         return None if difference is None else int(difference), tuple(map(str, warnings))
     except (ValueError, TypeError):
         return None, ()
+
+
+def nsfw_in(texts: Mapping[str, str]) -> float | None:
+    """What `encode` wrote of the filter."""
+    try:
+        score = float(texts.get("studio-nsfw", ""))
+    except ValueError:
+        return None
+    return min(1.0, max(0.0, score)) if score == score else None
 
 
 def details_in(texts: Mapping[str, str]) -> tuple[Detail, ...]:

@@ -22,13 +22,15 @@ _MOST_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Sidecar:
-    """`trashed_s`: since when the picture is in the trash, in seconds since 1970."""
+    """`trashed_s`: since when the picture is in the trash, in seconds since 1970; `waits`: until
+    a teacher lets others see it."""
 
     owner: str | None = None
     starred: bool = False
     boards: tuple[str, ...] = ()
     note: str = ""
     trashed_s: float | None = None
+    waits: bool = False
 
 
 def beside(picture: Path) -> Path:
@@ -88,4 +90,5 @@ def _checked(values: dict[str, Any]) -> Sidecar:
         boards=tuple(sorted({name for name in boards if isinstance(name, str) and name})),
         note=note if isinstance(note, str) else "",
         trashed_s=float(trashed_s) if is_time else None,
+        waits=values.get("waits") is True,
     )

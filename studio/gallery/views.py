@@ -8,6 +8,7 @@ from typing import Literal
 from PIL import Image
 
 from studio.imaging import reading
+from studio.imaging.blurring import blurred
 
 Kind = Literal["picture", "mask", "colours", "alpha"]
 """What a kept picture is seen as."""
@@ -25,6 +26,7 @@ _MEDIA_TYPES = {
 _PHOTOS = ("JPEG", "MPO", "AVIF")
 """Formats that are lossy themselves."""
 _SHOWN_AS_THEY_ARE = ("PNG", "JPEG", "WEBP")
+_VEIL_QUALITY = 60
 _ORIENTATION = 0x0112
 _UPRIGHT = (None, 1)
 
@@ -38,6 +40,14 @@ def media_type_of(suffix: str) -> str:
     """Of a kept picture's file, from the end of its name, which the studio gave."""
     format = {".jpg": "JPEG"}.get(suffix, suffix.removeprefix(".").upper())
     return _MEDIA_TYPES.get(format, "application/octet-stream")
+
+
+def veiled(data: bytes) -> bytes:
+    """The picture of these bytes so blurred that only its colours are told. WebP."""
+    image = blurred(reading.picture(data))
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=_VEIL_QUALITY)
+    return buffer.getvalue()
 
 
 def shown(data: bytes, kind: Kind = "picture") -> tuple[bytes, str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Protocol
 
-from studio.domain.errors import InvalidRequest, NotFound
-from studio.domain.events import FINAL, Cancelled, Event, Failed, Finished, Picture
+from studio.domain.errors import InvalidRequest, NotAllowed, NotFound
+from studio.domain.events import FINAL, Cancelled, Event, Failed, Finished, Picture, Preview
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job, JobState
 from studio.store.jobs import JobLedger, JobRow
@@ -27,6 +28,16 @@ Hold = Callable[[Picture, str], Picture]
 """Returns a picture of an account with its id, by which it is found for a while."""
 
 
+class Judge(Protocol):
+    """Says what of an account may be kept, and be seen while it is drawn."""
+
+    def picture(self, picture: Picture, account: str) -> Picture:
+        """It, as it may be kept. Raises `NotAllowed` where it may not."""
+
+    def preview(self, jpeg: bytes, account: str) -> bytes:
+        """It, as it may be seen."""
+
+
 def _passing(picture: Picture, owner: str) -> Picture:
     return picture
 
@@ -38,6 +49,7 @@ class Keeping:
     ledger  remembers the jobs; by default as long as the process lasts
     room    of the disk to which pictures go; None: nobody looks
     use     is told of each request whose pictures, which it begins with, must stay
+    judge   sees each picture before anything else does; None: nobody
     """
 
     def __init__(
@@ -49,9 +61,10 @@ class Keeping:
         *,
         hold: Hold = _passing,
         use: Callable[[GenerationRequest], None] = lambda _: None,
+        judge: Judge | None = None,
     ) -> None:
         self._keep, self._read, self._room = keep, read, room
-        self._hold, self._use = hold, use
+        self._hold, self._use, self._judge = hold, use, judge
         self._ledger = ledger or JobLedger(Ledger(None))
         self._interrupted: set[Job] = set()
         self._taken_up: set[str] = set()
@@ -132,23 +145,53 @@ class Keeping:
     def with_pictures_kept(self, job: Job, event: Event) -> Event:
         """`event` with its pictures stored: those that are there already stay as they are, and of
         a job that is to be drawn again there are none. Of one that is not kept they are held, if it
-        was drawn to its end."""
+        was drawn to its end. What may not be kept is not among them, and it has failed where none
+        may."""
+        if isinstance(event, Preview) and self._judge:
+            return dataclasses.replace(event, jpeg=self._judge.preview(event.jpeg, job.owner))
         if not isinstance(event, (Finished, Cancelled)):
             return event
         if job in self._interrupted:
             return Cancelled(())
+        drawn = event.pictures
+        if not job.is_kept and isinstance(event, Cancelled):
+            drawn = ()
+        there = self._stored(job) if job.is_kept else {}
+        judged, refused = self._judged(job, drawn, there)
+        if refused and not judged:
+            return Failed.of(refused) if isinstance(event, Finished) else Cancelled(())
+        kept = [self._with_one_kept(job, number, one, there) for number, one in judged.items()]
+        return dataclasses.replace(event, pictures=tuple(kept))
+
+    def _with_one_kept(
+        self, job: Job, number: int, picture: Picture, there: Mapping[int, Picture]
+    ) -> Picture:
         if not job.is_kept:
-            drawn = event.pictures if isinstance(event, Finished) else ()
-            held = tuple(self._hold(picture, job.owner) for picture in drawn)
-            return dataclasses.replace(event, pictures=held)
-        there, pictures = self._stored(job), []
-        for number, picture in enumerate(event.pictures):
-            claim = Claim(job.id, number, job.owner)
-            kept = there.get(number) or self._keep(picture, claim)
-            if kept.path is None and self._room:
-                self._room.look()
-            pictures.append(kept)
-        return dataclasses.replace(event, pictures=tuple(pictures))
+            return self._hold(picture, job.owner)
+        kept = there.get(number) or self._keep(picture, Claim(job.id, number, job.owner))
+        if kept.path is None and self._room:
+            self._room.look()
+        return kept
+
+    def _judged(
+        self, job: Job, drawn: Sequence[Picture], there: Mapping[int, Picture]
+    ) -> tuple[dict[int, Picture], NotAllowed | None]:
+        """(Place among those drawn -> what of it may be kept, why another may not)."""
+        judged: dict[int, Picture] = {}
+        refused = None
+        for number, picture in enumerate(drawn):
+            try:
+                is_new = self._judge and number not in there
+                judged[number] = self._judge.picture(picture, job.owner) if is_new else picture
+            except NotAllowed as error:
+                refused = error
+        if refused and judged:
+            missing = len(drawn) - len(judged)
+            note = f"{missing} of {len(drawn)} pictures {'is' if missing == 1 else 'are'} missing."
+            for number, picture in judged.items():
+                warnings = (*picture.warnings, f"{note} {refused.message}")
+                judged[number] = dataclasses.replace(picture, warnings=warnings)
+        return judged, refused
 
     def end_before(self, job: Job) -> Finished | None:
         """Where all pictures of `job` were stored, but the process ended before it said so."""

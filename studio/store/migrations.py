@@ -191,6 +191,26 @@ MIGRATIONS = (
     """
     CREATE TABLE fingerprints (hash TEXT PRIMARY KEY, bits INTEGER) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE pictures ADD COLUMN nsfw REAL;
+    ALTER TABLE pictures ADD COLUMN waits INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX pictures_that_wait ON pictures (state) WHERE waits = 1;
+    CREATE TABLE safety (rules TEXT NOT NULL) STRICT;
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_s REAL NOT NULL,
+        account TEXT NOT NULL,
+        what TEXT NOT NULL,
+        why TEXT NOT NULL,
+        prompt TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE consents (
+        account TEXT NOT NULL,
+        image TEXT NOT NULL,
+        at_s REAL NOT NULL,
+        PRIMARY KEY (account, image)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -205,9 +225,14 @@ pictures        what lies on disk, and what a job is about to store: without its
                 place in the job's batch, below 0 before its details; `hash`: the first 32 hex
                 digits of the file's sha256; `origin`: that of the picture which its task begins
                 with; `base`: that of the picture which a part of this one was put into; `path`:
-                below the outputs, when it is not in the trash
+                below the outputs, when it is not in the trash; `nsfw`: the filter's score, 0 to 1,
+                NULL: it did not look; `waits`: 1 until a teacher lets others see it
 prompts         what its owner drew from, as it was typed, each pair once, with when it was last
                 used; `digest`: its sha256; `words`: what is searched, without differences of case
+safety          one row or none: `rules`, JSON, see `domain.safety`
+audit           `what` was refused or said, `why`; `prompt`: its sha256, or its words where the
+                owner wants them, "" for none
+consents        who said of which picture, by the hash of its bytes, that those in it agree
 reproductions   `original`: the hash of the file that the job draws again; `receipt`: JSON, see
                 `reproducing.receipt`
 fingerprints    `hash`: of a picture's file, as in `pictures`; `bits`: what it looks like, see

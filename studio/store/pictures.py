@@ -47,6 +47,8 @@ class PictureRow:
     origin      that of the picture which its task begins with
     base        that of the picture which a part of `origin` was put into
     trashed_s   since when it is in the trash; None: it is not
+    nsfw        how likely it shows nudity, 0 to 1, by the owner's filter; None: that did not look
+    waits       until a teacher lets others see it
     parents     the ids of the pictures that it was made from, as far as they are remembered
     """
 
@@ -70,6 +72,8 @@ class PictureRow:
     boards: tuple[str, ...] = ()
     note: str = ""
     trashed_s: float | None = None
+    nsfw: float | None = None
+    waits: bool = False
     job: str | None = None
     number: int = 0
     parents: tuple[str, ...] = ()
@@ -91,6 +95,8 @@ _COLUMNS = tuple(
     for field in dataclasses.fields(PictureRow)
     if field.name not in ("loras", "boards", "parents")
 )
+_FLAGS = ("partial", "starred", "waits")
+"""Columns that are 0 or 1."""
 _ADD = (
     f"INSERT INTO pictures ({', '.join(_COLUMNS)}, state) "
     f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}, :state)"
@@ -223,9 +229,8 @@ class PictureLedger:
         parents = self._lists(f"{_PARENTS.format(marks=marks)} ORDER BY made", [*keys, *keys])
         return [
             PictureRow(
-                **{name: row[name] for name in _COLUMNS if name not in ("partial", "starred")},
-                partial=bool(row["partial"]),
-                starred=bool(row["starred"]),
+                **{name: row[name] for name in _COLUMNS if name not in _FLAGS},
+                **{name: bool(row[name]) for name in _FLAGS},
                 loras=tuple(beside["loras"].get(row["created_us"], ())),
                 boards=tuple(beside["boards"].get(row["created_us"], ())),
                 parents=tuple(parents.get(row["created_us"], ())),

