@@ -130,7 +130,8 @@ def _add_images(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> N
 
     faces = lambda: studio.detectors.available(FACES).ready  # noqa: E731
     parts, blurs = (studio.library, studio.reader), studio.safety.blurs
-    _join(app, safety.build_safety_router(studio.safety, studio.library, faces))
+    kept = lambda name: studio.inputs.keep(studio.sources.read_any(name)).ref  # noqa: E731
+    _join(app, safety.build_safety_router(studio.safety, studio.library, faces, kept))
     _join(app, images.build_images_router(*parts, public, blurs))
     _join(app, image_files.build_image_files_router(*parts, blurs))
 

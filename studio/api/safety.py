@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request, Response
@@ -69,7 +70,7 @@ class AuditPageBody(BaseModel):
 
 
 class ConsentAsked(BaseModel):
-    """Of which picture, input:ID as an upload names it, those in it agree."""
+    """Of which picture, as a request names it, those in it agree."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,8 +96,14 @@ def is_here(http: Request) -> bool:
         return False
 
 
-def build_safety_router(safety: Safety, library: Library, finds_faces: Any) -> APIRouter:
-    """The routes below `/studio/v1/safety`. `finds_faces()`: whether anything finds them."""
+def build_safety_router(
+    safety: Safety,
+    library: Library,
+    finds_faces: Callable[[], bool],
+    kept: Callable[[str], str],
+) -> APIRouter:
+    """The routes below `/studio/v1/safety`. `finds_faces()`: whether anything finds them; `kept`
+    gives the name of a picture's bytes, as settled requests have it."""
     router = APIRouter(prefix=f"{PREFIX}/safety", tags=["studio"], responses=EVERYWHERE)
 
     def body(account: str, http: Request) -> SafetyBody:
@@ -131,10 +138,10 @@ def build_safety_router(safety: Safety, library: Library, finds_faces: Any) -> A
             raise refused(error) from None
         return body(account, http)
 
-    @router.post("/consents", status_code=204, responses=refusals(422, 507))
+    @router.post("/consents", status_code=204, responses=refusals(404, 422, 507))
     def consent(asked: ConsentAsked, account: Account) -> Response:
         """The people in a picture agree to its being drawn over. It is written into the log."""
-        safety.consent(asked.image, account)
+        safety.consent(kept(asked.image), account)
         return Response(status_code=204)
 
     _add_owners_routes(router, safety, library)

@@ -4,6 +4,7 @@ import { Pointers } from "../canvas/pointers.js";
 import { View } from "../canvas/view.js";
 import { zoomWords } from "../canvas/zooming.js";
 import { address } from "../shared/data.js";
+import { veil } from "../shared/veil.js";
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageDown: -10, PageUp: 10 };
 
@@ -33,6 +34,7 @@ export class PictureView {
     const image = placed(one);
     image.src = address(one.thumbnail_url);
     this.world.replaceChildren(image);
+    veil(this.port, one, () => this.show(one));
     this.view.show({ left: 0, top: 0, right: one.width, bottom: one.height });
     const whole = placed(one);
     whole.src = address(one.url);
@@ -48,6 +50,7 @@ export class PictureView {
   /** Instead of a picture, words. */
   say(words) {
     this.turn += 1;
+    veil(this.port, null);
     this.compare(null);
     this.world.replaceChildren();
     this.lack.textContent = words;

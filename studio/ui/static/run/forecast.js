@@ -104,8 +104,8 @@ async function othersWaiting() {
   return all - own;
 }
 
-/** True for yes. */
-function question(words) {
+/** True for yes, which is to draw it. */
+export function question(words) {
   const dialog = /** @type {HTMLDialogElement} */ (document.querySelector("dialog.long"));
   dialog.querySelector("p").textContent = words;
   dialog.returnValue = "";

@@ -13,7 +13,7 @@ import { task as current, isEditing } from "../shared/task.js";
 import { showView } from "../shared/views.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "../shared/words.js";
 import { follow } from "./follow.js";
-import { agreed } from "./forecast.js";
+import { agreed, question } from "./forecast.js";
 import * as jobs from "./jobs.js";
 import { cancel, describe, list } from "./queue_jobs.js";
 import { mayRetry } from "./queue_words.js";
@@ -381,7 +381,21 @@ export class Session {
 }
 
 /** The ids of the jobs for `count` batches of `request`. */
+const CONSENT =
+  "A face is in this picture. Do the people in it agree to its being changed? Your answer is written into the log of this studio.";
+
+/** The ids of the jobs. Where the owner wants it whoever sends a face is asked first. */
 async function queued(request, count) {
+  try {
+    return await jobsOf(request, count);
+  } catch (error) {
+    if (error.kind !== "ConsentNeeded" || !(await question(CONSENT))) throw error;
+    await send("POST", "studio/v1/safety/consents", { image: request.task.image });
+    return jobsOf(request, count);
+  }
+}
+
+async function jobsOf(request, count) {
   if (count === 1) return [(await send("POST", "studio/v1/jobs", request)).id];
   return (await send("POST", "studio/v1/jobs/batches", { request, count })).jobs;
 }

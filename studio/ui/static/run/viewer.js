@@ -12,6 +12,7 @@ import { menuOf } from "../shared/menu.js";
 import * as pictures from "../shared/pictures.js";
 import { write } from "../shared/store.js";
 import { task } from "../shared/task.js";
+import { veil } from "../shared/veil.js";
 import { allowViews, onView, showView, view } from "../shared/views.js";
 import { facts, madeWords, promise, seedsOf } from "../shared/words.js";
 import { Candidates } from "./candidates.js";
@@ -338,6 +339,7 @@ export class Viewer {
     this.batch.replaceChildren();
     this.root.classList.remove("has-picture", "partial", "browsing");
     this.frame.clear();
+    veil(this.frame.element, null);
   }
 
   async display(picture, batch) {
@@ -348,6 +350,7 @@ export class Viewer {
     this.strip.mark(picture);
     const shown = await this.frame.show(url, picture.request.prompt || "Picture");
     if (this.picture !== picture) return;
+    veil(this.frame.element, picture, () => this.display(picture, batch));
     if (!shown) this.status.textContent = "This picture cannot be loaded (any more).";
     this.frame.shape(...this.sizeOf(picture));
     this.facts.textContent = facts(picture, this.sizeOf(picture));

@@ -13,6 +13,7 @@ export function preferences(element) {
   const dialog = /** @type {HTMLDialogElement} */ (element);
   const controls = /** @type {any} */ (dialog.querySelector("form").elements);
   const { theme, preset, previews, format, quality, settings } = controls;
+  dialog.querySelector("[href='#safety']").addEventListener("click", () => dialog.close());
   dialog.addEventListener("keydown", (event) => event.stopPropagation());
   for (const button of document.querySelectorAll("[data-action=preferences]")) {
     button.addEventListener("click", () => {

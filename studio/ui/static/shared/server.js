@@ -6,10 +6,13 @@ const NO_ANSWER = "The studio does not answer. Is it still running?";
 
 /** A failure in words for people. */
 export class ServerError extends Error {
-  /** `status` is that of the answer, 0 where none came. */
-  constructor(message, status) {
+  /** `status` is that of the answer, 0 where none came; `kind` what the studio calls it, and
+   * `field` which one it is about. */
+  constructor(message, status, { error = "", field = "" } = {}) {
     super(message);
     this.status = status;
+    this.kind = error;
+    this.field = field;
   }
 }
 
@@ -37,8 +40,9 @@ export async function ask(path, { json, ...of } = {}) {
     throw new ServerError(NO_ANSWER, 0);
   }
   if (answer.ok || answer.status === 304) return answer;
-  const { message } = await answer.json().catch(() => ({}));
-  throw new ServerError(message ?? `The studio answers with ${answer.status}.`, answer.status);
+  const told = await answer.json().catch(() => ({}));
+  const words = told.message ?? `The studio answers with ${answer.status}.`;
+  throw new ServerError(words, answer.status, told);
 }
 
 /** The answer's JSON. */

@@ -29,6 +29,9 @@ export const queued = () =>
 /** The login that this page is used with; null for a guest. */
 export const account = () => status.value?.account ?? null;
 
+/** The filter's score from which pictures are blurred for whoever looks; null: none are. */
+export const blursFrom = () => status.value?.blurs_from ?? null;
+
 /** Names of the checkpoints in memory, which draw at once. */
 export const warmNames = () =>
   status.value?.warm ?? (engineState() === "warm" ? [status.value.checkpoint] : []);
