@@ -138,7 +138,17 @@ def _add_images(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> N
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: Ways) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
-    from studio.api import detailing, held, many, native, queueing, reproductions, selecting, tokens
+    from studio.api import (
+        detailing,
+        held,
+        many,
+        native,
+        probes,
+        queueing,
+        reproductions,
+        selecting,
+        tokens,
+    )
     from studio.api import verifying as verifying_routes
 
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
@@ -151,6 +161,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         many.build_many_router(queue, studio.grids, outlook, studio.gallery, studio.reader, public),
         detailing.build_detailing_router(*details, public),
         selecting.build_selecting_router(studio.detectors, studio.inputs, studio.sources.read_any),
+        probes.build_probes_router(studio.grids, studio.gallery, studio.detectors.find),
         reproductions.build_reproductions_router(studio.reproductions, queue, public),
         verifying_routes.build_verify_router(studio.verifier),
         native.build_router(

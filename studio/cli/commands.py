@@ -19,6 +19,7 @@ from studio.cli.grid import add_grid
 from studio.cli.library import add_library
 from studio.cli.models import add_models
 from studio.cli.preprocessors import add_preprocessors
+from studio.cli.probe import add_probe
 from studio.cli.reproduce import add_reproduce
 from studio.cli.status import BAD_INPUT, INTERRUPTED, complain, status_of
 from studio.cli.train import add_train
@@ -72,10 +73,13 @@ def _parser() -> argparse.ArgumentParser:
         dest="command",
         metavar="{serve,generate,grid,upscale,detail,reproduce,verify,train,dataset,library,models,"
         "preprocessors,detectors,bench}",
+        metavar="{serve,generate,grid,probe,upscale,detail,reproduce,verify,train,library,models,preprocessors,"
+        "detectors,bench}",
     )
     _add_serve(commands)
     add_generate(commands)
     add_grid(commands)
+    add_probe(commands)
     add_upscale(commands)
     add_detail(commands)
     add_reproduce(commands)

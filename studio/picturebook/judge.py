@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -99,6 +100,12 @@ class Judge(nn.Module):
                 "objects": objects,
             })  # fmt: skip
         return readings
+
+    def read_images(self, images):
+        """As `read`, of RGB pictures of PIL of any sizes."""
+        small = [image.resize((SIDE, SIDE), Image.Resampling.BILINEAR) for image in images]
+        pixels = torch.from_numpy(np.stack([np.asarray(image) for image in small]))
+        return self.read(pixels.permute(0, 3, 1, 2).float().div(127.5).sub(1))
 
     def save(self, folder=JUDGE_DIR):
         """Write model.safetensors (fp16) and config.json into `folder`."""

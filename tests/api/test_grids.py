@@ -10,6 +10,7 @@ import time
 from PIL import Image
 
 from studio.engine.fake import FakeEngine
+from tests.waiting import wait_for
 
 GRIDS = "/studio/v1/grids"
 REQUEST = {"prompt": "a red house", "width": 64, "height": 64, "steps": 1, "seed": 3}
@@ -174,3 +175,23 @@ def test_what_no_grid_is(shared):
         assert refused.status_code == status and says in refused.json()["message"], refused.text
     for path in ("nobody", "nobody/sheet"):
         assert http.get(f"{GRIDS}/{path}").status_code == 404
+
+
+def test_a_probe_is_a_grid_that_is_measured(serve):
+    served = serve(FakeEngine())
+    request = SMALL_PROBE | {"prompt": "a {house|boat}"}
+    begun = served.http.post("/studio/v1/probes", json={"request": request, "count": 3}).json()
+    assert (begun["words"], begun["total"]) == (["house", "boat"], 6)
+    url = f"/studio/v1/probes/{begun['id']}"
+    wait_for(lambda: served.http.get(url, params={"measure": "none"}).json()["drawn"] == 6)
+    told = served.http.get(url).json()
+    skies = next(one for one in told["attributes"] if one["name"] == "sky")
+    assert [sum(each["count"] for each in one["shares"]) for one in skies["words"]] == [3, 3]
+    assert told["findings"] and served.http.get(told["sheet_url"]).status_code == 200
+    assert served.http.get(f"{url}/csv").text.startswith("attribute,word,value")
+    assert served.http.get(url, params={"measure": "no such"}).status_code == 422
+    refused = served.http.post("/studio/v1/probes", json={"request": SMALL_PROBE})
+    assert refused.status_code == 422 and "slot" in refused.json()["message"]
+
+
+SMALL_PROBE = {"width": 64, "height": 64, "steps": 1, "prompt": "a house"}

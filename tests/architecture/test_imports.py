@@ -186,6 +186,11 @@ ARROWS = {
         "picturebook.control_palette",
         "picturebook.vocabulary",
         "picturebook.world",
+    "probing": {
+        "domain",
+        "picturebook.judge",
+        "picturebook.vocabulary",
+        "probing",
     },
     "training": {
         "diffusion",
@@ -255,6 +260,7 @@ ARROWS = {
         "imaging",
         "jobs",
         "preprocessors.downloading",
+        "probing",
         "provenance",
         "reading",
         "reproducing",
@@ -329,6 +335,7 @@ ARROWS = {
         "gallery",
         "jobs",
         "preprocessors",
+        "probing",
         "provenance",
         "reading",
         "reproducing",
