@@ -44,8 +44,7 @@ from studio.jobs.outlook import Outlook
 from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
-from studio.provenance import certificate, marking
-from studio.provenance.credentials import Notary
+from studio.provenance import marking, signing
 from studio.provenance.verdict import Verdict
 from studio.provenance.verifier import Verifier
 from studio.reading.reader import Reader
@@ -53,7 +52,7 @@ from studio.reading.record import Reading
 from studio.reproducing.recorded import Records
 from studio.reproducing.reproductions import Comparing, Reproduction, Reproductions
 from studio.safety import starting
-from studio.settings import InvalidSettings, Settings, assets_dir, prepare_environment
+from studio.settings import Settings, assets_dir, prepare_environment
 from studio.store.grids import GridLedger
 from studio.store.jobs import JobLedger
 from studio.store.ledger import Ledger
@@ -115,7 +114,7 @@ class Studio:
         self.detectors = Detectors(self.catalog, self.settings.detectors_dir)
         self.inputs = Inputs(self.settings.inputs_dir)
         self.safety = starting.safety(self.settings, self._ledger, self._faces_in)
-        self.notary = notary_of(self.settings, self.inputs)
+        self.notary = signing.notary(self.settings, self.inputs.bytes)
         self.gallery = self._gallery(outputs)
         self.sources = Sources(self.inputs, self.gallery)
         self.reader = Reader(self.catalog, partial(settle, self.catalog), self.inputs.has)
@@ -486,20 +485,6 @@ def preprocessors_of(settings: Settings) -> Preprocessors:
 
     folders = (*settings.models_dir, settings.downloads_dir)
     return Preprocessors(folders, settings.preprocessors_dir)
-
-
-def notary_of(settings: Settings, inputs: Inputs) -> Notary:
-    """That signs in the name of the owner, where the settings name a key, else in that of this
-    installation. Raises `InvalidRequest` where they name one of both, or a wrong one."""
-    key, chain = settings.signing_key, settings.signing_certificate
-    if (key is None) != (chain is None):
-        raise InvalidSettings("signing_key and signing_certificate belong together: give both.")
-    identity = partial(certificate.own, settings.provenance_dir)
-    if key and chain:
-        given = certificate.given(key, chain)
-        identity = partial(lambda given: given, given)
-    read = lambda name: inputs.bytes(name.partition(":")[2])  # noqa: E731
-    return Notary(identity, read, settings.credentials == "prompt")
 
 
 def open_library(settings: Settings, ledger: Ledger) -> Library:

@@ -71,10 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Latent Studio {__version__}")
     commands = parser.add_subparsers(
         dest="command",
-        metavar="{serve,generate,grid,upscale,detail,reproduce,verify,train,dataset,library,models,"
-        "preprocessors,detectors,bench}",
-        metavar="{serve,generate,grid,probe,upscale,detail,reproduce,verify,train,library,models,preprocessors,"
-        "detectors,bench}",
+        metavar="{serve,generate,grid,probe,upscale,detail,reproduce,verify,train,dataset,library,"
+        "models,preprocessors,detectors,bench}",
     )
     _add_serve(commands)
     add_generate(commands)

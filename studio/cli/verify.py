@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import Any
 
-from studio.app import notary_of
 from studio.cli.flags import add_flags, given
 from studio.cli.library import up_to_date
 from studio.cli.status import complain, status_of
@@ -14,7 +13,7 @@ from studio.domain.errors import StudioError
 from studio.domain.files import as_text
 from studio.gallery.inputs import Inputs
 from studio.gallery.sources import file_bytes
-from studio.provenance import marking
+from studio.provenance import marking, signing
 from studio.provenance.verdict import Verdict
 from studio.provenance.verifier import Verifier
 from studio.settings import Settings
@@ -42,7 +41,7 @@ def _verify(options: argparse.Namespace) -> int:
     status, told = _KNOWN, []
     settings = Settings.read(given(options, _SETTINGS))
     with up_to_date(settings) as library:
-        verifier = Verifier(library, notary_of(settings, Inputs(settings.inputs_dir)))
+        verifier = Verifier(library, signing.notary(settings, Inputs(settings.inputs_dir).bytes))
         for name in options.files:
             try:
                 verdict = verifier.verify(file_bytes(name))

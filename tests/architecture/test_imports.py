@@ -186,12 +186,8 @@ ARROWS = {
         "picturebook.control_palette",
         "picturebook.vocabulary",
         "picturebook.world",
-    "probing": {
-        "domain",
-        "picturebook.judge",
-        "picturebook.vocabulary",
-        "probing",
     },
+    "probing": {"domain", "picturebook.judge", "picturebook.vocabulary", "probing"},
     "training": {
         "diffusion",
         "domain",
@@ -220,6 +216,7 @@ ARROWS = {
         "reading",
         "version",
     },
+    "provenance.signing": {"provenance.certificate", "provenance.credentials", "settings"},
     "provenance.verifier": {
         "domain",
         "gallery",
