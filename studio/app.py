@@ -6,13 +6,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.catalog.catalog import Catalog
-from studio.catalog.places import subfolder
 from studio.catalog.select import select
 from studio.catalog.settle import settle
 from studio.catalog.shipped import shipped_upscalers
@@ -62,6 +60,10 @@ from studio.store.reproductions import ReproductionLedger
 from studio.store.room import Room
 from studio.store.timings import TimingLedger
 from studio.store.tokens import TokenLedger
+from studio.store.trainings import TrainingLedger
+from studio.tuning.school import StudioSchool
+from studio.tuning.sets import PictureSets
+from studio.tuning.trainings import Trainings
 
 if TYPE_CHECKING:  # these import torch or HTTP clients, which take seconds
     from studio.fetching.downloads import Downloads
@@ -142,11 +144,10 @@ class Studio:
             patience_s=self.settings.swap_patience,
         )
         self.pages, self.grids = Pages(self.queue, keeping), Grids(self.queue, GridLedger(ledger))
-        records = Records(self.catalog, self.reader, self.library, self.inputs)
-        self.reproductions = Reproductions(
-            self.queue, records, comparing, settling.completed, self._provenance
-        )
+        self.reproductions = self._reproductions(comparing, settling)
         self.datasets = Datasets(self._desk(), self.settings.data_dir / "datasets")
+        self.sets, self.school = self._school()
+        self.trainings = Trainings(self.queue.line, TrainingLedger(ledger), self.school)
         self.outlook = Outlook(self.queue.line, forecasts, settling.completed, self._memory)
 
     def __enter__(self) -> Studio:
@@ -173,6 +174,7 @@ class Studio:
         has_ended = self.queue.close(timeout_s)
         self.library.close()
         if has_ended:
+            self.trainings.close()
             self._ledger.close()
         return has_ended
 
@@ -238,20 +240,7 @@ class Studio:
     ) -> Iterator[TrainingEvent]:
         """The same event by event, the work of each done when it is asked for; `stopped` is asked
         between steps, and ends it with what going on takes kept. Raises as `train_lora`."""
-        with IMPORTING:  # as for the engine
-            from studio.training import lora
-            from studio.training import starting as trainings
-
-        settings = self.settings
-        base = settings.models_dir[0] if settings.models_dir else settings.downloads_dir
-        place = trainings.Place(subfolder(base, "lora"), settings.training_dir, settings.device)
-        task = trainings.task(folder, training, self._checkpoint_of, place, resumes)
-        digest = self.catalog.sha256_if_it_can_be(task.ref)
-        yield from lora.train(replace(task, sha256=digest, stopped=stopped))
-        self.catalog.refresh()
-
-    def _checkpoint_of(self, training: LoraTraining) -> ModelRef:
-        return self.catalog.find(training.checkpoint or self.settings.checkpoint)
+        yield from self.school.train(folder, training, resumes, stopped)
 
     def generate_dataset(
         self,
@@ -372,6 +361,14 @@ class Studio:
     def _faces_in(self, source: str) -> int | None:
         return self.detectors.faces_in(self.sources.read(source))
 
+    def _school(self) -> tuple[PictureSets, StudioSchool]:
+        settings = self.settings
+        base = settings.models_dir[0] if settings.models_dir else settings.downloads_dir
+        sets = PictureSets(settings.sets_dir, settings.pictures_dir, self.gallery)
+        queue, kept_in = partial(getattr, self, "queue"), settings.training_dir
+        of = settings.device, settings.checkpoint
+        return sets, StudioSchool(self.catalog, sets, queue, base, kept_in, *of)
+
     def _gallery(self, outputs: Path | None) -> Gallery:
         notary = self.notary if self.settings.credentials != "off" else None
         return Gallery(outputs or self.settings.outputs_dir, outputs is not None, notary)
@@ -384,6 +381,11 @@ class Studio:
     def _comparing(self, ledger: Ledger) -> Comparing:
         mark = marking.marked if self.settings.watermark == "on" else None
         return Comparing(self.library, ReproductionLedger(ledger), self.library.keep, mark)
+
+    def _reproductions(self, comparing: Comparing, settling: Settling) -> Reproductions:
+        records = Records(self.catalog, self.reader, self.library, self.inputs)
+        of = records, comparing, settling.completed, self._provenance
+        return Reproductions(self.queue, *of)
 
     def _settling(self) -> Settling:
         return Settling(

@@ -72,6 +72,10 @@ class Settings(BaseModel):
     models_dir: tuple[Path, ...] = Field(
         (), description="Folder with models, searched besides the embedded model. Repeatable."
     )
+    pictures_dir: tuple[Path, ...] = Field(
+        (),
+        description="Folder whose folders can be trained on from the page. Repeatable.",
+    )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)),
         description="Folder for all that the studio writes. Default: your platform's data folder.",
@@ -237,6 +241,7 @@ class Settings(BaseModel):
         """Where this studio reads and writes, and where it is installed."""
         return (
             *self.models_dir,
+            *self.pictures_dir,
             self.downloads_dir,
             self.data_dir,
             shipped("assets") / "models",
@@ -269,6 +274,11 @@ class Settings(BaseModel):
     def training_dir(self) -> Path:
         """What trainings keep, to go on where they stopped."""
         return self.data_dir / "training"
+
+    @property
+    def sets_dir(self) -> Path:
+        """Sets of pictures to train on, besides those in `pictures_dir`."""
+        return self.data_dir / "training-sets"
 
     @property
     def detectors_dir(self) -> Path:
@@ -329,7 +339,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """Lists are separated as in PATH for folders, by commas for host names and origins, by lines
     for logins."""
     commas = dict.fromkeys(("allow_host", "trusted_proxy", "cors_origin"), ",")
-    separators = {"models_dir": os.pathsep, "auth": "\n"} | commas
+    separators = {"models_dir": os.pathsep, "pictures_dir": os.pathsep, "auth": "\n"} | commas
     values: dict[str, Any] = {}
     for name in Settings.model_fields:
         text = environment.get(ENVIRONMENT_PREFIX + name.upper(), "")

@@ -149,6 +149,8 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         selecting,
         tokens,
     )
+    from studio.api import training as training_routes
+    from studio.api import training_sets as set_routes
     from studio.api import verifying as verifying_routes
 
     queue, pages, outlook = studio.queue, studio.pages, studio.outlook
@@ -164,6 +166,8 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         probes.build_probes_router(studio.grids, studio.gallery, studio.detectors.find),
         reproductions.build_reproductions_router(studio.reproductions, queue, public),
         verifying_routes.build_verify_router(studio.verifier),
+        training_routes.build_training_router(studio.trainings, studio.catalog, queue, public),
+        set_routes.build_sets_router(studio.sets, public),
         native.build_router(
             *(queue, pages, outlook, studio.gallery, studio.status, public),
             blurs_from=studio.safety.blurs_from,

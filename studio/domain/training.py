@@ -158,6 +158,7 @@ class Trained:
     loss             of this step
     validation_loss  the newest, where there is any
     seconds_left     None until a step's length is known
+    memory_bytes     most that was taken of the device; of the host's where it is the CPU
     """
 
     step: int
@@ -165,6 +166,7 @@ class Trained:
     loss: float
     validation_loss: float | None = None
     seconds_left: float | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,14 @@ class Remark:
     """Something that whoever trains should know."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What it has learnt until `step` lies at `path`, a LoRA like any other."""
+
+    path: Path
+    step: int
 
 
 @dataclass(frozen=True)
@@ -183,11 +193,12 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Done:
-    """The LoRA lies at `path`, after so many steps."""
+    """The LoRA lies at `path`, after so many steps; of one that ended early after those that did
+    best on the pictures of the validation."""
 
     path: Path
     steps: int
     loss: float
 
 
-TrainingEvent = Preparing | Trained | Remark | Stopped | Done
+TrainingEvent = Preparing | Trained | Remark | Snapshot | Stopped | Done

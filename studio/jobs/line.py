@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import takewhile
 
 from studio.domain.errors import InvalidRequest, QueueFull
 from studio.domain.events import Cancelled, Loading, Queued
 from studio.domain.request import GenerationRequest
 from studio.jobs.job import Job
+from studio.jobs.side_work import SideWork
 from studio.jobs.turns import Turn, Turns
 
 MAX_WAITING = 200
@@ -24,6 +25,7 @@ class Line:
     def __init__(self, patience_s: float, paused: bool) -> None:
         self._turns = Turns(patience_s)
         self._waiting: dict[str, tuple[Job, Turn]] = {}
+        self._beside: dict[str, tuple[SideWork, Turn]] = {}
         self._running: dict[Job, Turn] = {}
         self._models: str | None = None  # those of the job that was begun last
         self._to_load: GenerationRequest | None = None
@@ -87,21 +89,23 @@ class Line:
             before = [each for each in others[:position] if each.owner == job.owner]
             self._turns.move(self._waiting[job.id][1], len(before))
             self._tell_positions()
-            return [self._waiting[turn.id][0] for turn in self._turns.of(job.owner)]
+            return self._jobs(self._turns.of(job.owner))
 
     def order(self) -> list[Job]:
         """Those that wait, as they will be begun."""
         with self._changed:
-            turns = self._turns.order(time.monotonic(), self._models)
-            return [self._waiting[turn.id][0] for turn in turns]
+            return self._jobs(self._turns.order(time.monotonic(), self._models))
 
     def before(self, owner: str, models: str, seconds: float) -> tuple[list[Job], list[Job]]:
         """(those under way, those that would be begun before a job of `owner` that came now)."""
         coming = Turn(None, owner, models, seconds)
         with self._changed:
             order = self._turns.order(time.monotonic(), self._models, coming)
-            ids = [turn.id for turn in takewhile(lambda turn: turn is not coming, order)]
-            return list(self._running), [self._waiting[id][0] for id in ids]
+            earlier = takewhile(lambda turn: turn is not coming, order)
+            return list(self._running), self._jobs(earlier)
+
+    def _jobs(self, turns: Iterable[Turn]) -> list[Job]:
+        return [self._waiting[turn.id][0] for turn in turns if turn.id in self._waiting]
 
     @property
     def running(self) -> list[Job]:
@@ -144,8 +148,9 @@ class Line:
 
     def _is_held_up(self) -> bool:
         """Somebody waits who has another checkpoint drawn, which would have to be loaded then."""
-        turn = None if self._paused else self._turns.next(time.monotonic(), self._models)
-        return bool(turn and self._to_load and turn.models != self._to_load.checkpoint)
+        turn = self._next()
+        held = turn and turn.models is not None
+        return bool(held and self._to_load and turn.models != self._to_load.checkpoint)
 
     def started(self) -> None:
         """The engine is there, or cannot be."""
@@ -158,6 +163,8 @@ class Line:
             left = self.order()
             for job in left:
                 self._turns.remove(self._waiting.pop(job.id)[1])
+            for work in [work for work, _ in self._beside.values()]:
+                self.withdraw(work)
             self._changed.notify_all()
             return left
 
@@ -174,7 +181,8 @@ class Line:
             return self._changed.wait_for(self._has_work, seconds)
 
     def _has_work(self) -> bool:
-        return bool((self._waiting and not self._paused) or self._to_load or self._is_closed)
+        waits = (self._waiting or self._beside) and not self._paused
+        return bool(waits or self._to_load or self._is_closed)
 
     def pass_time(self, seconds: float) -> None:
         """Waits so long, or until something changes."""
@@ -183,12 +191,44 @@ class Line:
                 self._changed.wait(seconds)
 
     def next(self) -> Job | None:
-        """Whose turn it is; None: nobody's."""
+        """Whose turn it is; None: no job's."""
         with self._changed:
-            turn = None
-            if not self._paused:
-                turn = self._turns.next(time.monotonic(), self._models)
-            return self._waiting[turn.id][0] if turn else None
+            turn = self._next()
+            return self._waiting[turn.id][0] if turn and turn.id in self._waiting else None
+
+    def _next(self) -> Turn | None:
+        return None if self._paused else self._turns.next(time.monotonic(), self._models)
+
+    def offer(self, work: SideWork) -> None:
+        """A step of it waits for its turn, the last of its owner's. Harmless where one does."""
+        with self._changed:
+            if self._is_closed or work.id in self._beside:
+                return
+            turn = Turn(work.id, work.owner, None, 0.0)
+            self._beside[work.id] = work, turn
+            self._turns.add(turn)
+            self._changed.notify_all()
+
+    def withdraw(self, work: SideWork) -> None:
+        """None of its steps waits any more."""
+        with self._changed:
+            _, turn = self._beside.pop(work.id, (work, None))
+            if turn is not None:
+                self._turns.remove(turn)
+
+    def begin_step(self) -> SideWork | None:
+        """What is to be done a step of, which waits no longer; None: it is not the turn of any."""
+        with self._changed:
+            turn = self._next()
+            if turn is None or turn.id not in self._beside:
+                return None
+            self._turns.begin(turn, time.monotonic())
+            return self._beside.pop(turn.id)[0]
+
+    def end_step(self, work: SideWork, seconds: float) -> None:
+        """It had so many of the device."""
+        with self._changed:
+            self._turns.settle(work.owner, seconds)
 
     def begin(self, job: Job) -> bool:
         """It runs from now on. False: it was cancelled meanwhile."""

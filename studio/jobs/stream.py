@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from studio.domain.events import FINAL, Event
+from studio.domain.events import FINAL
 
-Numbered = tuple[int, Event]
+Numbered = tuple[int, Any]
 
 
 class EventStream:
     """One writer, any number of readers, from threads or from asyncio. Ends once.
 
     The first event's number follows `begun`: 0, or more than any reader can have seen in a process
-    before this one.
+    before this one. An event of the kinds `final` is its last.
     """
 
-    def __init__(self, begun: int = 0) -> None:
+    def __init__(self, begun: int = 0, final: tuple[type, ...] = FINAL) -> None:
+        self._final = final
         self._newest: dict[type, Numbered] = {}
         self._count = begun
         self._closed = False
@@ -31,7 +33,7 @@ class EventStream:
 
     @property
     def closed(self) -> bool:
-        """True once Finished, Failed or Cancelled was published."""
+        """True once the last event was published: Finished, Failed or Cancelled of a job."""
         return self._closed
 
     @property
@@ -39,14 +41,14 @@ class EventStream:
         """The newest event's number."""
         return self._count
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: Any) -> None:
         """Number `event` (1, 2, …) and hand it to all readers. A closed stream takes no more."""
         with self._changed:
             if self._closed:
                 return
             self._count += 1
             self._newest[type(event)] = (self._count, event)
-            self._closed = isinstance(event, FINAL)
+            self._closed = isinstance(event, self._final)
             self._changed.notify_all()
             waiters = [(loop, tuple(flags)) for loop, flags in self._wake.items()]
         for loop, flags in waiters:  # a loop is woken once: that costs the writer a system call
@@ -63,7 +65,7 @@ class EventStream:
                 key=lambda item: item[0],
             )
 
-    def newest(self, kind: type) -> Event | None:
+    def newest(self, kind: type) -> Any:
         """The newest event of one kind."""
         with self._changed:
             item = self._newest.get(kind)

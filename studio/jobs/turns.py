@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Turn:
-    """A job that waits. `models`: equal for jobs between which nothing has to be loaded; `seconds`:
-    of work, as far as is known."""
+    """A job that waits. `models`: equal for jobs between which nothing has to be loaded, None for
+    what loads nothing that others draw with; `seconds`: of work, as far as is known."""
 
     id: Hashable
     owner: str
@@ -68,7 +68,9 @@ class Turns:
         if not self._lines:
             return None
         first = self._lines[min(self._lines, key=self._rank)][0]
-        if first.models == models or all(line[0].models != models for line in self._lines.values()):
+        if first.models in (models, None) or all(
+            line[0].models != models for line in self._lines.values()
+        ):
             return first
         earliest_s = now_s
         for owner in sorted(self._lines, key=self._rank):
@@ -111,7 +113,8 @@ class Turns:
             ahead.add(coming)
         while turn := ahead.next(now_s, models):
             ahead.begin(turn, now_s)
-            now_s, models = now_s + turn.seconds, turn.models
+            now_s = now_s + turn.seconds
+            models = models if turn.models is None else turn.models
             yield turn
 
     def _rank(self, owner: str) -> tuple[float, int]:

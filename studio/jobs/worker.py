@@ -71,6 +71,19 @@ class Worker:
                 self._advance(engine, under_way)
             elif (wish := self._line.to_load) is not None:
                 self._load(engine, wish)
+            else:
+                self._step_beside()
+
+    def _step_beside(self) -> None:
+        """One step of what is done between drawings, where it is the turn of any."""
+        work = self._line.begin_step()
+        if work is None:
+            return
+        since_s = time.monotonic()
+        has_more = work.step()
+        self._line.end_step(work, time.monotonic() - since_s)
+        if has_more:
+            self._line.offer(work)
 
     def _is_wanted(self, under_way: Mapping[Run, Job]) -> bool:
         if not under_way and not self._line.has_work_within(REST_S):

@@ -211,6 +211,16 @@ MIGRATIONS = (
         PRIMARY KEY (account, image)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE trainings (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL REFERENCES accounts (name),
+        created_s REAL NOT NULL,
+        asked TEXT NOT NULL,
+        state TEXT NOT NULL,
+        told TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 
@@ -237,6 +247,8 @@ reproductions   `original`: the hash of the file that the job draws again; `rece
                 `reproducing.receipt`
 fingerprints    `hash`: of a picture's file, as in `pictures`; `bits`: what it looks like, see
                 `imaging.fingerprint`; NULL: it shows nothing
+trainings       `asked`: JSON, settled; `state`: see `tuning.job.TrainingState`; `told`: JSON, what
+                came of it so far
 grids           `grid`: JSON, what was asked for; `jobs`: JSON, a list of [x, y, z, job]
 tokens          `digest`: the sha256 of what programs of the account show
 boards, loras   on which a picture is, with which it was made

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +76,13 @@ class Dataset:
         return {folder: dict(tags.most_common()) for folder, tags in counts.items()}
 
 
-def read(folder: Path, trigger: str = "", validation_split: float = 0.0, seed: int = 0) -> Dataset:
+def read(
+    folder: Path, trigger: str | None = "", validation_split: float = 0.0, seed: int = 0
+) -> Dataset:
     """The pictures in `folder` and below it; of kohya's tree those in `img`.
 
-    `trigger` is put into captions for "[trigger]", and before those that lack it. Which pictures
+    `trigger` is put into captions for "[trigger]", and before those that lack it; None: they stay
+    as they are. Which pictures
     are of the validation is chosen by `seed`. Broken files are left out and told. Raises
     `InvalidRequest` where nothing is left.
     """
@@ -87,10 +91,10 @@ def read(folder: Path, trigger: str = "", validation_split: float = 0.0, seed: i
     root = folder / "img" if any(map(_repeats_of, _folders(folder / "img"))) else folder
     said = _metadata(root)
     pictures, broken, thumbs = [], [], []
-    for path in _files(root):
+    for path in files(root):
         try:
-            data = read_file(path, _MAX_PICTURE_BYTES)
-            image = reading.picture(data)
+            stat = path.stat()
+            size, thumb = _looked_at(path, stat.st_mtime_ns, stat.st_size)
         except (OSError, StudioError) as error:
             cause = getattr(error, "strerror", None) or error
             broken.append(f"{path.relative_to(folder)} was left out: {cause}")
@@ -99,9 +103,10 @@ def read(folder: Path, trigger: str = "", validation_split: float = 0.0, seed: i
         caption = _beside(path)
         if caption is None:
             caption = said.get(path.resolve(), words[1])
-        caption = with_trigger(caption, trigger)
-        pictures.append(TrainingPicture(path, caption, image.size, words[0]))
-        thumbs.append(alike.thumb(image))
+        if trigger is not None:
+            caption = with_trigger(caption, trigger)
+        pictures.append(TrainingPicture(path, caption, size, words[0]))
+        thumbs.append(thumb)
     if not pictures:
         found = f" {broken[0]}" if broken else ""
         raise InvalidRequest(
@@ -111,6 +116,13 @@ def read(folder: Path, trigger: str = "", validation_split: float = 0.0, seed: i
     remarks = [*broken, *_remarks(pictures, thumbs, folder)]
     learnt, tested = _split(pictures, validation_split, seed)
     return Dataset(folder, tuple(learnt), tuple(tested), tuple(map(as_text, remarks)))
+
+
+@lru_cache(maxsize=4096)
+def _looked_at(path: Path, changed_ns: int, size_bytes: int) -> tuple[Size, alike.Thumb]:
+    """Of a file as it was written then: captions change more often than pictures."""
+    image = reading.picture(read_file(path, _MAX_PICTURE_BYTES))
+    return image.size, alike.thumb(image)
 
 
 def with_trigger(caption: str, trigger: str) -> str:
@@ -158,8 +170,8 @@ def _folders(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """Those that are called as pictures are, in a fixed order; nothing hidden."""
+def files(root: Path) -> Iterator[Path]:
+    """Pictures: those that are called as pictures are, in a fixed order; nothing hidden."""
     for at, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):

@@ -14,6 +14,7 @@ from studio.domain.training import (
     Done,
     LoraTraining,
     Remark,
+    Snapshot,
     Stopped,
     Trained,
     TrainingEvent,
@@ -40,6 +41,9 @@ class Task:
     device    as on the command line
     resumes   whether it goes on from there
     stopped   asked between steps: is it to stop?
+    ends      asked between steps: is it to end, with the best that it has learnt?
+    snapshot_every
+              steps between two LoRAs that are written meanwhile; 0: none are
     """
 
     training: LoraTraining
@@ -51,6 +55,13 @@ class Task:
     device: str = "auto"
     resumes: bool = False
     stopped: Callable[[], bool] = lambda: False
+    ends: Callable[[], bool] = lambda: False
+    snapshot_every: int = 0
+
+    def snapshot_path(self, step: int) -> Path:
+        """As kohya's trainer names them, in a folder of their own beside `target`."""
+        name = self.target.stem
+        return self.target.parent / name / f"{name}-step{step:08}.safetensors"
 
 
 def train(task: Task) -> Iterator[TrainingEvent]:
@@ -91,8 +102,8 @@ def run(task: Task, trainer: Trainer) -> Iterator[TrainingEvent]:
     if task.resumes:
         trainer.load(_kept(task))
     yield from _keep(task, trainer)
-    good, returns, tested = trainer.state(), 0, trainer.tested
-    while trainer.step < training.steps:
+    good, returns = trainer.state(), 0
+    while trainer.step < training.steps and not task.ends():
         if task.stopped():
             keeping.save(task.kept_in, trainer.state())
             yield Stopped(trainer.step)
@@ -100,31 +111,58 @@ def run(task: Task, trainer: Trainer) -> Iterator[TrainingEvent]:
         loss = trainer.learn()
         if loss is None:
             returns += 1
-            if returns > MOST_RETURNS:
-                raise errors.EngineError(
-                    f"The loss is no number at step {trainer.step + 1}, whatever the learning "
-                    "rate. Train with --precision float32, or choose another checkpoint."
-                )
-            trainer.load(good)
-            trainer.halve_rates()
+            yield _gone_back(trainer, good, returns)
             good = trainer.state()
-            yield Remark(
-                f"The loss was no number any more: back to step {trainer.step}, with half the "
-                f"learning rate ({trainer.rate:.3g})."
-            )
             continue
-        if trainer.step % training.validate_every == 0 or trainer.step == training.steps:
-            tested = trainer.test()
-        if trainer.step % training.save_every == 0 or trainer.step == training.steps:
+        is_last = trainer.step == training.steps
+        if is_last or trainer.step % training.validate_every == 0:
+            trainer.test()
+        if is_last or trainer.step % training.save_every == 0:
             good = trainer.state()
             yield from _keep(task, trainer)
         left = clock.left(training.steps - trainer.step)
-        yield Trained(trainer.step, training.steps, loss, tested, left)
-    trainer.finish()
-    learnt = trainer.told()
-    metadata = result.metadata(training, task.ref, task.sha256, task.dataset, learnt)
-    result.save_lora(task.target, trainer.layers.exported(), metadata)
-    yield Done(task.target, trainer.step, learnt["loss"])
+        taken = models.memory_bytes(trainer.device)
+        yield Trained(trainer.step, training.steps, loss, trainer.tested, left, taken)
+        if task.snapshot_every and trainer.step % task.snapshot_every == 0 and not is_last:
+            yield from _snapshot(task, trainer)
+    if trainer.step < training.steps:
+        keeping.save(task.kept_in, trainer.state())
+        if trainer.take_best():
+            yield Remark(f"Step {trainer.step} did best on the validation: that one is kept.")
+    _write(task, trainer, task.target)
+    yield Done(task.target, trainer.step, trainer.told()["loss"])
+
+
+def _gone_back(trainer: Trainer, good: dict[str, Any], returns: int) -> Remark:
+    """To `good`, for the `returns`th time, with half the rate. Raises `EngineError`."""
+    if returns > MOST_RETURNS:
+        raise errors.EngineError(
+            f"The loss is no number at step {trainer.step + 1}, whatever the learning "
+            "rate. Train with --precision float32, or choose another checkpoint."
+        )
+    trainer.load(good)
+    trainer.halve_rates()
+    return Remark(
+        f"The loss was no number any more: back to step {trainer.step}, with half the "
+        f"learning rate ({trainer.rate:.3g})."
+    )
+
+
+def _write(task: Task, trainer: Trainer, path: Path) -> None:
+    """What it has learnt, as a LoRA. Raises `SaveError`."""
+    metadata = result.metadata(task.training, task.ref, task.sha256, task.dataset, trainer.told())
+    result.save_lora(path, trainer.exported(), metadata)
+
+
+def _snapshot(task: Task, trainer: Trainer) -> Iterator[Snapshot | Remark]:
+    """A full disk ends no training."""
+    path = task.snapshot_path(trainer.step)
+    try:
+        _write(task, trainer, path)
+    except errors.SaveError as error:
+        yield Remark(f"There is no LoRA of step {trainer.step}: {error}")
+    else:
+        yield Snapshot(path, trainer.step)
 
 
 def _keep(task: Task, trainer: Trainer) -> Iterator[Remark]:

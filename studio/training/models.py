@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import psutil
 import torch
 
 from studio.diffusion import latents
@@ -164,6 +165,13 @@ def dtype_of(precision: Precision, device: torch.device) -> torch.dtype:
         fits = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if fits else torch.float32
     return getattr(torch, precision)
+
+
+def memory_bytes(device: torch.device) -> int:
+    """Most that was taken of `device` so far; on the CPU what this process takes now."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return psutil.Process().memory_info().rss
 
 
 def load(ref: ModelRef, device: torch.device, dtype: torch.dtype) -> Trainee:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from studio.domain.errors import InvalidRequest
 from studio.domain.refs import ModelRef
@@ -31,11 +32,14 @@ def task(
     training: LoraTraining,
     checkpoint_of: Callable[[LoraTraining], ModelRef],
     place: Place,
-    resumes: bool,
+    resumes: bool | None,
 ) -> Task:
-    """Raises `InvalidRequest` where something does not fit, or would overwrite what is there."""
+    """`resumes`: None goes on with what was begun and did not end, where there is such a thing.
+    Raises `InvalidRequest` where something does not fit, or would overwrite what is there."""
     name = training.name or folder.resolve().name.strip(". ") or "lora"
     kept_in, target = place.trainings / name, place.loras / f"{name}.safetensors"
+    if resumes is None:
+        resumes = _is_unfinished(keeping.load(kept_in))
     if resumes:
         training = _gone_on_with(training, name, kept_in)
     else:
@@ -53,6 +57,10 @@ def task(
     return Task(training, found, ref, target, kept_in, device=place.device, resumes=resumes)
 
 
+def _is_unfinished(state: dict[str, Any] | None) -> bool:
+    return state is not None and state["step"] < state["training"]["steps"]
+
+
 def _check_is_new(name: str, kept_in: Path, target: Path) -> None:
     if target.exists():
         raise InvalidRequest(
@@ -61,7 +69,7 @@ def _check_is_new(name: str, kept_in: Path, target: Path) -> None:
             "name",
         )
     state = keeping.load(kept_in)
-    if state and state["step"] < state["training"]["steps"]:
+    if _is_unfinished(state):
         raise InvalidRequest(
             f"The training {name!r} was stopped at step {state['step']}. Go on with it "
             f"(--resume), choose another name, or delete {kept_in}.",

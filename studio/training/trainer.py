@@ -69,8 +69,14 @@ class Trainer:
             self._average = EMAModel(self._parameters, decay=self._training.ema_decay)
         self._source = torch.Generator().manual_seed(self._training.seed)
         self.step, self.tested = 0, None
+        self._best: dict[str, Any] | None = None
         self._losses: list[float] = []
         self._begin_batches()
+
+    @property
+    def device(self) -> torch.device:
+        """Where it learns."""
+        return self._trainee.device
 
     @property
     def rate(self) -> float:
@@ -111,7 +117,20 @@ class Trainer:
                     for _ in range(_TESTS)
                 ]
             self.tested = float(np.mean(found))
+            if self._best is None or self.tested < self._best["tested"]:
+                layers = self.layers.state()
+                self._best = {"step": self.step, "tested": self.tested, "layers": layers}
         return self.tested
+
+    def take_best(self) -> bool:
+        """Go back to the layers that did best on the pictures of the validation. False: nothing
+        was tested, or they are the present ones."""
+        if self._best is None or self._best["step"] == self.step:
+            return False
+        self.layers.load_state(self._best["layers"])
+        self.step, self.tested = self._best["step"], self._best["tested"]
+        self._average = None
+        return True
 
     def halve_rates(self) -> None:
         """From now on it learns at half the rate."""
@@ -119,10 +138,16 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"], group["initial_lr"] = group["lr"] / 2, group["initial_lr"] / 2
 
-    def finish(self) -> None:
-        """The layers become what is to be exported: their moving average, where there is one."""
-        if self._average:
-            self._average.copy_to(self._parameters)
+    def exported(self) -> dict[str, torch.Tensor]:
+        """The tensors of a LoRA's file: of the moving average, where there is one."""
+        if self._average is None:
+            return self.layers.exported()
+        self._average.store(self._parameters)
+        self._average.copy_to(self._parameters)
+        try:
+            return self.layers.exported()
+        finally:
+            self._average.restore(self._parameters)
 
     def told(self) -> dict[str, Any]:
         """What the result says of how it came about."""
@@ -144,6 +169,7 @@ class Trainer:
             "pictures": len(self._learnt_from.captions),
             "step": self.step,
             "tested": self.tested,
+            "best": self._best,
             "losses": list(self._losses),
             "layers": self.layers.state(),
             "optimizer": _copied(self._optimizer.state_dict()),
@@ -176,6 +202,7 @@ class Trainer:
             self._average.to(self._trainee.device)
         self._source.set_state(state["source"])
         self.step, self.tested = state["step"], state["tested"]
+        self._best = state.get("best")
         self._losses = state["losses"]
         self._begin_batches()
 

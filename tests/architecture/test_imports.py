@@ -197,6 +197,16 @@ ARROWS = {
         "version",
         "weights",
     },
+    "tuning": {
+        "catalog",
+        "domain",
+        "gallery",
+        "imaging",
+        "jobs",
+        "store",
+        "training",
+        "tuning",
+    },
     "store": {"domain", "store"},
     "safety": {"domain", "imaging.blurring", "safety", "settings", "store"},
     "jobs": {"domain", "engine.protocol", "jobs", "store"},
@@ -268,6 +278,7 @@ ARROWS = {
         "store.pictures",
         "store.prompts",
         "store.tokens",
+        "tuning",
         "version",
     },
     "client": {
@@ -298,7 +309,7 @@ ARROWS = {
         "safety",
         "settings",
         "store",
-        "training",
+        "tuning",
     },
     "web": {
         "api",

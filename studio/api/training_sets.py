@@ -1,0 +1,151 @@
+"""Sets of pictures to train on, over HTTP: looked at, filled, captioned."""
+
+from __future__ import annotations
+
+import io
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from studio.api.answers import EVERYWHERE, Answers, refusals, sends
+from studio.api.places import PublicText
+from studio.api.uploads import REQUEST_BODY
+from studio.api.wire import PREFIX
+from studio.imaging import reading
+from studio.tuning.sets import PictureSets
+
+_SMALL: Answers = {200: sends("A small copy", "image/webp")}
+_Name = Annotated[str, Path(max_length=200)]
+_File = Annotated[str, Query(min_length=1, max_length=1000)]
+
+
+class SetName(BaseModel):
+    """A set that is to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class SetBody(BaseModel):
+    """A set and how many pictures it has."""
+
+    name: str
+    pictures: int
+
+
+class SetsBody(BaseModel):
+    """All of them, by name."""
+
+    sets: list[SetBody]
+
+
+class SetPictureBody(BaseModel):
+    """A picture of a set. `file`: its path in the set; sizes as [width, height] in pixels: its own,
+    and that of the `bucket` to which it is brought, evenly cut. It counts `repeats` times in an
+    epoch."""
+
+    file: str
+    caption: str
+    size: tuple[int, int]
+    bucket: tuple[int, int]
+    repeats: int
+
+
+class SetContentBody(BaseModel):
+    """What is in a set, and what should be known of it."""
+
+    name: str
+    pictures: list[SetPictureBody]
+    remarks: list[str]
+
+
+class Captions(BaseModel):
+    """Picture -> caption."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    captions: dict[str, Annotated[str, Field(max_length=20_000)]]
+
+
+class FromLibrary(BaseModel):
+    """Pictures of the library, by their ids."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    images: Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
+class AddedBody(BaseModel):
+    """What the pictures are called in the set."""
+
+    files: list[str]
+
+
+def build_sets_router(sets: PictureSets, public: PublicText) -> APIRouter:
+    """The routes below `/studio/v1/training-sets`. Messages are made `public`."""
+    router = APIRouter(prefix=f"{PREFIX}/training-sets", tags=["training"], responses=EVERYWHERE)
+
+    @router.get("")
+    def list_sets() -> SetsBody:
+        """All of them."""
+        found = [SetBody(name=name, pictures=count) for name, count in sets.names()]
+        return SetsBody(sets=found)
+
+    @router.post("", responses=refusals(422, 507))
+    def make(asked: SetName) -> SetBody:
+        """A new, empty one."""
+        return SetBody(name=sets.make(asked.name).name, pictures=0)
+
+    @router.get("/{name}", responses=refusals(404, 422))
+    def look(
+        name: _Name, resolution: Annotated[int, Query(ge=64, le=4096, multiple_of=8)] = 512
+    ) -> SetContentBody:
+        """What is in it. Buckets are those of a training at `resolution`."""
+        looked = sets.look(name, resolution)
+        pictures = [SetPictureBody(**vars(each)) for each in looked.pictures]
+        remarks = [public(text) for text in looked.remarks]
+        return SetContentBody(name=name, pictures=pictures, remarks=remarks)
+
+    _add_changes(router, sets)
+    return router
+
+
+def _add_changes(router: APIRouter, sets: PictureSets) -> None:
+    answers = refusals(404, 422, 507)
+
+    @router.post("/{name}/pictures", openapi_extra=REQUEST_BODY, responses=answers)
+    async def add(
+        name: _Name, http: Request, called: Annotated[str, Query(max_length=300)] = ""
+    ) -> AddedBody:
+        """Put a picture into it: the file itself as the body. `called`: its name, where that is
+        free."""
+        data = await http.body()
+        return AddedBody(files=[await run_in_threadpool(sets.add, name, data, called)])
+
+    @router.post("/{name}/from-library", responses=answers)
+    def take(name: _Name, chosen: FromLibrary) -> AddedBody:
+        """Put copies of pictures of the library into it, their prompts as captions."""
+        return AddedBody(files=sets.take(name, chosen.images))
+
+    @router.patch("/{name}", status_code=204, responses=answers)
+    def write(name: _Name, changed: Captions) -> Response:
+        """Write captions, each into a .txt beside its picture."""
+        sets.write(name, changed.captions)
+        return Response(status_code=204)
+
+    @router.delete("/{name}/pictures", status_code=204, responses=answers)
+    def remove(name: _Name, file: _File) -> Response:
+        """Remove a picture and its caption, for good."""
+        sets.remove(name, file)
+        return Response(status_code=204)
+
+    @router.get("/{name}/thumbnail", response_class=Response, responses=_SMALL | refusals(404, 422))
+    def thumbnail(name: _Name, file: _File, side: Literal["256", "512"] = "256") -> Response:
+        """A small copy that fits into a square of `side` pixels."""
+        image, _ = reading.small(sets.picture(name, file), int(side))
+        out = io.BytesIO()
+        image.save(out, "WEBP", quality=82)
+        return Response(out.getvalue(), media_type="image/webp")

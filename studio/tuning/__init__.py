@@ -1,0 +1,1 @@
+"""Trainings among the jobs of the queue, and the pictures they learn from."""

@@ -1,0 +1,194 @@
+"""Sets of pictures that can be trained on: folders in a few places, looked at and changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.domain.errors import InvalidRequest, NotFound, SaveError, StudioError
+from studio.domain.files import as_text, is_full, read_file
+from studio.domain.geometry import Size
+from studio.gallery.files import Gallery
+from studio.imaging import reading
+from studio.training import buckets, dataset
+
+_NAME = re.compile(r'[^/\\:*?"<>|\x00-\x1f.][^/\\:*?"<>|\x00-\x1f]{0,99}')
+_NETWORK = re.compile(r"<\w+:[^<>]*>")
+_SUFFIXES = {"JPEG": "jpg", "PPM": "ppm", "TIFF": "tif"}
+_MOST_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class SetPicture:
+    """A picture of a set. `file`: its path below the set's folder; `size` and that of its `bucket`:
+    (width, height) in pixels; it counts `repeats` times in an epoch."""
+
+    file: str
+    caption: str
+    size: Size
+    bucket: Size
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is in a set; `remarks` tell of files that are broken and pictures that are almost the
+    same."""
+
+    pictures: tuple[SetPicture, ...]
+    remarks: tuple[str, ...]
+
+
+class PictureSets:
+    """Folders in `own`, where new ones are made, and in the `others`. Pictures of the `gallery` can
+    be put into them."""
+
+    def __init__(self, own: Path, others: Iterable[Path], gallery: Gallery) -> None:
+        self._own, self._places = own, (own, *others)
+        self._gallery = gallery
+
+    def names(self) -> list[tuple[str, int]]:
+        """(name, number of pictures), by name."""
+        found: dict[str, int] = {}
+        for place in self._places:
+            with suppress(OSError):
+                for folder in place.iterdir():
+                    if folder.is_dir() and not folder.name.startswith("."):
+                        found.setdefault(folder.name, sum(1 for _ in dataset.files(folder)))
+        return sorted(found.items())
+
+    def folder(self, name: str) -> Path:
+        """That of a set. Raises `NotFound`."""
+        if _NAME.fullmatch(name):
+            for place in self._places:
+                if (place / name).is_dir():
+                    return place / name
+        raise NotFound(f"There is no set of pictures {name!r}. Make it, or choose another.")
+
+    def make(self, name: str) -> Path:
+        """A new, empty one. Raises `InvalidRequest` for a name that is taken or none, and
+        `SaveError`."""
+        if not _NAME.fullmatch(name) or name != name.strip():
+            raise InvalidRequest(
+                "A set's name has none of /\\:*?\"<>| in it and no dot or blank at its ends. "
+                "Choose another.",
+                "name",
+            )
+        with suppress(NotFound):
+            self.folder(name)
+            raise InvalidRequest(f"There is a set {name!r} already. Choose another name.", "name")
+        with _writing(self._own / name):
+            (self._own / name).mkdir(parents=True)
+        return self._own / name
+
+    def look(self, name: str, resolution: int) -> Looked:
+        """All of it, captions as they stand in the files. Raises `NotFound`, and `InvalidRequest`
+        where something in it cannot be read."""
+        folder = self.folder(name)
+        if next(iter(dataset.files(folder)), None) is None:
+            return Looked((), ())
+        found = dataset.read(folder, trigger=None)
+        pictures = [
+            SetPicture(
+                each.path.relative_to(folder).as_posix(),
+                each.caption,
+                each.size,
+                buckets.size_for(each.size, resolution),
+                each.repeats,
+            )
+            for each in found.pictures
+        ]
+        return Looked(tuple(pictures), found.remarks)
+
+    def add(self, name: str, data: bytes, called: str = "") -> str:
+        """A picture file, called as it was `called` where that is free; how it is called. Raises
+        `InvalidRequest` where it is none, `NotFound` and `SaveError`."""
+        folder = self.folder(name)
+        reading.check(data)
+        _, format_ = reading.size_of(data)
+        suffix = _SUFFIXES.get(format_, format_.lower())
+        stem = re.sub(r'[/\\:*?"<>|\x00-\x1f]', "-", Path(called).stem).strip(". ")[:100]
+        stem = stem or "picture"
+        path, number = folder / f"{stem}.{suffix}", 1
+        # A caption belongs to all pictures of its name, whatever their kind.
+        while os.path.lexists(path) or any(folder.glob(f"{_escaped(path.stem)}.*")):
+            number += 1
+            path = folder / f"{stem}-{number}.{suffix}"
+        partial = folder / f".{secrets.token_hex(8)}.part"
+        with _writing(path, partial):
+            partial.write_bytes(data)
+            os.replace(partial, path)
+        return path.name
+
+    def take(self, name: str, ids: Iterable[str]) -> list[str]:
+        """Copies of pictures of the library, their prompts as captions; how they are called. Raises
+        as `add`."""
+        found = [(id, self._gallery.bytes(id)) for id in ids]
+        added = []
+        for id, data in found:
+            file = self.add(name, data, f"{id}.png")
+            self.write(name, {file: self._prompt(id)})
+            added.append(file)
+        return added
+
+    def _prompt(self, id: str) -> str:
+        with suppress(NotFound):
+            return _NETWORK.sub("", self._gallery.request(id).prompt)
+        return ""
+
+    def write(self, name: str, captions: Mapping[str, str]) -> None:
+        """Captions, each into a `.txt` beside its picture. Raises `NotFound` and `SaveError`."""
+        paths = {self._path(name, file): text for file, text in captions.items()}
+        dataset.write_captions({path: " ".join(text.split()) for path, text in paths.items()})
+
+    def remove(self, name: str, file: str) -> None:
+        """A picture and its caption, for good. Raises `NotFound` and `SaveError`."""
+        path = self._path(name, file)
+        with _writing(path):
+            path.unlink()
+            for suffix in dataset.CAPTIONS:
+                path.with_suffix(suffix).unlink(missing_ok=True)
+
+    def picture(self, name: str, file: str) -> bytes:
+        """Its file. Raises `NotFound`."""
+        return read_file(self._path(name, file), _MOST_BYTES)
+
+    def _path(self, name: str, file: str) -> Path:
+        folder = self.folder(name)
+        try:
+            path = folder / file
+            is_there = path.resolve().is_relative_to(folder.resolve()) and path.is_file()
+        except (OSError, ValueError):
+            is_there = False
+        if not is_there or path.suffix.lower() not in dataset.SUFFIXES:
+            raise NotFound(f"There is no picture {as_text(file)!r} in the set {name!r} any more.")
+        return path
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([\[\]*?])", r"[\1]", name)
+
+
+class _writing:
+    """Errors of the disk as `SaveError`; `partial` goes where it came to nothing."""
+
+    def __init__(self, path: Path, partial: Path | None = None) -> None:
+        self._path, self._partial = path, partial
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._partial:
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, StudioError):
+            step = "Free some disk space" if is_full(error) else "Check who may write there"
+            raise SaveError(
+                f"{as_text(self._path)} cannot be written: {error.strerror or error}. {step}."
+            ) from None

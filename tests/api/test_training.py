@@ -1,0 +1,114 @@
+"""Pictures to train on and trainings, over HTTP."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+import studio.training.lora  # noqa: F401  (or the first order waits for the imports)
+from tests.waiting import wait_for
+
+SETS, TRAINING = "/studio/v1/training-sets", "/studio/v1/training"
+
+
+def png(colour, size=(96, 64)):
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def add(served, data, called):
+    answer = served.http.post(f"{SETS}/kites/pictures", content=data, params={"called": called})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["files"][0]
+
+
+def look(served):
+    found = served.http.get(f"{SETS}/kites", params={"resolution": 64}).json()
+    return {each["file"]: each for each in found["pictures"]}, found["remarks"]
+
+
+def test_a_set_is_made_filled_captioned_and_looked_at(serve, tmp_path):
+    theirs = tmp_path / "mine" / "holiday"
+    theirs.mkdir(parents=True)
+    (theirs / "broken.png").write_bytes(b"no picture")
+    Image.new("RGB", (64, 64)).save(theirs / "a.jpg")
+    served = serve(pictures_dir=(tmp_path / "mine",))
+    assert served.http.post(SETS, json={"name": "kites"}).json()["pictures"] == 0
+    assert served.http.post(SETS, json={"name": "kites"}).status_code == 422
+    assert served.http.post(SETS, json={"name": "../up"}).status_code == 422
+    assert look(served) == ({}, [])
+    assert add(served, png("red"), "a.png") == "a.png"
+    assert add(served, png("blue"), "/x/a.jpg") == "a-2.png"
+    answer = served.http.post(f"{SETS}/kites/pictures", content=b"none")
+    assert (answer.status_code, answer.json()["error"]) == (422, "InvalidRequest")
+    written = served.http.patch(f"{SETS}/kites", json={"captions": {"a.png": "[trigger], red\n"}})
+    assert written.status_code == 204
+    gone = served.http.patch(f"{SETS}/kites", json={"captions": {"../../studio.db": "x"}})
+    assert gone.status_code == 404
+    id = served.wait_until(
+        served.submit(prompt="a dog <lora:blueprint:1>", width=64, height=64, steps=1), "finished"
+    )["images"][0]["id"]
+    taken = served.http.post(f"{SETS}/kites/from-library", json={"images": [id]}).json()["files"]
+    pictures, remarks = look(served)
+    assert pictures["a.png"] == {
+        "file": "a.png",
+        "caption": "[trigger], red",
+        "size": [96, 64],
+        "bucket": [64, 64],
+        "repeats": 1,
+    }
+    assert pictures[taken[0]]["caption"].startswith("a dog")
+    assert any("very few" in text for text in remarks)
+    small = served.http.get(f"{SETS}/kites/thumbnail", params={"file": "a.png"})
+    assert Image.open(io.BytesIO(small.content)).format == "WEBP"
+    removed = served.http.delete(f"{SETS}/kites/pictures", params={"file": "a.png"})
+    assert removed.status_code == 204 and "a.png" not in look(served)[0]
+    names = {each["name"]: each["pictures"] for each in served.http.get(SETS).json()["sets"]}
+    assert names == {"kites": 2, "holiday": 2}
+    told = served.http.get(f"{SETS}/holiday").json()
+    assert [each["file"] for each in told["pictures"]] == ["a.jpg"]
+    assert any("broken.png was left out" in text for text in told["remarks"])
+
+
+def test_a_lora_is_trained_and_drawn_with(serve):
+    served = serve(device="cpu")
+    served.http.post(SETS, json={"name": "kites"})
+    for k, colour in enumerate(("red", "blue", "green")):
+        add(served, png(colour), f"{k}.png")
+    begun = served.http.get(f"{TRAINING}/suited", params={"checkpoint": "picturebook"}).json()
+    assert begun["family"] == "picturebook" and begun["training"]["batch_size"] == 4
+    wrong = served.http.post(TRAINING, json={"pictures": "kites", "training": {"rank": 0}})
+    assert wrong.status_code == 422 and "rank" in wrong.json()["message"]
+    assert served.http.post(TRAINING, json={"pictures": "none"}).status_code == 404
+    training = {"trigger": "zork", "rank": 2, "resolution": 64, "steps": 3}
+    samples = {"prompts": ["a zork"], "every": 2}
+    order = {"pictures": "kites", "training": training, "samples": samples}
+    id = served.http.post(TRAINING, json=order).raise_for_status().json()["id"]
+
+    with served.http.stream("GET", f"{TRAINING}/{id}/events") as stream:
+        assert '"type": "done"' in stream.read().decode()
+
+    def drawn():
+        told = served.http.get(f"{TRAINING}/{id}").json()
+        assert told["state"] != "failed", told["message"]
+        samples = [each for sheet in told["sheets"] for each in sheet["samples"]]
+        is_done = told["state"] == "finished" and all(each["image"] for each in samples)
+        return told if is_done else None
+
+    told = wait_for(drawn)
+    assert (told["step"], told["lora"], told["order"]["training"]["name"]) == (3, "kites", "kites")
+    assert [step for step, _ in told["losses"]] == [1, 2, 3]
+    assert [sheet["step"] for sheet in told["sheets"]] == [0, 2, 3]
+    requests = [
+        served.http.get(f"/studio/v1/images/{sheet['samples'][0]['image']}/request").json()
+        for sheet in told["sheets"]
+    ]
+    loras = [[each["name"] for each in request["loras"]] for request in requests]
+    assert loras == [[], ["kites-step00000002"], ["kites"]]
+    assert len({request["seed"] for request in requests}) == 1
+    again = served.http.post(TRAINING, json=order)
+    assert again.status_code == 422 and "is there already" in again.json()["message"]
+    assert served.http.delete(f"{TRAINING}/{id}").status_code == 204
+    assert served.http.get(TRAINING).json()["trainings"] == []
