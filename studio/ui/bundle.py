@@ -62,7 +62,10 @@ STYLES = (
 )
 """In the order in which they count."""
 
-LATER: dict[str, tuple[str, ...]] = {"safety": ("safety/safety.css",)}
+LATER: dict[str, tuple[str, ...]] = {
+    "safety": ("safety/safety.css",),
+    "train": ("train/train.css",),
+}
 """Tab -> the styles of what comes when it is first shown: its HTML is `NAME/NAME.html`, its script
 `NAME/NAME.js` with all that it imports and the page does not have already."""
 

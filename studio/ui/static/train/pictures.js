@@ -1,0 +1,241 @@
+// The pictures that are learnt from: a set is chosen, filled, captioned and looked through.
+
+import { address } from "../shared/data.js";
+import { iconButton, make } from "../shared/dom.js";
+import { ask, get, send } from "../shared/server.js";
+import { read, write } from "../shared/store.js";
+import { cropOf, replaced, tagsOf } from "./words.js";
+
+const SETS = "studio/v1/training-sets";
+const CAPTION = /\.(txt|caption)$/i;
+const MOST_TAGS = 60;
+
+export class Pictures {
+  /** of.resolution() is that of the training; of.choose() opens the library. */
+  constructor(root, of) {
+    this.root = root;
+    this.of = of;
+    this.pictures = [];
+    const find = (name) => root.querySelector(name);
+    this.select = find("[data-of=set]");
+    this.says = find(".objection");
+    this.said = find(".train-said");
+    this.list = find(".train-pictures");
+    this.file = find("input[type=file]");
+    this.making = find(".train-new");
+    this.select.addEventListener("change", () => this.look());
+    this.bind(find);
+  }
+
+  get name() {
+    return this.select.value;
+  }
+
+  bind(find) {
+    const on = (action, act) => find(`[data-action=${action}]`).addEventListener("click", act);
+    on("new", () => {
+      this.making.hidden = !this.making.hidden;
+      if (!this.making.hidden) this.making.querySelector("input").focus();
+    });
+    on("add", () => (this.name ? this.file.click() : this.lacks()));
+    on("library", () => (this.name ? this.of.choose() : this.lacks()));
+    this.file.addEventListener("change", () => this.add([...this.file.files]));
+    this.making.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.make(this.making.querySelector("input").value.trim());
+    });
+    find(".train-replace").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.replace(find("#train-find").value, find("#train-put").value);
+    });
+    this.root.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      this.root.classList.add("is-over");
+    });
+    this.root.addEventListener("dragleave", () => this.root.classList.remove("is-over"));
+    this.root.addEventListener("drop", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      this.root.classList.remove("is-over");
+      if (this.name) this.add([...event.dataTransfer.files]);
+      else this.lacks();
+    });
+  }
+
+  lacks() {
+    this.says.textContent = "Make a set first: it is the folder that the pictures go into.";
+    this.making.hidden = false;
+  }
+
+  /** Do it, and tell what goes wrong. */
+  async trying(work) {
+    this.says.textContent = "";
+    this.root.setAttribute("aria-busy", "true");
+    try {
+      return await work();
+    } catch (error) {
+      this.says.textContent = error.message;
+      return null;
+    } finally {
+      this.root.removeAttribute("aria-busy");
+    }
+  }
+
+  begin() {
+    return this.trying(async () => {
+      await this.names(read("train.set", ""));
+      if (this.name) await this.look();
+    });
+  }
+
+  async names(chosen) {
+    const { sets } = await get(SETS);
+    this.select.replaceChildren(...sets.map(({ name }) => new Option(name, name)));
+    if (sets.some(({ name }) => name === chosen)) this.select.value = chosen;
+    this.select.disabled = sets.length === 0;
+    if (sets.length === 0) {
+      this.select.append(new Option("No set yet", ""));
+      this.making.hidden = false;
+    }
+  }
+
+  make(name) {
+    return this.trying(async () => {
+      await send("POST", SETS, { name });
+      this.making.hidden = true;
+      await this.names(name);
+      await this.look();
+    });
+  }
+
+  place(rest = "") {
+    return `${SETS}/${encodeURIComponent(this.name)}${rest}`;
+  }
+
+  look() {
+    if (!this.name) return null;
+    write("train.set", this.name);
+    return this.trying(async () => {
+      const { pictures, remarks } = await get(this.place(`?resolution=${this.of.resolution()}`));
+      this.pictures = pictures;
+      const items = remarks.map((text) => make("li", {}, text));
+      this.root.querySelector(".train-remarks").replaceChildren(...items);
+      this.draw();
+    });
+  }
+
+  async add(files) {
+    const pictures = files.filter(({ name }) => !CAPTION.test(name));
+    const captions = new Map();
+    for (const file of files) {
+      if (CAPTION.test(file.name)) captions.set(stemOf(file.name), await file.text());
+    }
+    await this.trying(async () => {
+      const written = {};
+      for (const [done, file] of pictures.entries()) {
+        this.said.textContent = `Adding ${done + 1} of ${pictures.length}`;
+        const called = encodeURIComponent(file.name);
+        const answer = await ask(this.place(`/pictures?called=${called}`), {
+          method: "POST",
+          body: file,
+        });
+        const [name] = (await answer.json()).files;
+        const caption = captions.get(stemOf(file.name));
+        if (caption !== undefined) written[name] = caption;
+      }
+      if (Object.keys(written).length) await send("PATCH", this.place(), { captions: written });
+    });
+    this.said.textContent = "";
+    this.file.value = "";
+    const trouble = this.says.textContent;
+    await this.look();
+    this.says.textContent ||= trouble;
+  }
+
+  take(images) {
+    return this.trying(async () => {
+      await send("POST", this.place("/from-library"), { images });
+      await this.look();
+    });
+  }
+
+  remove(file) {
+    return this.trying(async () => {
+      await ask(this.place(`/pictures?file=${encodeURIComponent(file)}`), { method: "DELETE" });
+      await this.look();
+    });
+  }
+
+  write(captions) {
+    return this.trying(async () => {
+      await send("PATCH", this.place(), { captions });
+      for (const one of this.pictures) one.caption = captions[one.file] ?? one.caption;
+      this.said.textContent = "Saved.";
+      this.tags();
+    });
+  }
+
+  async replace(find, put) {
+    const captions = replaced(this.pictures, find, put);
+    const count = Object.keys(captions).length;
+    if (count) await this.write(captions);
+    this.said.textContent = count === 1 ? "1 caption changed." : `${count} captions changed.`;
+    if (count) this.draw();
+  }
+
+  draw() {
+    this.root.querySelector(".train-hint").hidden = this.pictures.length > 0;
+    this.root.querySelector(".train-words").hidden = this.pictures.length === 0;
+    this.list.replaceChildren(...this.pictures.map((one) => this.tile(one)));
+    this.tags();
+  }
+
+  tags() {
+    const tags = tagsOf(this.pictures.map(({ caption }) => caption));
+    this.root.querySelector(".train-tag-count").textContent = tags.length
+      ? ` · ${tags.length}`
+      : "";
+    const items = tags
+      .slice(0, MOST_TAGS)
+      .map(([tag, count]) => make("li", {}, `${tag} · ${count}`));
+    this.root.querySelector(".train-tags").replaceChildren(...items);
+  }
+
+  tile(one) {
+    const src = address(this.place(`/thumbnail?file=${encodeURIComponent(one.file)}`));
+    const image = make("img", { src, alt: one.caption || one.file, loading: "lazy" });
+    const crop = make("span", { className: "train-crop" });
+    const { left, top, width, height } = cropOf(one.size, one.bucket);
+    const percent = (part) => `${(100 * part).toFixed(2)}%`;
+    Object.assign(crop.style, {
+      left: percent(left),
+      top: percent(top),
+      width: percent(width),
+      height: percent(height),
+    });
+    const caption = make("textarea", {
+      value: one.caption,
+      rows: 3,
+      placeholder: "Caption",
+      "aria-label": `Caption of ${one.file}`,
+      onchange: () => this.write({ [one.file]: caption.value }),
+    });
+    const times = one.repeats > 1 ? ` · ${one.repeats} times` : "";
+    const words = `${one.size.join(" × ")} → ${one.bucket.join(" × ")}${times}`;
+    return make(
+      "li",
+      { className: "train-picture" },
+      make("div", { className: "train-thumb" }, make("span", {}, image, crop)),
+      make(
+        "div",
+        { className: "train-name", title: one.file },
+        make("span", {}, one.file),
+        iconButton("close", `Remove ${one.file}`, () => this.remove(one.file)),
+      ),
+      make("p", { className: "train-size", title: "Its size, and that of its bucket" }, words),
+      caption,
+    );
+  }
+}
+
+const stemOf = (name) => name.replace(/\.[^.]*$/, "");

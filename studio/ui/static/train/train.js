@@ -1,0 +1,24 @@
+// The tab Train: pictures with captions, settings, and what comes of them.
+
+import { Library } from "./library.js";
+import { Pictures } from "./pictures.js";
+import { Runs } from "./runs.js";
+import { Settings } from "./settings.js";
+
+/** Bring the tab to life; `session` draws. */
+export function open(element, session) {
+  const root = element.querySelector(".train");
+  const runs = new Runs(root.querySelector(".train-runs"), session);
+  const settings = new Settings(root.querySelector(".train-settings"), {
+    set: () => pictures.name,
+    begun: (training) => runs.show(training),
+  });
+  const library = new Library(root.querySelector(".train-library"), (ids) => pictures.take(ids));
+  const pictures = new Pictures(root.querySelector(".train-set"), {
+    resolution: () => settings.resolution,
+    choose: () => library.open(),
+  });
+  settings.onResolution = () => pictures.look();
+  settings.begin().then(() => pictures.begin());
+  runs.begin();
+}

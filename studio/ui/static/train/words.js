@@ -1,0 +1,86 @@
+// What the tab Train says, and what it counts. Knows no page.
+
+import { duration } from "../shared/words.js";
+
+const STATES = {
+  queued: "Waits for its turn",
+  running: "Learning",
+  paused: "Paused",
+  finished: "Finished",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
+
+const WISHES = { pause: "Pausing after this step", stop: "Ending after this step" };
+
+/** Where a training stands, in a line. */
+export function stateWords(training) {
+  const { state, wish, step, steps, preparing, done, total } = training;
+  if (state === "failed") return `Failed at step ${step}`;
+  if (state === "running" && step === 0 && preparing)
+    return `Reading ${preparing}: ${done}/${total}`;
+  const at = step || state === "running" ? `step ${step}/${steps}` : "";
+  const loss = training.loss ? `loss ${training.loss.toFixed(4)}` : "";
+  const tested = training.validation_loss
+    ? `validation ${training.validation_loss.toFixed(4)}`
+    : "";
+  const left =
+    state === "running" && training.seconds_left ? `${duration(training.seconds_left)} left` : "";
+  const memory = training.memory_bytes ? `${(training.memory_bytes / 2 ** 30).toFixed(1)} GiB` : "";
+  return [WISHES[wish] ?? STATES[state], at, loss, tested, left, memory]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** What can be done with a training in that state. */
+export function actionsOf({ state, wish, step, lora }) {
+  const isOpen = state === "queued" || state === "running";
+  return {
+    pause: isOpen && !wish,
+    resume: state === "paused" || state === "failed",
+    stop: (isOpen || state === "paused") && step > 0 && wish !== "stop",
+    try: Boolean(lora),
+    compare: Boolean(lora),
+    delete: true,
+  };
+}
+
+/** Name of a field of a training -> what stands beside it. */
+export function labelOf(name) {
+  const words = name.replaceAll("_", " ").replace(/\blr\b/, "learning rate");
+  return (words[0].toUpperCase() + words.slice(1)).replace("snr", "SNR").replace("Ema", "EMA");
+}
+
+/** [[tag, count]] of captions, the most frequent first. */
+export function tagsOf(captions) {
+  const counts = new Map();
+  for (const caption of captions) {
+    const tags = new Set(caption.split(",").map((tag) => tag.trim()));
+    for (const tag of tags) if (tag) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  }
+  return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+}
+
+/** {file: caption} of those in which `find` stands, with `put` there instead. */
+export function replaced(pictures, find, put) {
+  const found = pictures.filter(({ caption }) => caption.includes(find));
+  return Object.fromEntries(
+    found.map(({ file, caption }) => [file, caption.replaceAll(find, put).trim()]),
+  );
+}
+
+/** Losses smoothed over some steps on either side: what the eye looks for in a noisy curve. */
+export function smooth(points, width = Math.ceil(points.length / 30)) {
+  return points.map(([step], at) => {
+    const near = points.slice(Math.max(0, at - width), at + width + 1);
+    return [step, near.reduce((sum, [, loss]) => sum + loss, 0) / near.length];
+  });
+}
+
+/** The box of a picture of that size that is learnt from, cut evenly to the shape of its bucket: {left,
+ * top, width, height} in parts of the picture. */
+export function cropOf([width, height], [bucketWidth, bucketHeight]) {
+  const scale = Math.max(bucketWidth / width, bucketHeight / height);
+  const part = [bucketWidth / scale / width, bucketHeight / scale / height];
+  return { left: (1 - part[0]) / 2, top: (1 - part[1]) / 2, width: part[0], height: part[1] };
+}

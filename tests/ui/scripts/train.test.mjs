@@ -1,0 +1,62 @@
+// What the tab Train counts and says.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  actionsOf,
+  cropOf,
+  labelOf,
+  replaced,
+  smooth,
+  stateWords,
+  tagsOf,
+} from "../../../studio/ui/static/train/words.js";
+
+test("tags are counted once a caption", () => {
+  const found = tagsOf(["mill, red, red", "mill , sea", ""]);
+  assert.deepEqual(found, [
+    ["mill", 2],
+    ["red", 1],
+    ["sea", 1],
+  ]);
+});
+
+test("captions without the words stay as they are", () => {
+  const pictures = [
+    { file: "a.png", caption: "a mill, a mill" },
+    { file: "b.png", caption: "sea" },
+  ];
+  assert.deepEqual(replaced(pictures, "a mill", "windmill"), { "a.png": "windmill, windmill" });
+});
+
+test("a picture is cut evenly to the shape of its bucket", () => {
+  assert.deepEqual(cropOf([200, 100], [64, 64]), { left: 0.25, top: 0, width: 0.5, height: 1 });
+});
+
+test("a curve is smoothed and keeps its steps", () => {
+  const points = [
+    [1, 0],
+    [2, 3],
+    [3, 0],
+  ];
+  assert.deepEqual(smooth(points, 1), [
+    [1, 1.5],
+    [2, 1],
+    [3, 1.5],
+  ]);
+});
+
+test("where a training stands", () => {
+  const one = { state: "running", step: 3, steps: 9, loss: 0.25, seconds_left: 61 };
+  assert.equal(stateWords(one), "Learning · step 3/9 · loss 0.2500 · 61 s left");
+  assert.equal(stateWords({ ...one, wish: "pause" }).split(" · ")[0], "Pausing after this step");
+  const reading = { state: "running", step: 0, preparing: "pictures", done: 2, total: 5 };
+  assert.equal(stateWords(reading), "Reading pictures: 2/5");
+  assert.ok(actionsOf(one).stop && !actionsOf(one).resume && !actionsOf(one).try);
+  assert.ok(actionsOf({ state: "finished", step: 9, lora: "mill" }).compare);
+});
+
+test("names of settings", () => {
+  assert.equal(labelOf("text_encoder_lr"), "Text encoder learning rate");
+  assert.equal(labelOf("min_snr_gamma"), "Min SNR gamma");
+});

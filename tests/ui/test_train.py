@@ -1,0 +1,53 @@
+"""The tab Train, in a real browser: from nothing to pictures with captions."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+
+def png(colour, size=(96, 64)):
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def folder(one_studio):
+    return one_studio.studio.settings.sets_dir / "kites"
+
+
+def test_pictures_are_added_captioned_and_counted(visit, folder):
+    page = visit()
+    page.get_by_role("link", name="Train").click()
+    page.get_by_label("Steps", exact=True).wait_for()
+    assert page.get_by_label("Batch size").input_value() == "4"  # what suits picturebook
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_text("There are no pictures to learn from").wait_for()
+    page.get_by_label("Name of the new set").fill("kites")
+    page.get_by_role("button", name="Make", exact=True).click()
+    page.locator("[data-of=set] option", has_text="kites").wait_for(state="attached")
+    files = [
+        {"name": "a.png", "mimeType": "image/png", "buffer": png("red")},
+        {"name": "a.txt", "mimeType": "text/plain", "buffer": b"a kite, red"},
+        {"name": "b.png", "mimeType": "image/png", "buffer": png("navy", (64, 96))},
+    ]
+    page.locator(".train-set input[type=file]").set_input_files(files)
+    page.get_by_label("Caption of b.png").fill("a kite, navy")
+    page.get_by_label("Caption of b.png").blur()
+    page.locator(".train-said", has_text="Saved").wait_for()
+    assert (folder / "b.txt").read_text() == "a kite, navy\n"
+    page.get_by_text("Find and replace").click()
+    page.get_by_label("Find", exact=True).fill("a kite")
+    page.get_by_label("Replace with").fill("[trigger]")
+    page.get_by_role("button", name="Replace in all").click()
+    page.get_by_text("2 captions changed").wait_for()
+    assert (folder / "a.txt").read_text() == "[trigger], red\n"
+    assert page.get_by_label("Caption of a.png").input_value() == "[trigger], red"
+    page.get_by_text("Tags · 3").click()
+    page.get_by_text("[trigger] · 2").wait_for()
+    page.get_by_role("button", name="Remove a.png").click()
+    page.get_by_label("Caption of a.png").wait_for(state="detached")
+    assert sorted(path.name for path in folder.iterdir()) == ["b.png", "b.txt"]
