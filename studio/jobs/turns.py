@@ -95,7 +95,8 @@ class Turns:
         gone = [each for each in self._had_s if each not in self._lines]
         for each in gone:
             if self._had_s[each] <= self._level_s:
-                del self._had_s[each], self._came[each]
+                del self._had_s[each]
+                self._came.pop(each, None)  # of one that only had more since, there is none
 
     def settle(self, owner: str, seconds: float) -> None:
         """`owner` had so many seconds more, or fewer where it is negative, than was counted."""
