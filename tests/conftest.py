@@ -65,7 +65,7 @@ class Served:
 
     def wait_until(self, id: str, *states: str) -> dict[str, Any]:
         """Poll until the job is in one of `states`."""
-        until_s = time.monotonic() + 20
+        until_s = time.monotonic() + 60
         while time.monotonic() < until_s:
             job = self.job(id)
             if job["state"] in states:
