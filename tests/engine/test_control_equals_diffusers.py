@@ -170,7 +170,9 @@ def test_text_to_image(bench, units):
     assert difference(drawn, bench.plain) > 40, "the units do nothing"
 
 
-@pytest.mark.parametrize("units", UNITS, ids=str)
+@pytest.mark.parametrize(
+    "units", [*UNITS[:2], pytest.param(UNITS[2], marks=pytest.mark.slow)], ids=str
+)
 def test_image_to_image(bench, units):
     task = {"kind": "image_to_image", "image": "image", "strength": 0.75}
     expected = bench.theirs(

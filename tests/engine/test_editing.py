@@ -85,8 +85,21 @@ def test_one_step_is_made_however_small_steps_times_strength_is(desk):
     assert steps == [(1, 1)]
 
 
-@pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize("content", ["fill", "original", "latent_noise", "latent_nothing"])
+CONTENTS = ("fill", "original", "latent_noise", "latent_nothing")
+
+
+@pytest.mark.parametrize(
+    ("content", "soft"),
+    [
+        *((content, False) for content in CONTENTS),
+        ("original", True),
+        *(
+            pytest.param(content, True, marks=pytest.mark.slow)
+            for content in CONTENTS
+            if content != "original"
+        ),
+    ],
+)
 def test_pixels_outside_the_mask_keep_their_bytes(desk, content, soft):
     task = {**INPAINT, "masked_content": content, "strength": 1.0, "soft": soft}
     picture = edited(desk, task)
@@ -116,7 +129,7 @@ def test_a_change_outside_the_mask_would_be_told(desk, monkeypatch):
 def test_masked_content_matters_below_full_strength(desk):
     drawn = {
         content: edited(desk, {**INPAINT, "masked_content": content, "strength": 0.5}).image
-        for content in ("fill", "original", "latent_noise", "latent_nothing")
+        for content in CONTENTS
     }
     assert len({image.tobytes() for image in drawn.values()}) == 4
     nearest = min(drawn, key=lambda content: change(drawn[content], scene(SIZE)))

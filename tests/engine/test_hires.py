@@ -93,8 +93,16 @@ def test_latents_in_between(models, engine, draw, upscaler):
     assert found.tobytes() == by_hand(models, engine, upscaler, (96, 96), 0.6).tobytes()
 
 
-@pytest.mark.parametrize("upscaler", ["Lanczos", "Nearest"])
-@pytest.mark.parametrize("changes", [{}, OTHERWISE], ids=["alike", "otherwise"])
+@pytest.mark.parametrize(
+    ("upscaler", "changes"),
+    [
+        ("Lanczos", {}),
+        ("Nearest", OTHERWISE),
+        pytest.param("Nearest", {}, marks=pytest.mark.slow),
+        pytest.param("Lanczos", OTHERWISE, marks=pytest.mark.slow),
+    ],
+    ids=["alike", "otherwise", "alike, nearest", "otherwise, Lanczos"],
+)
 def test_pixels_in_between_are_image_to_image(models, draw, upscaler, changes):
     """That of the stretched first picture, with what the second drawing has otherwise."""
     hires = {"factor": 2, "upscaler": upscaler, "strength": 0.5, "steps": 3, **changes}

@@ -35,7 +35,9 @@ def colour_beyond_ink(image):
     return float(np.linalg.norm(pixels - share * along, axis=-1).mean())
 
 
-@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize(
+    "prompt", [PROMPTS[2], *(pytest.param(one, marks=pytest.mark.slow) for one in PROMPTS[:2])]
+)
 def test_pictures_have_the_look_of_the_lora(prompt):
     plain, half, full = (
         colour_beyond_ink(*drawn(prompt, *loras))

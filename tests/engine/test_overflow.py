@@ -48,7 +48,7 @@ def test_a_vae_that_is_broken_fails_that_job_only():
     assert "Choose another VAE" in last.message
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_others_go_unremarked(dtype):
     engine = StableDiffusionEngine(ModelManager("cpu", dtype), lambda request: picturebook())
     last = run(engine, settled(**FIELDS))[-1]

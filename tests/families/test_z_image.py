@@ -86,7 +86,7 @@ def test_pictures_lie_between_two_seeds(bench):
     assert torch.equal(end, other) and not torch.allclose(between, other, atol=0.1)
 
 
-@pytest.mark.parametrize("scheduler", ["Heun", "DPM++ 2M"])
+@pytest.mark.parametrize("scheduler", ["DPM++ 2M", pytest.param("Heun", marks=pytest.mark.slow)])
 def test_other_samplers_go_to_where_euler_goes_with_many_steps(bench, scheduler):
     """The weights are random, so what they lead to is rough; more steps come nearer."""
     _, expected = bench.draw(steps=64)

@@ -67,7 +67,7 @@ def test_equals_diffusers(dialect, save_lora):
     assert_same(merged(ref), merged_by_diffusers(lambda pipe: pipe.load_lora_weights(ref.path)))
 
 
-@pytest.mark.parametrize("scale", [0.5, -1.0, 0.0])
+@pytest.mark.parametrize("scale", [-1.0, 0.0, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_the_weight_scales_what_is_added(scale, save_lora):
     ref = save_lora(kohya(layers(alpha=2)))
     pipe = fresh()
