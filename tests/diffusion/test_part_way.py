@@ -179,8 +179,18 @@ def test_nothing_shines_through_where_the_start_is_not_to_be_seen():
     assert torch.equal(first.sample, begun.scaled(noise * noise_sigma, index))
 
 
-@pytest.mark.parametrize("name", [n for n in SCHEDULERS if n not in ("DPM++ SDE", "DPM adaptive")])
-@pytest.mark.parametrize("blend", [inpainting.HardBlend, inpainting.SoftBlend])
+@pytest.mark.parametrize(
+    ("name", "blend"),
+    [
+        pytest.param(name, blend, marks=pytest.mark.slow if twice else ())
+        for name in SCHEDULERS
+        if name not in ("DPM++ SDE", "DPM adaptive")
+        for blend, twice in (
+            (inpainting.SoftBlend, False),
+            (inpainting.HardBlend, name not in ("DPM++ 2M", "Heun", "Restart")),
+        )
+    ],
+)
 def test_no_step_waits_for_the_device(name, blend):
     """As in test_schedulers.py: on the meta device nobody can ask for a value."""
     scheduler = schedulers.build(name, "automatic", "epsilon", seeds=[1])

@@ -119,9 +119,6 @@ def variety(picture: Image.Image) -> float:
 
 
 CASES = [(SD1, 4), (SD2, 4), (SDXL, 4), (SDXL_REFINER, 4), (SD1, 9)]
-each_case = pytest.mark.parametrize(
-    "family, channels", CASES, ids=[f"{family.name} {channels}" for family, channels in CASES]
-)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +133,11 @@ def written(tmp_path_factory) -> Callable[..., ModelRef]:
     return write
 
 
-@each_case
+@pytest.mark.parametrize(
+    "family, channels",
+    [*CASES[:4], pytest.param(*CASES[4], marks=pytest.mark.slow)],
+    ids=lambda value: str(getattr(value, "name", value)),
+)
 def test_the_original_layout_draws_the_same_bytes_as_a_folder(family, channels, written, tmp_path):
     single = written(family, channels)
     folder = checkpoints.write_folder(parts_of(family, channels), family, tmp_path / "folder")
