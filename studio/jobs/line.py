@@ -10,6 +10,7 @@ from itertools import takewhile
 from studio.domain.errors import InvalidRequest, QueueFull
 from studio.domain.events import Cancelled, Loading, Queued
 from studio.domain.request import GenerationRequest
+from studio.jobs.errands import Errands
 from studio.jobs.job import Job
 from studio.jobs.side_work import SideWork
 from studio.jobs.turns import Turn, Turns
@@ -20,7 +21,8 @@ MAX_WAITING_OF_ALL = 1000
 
 
 class Line:
-    """Safe from many threads. `patience_s` as for `Turns`; `paused`: no more jobs are begun."""
+    """Safe from many threads. `patience_s` as for `Turns`; `paused`: no more jobs are begun.
+    `errands` are what else the device's thread is asked for."""
 
     def __init__(self, patience_s: float, paused: bool) -> None:
         self._turns = Turns(patience_s)
@@ -30,6 +32,7 @@ class Line:
         self._models: str | None = None  # those of the job that was begun last
         self._to_load: GenerationRequest | None = None
         self._changed = threading.Condition(threading.RLock())
+        self.errands = Errands(self._changed)
         self._is_starting, self._is_closed, self._paused = True, False, paused
 
     def check(self, owner: str, count: int = 1) -> None:
@@ -160,6 +163,7 @@ class Line:
         """Nothing more is begun. Those that waited."""
         with self._changed:
             self._is_closed, self._to_load = True, None
+            self.errands.close()
             left = self.order()
             for job in left:
                 self._turns.remove(self._waiting.pop(job.id)[1])
@@ -182,7 +186,7 @@ class Line:
 
     def _has_work(self) -> bool:
         waits = (self._waiting or self._beside) and not self._paused
-        return bool(waits or self._to_load or self._is_closed)
+        return bool(waits or self._to_load or self.errands or self._is_closed)
 
     def pass_time(self, seconds: float) -> None:
         """Waits so long, or until something changes."""
@@ -197,7 +201,9 @@ class Line:
             return self._waiting[turn.id][0] if turn and turn.id in self._waiting else None
 
     def _next(self) -> Turn | None:
-        return None if self._paused else self._turns.next(time.monotonic(), self._models)
+        if self._paused or self.errands.is_held_up:
+            return None
+        return self._turns.next(time.monotonic(), self._models)
 
     def offer(self, work: SideWork) -> None:
         """A step of it waits for its turn, the last of its owner's. Harmless where one does."""

@@ -6,11 +6,14 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from typing import Any
 
 from studio.domain.accounts import LOCAL
 from studio.domain.events import Cancelled
 from studio.domain.request import GenerationRequest
 from studio.engine.protocol import Engine
+from studio.jobs.errands import Pieces
 from studio.jobs.forecasts import Forecasts
 from studio.jobs.job import Job
 from studio.jobs.keeping import Keeping
@@ -182,6 +185,11 @@ class JobQueue:
         with it yet."""
         wish = self.line.to_load
         return wish and wish.checkpoint
+
+    def errand(self, begin: Pieces) -> Future[Any]:
+        """Have something asked of the models by the device's thread, in pieces between what is
+        drawn. Raises `QueueFull`."""
+        return self.line.errands.add(begin)
 
     @property
     def trouble(self) -> str | None:

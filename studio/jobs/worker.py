@@ -53,7 +53,7 @@ class Worker:
         self._line.started()
         under_way: dict[Run, Job] = {}
         while self._is_wanted(under_way):
-            if not under_way and self._keeping.is_held():
+            if not under_way and self._keeping.is_held() and not self._line.errands:
                 self._line.pass_time(ROOM_S)
                 self._keeping.look_for_room()
                 continue
@@ -61,10 +61,12 @@ class Worker:
                 engine = engine or self._build_engine()
             except Exception as error:
                 self._line.loaded()
+                self._line.errands.fail(error)
                 job = self._line.next()
                 if job is not None and self._line.begin(job):
                     self._end(job, _failed(error))
                 continue
+            self._line.errands.go_on(is_alone=not under_way)
             while (job := self._joining(engine, under_way)) is not None:
                 self._begin(engine, under_way, job)
             if under_way:
