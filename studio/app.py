@@ -6,10 +6,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.belongings import preprocessors_of
 from studio.catalog.catalog import Catalog
 from studio.catalog.select import select
 from studio.catalog.settle import settle
@@ -42,6 +43,7 @@ from studio.jobs.outlook import Outlook
 from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
 from studio.jobs.settling import Settling
+from studio.learning.classroom import Classroom
 from studio.provenance import marking, signing
 from studio.provenance.verdict import Verdict
 from studio.provenance.verifier import Verifier
@@ -202,6 +204,13 @@ class Studio:
         `StudioError` that fits."""
         return list(self.submit(request).finished().pictures)
 
+    def learn(self, page: str, **asked: Any) -> Any:
+        """What a page of Learn, as in "noise-in", shows of the model at work: one of
+        `learning.shown`. `asked` is what that page is asked, as in seed=3 (`learning.asked`).
+        Raises as `Classroom.looks` does, and `EngineError` where it fails."""
+        *_, last = (look.result() for look in self.classroom.looks(page, asked))
+        return last
+
     def reproduce(self, picture: str | Path | bytes) -> Reproduction:
         """Draw a picture again from its own record, and compare: the id of one of the library, a
         file, or the bytes of one. One that is the same is not kept a second time.
@@ -270,6 +279,17 @@ class Studio:
         """Where a picture file (its bytes, or its path) comes from, as far as is known: from its
         pixels, its text, and the library. Raises `InvalidRequest`."""
         return self.verifier.verify(source if isinstance(source, bytes) else file_bytes(source))
+
+    @cached_property
+    def classroom(self) -> Classroom:
+        """Where the pages of Learn are asked for."""
+        completed = self._settling().completed
+        return Classroom(
+            self.queue.errand,
+            lambda request, owner: self._allowed(completed(request, owner), owner),
+            self.sources.read_any,
+            lambda: self._built,
+        )
 
     @property
     def downloads(self) -> Downloads:
@@ -478,18 +498,3 @@ class Studio:
 
 def _dtype_name(manager: ModelManager) -> str:
     return str(manager.dtype).removeprefix("torch.")
-
-
-def preprocessors_of(settings: Settings) -> Preprocessors:
-    """Those that find their weights in the folders of `settings`."""
-    # Here and not at the top, as for `Studio.downloads`.
-    from studio.preprocessors.maps import Preprocessors
-
-    folders = (*settings.models_dir, settings.downloads_dir)
-    return Preprocessors(folders, settings.preprocessors_dir)
-
-
-def open_library(settings: Settings, ledger: Ledger) -> Library:
-    """The library of the settings' data folder."""
-    pictures = PictureLedger(ledger)
-    return Library(Gallery(settings.outputs_dir), pictures, settings.thumbnails_dir)

@@ -141,6 +141,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
     from studio.api import (
         detailing,
         held,
+        learning,
         many,
         native,
         probes,
@@ -164,6 +165,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         detailing.build_detailing_router(*details, public),
         selecting.build_selecting_router(studio.detectors, studio.inputs, studio.sources.read_any),
         probes.build_probes_router(studio.grids, studio.gallery, studio.detectors.find),
+        learning.build_learn_router(studio.classroom),
         reproductions.build_reproductions_router(studio.reproductions, queue, public),
         verifying_routes.build_verify_router(studio.verifier),
         training_routes.build_training_router(studio.trainings, studio.catalog, queue, public),

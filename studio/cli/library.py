@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from studio.app import open_library
+from studio.belongings import open_library
 from studio.cli.exporting import add_export_flags, export_of, write
 from studio.cli.flags import add_flags, given
 from studio.cli.progress import ProgressBar

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from studio.app import preprocessors_of
+from studio.belongings import preprocessors_of
 from studio.cli.progress import ProgressBar
 from studio.domain.files import as_text
 from studio.domain.preprocessors import PREPROCESSORS, find

@@ -81,6 +81,11 @@ class StableDiffusionEngine:
         self._driver = Driver(manager.device)
         self._joining = Joining(manager, self._driver, select, together)
 
+    @property
+    def resources(self) -> Resources:
+        """What runs draw with, for those who look how it is done, in the device's thread."""
+        return self._resources
+
     def warm_up(self, checkpoint: str) -> None:
         """Load `checkpoint` before anybody asks. Raises as the loader does."""
         selection = self._resources.select(GenerationRequest(checkpoint=checkpoint))

@@ -63,6 +63,7 @@ STYLES = (
 """In the order in which they count."""
 
 LATER: dict[str, tuple[str, ...]] = {
+    "learn": ("learn/learn.css",),
     "safety": ("safety/safety.css",),
     "train": ("train/train.css",),
 }

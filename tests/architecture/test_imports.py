@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from studio.ui import bundle
+from tests.architecture.learning import LEARNING
 from tests.architecture.source import (
     FILES,
     PACKAGE,
@@ -162,13 +163,7 @@ ARROWS = {
         "residence",
         "weights",
     },
-    "preprocessors": {
-        "domain",
-        "fetching",
-        "imaging",
-        "preprocessors",
-        "weights.tensor_files",
-    },
+    "preprocessors": {"domain", "fetching", "imaging", "preprocessors", "weights.tensor_files"},
     "detectors": {
         "catalog",
         "detectors",
@@ -198,6 +193,7 @@ ARROWS = {
         "weights",
     },
     "tuning": {"catalog", "domain", "gallery", "imaging", "jobs", "store", "training", "tuning"},
+    **LEARNING,
     "store": {"domain", "store"},
     "safety": {"domain", "imaging.blurring", "safety", "settings", "store"},
     "jobs": {"domain", "engine.protocol", "jobs", "store"},
@@ -218,14 +214,7 @@ ARROWS = {
         "version",
     },
     "provenance.signing": {"provenance.certificate", "provenance.credentials", "settings"},
-    "provenance.verifier": {
-        "domain",
-        "gallery",
-        "imaging",
-        "provenance",
-        "reading",
-        "store",
-    },
+    "provenance.verifier": {"domain", "gallery", "imaging", "provenance", "reading", "store"},
     "reading": {"domain", "imaging", "reading"},
     "reproducing": {
         "catalog",
@@ -257,6 +246,7 @@ ARROWS = {
         "gallery",
         "imaging",
         "jobs",
+        "learning",
         "preprocessors.downloading",
         "probing",
         "provenance",
@@ -282,7 +272,9 @@ ARROWS = {
     },
     "ui": {"domain", "picturebook.control_palette", "ui"},
     "settings": {"domain"},
+    "belongings": {"gallery", "preprocessors", "settings", "store"},
     "app": {
+        "belongings",
         "catalog",
         "datasets",
         "detectors",
@@ -292,6 +284,7 @@ ARROWS = {
         "gallery",
         "imaging",
         "jobs",
+        "learning",
         "preprocessors",
         "provenance",
         "reading",
@@ -325,6 +318,7 @@ ARROWS = {
     },
     "cli": {
         "app",
+        "belongings",
         "catalog",
         "cli",
         "datasets",
@@ -365,6 +359,7 @@ ONLY_IN = {
         "engine.vae",
         "engine.word_maps",
         "families",
+        "learning",
         "picturebook",
         "preprocessors",
         "residence",

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.app import open_library
+from studio.belongings import open_library
 from studio.cli.commands import main
 from studio.domain.locks import FileLock
 from studio.gallery import library as module

@@ -10,7 +10,8 @@ import time
 import pytest
 from PIL import Image
 
-from studio.app import Studio, open_library
+from studio.app import Studio
+from studio.belongings import open_library
 from studio.domain.errors import NotFound, SaveError
 from studio.domain.request import GenerationRequest
 from studio.domain.word_maps import WordMap

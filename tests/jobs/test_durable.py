@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.app import open_library
+from studio.belongings import open_library
 from studio.domain.errors import NotFound
 from studio.domain.events import Cancelled, Finished, Progress, Queued
 from studio.domain.request import GenerationRequest

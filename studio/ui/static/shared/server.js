@@ -56,6 +56,32 @@ export async function send(method, path, json) {
   return text ? JSON.parse(text) : null;
 }
 
+/**
+ * Send `json` and call `told(value)` with each value of the server-sent events that come back, one
+ * after the other, until they end. An event called "failed" is thrown; `signal` ends it, as for `ask`.
+ * @param {string} path
+ * @param {unknown} json
+ * @param {(value: any) => void | Promise<void>} told
+ * @param {AbortSignal} signal
+ */
+export async function follow(path, json, told, signal) {
+  const answer = await ask(path, { method: "POST", json, signal });
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value;
+    const events = text.split("\n\n");
+    text = events.pop();
+    for (const event of events) {
+      const value = JSON.parse(event.slice(event.indexOf("data: ") + 6));
+      if (event.startsWith("event: failed")) throw new ServerError(value.message, 0);
+      await told(value);
+    }
+  }
+}
+
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** The answer of `work()`, tried again after `pause_ms` as long as `may(error)` says so. */

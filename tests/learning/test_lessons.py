@@ -1,0 +1,133 @@
+"""What the pages of Learn show, with the real weights: that it is what they say."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from studio.diffusion.laws import VariancePreserving
+from studio.learning import lessons, notebooks, pages
+from studio.learning.bench import psnr_db
+from studio.learning.scenes import scene
+from studio.learning.small_training import Learner
+from studio.preprocessors.maps import Preprocessors
+from tests.engine.running import pictures
+from tests.models_in_memory import catalog, engine
+
+
+def shown(page: str, map_of=None, **fields):
+    """What a page shows, all its pieces at once; its notebook's cells run with it, too."""
+    asked = pages.find(page).asked(**fields)
+    ref = catalog().find("picturebook")
+    request = asked.request().settled(ref.name, ref.family)
+    resources = replace(engine().resources, map_of=map_of)
+    work = lessons.pieces(resources, page, asked, request, None)
+    found = _end(work)
+    names = {"shown": found}
+    cells = json.loads(notebooks.notebook(pages.find(page)))["cells"]
+    for cell in [cell for cell in cells if cell["cell_type"] == "code"][1:-1]:
+        exec(cell["source"], names)
+    return found
+
+
+def _end(work):
+    """What a generator returns."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def test_noise_in_ends_in_noise_by_both_ways():
+    found = shown("noise-in", stops=2, seed=1, scene=3)
+    picture, caption = scene(3, (found.closed.width, found.closed.height))
+    assert found.caption == caption
+    assert found.timesteps == [0, len(found.alphas_cumprod) - 1]
+    assert max(found.apart) < 1e-4
+    assert (
+        psnr_db(picture, found.closed.picture(0)) > 20 > psnr_db(picture, found.closed.picture(1))
+    )
+    for mean, spread in found.gathered:
+        assert abs(mean) < 0.2 and abs(spread - 1) < 0.2
+
+
+def test_noise_out_is_the_drawing_and_can_be_done_by_hand():
+    words = {"prompt": "a red house", "steps": 2, "guidance_scale": 5.0, "seed": 4}
+    found = shown("noise-out", **words)
+    [drawn] = pictures(engine(), scheduler="DDIM", **words)
+    assert psnr_db(drawn, found.picture.picture(0)) > 28
+    z, levels = found.latents.array(), found.alphas_cumprod
+    noise = found.negative.array() + 5.0 * (found.positive.array() - found.negative.array())
+    for k in range(2):
+        clean = (z[k] - math.sqrt(1 - levels[k]) * noise[k]) / math.sqrt(levels[k])
+        after = math.sqrt(levels[k + 1]) * clean + math.sqrt(1 - levels[k + 1]) * noise[k]
+        assert np.abs(after - z[k + 1]).max() < 1e-4
+
+
+def test_words_of_a_kind_lie_together_and_are_looked_at():
+    found = shown("words", prompt="a red house", negative_prompt="", steps=2)
+    assert [token.text for token in found.tokens][1:-1] == ["a", "red", "house"]
+    assert found.words == [found.words[each.word] for each in found.tokens if each.word >= 0]
+    steps, words, height, width = found.attention.shape
+    assert (steps, words) == (2, len(found.words))
+    assert found.attention.array().reshape(steps * words, height * width).max(1).min() > 0
+    places = [one for one in found.map if one.kind != "prompt"]
+    near = [
+        min(
+            (other for other in places if other is not one),
+            key=lambda other: math.dist((one.x, one.y), (other.x, other.y)),
+        ).kind
+        for one in places
+    ]
+    alike = sum(kind == one.kind for kind, one in zip(near, places, strict=True))
+    assert alike / len(places) > 0.6
+    assert psnr_db(found.with_negative.picture(0), found.without_negative.picture(0)) == math.inf
+
+
+def test_walks_through_the_latent_space_end_where_they_should():
+    found = shown("latent-space", steps=2, seed=7, other_seed=7)
+    assert 15 < found.psnr_db < 60
+    assert psnr_db(found.back.picture(0), found.walked.picture(0)) > 30
+    assert psnr_db(found.seeds.picture(0), found.seeds.picture(-1)) > 35  # the same seed
+    assert found.pixels > 10 * found.latents
+
+
+def test_the_loss_of_a_tiny_network_falls():
+    """That it draws what it learned the page shows."""
+    table = torch.linspace(0.999, 0.01, 100)
+    learner = Learner(torch.randn(1, 4, 8, 8), VariancePreserving("epsilon", table), seed=1)
+    for _ in range(60):
+        learner.learn(seconds=0)
+    losses = learner.told(most=30)
+    assert learner.steps == 60 and len(losses) == 30
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+def test_training_is_looked_at_until_it_is_done():
+    found = shown("training", seconds=1e-6)
+    assert found.done and found.steps == 1 and found.parameters > 1000
+
+
+@pytest.mark.slow
+def test_steering_keeps_what_it_says(tmp_path):
+    found = shown("steering", Preprocessors((), tmp_path).of_unit, steps=4)
+    assert found.outside == 0
+    assert found.timesteps == sorted(found.timesteps)
+    like = [psnr_db(found.picture.picture(0), found.drawn.picture(k)) for k in (0, -1)]
+    assert like[0] > like[1]
+    assert len(found.levels) > 3 and all(level.mean > 0 for level in found.levels)
+    assert 0 < found.cells.array().mean() < 0.5
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_every_page_finds_its_lines(page):
+    cells = json.loads(notebooks.notebook(pages.find(page)))["cells"]
+    code = [cell["source"] for cell in cells if cell["source"].startswith("`studio/")]
+    assert len(code) == len(pages.PAGES[page].code)
+    assert all("def " in each for each in code)
