@@ -63,7 +63,9 @@ class Worker:
                 self._line.loaded()
                 self._line.errands.fail(error)
                 job = self._line.next()
-                if job is not None and self._line.begin(job):
+                if job is None:
+                    self._step_beside()
+                elif self._line.begin(job):
                     self._end(job, _failed(error))
                 continue
             self._line.errands.go_on(is_alone=not under_way)
