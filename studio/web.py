@@ -138,6 +138,7 @@ def _add_images(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> N
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: Ways) -> None:
     """The queue, and what is made of it; what has no route of its own comes last."""
+    from studio.api import datasets as dataset_routes
     from studio.api import (
         detailing,
         held,
@@ -170,6 +171,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         verifying_routes.build_verify_router(studio.verifier),
         training_routes.build_training_router(studio.trainings, studio.catalog, queue, public),
         set_routes.build_sets_router(studio.sets, public),
+        dataset_routes.build_datasets_router(studio.datasets, public),
         native.build_router(
             *(queue, pages, outlook, studio.gallery, studio.status, public),
             blurs_from=studio.safety.blurs_from,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,7 +29,8 @@ from studio.domain.files import as_text
 from studio.domain.geometry import Size
 from studio.domain.locks import FileLock
 
-Status = Literal["accepted", "review", "rejected"]
+Status = Literal["accepted", "review", "rejected", "again"]
+_GONE = ("rejected", "again")
 _OWN = ".studio"
 
 
@@ -36,7 +38,8 @@ _OWN = ".studio"
 class Row:
     """One picture that is done.
 
-    status     accepted: it is in the dataset; review: somebody is to look; rejected: it is gone
+    status     accepted: it is in the dataset; review: somebody is to look; rejected: it is gone;
+               again: it is to be drawn once more
     name       of its file, without the folders
     strays     what was seen besides the labels
     attempts   how many drawings it took
@@ -86,12 +89,13 @@ class Row:
 
 
 class DatasetFolder:
-    """Of one writer at a time. All raise `SaveError` where the disk refuses."""
+    """Of one process at a time, in any threads. All raise `SaveError` where the disk refuses."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: dict[int, Row] = {}
         self._lock: FileLock | None = None
+        self._keeping = threading.Lock()
 
     def image(self, row: Row) -> Path:
         """Where the picture of `row` lies; of one that is rejected, nowhere any more."""
@@ -184,7 +188,7 @@ class DatasetFolder:
                 with suppress(ValueError, KeyError, TypeError):
                     row = Row.from_json(line)
                     rows[row.number] = row
-        return {n: row for n, row in rows.items() if row.status == "rejected" or self._lies(row)}
+        return {n: row for n, row in rows.items() if row.status in _GONE or self._lies(row)}
 
     def _lies(self, row: Row) -> bool:
         return self.image(row).is_file() and (row.status == "review" or self.label(row).is_file())
@@ -192,14 +196,18 @@ class DatasetFolder:
     def keep(self, row: Row, image: bytes | None, label_text: Callable[[Row], str]) -> None:
         """`row` is done: its files, its line, and what an earlier row of its number left behind.
         `image` None: the picture that this one has stays."""
+        with self._keeping:
+            self._keep(row, image, label_text)
+
+    def _keep(self, row: Row, image: bytes | None, label_text: Callable[[Row], str]) -> None:
         before = self.rows.get(row.number)
         try:
             moves = before is not None and self.image(before) != self.image(row)
-            if image is None and moves and row.status != "rejected":
+            if image is None and moves and row.status not in _GONE and before.status not in _GONE:
                 image = self.image(before).read_bytes()
             if row.status == "accepted":
                 write(self.label(row), label_text(row).encode())
-            if image is not None and row.status != "rejected":
+            if image is not None and row.status not in _GONE:
                 write(self.image(row), image)
             self._append(row)
             self.rows[row.number] = row
@@ -223,7 +231,7 @@ class DatasetFolder:
         """Files of `before` that are none of `row`'s."""
         if before is None:
             before = replace(row, status="review" if row.status != "review" else "accepted")
-        if row.status == "rejected" or self.image(before) != self.image(row):
+        if row.status in _GONE or self.image(before) != self.image(row):
             self.image(before).unlink(missing_ok=True)
         if row.status != "accepted" or self.label(before) != self.label(row):
             self.label(before).unlink(missing_ok=True)
@@ -231,14 +239,23 @@ class DatasetFolder:
     def counts(self) -> dict[Status, int]:
         """How many pictures are accepted, in review, rejected."""
         counts: dict[Status, int] = {"accepted": 0, "review": 0, "rejected": 0}
-        for row in self.rows.values():
-            counts[row.status] += 1
+        for row in self.rows.copy().values():
+            if row.status != "again":
+                counts[row.status] += 1
         return counts
+
+    def is_complete(self, count: int) -> bool:
+        """Whether nothing of so many pictures is to be drawn."""
+        return all(self.is_done(number) for number in range(count))
+
+    def is_done(self, number: int) -> bool:
+        """Whether nothing is to be drawn for it."""
+        return number in self.rows and self.rows[number].status != "again"
 
     def per_class(self, names: tuple[str, ...]) -> dict[str, int]:
         """Class -> labels of accepted pictures."""
         counts = dict.fromkeys(names, 0)
-        for row in self.rows.values():
+        for row in self.rows.copy().values():
             if row.status == "accepted":
                 for label in row.labels:
                     counts[label.name] = counts.get(label.name, 0) + 1
@@ -246,7 +263,8 @@ class DatasetFolder:
 
     def accepted(self) -> list[Row]:
         """Those of the dataset, in order."""
-        return [self.rows[n] for n in sorted(self.rows) if self.rows[n].status == "accepted"]
+        rows = self.rows.copy()
+        return [rows[n] for n in sorted(rows) if rows[n].status == "accepted"]
 
 
 def write(path: Path, data: bytes) -> None:

@@ -84,14 +84,18 @@ class DatasetEvent:
 
 
 def generate(
-    task: DatasetTask, resume: bool, stopped: Callable[[], bool] = lambda: False
+    task: DatasetTask,
+    resume: bool,
+    stopped: Callable[[], bool] = lambda: False,
+    folder: DatasetFolder | None = None,
 ) -> Iterator[DatasetEvent]:
     """Draw it, picture by picture, into its folder, whose files are whole whenever this ends.
+    `folder`: through which others look at it, and change single pictures, meanwhile.
 
     Raises as `DatasetFolder.open` does, the `StudioError` that a drawing failed with, and
     `SaveError`; what is done stays.
     """
-    folder = DatasetFolder(task.folder)
+    folder = folder or DatasetFolder(task.folder)
     folder.open(task.spec, resume)
     try:
         run = _Run(task, folder)
@@ -99,8 +103,8 @@ def generate(
         try:
             yield from run.work(stopped)
         finally:
-            run.write()
-        left = any(p.number not in folder.rows for p in task.planned())
+            write_all(folder, task.spec, task.sha256)
+        left = not all(folder.is_done(p.number) for p in task.planned())
         yield run.event(ended="stopped" if left else "done")
     finally:
         folder.close()
@@ -113,6 +117,7 @@ class _Attempt:
 
     planned: PlannedPicture
     number: int
+    first: int
     drawing: Drawing
     best: tuple[float, Row, bytes] | None
     order: Order | None = None
@@ -130,12 +135,14 @@ class _Run:
         self._started_s, self._done = time.monotonic(), 0
 
     def work(self, stopped: Callable[[], bool]) -> Iterator[DatasetEvent]:
-        waiting = (p for p in self._task.planned() if p.number not in self._folder.rows)
+        waiting = self._waiting()
         under_way: deque[_Attempt] = deque()
         try:
             while not stopped():
                 for planned in islice(waiting, AT_ONCE - len(under_way)):
-                    under_way.append(self._begun(planned, 0, None))
+                    before = self._folder.rows.get(planned.number)
+                    first = before.attempts if before else 0
+                    under_way.append(self._begun(planned, first, None))
                 if not under_way:
                     return
                 attempt = under_way.popleft()
@@ -153,17 +160,20 @@ class _Run:
                 if attempt.order:
                     attempt.order.cancel()
 
-    def write(self) -> None:
-        """All files that follow from what is done."""
-        task = self._task
-        try:
-            sheet = datasheet(self._folder, task.spec, task.sha256)
-            formats.write_all(self._folder, task.spec, task.sha256, sheet)
-        except OSError as error:
-            raise SaveError(
-                f"{task.folder} cannot be written: {error.strerror or error}. Free some space."
-            ) from None
-        self._unwritten = 0
+    def _waiting(self) -> Iterator[PlannedPicture]:
+        """What is to be drawn; once the plan is at its end, what is to be drawn again by then."""
+        begun: set[tuple[int, int]] = set()
+        while True:
+            some = False
+            for planned in self._task.planned():
+                row = self._folder.rows.get(planned.number)
+                key = planned.number, row.attempts if row else 0
+                if not self._folder.is_done(planned.number) and key not in begun:
+                    some = True
+                    begun.add(key)
+                    yield planned
+            if not some:
+                return
 
     def event(self, row: Row | None = None, ended: str = "") -> DatasetEvent:
         folder, spec = self._folder, self._task.spec
@@ -171,13 +181,20 @@ class _Run:
         left_s = None
         if self._done:
             each_s = (time.monotonic() - self._started_s) / self._done
-            left_s = each_s * max(0, spec.count - len(folder.rows))
+            left_s = each_s * max(0, spec.count - sum(folder.counts().values()))
         return DatasetEvent(spec, folder.counts(), per_class, row, ended, left_s)
 
     def _begun(
-        self, planned: PlannedPicture, number: int, best: tuple[float, Row, bytes] | None
+        self,
+        planned: PlannedPicture,
+        number: int,
+        best: tuple[float, Row, bytes] | None,
+        first: int | None = None,
     ) -> _Attempt:
-        attempt = _Attempt(planned, number, self._task.steering.draw(planned, number), best)
+        """The drawing `number`; `first` was that with which it began, None: this one."""
+        first = number if first is None else first
+        drawing = self._task.steering.draw(planned, number)
+        attempt = _Attempt(planned, number, first, drawing, best)
         self._continued(attempt, None)
         return attempt
 
@@ -205,8 +222,8 @@ class _Run:
         if row.status == "accepted":
             return made
         best = max(filter(None, (attempt.best, (_worth(row), *made))), key=lambda each: each[0])
-        if attempt.number + 1 < self._task.spec.checks.attempts:
-            return self._begun(attempt.planned, attempt.number + 1, best)
+        if attempt.number + 1 < attempt.first + self._task.spec.checks.attempts:
+            return self._begun(attempt.planned, attempt.number + 1, best, attempt.first)
         _, row, data = best
         return replace(row, attempts=attempt.number + 1), data
 
@@ -260,8 +277,19 @@ class _Run:
         self._done += 1
         self._unwritten += 1
         if self._unwritten >= _WRITE_EVERY:
-            self.write()
+            write_all(self._folder, spec, self._task.sha256)
+            self._unwritten = 0
         return self.event(row)
+
+
+def write_all(folder: DatasetFolder, spec: DatasetSpec, sha256: str | None) -> None:
+    """All files that follow from what is done. Raises `SaveError`."""
+    try:
+        formats.write_all(folder, spec, sha256, datasheet(folder, spec, sha256))
+    except OSError as error:
+        raise SaveError(
+            f"{folder.path} cannot be written: {error.strerror or error}. Free some space."
+        ) from None
 
 
 def seen_names(spec: DatasetSpec) -> dict[str, str]:

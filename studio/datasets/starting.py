@@ -44,7 +44,7 @@ class Desk:
     checkpoint  a name, or None for the default -> the model; raises `UnknownCheckpoint`
     has_control is there a ControlNet of that name
     keep        bytes of a picture -> what requests call it
-    submit      has a request drawn, to be looked at alone
+    submit      has a request drawn, to be looked at alone, for the account `owner` if one is given
     """
 
     checkpoint: Callable[[str | None], ModelRef]
@@ -53,7 +53,7 @@ class Desk:
     wildcards: Wildcards
     detectors: _Finds
     keep: Callable[[bytes], str]
-    submit: Callable[[GenerationRequest], Job]
+    submit: Callable[..., Job]
     encode: Callable[[Picture], bytes]
 
 

@@ -239,6 +239,7 @@ ARROWS = {
     "api": {
         "api",
         "catalog",
+        "datasets",
         "detectors.detectors",
         "domain",
         "engine.protocol",
