@@ -64,6 +64,7 @@ STYLES = (
 
 LATER: dict[str, tuple[str, ...]] = {
     "learn": ("learn/learn.css",),
+    "dataset": ("dataset/dataset.css",),
     "safety": ("safety/safety.css",),
     "train": ("train/train.css",),
 }

@@ -1,0 +1,50 @@
+"""The Dataset tab: from the fields to pictures that are reviewed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.waiting import wait_for
+
+
+@pytest.fixture
+def without_datasets(served):
+    yield served
+    for one in served.studio.datasets.all():
+        served.studio.datasets.stop(one.id)
+        one.thread and one.thread.join()
+        served.studio.datasets.delete(one.id)
+
+
+def test_a_dataset_is_begun_in_the_page_and_reviewed_by_keys(without_datasets, visit):
+    served, page = without_datasets, visit()
+    page.locator(".tabs a[href='#dataset']").click()
+    spec = page.locator("#dataset-spec")
+    page.locator("#dataset-steps").fill("0")
+    page.locator(".dataset-form .primary").click()
+    page.get_by_text("Line 13: steps: 0 is not allowed").wait_for()
+    page.locator("#dataset-name").fill("tiny: one")
+    page.locator("#dataset-template").fill("__things__, __ground__")
+    page.locator("#dataset-count").fill("3")
+    page.locator("#dataset-negatives").fill("0")
+    page.locator("#dataset-steps").fill("1")
+    assert 'name: "tiny: one"' in spec.input_value()
+    spec.fill(spec.input_value() + "checks: {detector: none}\nthings: [1, 1]\n")
+    page.locator(".dataset-form .primary").click()
+    page.get_by_text("Done · 3 of 3 accepted").wait_for()
+    one = served.studio.datasets.get("tiny- one")
+    page.locator("#dataset-status").select_option("accepted")
+    page.get_by_text("1 of 3").wait_for()
+    box = page.locator(".dataset-picture g").first
+    was = one.folder.rows[0].labels[0].box
+    box.focus()
+    for key in ("ArrowLeft", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    page.keyboard.press("a")
+    left, top, right, bottom = was
+    changed = left - 1, top, right - 1, bottom + 1
+    wait_for(lambda: one.folder.rows[0].labels[0].box == changed)
+    page.locator(".dataset-acts [data-go='1']").click()
+    page.keyboard.press("x")
+    page.get_by_text("1 rejected").wait_for()
+    assert one.folder.counts() == {"accepted": 2, "review": 0, "rejected": 1}
