@@ -117,7 +117,8 @@ class Studio:
         self._making, self._may_load = threading.Lock(), threading.Event()
         self.detectors = Detectors(self.catalog, self.settings.detectors_dir)
         self.inputs = Inputs(self.settings.inputs_dir)
-        self.safety = starting.safety(self.settings, self._ledger, self._faces_in)
+        faces = lambda name: self.detectors.faces_in(self.sources.read(name))  # noqa: E731
+        self.safety = starting.safety(self.settings, self._ledger, faces)
         self.notary = signing.notary(self.settings, self.inputs.bytes)
         self.gallery = self._gallery(outputs)
         self.sources = Sources(self.inputs, self.gallery)
@@ -378,9 +379,6 @@ class Studio:
             judge=self.safety,
         )
 
-    def _faces_in(self, source: str) -> int | None:
-        return self.detectors.faces_in(self.sources.read(source))
-
     def _school(self) -> tuple[PictureSets, StudioSchool]:
         settings = self.settings
         base = settings.models_dir[0] if settings.models_dir else settings.downloads_dir
@@ -394,9 +392,9 @@ class Studio:
         return Gallery(outputs or self.settings.outputs_dir, outputs is not None, notary)
 
     def _library(self, ledger: Ledger) -> Library:
-        keep_days = lambda: self.safety.rules.retention_days  # noqa: E731
-        pictures = PictureLedger(ledger)
-        return Library(self.gallery, pictures, self.settings.thumbnails_dir, keep_days)
+        safety, thumbnails = self.safety, self.settings.thumbnails_dir
+        days = lambda: safety.rules.retention_days  # noqa: E731
+        return Library(self.gallery, PictureLedger(ledger), thumbnails, days, safety.waits)
 
     def _comparing(self, ledger: Ledger) -> Comparing:
         mark = marking.marked if self.settings.watermark == "on" else None

@@ -125,6 +125,11 @@ class Settings(BaseModel):
         description="What a filter for nudity does with what is drawn, for everybody: off, blur "
         "(until a click) or block (it is not kept). Default: as the Safety page says.",
     )
+    class_mode: bool = Field(
+        False,
+        description="Serve a class: pictures of pupils wait until the owner, their teacher, lets "
+        "others see them, a list of words is forbidden, the watermark stays on. Needs logins.",
+    )
     owner: str | None = Field(
         None,
         pattern=r"^[^:\n]+$",

@@ -80,6 +80,7 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
     from studio.api.sdapi.described import describe_bodies
     from studio.api.sdapi.desk import Desk
     from studio.api.sdapi.routes import build_sdapi_router
+    from studio.api.waiting import Waiting
     from studio.version import __version__
 
     app = FastAPI(
@@ -91,6 +92,7 @@ def _routes(studio: Studio, listing: ModelListing, reach: Reach) -> FastAPI:
     )
     ways: Ways = {}
     app.add_middleware(Polled, ways=ways)  # first, and so behind all guards
+    app.add_middleware(Waiting, library=studio.library, safety=studio.safety)
     refusal.add_refusals(app, listing.public)
     read, map_of = studio.sources.read, studio.preprocessors.of_unit
     map_again = partial(maps.of_request, read=read, map_of=map_of)
@@ -129,11 +131,11 @@ def _add_images(app: FastAPI, studio: Studio, public: Callable[[str], str]) -> N
     from studio.api import image_files, images, safety
 
     faces = lambda: studio.detectors.available(FACES).ready  # noqa: E731
-    parts, blurs = (studio.library, studio.reader), studio.safety.blurs
+    parts, allows = (studio.library, studio.reader), studio.safety
     kept = lambda name: studio.inputs.keep(studio.sources.read_any(name)).ref  # noqa: E731
     _join(app, safety.build_safety_router(studio.safety, studio.library, faces, kept))
-    _join(app, images.build_images_router(*parts, public, blurs))
-    _join(app, image_files.build_image_files_router(*parts, blurs))
+    _join(app, images.build_images_router(*parts, public, allows))
+    _join(app, image_files.build_image_files_router(*parts, allows))
 
 
 def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: Ways) -> None:
@@ -174,7 +176,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         dataset_routes.build_datasets_router(studio.datasets, public),
         native.build_router(
             *(queue, pages, outlook, studio.gallery, studio.status, public),
-            blurs_from=studio.safety.blurs_from,
+            safety=studio.safety,
         ),
     ):
         _join(app, router)

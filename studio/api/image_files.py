@@ -15,7 +15,6 @@ from starlette.responses import StreamingResponse
 from studio.api.answers import EVERYWHERE, Answers, refusals, sends
 from studio.api.caller import Account
 from studio.api.image_bodies import ImportedBody
-from studio.api.images import Blurs
 from studio.api.readings import ReadingBody
 from studio.api.uploads import FOREVER, REQUEST_BODY, UNKEPT
 from studio.api.wire import PREFIX
@@ -26,6 +25,7 @@ from studio.gallery.files import Gallery
 from studio.gallery.importing import Importer
 from studio.gallery.library import Library
 from studio.reading.reader import Reader
+from studio.safety.desk import Safety
 from studio.store.finding import Filters
 from studio.store.pictures import PictureRow
 
@@ -69,7 +69,7 @@ _PICTURE: Answers = {200: sends("The picture", "image/*")}
 _ARCHIVE: Answers = {200: sends("The archive", "application/zip")}
 
 
-def build_image_files_router(library: Library, reader: Reader, blurs: Blurs) -> APIRouter:
+def build_image_files_router(library: Library, reader: Reader, safety: Safety) -> APIRouter:
     """Routes below `/studio/v1/images`, to come after those with names of their own."""
     router = APIRouter(prefix=f"{PREFIX}/images", tags=["images"], responses=EVERYWHERE)
     importer = Importer(library)
@@ -88,14 +88,18 @@ def build_image_files_router(library: Library, reader: Reader, blurs: Blurs) -> 
     def keep_sheet(asked: SheetInput, account: Account) -> SheetBody:
         """Keep several pictures, as those of a batch, side by side as one more picture, which has
         the settings of the first as text."""
+        for id in asked.ids:
+            safety.require_sight(account, library.entry(id))
         data = sheets.of_pictures(library.gallery, asked.ids, asked.columns, asked.margin)
         return SheetBody(id=importer.take(data, account).row.id)
 
     @router.get("/archive", response_class=Response, responses=_ARCHIVE | refusals(404, 422))
-    def archive(asked: Annotated[ArchiveQuery, Query()]) -> Response:
+    def archive(asked: Annotated[ArchiveQuery, Query()], account: Account) -> Response:
         """The files of several pictures, at most 1000, as a zip: those with the `ids`, separated by
         commas, or all of a board, each as it would be saved alone."""
         rows = _chosen(library, [id for id in asked.ids.split(",") if id], asked.board)
+        for row in rows:
+            safety.require_sight(account, row)
         if asked.name:
             export_names.check(asked.name)
         headers = {
@@ -114,7 +118,7 @@ def build_image_files_router(library: Library, reader: Reader, blurs: Blurs) -> 
         WebP and AVIF have the infotext in EXIF's UserComment. Without `settings` no text of any
         kind is in it. With `veil` what the owner's filter has found is blurred.
         """
-        if asked.veil and blurs(nsfw_of(library, id), account):
+        if asked.veil and safety.blurs(nsfw_of(library, id), account):
             data = views.veiled(library.gallery.bytes(id))
             return Response(data, media_type="image/webp", headers=UNKEPT)
         gallery, path = library.gallery, library.gallery.path(id)

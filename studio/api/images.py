@@ -36,6 +36,7 @@ from studio.gallery.library import Library
 from studio.gallery.views import veiled
 from studio.gallery.word_maps import Kept
 from studio.reading.reader import Reader
+from studio.safety.desk import Safety
 from studio.store.cursor import cursor, values_of
 from studio.store.finding import Filters, time_us
 from studio.store.pictures import PictureRow
@@ -46,23 +47,20 @@ _MOST_SEARCH = 100_000
 _Name = Annotated[str | None, Query(max_length=1000)]
 
 
-Blurs = Callable[[float | None, str], bool]
-"""Whether a picture of this score is shown blurred to an account."""
-
-
 def build_images_router(
-    library: Library, reader: Reader, public: PublicText, blurs: Blurs
+    library: Library, reader: Reader, public: PublicText, safety: Safety
 ) -> APIRouter:
-    """The routes below `/studio/v1/images`. Messages are made `public`."""
+    """The routes below `/studio/v1/images`. Messages are made `public`; `safety` says who sees
+    what, and what is blurred."""
     router = APIRouter(prefix=f"{PREFIX}/images", tags=["images"], responses=EVERYWHERE)
-    _add_list_routes(router, library)
-    _add_thumbnails(router, library, blurs)
+    _add_list_routes(router, library, safety)
+    _add_thumbnails(router, library, safety.blurs)
     _add_picture_routes(router, library, reader, public)
     _add_changes(router, library)
     return router
 
 
-def _add_list_routes(router: APIRouter, library: Library) -> None:
+def _add_list_routes(router: APIRouter, library: Library, safety: Safety) -> None:
     @router.get("", responses=refusals(422))
     def list_images(
         account: Account,
@@ -78,6 +76,7 @@ def _add_list_routes(router: APIRouter, library: Library) -> None:
         task: _Name = None,
         seed: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         mine: bool = False,
+        waits: bool | None = None,
         since: Annotated[str | None, Query(max_length=40)] = None,
         until: Annotated[str | None, Query(max_length=40)] = None,
     ) -> PageBody:
@@ -86,7 +85,8 @@ def _add_list_routes(router: APIRouter, library: Library) -> None:
         `search`: words, all of which are in prompt, negative prompt, checkpoint, LoRAs, seed, date
         (2026-11-27), task or note, perhaps as the beginning of a longer one. `trashed`: those in
         the trash. `since`, `until`: dates or times in ISO 8601, in UTC unless they say otherwise;
-        a date as `until` is meant with all its day.
+        a date as `until` is meant with all its day. `waits`: those of a class that its teacher has
+        not let others see yet, which pupils see of their own alone.
         """
         filters = Filters(
             search=search,
@@ -97,6 +97,8 @@ def _add_list_routes(router: APIRouter, library: Library) -> None:
             lora=lora,
             task=task,
             owner=account if mine else None,
+            waits=waits,
+            seen_by=None if safety.sees_all(account) else account,
             seed=seed,
             since_us=time_us(since, "since"),
             until_us=time_us(until, "until"),
@@ -117,7 +119,9 @@ def _add_list_routes(router: APIRouter, library: Library) -> None:
         )
 
 
-def _add_thumbnails(router: APIRouter, library: Library, blurs: Blurs) -> None:
+def _add_thumbnails(
+    router: APIRouter, library: Library, blurs: Callable[[float | None, str], bool]
+) -> None:
     @router.get(
         "/{id}/thumbnail", response_class=Response, responses=_THUMBNAIL | refusals(404, 422)
     )

@@ -31,6 +31,7 @@ from studio.jobs.job import JobState
 from studio.jobs.outlook import Foretold, Outlook
 from studio.jobs.pages import Pages
 from studio.jobs.queue import JobQueue
+from studio.safety.desk import Safety
 
 
 def build_router(
@@ -41,12 +42,12 @@ def build_router(
     status: Callable[[], dict[str, Any]],
     public: PublicText,
     *,
-    blurs_from: Callable[[str], float | None],
+    safety: Safety,
 ) -> APIRouter:
-    """All routes. `blurs_from` as `Safety` has it; `status()` is `Studio.status`; messages are made
-    `public`."""
+    """All routes. `status()` is `Studio.status`; messages are made `public`; `safety` says who sees
+    what."""
     router = APIRouter(responses=EVERYWHERE)
-    _add_job_routes(router, queue, pages, outlook, public)
+    _add_job_routes(router, queue, pages, outlook, public, safety)
     _add_own_job_routes(router, queue, public)
 
     @router.get(f"{PREFIX}/status", tags=["studio"])
@@ -54,7 +55,7 @@ def build_router(
         """The checkpoint, whether it is loaded, the device, the jobs that wait, and who asks:
         `account` is the login's name, null for a guest. Pictures are shown blurred to it whose
         `nsfw` is at least `blurs_from`; null: none are."""
-        asks = {"account": shown(account), "blurs_from": blurs_from(account)}
+        asks = {"account": shown(account), "blurs_from": safety.blurs_from(account)}
         return present_state(status, public) | asks
 
     text_sent = {200: sends("Prometheus' text form", "text/plain")}
@@ -96,7 +97,12 @@ def build_open_router(ways: Ways) -> APIRouter:
 
 
 def _add_job_routes(
-    router: APIRouter, queue: JobQueue, pages: Pages, outlook: Outlook, public: PublicText
+    router: APIRouter,
+    queue: JobQueue,
+    pages: Pages,
+    outlook: Outlook,
+    public: PublicText,
+    safety: Safety,
 ) -> None:
     @router.post(
         f"{PREFIX}/jobs",
@@ -135,7 +141,9 @@ def _add_job_routes(
     ) -> JobsBody:
         """A page of at most `limit` jobs: those under way, those that wait in their order, then
         those that have ended, newest first. `before` is the `next` of the page that came before;
-        with `state` only those in it, with `mine` only one's own."""
+        with `state` only those in it, with `mine` only one's own, as always of a pupil's in a
+        class."""
+        mine = mine or not safety.sees_all(account)
         page = pages.page(limit, before, state, account if mine else None)
         foretold = outlook.of_jobs()
         jobs = [job_body(job, public, foretold.get(job.id, Foretold())) for job in page.jobs]

@@ -20,6 +20,7 @@ from studio.gallery.library import Library
 from studio.safety import nudity
 from studio.safety.desk import Safety
 from studio.store.cursor import cursor, values_of
+from studio.store.finding import Filters
 
 _MOST_NAMED = 12
 
@@ -75,6 +76,21 @@ class ConsentAsked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     image: str = Field(min_length=1, max_length=300)
+
+
+class ApprovalAsked(BaseModel):
+    """Pictures of pupils: others may see them, or, with `approved` false, they go to the trash."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[str] = Field(min_length=1, max_length=500)
+    approved: bool = True
+
+
+class ApprovedBody(BaseModel):
+    """How many pictures wait still."""
+
+    waiting: int
 
 
 class RetentionBody(BaseModel):
@@ -164,6 +180,18 @@ def _add_owners_routes(router: APIRouter, safety: Safety, library: Library) -> N
         return AuditPageBody(
             entries=bodies, next=cursor(rows[limit - 1].id) if len(rows) > limit else None
         )
+
+    @router.post("/approvals", responses=refusals(404, 422, 507))
+    def approve(asked: ApprovalAsked, account: Account, http: Request) -> ApprovedBody:
+        """Let others see pictures of pupils, or put them into the trash. For the teacher."""
+        safety.require_owner(account, is_here(http))
+        for id in asked.ids:
+            library.change(id, waits=False)
+            if not asked.approved:
+                library.trash(id)
+            said = "picture approved" if asked.approved else "picture refused"
+            safety.log(account, said, f"{id} of {library.entry(id).owner}")
+        return ApprovedBody(waiting=library.page(Filters(waits=True), 1).total)
 
     @router.get("/retention", responses=refusals(422))
     def retention(

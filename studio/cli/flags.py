@@ -9,6 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+_SHORTER = {"class_mode": "--class"}
+"""Flags whose fields could not be called so in Python."""
+
 
 def add_flags(parser: Any, model: type[BaseModel], names: Sequence[str]) -> None:
     """One flag for each of the fields `names`, for a parser or a group of one. Values stay text
@@ -28,7 +31,7 @@ def add_flags(parser: Any, model: type[BaseModel], names: Sequence[str]) -> None
 
 def flag_of(name: str) -> str:
     """`--mask-blur` for the field mask_blur."""
-    return "--" + name.replace("_", "-")
+    return _SHORTER.get(name) or "--" + name.replace("_", "-")
 
 
 def help_of(field: FieldInfo) -> str:

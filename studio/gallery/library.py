@@ -61,6 +61,7 @@ class Library:
     pictures  remembers them
     folder    for thumbnails
     keep_days after so many days pictures that nobody has set apart go to the trash; 0: never
+    waits     whether pictures of an account wait until others may see them
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class Library:
         pictures: PictureLedger,
         folder: Path,
         keep_days: Callable[[], int] = lambda: 0,
+        waits: Callable[[str | None], bool] = lambda owner: False,
     ) -> None:
-        self._keep_days = keep_days
+        self._keep_days, self._waits = keep_days, waits
         self.gallery, self.pictures = gallery, pictures
         self.fingerprints = FingerprintLedger(pictures.ledger)
         self._thumbnails = Thumbnails(folder, gallery.bytes)
@@ -104,6 +106,7 @@ class Library:
         def remember(stored: Stored) -> None:
             claimed.append(stored)
             row = entries.of_picture(picture, stored, claim.owner)
+            row = dataclasses.replace(row, waits=self._waits(claim.owner))
             if not self.pictures.claim(row, claim):
                 self._behind.set()
 
@@ -117,7 +120,8 @@ class Library:
             self.fingerprints.put([(claimed[-1].hash, fingerprint(picture.image))])
         if claim.owner is not None:
             try:
-                sidecars.write(kept.path, Sidecar(claim.owner))
+                waits = self._waits(claim.owner)
+                sidecars.write(kept.path, Sidecar(claim.owner, waits=waits))
             except SaveError as error:
                 log.warning("%s", error)
         if picture.words:
@@ -187,11 +191,13 @@ class Library:
         starred: bool | None = None,
         boards: Iterable[str] | None = None,
         note: str | None = None,
+        *,
+        waits: bool | None = None,
     ) -> PictureRow:
         """What is not None is so from now on. Raises `NotFound` and `SaveError`."""
         with self._changing:
             row = self._saved(id)
-            changes = {"starred": starred, "note": note}
+            changes = {"starred": starred, "note": note, "waits": waits}
             if boards is not None:
                 changes["boards"] = tuple(sorted(set(boards)))
             changed = {name: value for name, value in changes.items() if value is not None}

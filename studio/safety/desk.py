@@ -27,6 +27,7 @@ from studio.domain.safety import FilterMode, SafetyRules
 from studio.imaging.blurring import blurred
 from studio.safety import nudity, words
 from studio.safety.rates import Rates
+from studio.store.pictures import PictureRow
 from studio.store.safety import AuditRow, SafetyLedger
 
 log = logging.getLogger(__name__)
@@ -75,10 +76,12 @@ class Safety:
     @property
     def rules(self) -> SafetyRules:
         """Those that hold now."""
-        fixed = self.fixed.filter
-        if fixed is None:
-            return self._rules
-        return self._rules.model_copy(update={"filter": fixed, "filter_of_accounts": {}})
+        rules, fixed = self._rules, self.fixed.filter
+        if fixed is not None:
+            rules = rules.model_copy(update={"filter": fixed, "filter_of_accounts": {}})
+        if self.fixed.class_mode and not rules.forbidden_words:
+            rules = rules.model_copy(update={"forbidden_words": words.OF_A_CLASS})
+        return rules
 
     @property
     def can_filter(self) -> bool:
@@ -97,6 +100,24 @@ class Safety:
         owner = self.fixed.owner
         who = f"only {owner} may: log in as {owner}" if owner else "open the page on the machine"
         raise NotYours(f"This belongs to the owner of the studio: {who}.")
+
+    def waits(self, owner: str | None) -> bool:
+        """Whether pictures of `owner` wait until the teacher lets others see them."""
+        return self.fixed.class_mode and owner is not None and not self.is_owner(owner)
+
+    def may_see(self, account: str, row: PictureRow) -> bool:
+        """Whether `account` may see a picture of the library: one that waits its maker and the
+        teacher may."""
+        return not row.waits or row.owner == account or self.is_owner(account)
+
+    def require_sight(self, account: str, row: PictureRow) -> None:
+        """Raises `NotYours` where `account` may not see it."""
+        if not self.may_see(account, row):
+            raise NotYours(f"Picture {row.id} waits until the teacher has seen it.")
+
+    def sees_all(self, account: str) -> bool:
+        """Whether nothing of others waits for `account`."""
+        return not self.fixed.class_mode or self.is_owner(account)
 
     def change(self, changes: dict, account: str) -> SafetyRules:
         """Fields of `SafetyRules` are so from now on. Raises `InvalidRequest` and `SaveError`;

@@ -11,12 +11,26 @@ from studio.store.ledger import Ledger
 from studio.store.safety import SafetyLedger
 
 
+def _check_class(settings: Settings) -> None:
+    """Raises `InvalidSettings` where a class cannot be served so."""
+    if len(settings.logins()) < 2:
+        raise InvalidSettings(
+            "class_mode: a class needs a login for the teacher, the first or --owner, and one for "
+            "each pupil. Give them with --auth-file, one user:password a line."
+        )
+    if settings.watermark == "off":
+        raise InvalidSettings("class_mode: in a class the watermark stays on. Leave out watermark.")
+
+
 def safety(settings: Settings, ledger: Ledger, faces: Callable[[str], int | None]) -> Safety:
     """`ledger` and `faces` as for `Safety`. Raises `InvalidSettings` where a filter is asked for
     whose package is not here, or the owner is none of the logins."""
     weights = nudity.weights()
     if settings.safety_filter in ("blur", "block") and weights is None:
         raise InvalidSettings(f"safety_filter: {nudity.WHERE_FROM}")
-    fixed = Fixed(settings.safety_filter, owner_of(settings), settings.watermark == "on")
+    if settings.class_mode:
+        _check_class(settings)
+    owner, is_marked = owner_of(settings), settings.watermark == "on"
+    fixed = Fixed(settings.safety_filter, owner, is_marked, settings.class_mode)
     score = nudity.Nudity(weights) if weights else None
     return Safety(SafetyLedger(ledger), fixed, score, faces)

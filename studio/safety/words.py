@@ -16,6 +16,12 @@ from studio.domain.safety import SafetyRules
 
 PATTERN_S = 0.05
 """For which one pattern may look at one prompt."""
+OF_A_CLASS = (
+    *("nude", "naked", "nudity", "nsfw", "topless", "porn", "pornographic", "erotic", "sexy"),
+    *("sex", "hentai", "lingerie", "gore", "gory", "mutilated", "beheaded", "dismembered"),
+    *("suicide", "self-harm", "swastika", "nazi"),
+)
+"""What a class begins with where its teacher has written no list."""
 _MOST_QUOTED = 60
 _WEIGHTS = regex.compile(r"[()\[\]{}\\|]|:\s*-?[\d.]+")
 """What emphasis, schedules and alternation put between the letters of a word."""

@@ -19,6 +19,8 @@ class Filters:
                and note, as `store.search` reads them
     trashed    those in the trash instead of those that are not
     owner      the account whose they are
+    waits      those that wait for the teacher of a class, or those that do not
+    seen_by    an account: without those of others that wait
     since_us, until_us  made at or after the one, and before the other
     """
 
@@ -31,6 +33,8 @@ class Filters:
     task: str | None = None
     owner: str | None = None
     seed: int | None = None
+    waits: bool | None = None
+    seen_by: str | None = None
     since_us: int | None = None
     until_us: int | None = None
 
@@ -129,6 +133,10 @@ def _asked(pictures: PictureLedger, filters: Filters) -> _Asked:
             asked.add(f"pictures.{name} = ?", value)
     if filters.starred is not None:
         asked.add(f"pictures.starred = {int(filters.starred)}")
+    if filters.waits is not None:
+        asked.add(f"pictures.waits = {int(filters.waits)}")
+    if filters.seen_by is not None:
+        asked.add("(pictures.waits = 0 OR pictures.owner = ?)", filters.seen_by)
     for edge, sign in ((filters.since_us, ">="), (filters.until_us, "<")):
         if edge is not None:
             asked.add(f"{asked.key} {sign} ?", edge)

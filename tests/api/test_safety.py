@@ -13,7 +13,10 @@ from PIL import Image
 from studio.engine.fake import FakeEngine
 from studio.gallery.places import Places
 from studio.picturebook.world import Scene
-from studio.safety import nudity
+from studio.safety import nudity, starting
+from studio.settings import InvalidSettings, Settings
+from studio.store.ledger import Ledger
+from tests.waiting import wait_for
 
 SAFETY = "/studio/v1/safety"
 JOBS = "/studio/v1/jobs"
@@ -174,3 +177,46 @@ def test_the_network_itself_sees_nothing_in_a_drawn_scene():
     look = nudity.Nudity(nudity.weights())
     scene = Scene.random(np.random.default_rng(0)).draw((256, 256))
     assert 0 < look(scene) < 0.2
+
+
+def test_in_a_class_pictures_wait_for_the_teacher(serve):
+    logins = ("ann:secret", "bo:word", "cy:other")
+    served = serve(FakeEngine(), auth=logins, class_mode=True, owner="ann")
+    http, cy = served.http, ("cy", "other")
+    answer = http.post(JOBS, json=SMALL | {"prompt": "a house", "seed": 1}, auth=BO)
+    id = answer.raise_for_status().json()["id"]
+    wait_for(lambda: http.get(f"{JOBS}/{id}", auth=BO).json()["state"] == "finished")
+    [one] = http.get(f"{JOBS}/{id}", auth=BO).json()["images"]
+
+    def listed(auth, **query) -> list[str]:
+        found = http.get("/studio/v1/images", params=query, auth=auth).json()["images"]
+        return [each["id"] for each in found]
+
+    assert listed(BO) == listed(ANN, waits=True) == [one["id"]] and listed(cy) == []
+    assert http.get(JOBS, auth=cy).json()["jobs"] == []
+    for path in ("", "/thumbnail", "/details", "/request"):
+        assert http.get(one["url"] + path, auth=cy).status_code == 403, path
+        assert http.get(one["url"] + path, auth=BO).status_code == 200, path
+    archive = http.get(f"/studio/v1/images/archive?ids={one['id']}", auth=cy)
+    assert archive.status_code == 403
+    approve = {"ids": [one["id"]]}
+    assert http.post(f"{SAFETY}/approvals", json=approve, auth=BO).status_code == 403
+    assert http.post(f"{SAFETY}/approvals", json=approve, auth=ANN).json() == {"waiting": 0}
+    assert listed(cy) == [one["id"]] and http.get(one["url"], auth=cy).status_code == 200
+    refused = http.post(JOBS, json=SMALL | {"prompt": "gore"}, auth=BO)
+    assert refused.json()["error"] == "NotAllowed", "a class begins with a list of its own"
+    assert http.get(SAFETY, auth=BO).json()["class_mode"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"auth": ("ann:secret",)}, "needs a login"),
+        ({"auth": ("ann:a", "bo:b"), "watermark": "off"}, "stays on"),
+        ({"auth": ("ann:a", "bo:b"), "owner": "cy"}, "no login 'cy'"),
+    ],
+)
+def test_a_class_that_cannot_be_served_is_refused(tmp_path, settings, words):
+    given = Settings(data_dir=tmp_path, class_mode=True, **settings)
+    with pytest.raises(InvalidSettings, match=words):
+        starting.safety(given, Ledger(None), lambda _: None)

@@ -5,6 +5,7 @@ import { get, send } from "../shared/server.js";
 import { lookAtStatus } from "../shared/status.js";
 import { onTab } from "../shared/tabs.js";
 import { size } from "../shared/words.js";
+import { waiting } from "./waiting.js";
 import { accountLines, accounts, factWords, goesWords, lines, ownerWords } from "./words.js";
 
 const SAFETY = "studio/v1/safety";
@@ -55,6 +56,12 @@ class Safety {
     const cannot = now.filter_needs || now.filter_is_fixed;
     for (const one of this.form.querySelectorAll("[name=filter]")) one.disabled = cannot;
     this.fields.namedItem("filter_of_accounts").disabled = cannot;
+    if (now.class_mode) {
+      const section = this.root.querySelector(".safety-waiting");
+      waiting(section, (words) => this.say(words, true)).catch((error) =>
+        this.say(error.message, true),
+      );
+    }
     this.rules = now.rules;
     this.fill(now.rules);
     this.log = [];
