@@ -84,30 +84,7 @@ def build_image_files_router(library: Library, reader: Reader, safety: Safety) -
         read = ReadingBody.model_validate(await run_in_threadpool(reader.read, data))
         return ImportedBody(id=imported.row.id, is_new=imported.is_new, read=read)
 
-    @router.post("/sheet", responses=refusals(404, 422, 507))
-    def keep_sheet(asked: SheetInput, account: Account) -> SheetBody:
-        """Keep several pictures, as those of a batch, side by side as one more picture, which has
-        the settings of the first as text."""
-        for id in asked.ids:
-            safety.require_sight(account, library.entry(id))
-        data = sheets.of_pictures(library.gallery, asked.ids, asked.columns, asked.margin)
-        return SheetBody(id=importer.take(data, account).row.id)
-
-    @router.get("/archive", response_class=Response, responses=_ARCHIVE | refusals(404, 422))
-    def archive(asked: Annotated[ArchiveQuery, Query()], account: Account) -> Response:
-        """The files of several pictures, at most 1000, as a zip: those with the `ids`, separated by
-        commas, or all of a board, each as it would be saved alone."""
-        rows = _chosen(library, [id for id in asked.ids.split(",") if id], asked.board)
-        for row in rows:
-            safety.require_sight(account, row)
-        if asked.name:
-            export_names.check(asked.name)
-        headers = {
-            "Content-Disposition": 'attachment; filename="latent-studio.zip"',
-            "Cache-Control": "no-store",
-        }
-        zipped = downloads.archive(_files(library.gallery, rows, asked))
-        return StreamingResponse(zipped, media_type="application/zip", headers=headers)
+    _add_many(router, library, importer, safety)
 
     @router.get("/{id}", response_class=Response, responses=_PICTURE | refusals(404, 422))
     def image(id: str, asked: Annotated[ImageQuery, Query()], account: Account) -> Response:
@@ -133,6 +110,35 @@ def build_image_files_router(library: Library, reader: Reader, safety: Safety) -
         return Response(data, media_type=media_type, headers=headers)
 
     return router
+
+
+def _add_many(router: APIRouter, library: Library, importer: Importer, safety: Safety) -> None:
+    """Several pictures at once."""
+
+    @router.post("/sheet", responses=refusals(404, 422, 507))
+    def keep_sheet(asked: SheetInput, account: Account) -> SheetBody:
+        """Keep several pictures, as those of a batch, side by side as one more picture, which has
+        the settings of the first as text."""
+        for id in asked.ids:
+            safety.require_sight(account, library.entry(id))
+        data = sheets.of_pictures(library.gallery, asked.ids, asked.columns, asked.margin)
+        return SheetBody(id=importer.take(data, account).row.id)
+
+    @router.get("/archive", response_class=Response, responses=_ARCHIVE | refusals(404, 422))
+    def archive(asked: Annotated[ArchiveQuery, Query()], account: Account) -> Response:
+        """The files of several pictures, at most 1000, as a zip: those with the `ids`, separated by
+        commas, or all of a board, each as it would be saved alone."""
+        rows = _chosen(library, [id for id in asked.ids.split(",") if id], asked.board)
+        for row in rows:
+            safety.require_sight(account, row)
+        if asked.name:
+            export_names.check(asked.name)
+        headers = {
+            "Content-Disposition": 'attachment; filename="latent-studio.zip"',
+            "Cache-Control": "no-store",
+        }
+        zipped = downloads.archive(_files(library.gallery, rows, asked))
+        return StreamingResponse(zipped, media_type="application/zip", headers=headers)
 
 
 def nsfw_of(library: Library, id: str) -> float | None:
