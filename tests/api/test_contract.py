@@ -40,14 +40,15 @@ ASKED = {
 }
 """Every declared limit is met, passed by one and left out; then a few requests at random."""
 IN_EVERY_RUN = ASKED | {
+    "generation": ASKED["generation"] | {"max-examples": 1},
     "phases": {"stateful": {"enabled": False}, "coverage": {"unexpected-methods": ["DELETE"]}},
     "operations": [
         {"include-name": name, "phases": {"coverage": {"enabled": False}}}
-        for name in ("POST /studio/v1/jobs", "POST /studio/v1/detect")
+        for name in ("POST /studio/v1/jobs", "POST /studio/v1/probes", "POST /studio/v1/detect")
     ],
 }
-"""Two routes take half of all the time for the limits of their bodies, which are met with those of
-all others where thousands are sent; here they get a few requests at random."""
+"""One request at random for each route. Three of them take more than half of all the time for the
+limits of their bodies, which are met with those of all others where thousands are sent."""
 
 
 @pytest.fixture(scope="module")
