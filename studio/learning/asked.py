@@ -91,7 +91,7 @@ class LatentSpaceAsked(OfPicture):
 
 
 class TrainingAsked(OfPicture):
-    """It learns for so many `seconds`."""
+    """It learns for so many `seconds`, looks and waits included."""
 
     seconds: float = Field(30.0, gt=0, le=60)
 

@@ -242,7 +242,7 @@ class TrainingShown(BaseModel):
 
     caption     what the scene is; "" of a picture of one's own
     parameters  so many numbers it has to learn
-    steps, seconds  that it has learned so far
+    steps       that it has learned so far, in so many `seconds`, looks and waits included
     losses      the mean square of what is wrong with its answers, from the first step to the last;
                 each the mean of several
     picture     one: what it draws, from the noise of the seed

@@ -16,8 +16,11 @@ from studio.learning.bench import Bench
 from studio.learning.scenes import picture_of
 from studio.learning.shown import Sheet, TrainingShown
 
-LOOK_S = 0.4
-"""So long it learns between two looks, and nothing is drawn."""
+PIECE_S = 0.4
+"""So long it learns while nothing is drawn."""
+
+_PIECES = 3
+"""Between two looks: a look takes a while itself."""
 
 _BATCH = 16
 _RATE = 2e-3
@@ -34,16 +37,19 @@ def training(
         picture, bench.kept["caption"] = picture_of(asked.scene, own, bench.size)
         clean = bench.encoded(picture)
         learner = bench.kept["learner"] = Learner(clean, bench.law, asked.seed)
-    learner.learn(min(LOOK_S, asked.seconds - learner.took_s))
-    yield
+    for _ in range(_PIECES):
+        learner.learn(min(PIECE_S, asked.seconds - learner.age_s))
+        yield
+        if learner.age_s >= asked.seconds:
+            break
     return TrainingShown(
         caption=bench.kept["caption"],
         parameters=learner.parameters,
         steps=learner.steps,
-        seconds=learner.took_s,
+        seconds=learner.age_s,
         losses=learner.told(_POINTS),
         picture=Sheet.of([bench.decoded(learner.drawn(bench.noise(asked.seed)))]),
-        done=learner.took_s >= asked.seconds,
+        done=learner.age_s >= asked.seconds,
     )
 
 
@@ -71,8 +77,7 @@ class TinyNetwork(nn.Module):
 
 
 class Learner:
-    """A `TinyNetwork` that learns `clean`, (1, C, h, w), on the CPU. `took_s`: how long it has
-    learned."""
+    """A `TinyNetwork` that learns `clean`, (1, C, h, w), on the CPU."""
 
     def __init__(self, clean: torch.Tensor, law: VariancePreserving, seed: int) -> None:
         with torch.inference_mode(False):
@@ -84,7 +89,12 @@ class Learner:
                 self._network = TinyNetwork(*clean.shape[1:])
             self._optimizer = torch.optim.Adam(self._network.parameters(), _RATE)
         self._losses: list[float] = []
-        self.took_s = 0.0
+        self._since_s = time.monotonic()
+
+    @property
+    def age_s(self) -> float:
+        """So many seconds ago it was made."""
+        return time.monotonic() - self._since_s
 
     @property
     def steps(self) -> int:
@@ -100,10 +110,8 @@ class Learner:
         with torch.inference_mode(False), torch.enable_grad():
             while True:
                 self._losses.append(self._step())
-                taken_s = time.monotonic() - since_s
-                if taken_s >= seconds:
+                if time.monotonic() - since_s >= seconds:
                     break
-        self.took_s += taken_s
 
     def _step(self) -> float:
         """L = E‖ε − ε_θ(z_t, t)‖² over a few noises and timesteps, made smaller by a step."""
