@@ -92,10 +92,12 @@ class StudioSchool:
         if path and name is None:
             raise InvalidRequest(f"{path} is not in the catalog: something moved it away.")
         loras = (LoraInput(name=name),) if name else ()
+        ref = self.catalog.find(order.training.checkpoint)
         requests = [
             GenerationRequest(
                 prompt=prompt,
-                checkpoint=order.training.checkpoint,
+                checkpoint=ref.name,
+                guidance_scale=ref.family.guidance_scale,
                 seed=order.samples.seed,
                 loras=loras,
             )
