@@ -14,7 +14,7 @@ from studio import Studio
 from studio.learning.shown import Sheet
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images" / "how-it-works"
-PAGES = ("noise-in", "noise-out", "latent-space", "words", "steering")
+PAGES = ("noise-in", "noise-out", "latent-space", "words", "training", "steering")
 _SIDE = 128
 _GAP = 4
 
@@ -92,6 +92,7 @@ _ROWS = {
         some(shown.seeds, 5),
     ],
     "words": _words,
+    "training": lambda shown: [[shown.picture.picture(0)]],
     "steering": _steering,
 }
 
