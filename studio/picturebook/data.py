@@ -16,21 +16,31 @@ SEED = 2024
 MANY = 1000  # scenes that take longer to draw than another process to begin
 CAPTIONS = 6  # how many captions of a scene are kept
 BARE_EVERY = 8  # every such scene of a bucket has no object, so that scenery alone is learnt too
-# Sizes (width, height) at a native size of 128, and how many of every 16 scenes have each.
+# Sizes (width, height) at a native size of 128, and how many of every 16 scenes have each. At a
+# native size from HALVED on, two in three are half as large: such a model draws small pictures too.
 BUCKETS = (
     ((128, 128), 7), ((160, 128), 2), ((128, 160), 2), ((160, 96), 1), ((96, 160), 1),
     ((192, 96), 2), ((96, 192), 1),
 )  # fmt: skip
+HALVED = 256
+
+
+def _buckets(native):
+    """((width, height), share of all scenes) of the buckets at a `native` size, the square one of
+    that size first."""
+    scales = ((native, 1 / 3), (native // 2, 2 / 3)) if native >= HALVED else ((native, 1),)
+    return [((w * side // 128, h * side // 128), share * weight / 16)
+            for side, share in scales for (w, h), weight in BUCKETS]  # fmt: skip
 
 
 def bucket_sizes(native):
     """The sizes (width, height) in pixels of the buckets at a `native` size in pixels."""
-    return [(w * native // 128, h * native // 128) for (w, h), _ in BUCKETS]
+    return [size for size, _ in _buckets(native)]
 
 
-def bucket_counts(total):
+def bucket_counts(native, total):
     """How many of `total` scenes each bucket holds."""
-    return [total * weight // 16 for _, weight in BUCKETS]
+    return [round(total * share) for _, share in _buckets(native)]
 
 
 def training_scene(bucket, index):
@@ -115,7 +125,9 @@ def draw_training_set(folder, native, total, processes=None, report=print):
     sizes = bucket_sizes(native)
     if not done.exists():
         jobs = []
-        for bucket, (size, count) in enumerate(zip(sizes, bucket_counts(total), strict=True)):
+        for bucket, (size, count) in enumerate(
+            zip(sizes, bucket_counts(native, total), strict=True)
+        ):
             for name, (dtype, shape) in _fields(size, count).items():
                 np.lib.format.open_memmap(_path(folder, name, bucket), "w+", dtype, shape).flush()
             jobs += [(str(folder), bucket, size, k, min(k + 250, count))

@@ -25,6 +25,7 @@ from studio.picturebook.journal import Journal
 from studio.picturebook.judge import JUDGE_DIR, Judge
 from studio.picturebook.larger import WAYS, larger_pictures
 from studio.picturebook.loading import load_parts
+from studio.picturebook.low_rank import merge_low_rank
 from studio.picturebook.sharpness import edge_width
 from studio.picturebook.train_judge import held_out_accuracy, mountain_errors, train_judge
 from studio.picturebook.training import MODEL_DIR
@@ -88,17 +89,12 @@ def pictures_of(parts, prompts, options, negative="", seeds=None):
     batches = []
     for start in range(0, len(prompts), options.batch):
         chunk = slice(start, start + options.batch)
-        batches.append(
-            sampling.sample(
-                parts,
-                prompts[chunk],
-                size=(side, side),
-                negative=negative,
-                seeds=seeds[chunk],
-                steps=options.steps,
-                guidance=options.guidance,
-            )
-        )
+        given = {"size": (side, side), "seeds": seeds[chunk], "steps": options.steps}
+        if getattr(options, "quick", None):
+            batches.append(sampling.sample_few(parts, prompts[chunk], **given))
+            continue
+        given |= {"negative": negative, "guidance": options.guidance}
+        batches.append(sampling.sample(parts, prompts[chunk], **given))
     return torch.cat(batches)
 
 
@@ -160,6 +156,9 @@ def parser():
     arguments.add_argument("--journal", type=Path, help="file that keeps what was found")
     arguments.add_argument("--side", type=int, default=0, help="of the pictures, px; 0 = native")
     arguments.add_argument("--steps", type=int, default=15)
+    arguments.add_argument(
+        "--quick", type=Path, help="a LoRA to draw with, by LCM without guidance"
+    )
     arguments.add_argument("--guidance", type=float, default=PICTUREBOOK.guidance_scale)
     arguments.add_argument("--batch", type=int, default=10)
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -184,6 +183,8 @@ def measure(options):
     chosen: theirs alone."""
     start = time.monotonic()
     parts = load_parts(options.model, options.device)
+    if options.quick:
+        merge_low_rank(parts["unet"], options.quick)
     native = parts["unet"].config.sample_size * 8
     options.side = options.side or native
     if options.retrain_judge:
@@ -194,6 +195,7 @@ def measure(options):
     settings = {
         "model": _weights(*folders),
         "judge": _weights(options.judge),
+        "quick": str(options.quick or ""),
         **{name: getattr(options, name) for name in ("side", "steps", "guidance")},
     }
     journal = Journal(options.journal, settings)

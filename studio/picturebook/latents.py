@@ -26,7 +26,7 @@ def encode_training_set(vae, buckets, folder, settings):
     Kept in `folder`; a bucket that is there already is only loaded.
     """
     batch = 32 if settings.device == "cpu" else 256
-    counts = data.bucket_counts(min(settings.encoded, settings.scenes))
+    counts = data.bucket_counts(settings.native, min(settings.encoded, settings.scenes))
     for number, (bucket, count) in enumerate(zip(buckets, counts, strict=True)):
         path = Path(folder) / f"latents-{number}.npy"
         if not path.exists() or len(np.load(path, mmap_mode="r")) < count:

@@ -2,7 +2,8 @@
 
 Stages run one after the other, each for its time budget: "vae", then "unet" (with its text
 encoder), then "decoder" (the VAE's, sharpened while the latents stay), then "preview" (the small
-decoder that shows a forming picture). `--resume` goes on from the checkpoints in the work
+decoder that shows a forming picture). On request: "quick", a LoRA for four steps without guidance,
+and "judge". `--resume` goes on from the checkpoints in the work
 directory, `--begin-with` from an exported model, whose VAE stays as it is.
 
 `python -m studio.picturebook.train controlnet canny` trains a ControlNet for the finished model;
@@ -21,6 +22,7 @@ from studio.picturebook.loading import load_vae
 from studio.picturebook.train_decoder import train_decoder
 from studio.picturebook.train_judge import train_judge
 from studio.picturebook.train_preview import train_preview
+from studio.picturebook.train_quick import QUICK_PATH, train_quick
 from studio.picturebook.train_unet import train_unet
 from studio.picturebook.train_vae import train_vae
 from studio.picturebook.training import MODEL_DIR, settings_of, training_options
@@ -46,6 +48,11 @@ def _train_preview(settings):
     train_preview(settings, Examples(settings, ("pictures",), vae))
 
 
+def _train_quick(settings):
+    vae = load_vae(settings.out_dir, settings.device)
+    train_quick(settings, Examples(settings, ("ids",), vae), settings.quick or QUICK_PATH)
+
+
 def _train_judge(settings):
     vae = load_vae(settings.out_dir, settings.device)
     judge, right = train_judge(vae, settings.native, settings.seconds / 60, device=settings.device)
@@ -53,12 +60,13 @@ def _train_judge(settings):
     print("judge:", {name: round(share, 3) for name, share in right.items()})
 
 
-# All but the judge make the model; the judge is trained anew only on request.
+# The judge and the LoRA for few steps are no part of the model: they are trained on request.
 STAGES = {
     "vae": _train_vae,
     "unet": _train_unet,
     "decoder": _train_decoder,
     "preview": _train_preview,
+    "quick": _train_quick,
     "judge": _train_judge,
 }
 ALL = ("vae", "unet", "decoder", "preview")
@@ -75,6 +83,7 @@ def parser():
     arguments.add_argument("--native", type=int, default=256, help="side of a square picture, px")
     arguments.add_argument("--begin-with", type=Path, help="folder of an exported model")
     arguments.add_argument("--out", type=Path, default=MODEL_DIR, help="where the model goes")
+    arguments.add_argument("--quick", type=Path, help="where the LoRA of stage quick goes")
     return arguments
 
 

@@ -14,12 +14,11 @@ import numpy as np
 import torch
 from diffusers import DDPMScheduler
 from diffusers.models.attention_processor import AttnProcessor
-from safetensors.torch import save_file
-from torch.nn.utils import parametrize
 
 from studio.picturebook import network
 from studio.picturebook.latents import encode
 from studio.picturebook.loading import load_parts
+from studio.picturebook.low_rank import add_low_rank, save_low_rank
 from studio.picturebook.tokenizer import token_ids
 from studio.picturebook.train_unet import loss_weight
 from studio.picturebook.training import MODEL_DIR, autocast, plain_norms
@@ -49,6 +48,11 @@ LAYERS = {
 }
 PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
 
+METADATA = {
+    "modelspec.title": "Blueprint",
+    "modelspec.description": "White lines on blue paper, for picturebook.",
+}
+
 INK, PAPER = (236, 244, 255), (18, 52, 120)
 
 
@@ -62,30 +66,13 @@ def blueprint(picture):
     return (np.array(PAPER) * (1 - light) + np.array(INK) * light).round().astype(np.uint8)
 
 
-class LowRank(torch.nn.Module):
-    """A weight with `up` @ `down` added, that of a linear layer or a 1 × 1 convolution; nothing,
-    before the first step."""
-
-    def __init__(self, shape):
-        super().__init__()
-        out_width, in_width, *kernel = shape
-        self.down = torch.nn.Parameter(torch.randn(RANK, in_width, *kernel) / math.sqrt(in_width))
-        self.up = torch.nn.Parameter(torch.zeros(out_width, RANK, *kernel))
-
-    def forward(self, weight):
-        up, down = self.up.flatten(1), self.down.flatten(1)
-        return torch.addmm(weight.flatten(1), up, down, alpha=ALPHA / RANK).reshape(weight.shape)
-
-
 def add_layers(parts):
-    """Put a LowRank on every layer that learns; returns (part, module name) -> LowRank."""
+    """Put a LowRank on every layer that learns; returns prefix and module name -> LowRank."""
     torch.manual_seed(SEED)
     added = {}
     for part, endings in LAYERS.items():
-        for name, module in list(parts[part].named_modules()):
-            if isinstance(module, torch.nn.Linear | torch.nn.Conv2d) and name.endswith(endings):
-                added[part, name] = LowRank(module.weight.shape)
-                parametrize.register_parametrization(module, "weight", added[part, name])
+        layers = add_low_rank(parts[part], RANK, ALPHA / RANK, endings)
+        added |= {f"{PREFIXES[part]}{name}": layer for name, layer in layers.items()}
     return added
 
 
@@ -118,7 +105,7 @@ def loss_of(parts, schedule, latents, ids):
 
 
 def train(parts, steps):
-    """Train for so many steps; returns (part, module name) -> LowRank."""
+    """Train for so many steps; returns prefix and module name -> LowRank."""
     sets = training_set(parts["vae"], 8 * parts["unet"].config.sample_size)
     plain_norms(parts["unet"]).set_attn_processor(AttnProcessor())  # faster than the fused kernel
     parts["text_encoder"].set_attn_implementation("eager")
@@ -145,28 +132,6 @@ def train(parts, steps):
     return layers
 
 
-def write(layers, path):
-    """Save in kohya's dialect, which every studio reads; fp16."""
-    tensors = {}
-    for (part, module), layer in layers.items():
-        name = PREFIXES[part] + module.replace(".", "_")
-        tensors[f"{name}.lora_down.weight"] = layer.down.detach().half()
-        tensors[f"{name}.lora_up.weight"] = layer.up.detach().half()
-        tensors[f"{name}.alpha"] = torch.tensor(float(ALPHA)).half()
-    metadata = {
-        "modelspec.title": "Blueprint",
-        "modelspec.description": "White lines on blue paper, for picturebook.",
-        "ss_network_module": "networks.lora",
-        "ss_network_dim": str(RANK),
-        "ss_network_alpha": str(ALPHA),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata)
-    temporary.chmod(0o644)
-    temporary.replace(path)
-
-
 def main(argv=None):
     """Train and save; returns the exit status."""
     arguments = argparse.ArgumentParser(prog="python -m studio.picturebook.train_lora")
@@ -179,7 +144,7 @@ def main(argv=None):
     if options.threads:
         torch.set_num_threads(options.threads)
     parts = load_parts(options.model)
-    write(train(parts, options.steps), options.out)
+    save_low_rank(train(parts, options.steps), options.out, METADATA)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB")
     return 0
 

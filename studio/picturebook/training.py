@@ -33,6 +33,7 @@ class Settings:
     encoded: int = 24_000
     resume: bool = False
     begin_with: Path | None = None
+    quick: Path | None = None
     batch: int = 0
     rate: float = 1.0
     export_seconds: float = 600.0
