@@ -2,14 +2,18 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
+from studio.picturebook import cases, sampling
+from studio.picturebook.judge import Judge
 from studio.picturebook.loading import load_parts
 from studio.picturebook.low_rank import merge_low_rank, save_low_rank
 from studio.picturebook.tokenizer import token_ids
-from studio.picturebook.train_quick import GUIDANCE, STEPS, Quick
+from studio.picturebook.train_quick import GUIDANCE, QUICK_PATH, STEPS, Quick
 from studio.picturebook.train_unet import noised
+from studio.picturebook.world import TRAINED
 
 PROMPTS = ["a red house", "a boat at night", "the sea", "a green car"]
 
@@ -70,3 +74,13 @@ def test_it_begins_as_the_model_learns_and_its_file_is_what_was_learnt(quick, le
         assert torch.allclose(merged(latents, timesteps, states).sample, learnt, atol=0.02)
     quick.swap()
     assert (learnt - before).abs().max() > 0.05
+
+
+def test_four_steps_without_guidance_obey_the_prompt():
+    parts = load_parts()
+    merge_low_rank(parts["unet"], QUICK_PATH)
+    asked = cases.one_object(TRAINED, 16, seed=5)
+    pictures = sampling.sample_few(parts, [prompt for prompt, _ in asked], (128, 128))
+    marks = cases.judged(Judge.load(), pictures, [scene for _, scene in asked])
+    shares = {name: np.mean([mark[name] for mark in marks]) for name in ("colour", "object", "sky")}
+    assert min(shares.values()) >= 0.85, shares

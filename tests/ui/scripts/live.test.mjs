@@ -34,5 +34,12 @@ test("a live request is one picture by the preset's steps, with what comes after
     ["a", 96, 4, "LCM", 77, 1, null],
   );
   assert.equal(lightened({ ...request, seed: 5 }, null, 77).seed, 5);
+  const quick = { name: "quick", weight: 1 };
+  const both = { ...request, loras: [{ name: "ink", weight: 0.5 }] };
+  const names = (...of) => lightened(...of, 7).loras.map((one) => `${one.name} ${one.weight}`);
+  assert.deepEqual(names(both, preset("y", null, 4, { loras: [quick] })), ["ink 0.5", "quick 1"]);
+  const mine = { ...request, loras: [{ name: "quick", weight: 0.8 }] };
+  assert.deepEqual(names(mine, preset("y", null, 4, { loras: [quick] })), ["quick 0.8"]);
+  assert.deepEqual(names(request, null), []);
   assert.equal(lightened(request, null, 77).steps, 40);
 });

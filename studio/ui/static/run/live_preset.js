@@ -42,12 +42,18 @@ export function fitting(presets, family, names) {
 }
 
 /** `request` as it is drawn while somebody paints: one picture with the sampling of `preset` (null: its
- * own), and with `seed` where it leaves that open. What comes after a drawing is left out. */
+ * own) and the LoRAs that this needs, and with `seed` where it leaves that open. What comes after a
+ * drawing is left out. */
 export function lightened(request, preset, seed) {
   const own = Object.entries(preset?.request ?? {}).filter(([name]) => SAMPLING.includes(name));
+  const loras = request.loras ?? [];
+  const needed = (preset?.request.loras ?? []).filter(
+    ({ name }) => !loras.some((one) => one.name === name),
+  );
   return {
     ...request,
     ...Object.fromEntries(own),
+    loras: [...loras, ...needed],
     seed: request.seed === -1 ? seed : request.seed,
     batch_size: 1,
     hires: null,
