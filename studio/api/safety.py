@@ -186,7 +186,7 @@ def _add_owners_routes(router: APIRouter, safety: Safety, library: Library) -> N
         """Let others see pictures of pupils, or put them into the trash. For the teacher."""
         safety.require_owner(account, is_here(http))
         for id in asked.ids:
-            library.change(id, waits=False)
+            library.approve(id)
             if not asked.approved:
                 library.trash(id)
             said = "picture approved" if asked.approved else "picture refused"

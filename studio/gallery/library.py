@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from studio.domain.accounts import LOCAL
 from studio.domain.errors import InvalidRequest, NotFound, SaveError, StudioError
@@ -191,17 +192,20 @@ class Library:
         starred: bool | None = None,
         boards: Iterable[str] | None = None,
         note: str | None = None,
-        *,
-        waits: bool | None = None,
     ) -> PictureRow:
         """What is not None is so from now on. Raises `NotFound` and `SaveError`."""
+        changes = {"starred": starred, "note": note}
+        if boards is not None:
+            changes["boards"] = tuple(sorted(set(boards)))
+        return self._changed(id, {name: one for name, one in changes.items() if one is not None})
+
+    def approve(self, id: str) -> PictureRow:
+        """Others may see it from now on. Raises `NotFound` and `SaveError`."""
+        return self._changed(id, {"waits": False})
+
+    def _changed(self, id: str, changes: dict[str, Any]) -> PictureRow:
         with self._changing:
-            row = self._saved(id)
-            changes = {"starred": starred, "note": note, "waits": waits}
-            if boards is not None:
-                changes["boards"] = tuple(sorted(set(boards)))
-            changed = {name: value for name, value in changes.items() if value is not None}
-            row = dataclasses.replace(row, **changed)
+            row = dataclasses.replace(self._saved(id), **changes)
             sidecars.write(self.gallery.found(id).path, _sidecar(row))
             self.pictures.put([row])
         return row

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from studio.domain.accounts import LOCAL
-from studio.domain.errors import EngineError, about, refused
+from studio.domain.errors import InvalidRequest, about, refused
 from studio.domain.request import GenerationRequest
 from studio.imaging import reading
 from studio.learning import pages
@@ -64,7 +64,7 @@ class Classroom:
     def _begun(self, *asked: Any) -> Pieces:
         resources = getattr(self._engine(), "resources", None)
         if resources is None:
-            raise EngineError("This studio draws without a model that could be looked into.")
+            raise InvalidRequest("This studio draws without a model that could be looked into.")
         from studio.learning import lessons  # brings torch
 
         return lessons.pieces(resources, *asked)

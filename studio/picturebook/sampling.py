@@ -17,7 +17,7 @@ def few_scheduler(steps):
 
 def sample_few(parts, prompts, size, *, seeds=None, steps=4):
     """`sample` without guidance, for a U-Net that has learnt to do with few `steps`."""
-    return _sampled(parts, prompts, size, few_scheduler(steps), seeds)
+    return _sampled(parts, prompts, size, seeds, few_scheduler(steps))
 
 
 def sample(parts, prompts, size, *, negative="", seeds=None, steps=20, guidance=5.0):
@@ -28,11 +28,11 @@ def sample(parts, prompts, size, *, negative="", seeds=None, steps=20, guidance=
     """
     scheduler = fast_scheduler()
     scheduler.set_timesteps(steps)
-    return _sampled(parts, prompts, size, scheduler, seeds, guidance, negative)
+    return _sampled(parts, prompts, size, seeds, scheduler, guidance=guidance, negative=negative)
 
 
 @torch.no_grad()
-def _sampled(parts, prompts, size, scheduler, seeds, guidance=1.0, negative=""):
+def _sampled(parts, prompts, size, seeds, scheduler, *, guidance=1.0, negative=""):
     unet, vae = parts["unet"], parts["vae"]
     device = next(unet.parameters()).device
     guided = guidance != 1

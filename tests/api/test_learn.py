@@ -39,5 +39,5 @@ def test_what_cannot_be_asked(shared, fields, says):
 
 def test_an_engine_without_a_model_says_so(shared):
     answer = shared.http.post(f"{LEARN}/noise-out", json={})
-    assert answer.status_code == 500
+    assert answer.status_code == 422
     assert "without a model" in answer.json()["message"]

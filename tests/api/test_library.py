@@ -61,6 +61,8 @@ def test_what_was_drawn_is_listed_newest_first_page_by_page(serve):
         "job": "",
         "owner": None,
         "trashed": False,
+        "nsfw": None,
+        "waits": False,
     }
     assert served.job(first["job"])["state"] == "finished"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", first["created"])

@@ -133,7 +133,7 @@ def test_names_are_completed_each_kind_where_it_is_asked_for(complete, shared):
     assert complete("blue", "lora") == [
         ("blueprint", "<lora:blueprint:1>", "picturebook", "blue"),
     ]
-    assert [text for text, *_ in complete("", "lora")] == ["blueprint"]
+    assert [text for text, *_ in complete("", "lora")] == ["blueprint", "picturebook-quick"]
     assert complete("print", "lora")[0][0] == "blueprint"
     assert ("picturebook/skies", "__picturebook/skies__", "5 entries", "pic") in complete(
         "pic", "wildcard"

@@ -16,7 +16,7 @@ OPTIONS = "{resultTypes: ['violations'], rules: {'skip-link': {enabled: false}}}
 comes into sight with the focus. The page's skip to the prompt is a button."""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_no_violation_on_any_tab(visit, served, slow, axe, scheme):
     small = {"steps": 2, "width": 64, "height": 64}
     details = {"attention_maps": True, "detailers": [{"detector": SEGMENTER}]}

@@ -44,7 +44,7 @@ def test_the_newest_wins_and_nothing_is_stored_until_it_is_kept(visit, served, s
     wait_for(lambda: live_jobs(served), "a drawing")
     [first] = live_jobs(served)
     request = first.request
-    assert (request.steps, request.guidance_scale) == (6, 5.0), "the preset for picturebook"
+    assert (request.steps, request.guidance_scale) == (4, 1.0), "the preset for picturebook"
     wait_for(lambda: first.state is JobState.RUNNING, "it to be drawn")
     page.get_by_label("Prompt", exact=True).fill("a house")
     wait_for(lambda: first.state is JobState.CANCELLED, "it to give way")
