@@ -92,6 +92,10 @@ class Studio:
     Raises `InvalidSettings`, and `UnknownCheckpoint` where its default checkpoint is not there.
     """
 
+    _downloads: Downloads | None = None
+    _preprocessors: Preprocessors | None = None
+    _weight_downloads: WeightDownloads | None = None
+
     def __init__(
         self,
         settings: Settings | None = None,
@@ -111,14 +115,12 @@ class Studio:
         self._warm_up = load_later
         counts = build_engine is not None  # else the worker imports the same just now
         self.words = Words(self.catalog, self.settings.presets_folders, counts)
-        self._downloads: Downloads | None = None
-        self._preprocessors: Preprocessors | None = None
-        self._weight_downloads: WeightDownloads | None = None
         self._making, self._may_load = threading.Lock(), threading.Event()
         self.detectors = Detectors(self.catalog, self.settings.detectors_dir)
         self.inputs = Inputs(self.settings.inputs_dir)
         faces = lambda name: self.detectors.faces_in(self.sources.read(name))  # noqa: E731
-        self.safety = starting.safety(self.settings, self._ledger, faces)
+        find = lambda id: self.library.pictures.find(id)  # noqa: E731
+        self.safety = starting.safety(self.settings, self._ledger, faces, find)
         self.notary = signing.notary(self.settings, self.inputs.bytes)
         self.gallery = self._gallery(outputs)
         self.sources = Sources(self.inputs, self.gallery)
@@ -137,11 +139,11 @@ class Studio:
         self.library = self._library(ledger)
         self.verifier = Verifier(self.library, self.notary)
         self.prompts, self.tokens = PromptLedger(ledger), TokenLedger(ledger)
-        comparing = self._comparing(ledger)
+        comparing, completed = self._comparing(ledger), self.safety.sighted(settling.completed)
         keeping, forecasts = self._keeping(comparing, ledger), self._forecasts(settling)
         self.queue = JobQueue(
             self._engine,
-            lambda request, owner: self._allowed(settling.completed(request, owner), owner),
+            lambda request, owner: self._allowed(completed(request, owner), owner),
             keeping,
             forecasts=forecasts,
             patience_s=self.settings.swap_patience,
@@ -284,7 +286,7 @@ class Studio:
     @cached_property
     def classroom(self) -> Classroom:
         """Where the pages of Learn are asked for."""
-        completed = self._settling().completed
+        completed = self.safety.sighted(self._settling().completed)
         return Classroom(
             self.queue.errand,
             lambda request, owner: self._allowed(completed(request, owner), owner),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -56,6 +57,7 @@ def build_images_router(
     _add_list_routes(router, library, safety)
     _add_thumbnails(router, library, safety.blurs)
     _add_picture_routes(router, library, reader, public)
+    _add_lineage(router, library, safety)
     _add_changes(router, library)
     return router
 
@@ -186,10 +188,13 @@ def _add_picture_routes(
         """The maps of all words, one under the other, in gray."""
         return Response(kept_words(id).png, media_type="image/png", headers=FOREVER)
 
-    @router.get("/{id}/lineage", responses=none)
-    def lineage(id: str) -> LineageBody:
-        """What a picture was made from, and what was made from it: at most 500 of either."""
-        return lineage_body(library.lineage(id))
+
+def _add_lineage(router: APIRouter, library: Library, safety: Safety) -> None:
+    @router.get("/{id}/lineage", responses=refusals(404))
+    def lineage(id: str, account: Account) -> LineageBody:
+        """What a picture was made from, and what was made from it: at most 500 of either, of those
+        that may be seen."""
+        return lineage_body(library.lineage(id).only(partial(safety.may_see, account)))
 
 
 def _add_changes(router: APIRouter, library: Library) -> None:

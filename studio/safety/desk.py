@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import logging
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ from studio.store.pictures import PictureRow
 from studio.store.safety import AuditRow, SafetyLedger
 
 log = logging.getLogger(__name__)
+
+_PICTURE = re.compile(r'"picture:([^"\\]+)"')
+"""A picture of the library that a request begins with or is led by, in its JSON."""
+
+Settle = Callable[[GenerationRequest, str], GenerationRequest]
 
 Score = Callable[[Image.Image], float]
 """How likely a picture shows nudity, 0 to 1."""
@@ -59,6 +65,7 @@ class Safety:
     score   looks at pictures; None: that needs a package which is not here
     faces   how many there are in the picture that a task begins with, by its reference; None:
             nothing can be found
+    find    a picture of the library by its id; None: there is none
     """
 
     def __init__(
@@ -67,8 +74,10 @@ class Safety:
         fixed: Fixed = Fixed(),
         score: Score | None = None,
         faces: Callable[[str], int | None] = lambda _: None,
+        find: Callable[[str], PictureRow | None] = lambda _: None,
     ) -> None:
         self._ledger, self.fixed, self.score, self._faces = ledger, fixed, score, faces
+        self._find = find
         self._rates = Rates()
         self._changing = threading.Lock()
         self._rules = self._read()
@@ -114,6 +123,23 @@ class Safety:
         """Raises `NotYours` where `account` may not see it."""
         if not self.may_see(account, row):
             raise NotYours(f"Picture {row.id} waits until the teacher has seen it.")
+
+    def sighted(self, completed: Settle) -> Settle:
+        """`completed`, which first raises `NotYours` where a request has a picture that its account
+        may not see."""
+
+        def checked(request: GenerationRequest, account: str) -> GenerationRequest:
+            if not self.sees_all(account):
+                self._require_sources(request, account)
+            return completed(request, account)
+
+        return checked
+
+    def _require_sources(self, request: GenerationRequest, account: str) -> None:
+        for id in set(_PICTURE.findall(request.model_dump_json())):
+            row = self._find(id)
+            if row is not None:
+                self.require_sight(account, row)
 
     def sees_all(self, account: str) -> bool:
         """Whether nothing of others waits for `account`."""

@@ -8,6 +8,7 @@ from studio.safety import nudity
 from studio.safety.desk import Fixed, Safety
 from studio.settings import InvalidSettings, Settings, owner_of
 from studio.store.ledger import Ledger
+from studio.store.pictures import PictureRow
 from studio.store.safety import SafetyLedger
 
 
@@ -22,9 +23,14 @@ def _check_class(settings: Settings) -> None:
         raise InvalidSettings("class_mode: in a class the watermark stays on. Leave out watermark.")
 
 
-def safety(settings: Settings, ledger: Ledger, faces: Callable[[str], int | None]) -> Safety:
-    """`ledger` and `faces` as for `Safety`. Raises `InvalidSettings` where a filter is asked for
-    whose package is not here, or the owner is none of the logins."""
+def safety(
+    settings: Settings,
+    ledger: Ledger,
+    faces: Callable[[str], int | None],
+    find: Callable[[str], PictureRow | None] = lambda _: None,
+) -> Safety:
+    """`ledger`, `faces`, `find` as for `Safety`. Raises `InvalidSettings` where a filter is asked
+    for whose package is not here, or the owner is none of the logins."""
     weights = nudity.weights()
     if settings.safety_filter in ("blur", "block") and weights is None:
         raise InvalidSettings(f"safety_filter: {nudity.WHERE_FROM}")
@@ -33,4 +39,4 @@ def safety(settings: Settings, ledger: Ledger, faces: Callable[[str], int | None
     owner, is_marked = owner_of(settings), settings.watermark == "on"
     fixed = Fixed(settings.safety_filter, owner, is_marked, settings.class_mode)
     score = nudity.Nudity(weights) if weights else None
-    return Safety(SafetyLedger(ledger), fixed, score, faces)
+    return Safety(SafetyLedger(ledger), fixed, score, faces, find)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from studio.store.pictures import LINKS, PARENT, PictureLedger, PictureRow
@@ -29,6 +29,15 @@ class Lineage:
     ancestors: list[PictureRow]
     descendants: list[PictureRow]
     edges: list[tuple[str, str]]
+
+    def only(self, may: Callable[[PictureRow], bool]) -> Lineage:
+        """Without the pictures, and the edges to them, of which `may` says no."""
+        hidden = {row.id for row in (*self.ancestors, *self.descendants) if not may(row)}
+        return Lineage(
+            [row for row in self.ancestors if row.id not in hidden],
+            [row for row in self.descendants if row.id not in hidden],
+            [edge for edge in self.edges if not hidden & set(edge)],
+        )
 
 
 def lineage(pictures: PictureLedger, row: PictureRow) -> Lineage:

@@ -197,6 +197,8 @@ def test_in_a_class_pictures_wait_for_the_teacher(serve):
     for path in ("", "/thumbnail", "/details", "/request"):
         assert http.get(one["url"] + path, auth=cy).status_code == 403, path
         assert http.get(one["url"] + path, auth=BO).status_code == 200, path
+    task = {"kind": "image_to_image", "image": f"picture:{one['id']}"}
+    assert http.post(JOBS, json=SMALL | {"task": task}, auth=cy).status_code == 403
     archive = http.get(f"/studio/v1/images/archive?ids={one['id']}", auth=cy)
     assert archive.status_code == 403
     approve = {"ids": [one["id"]]}
