@@ -1,7 +1,8 @@
 """The judge: a small classifier that says what is in a picture of the picture-book world.
 
-It is trained on drawn scenes, on their round trips through the VAE and on blurred ones, and
-ships with its weights, so that evaluations and tests need no training.
+Two networks conclude together (`judge_readers.py`). It is trained on drawn scenes, on their round
+trips through a VAE and on blurred ones, and ships with its weights, so that evaluations and tests
+need no training.
 """
 
 import json
@@ -15,6 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from studio.picturebook.judge_readers import HEADS, SIDE, Glance, Things
 from studio.picturebook.vocabulary import (
     COLOURS,
     EXTRAS,
@@ -26,24 +28,6 @@ from studio.picturebook.vocabulary import (
 )
 
 JUDGE_DIR = Path(__file__).resolve().parents[2] / "assets" / "models" / "picturebook-judge"
-SIDE = 64
-HEADS = {
-    "object": (len(OBJECTS),),
-    "colour": (len(OBJECTS), len(COLOURS)),
-    "place": (len(OBJECTS), len(PLACES)),
-    "sky": (len(SKIES),),
-    "ground": (len(GROUNDS),),
-    "style": (len(STYLES),),
-    "extras": (len(EXTRAS),),
-}
-
-
-def _block(inputs, outputs, stride):
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
 
 
 class Judge(nn.Module):
@@ -51,22 +35,15 @@ class Judge(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(
-            _block(3, 32, 2), _block(32, 32, 1), _block(32, 64, 2),
-            _block(64, 64, 1), _block(64, 128, 2), _block(128, 128, 1),
-        )  # fmt: skip
-        self.squeeze = _block(128, 40, 1)
-        self.mix = nn.Sequential(nn.Linear(40 * 64 + 256, 192), nn.ReLU(inplace=True))
-        sizes = {name: int(np.prod(shape)) for name, shape in HEADS.items()}
-        self.heads = nn.ModuleDict({name: nn.Linear(192, n) for name, n in sizes.items()})
+        self.glance, self.things = Glance(), Things()
 
     def forward(self, pictures):
-        """Logits: {head: float (n, *HEADS[head])}."""
+        """Logits: {head: float (n, *HEADS[head])}; of extras the glance's, of colours those of the
+        things, of all else the sum of both."""
         small = F.interpolate(pictures, (SIDE, SIDE), mode="bilinear", antialias=True)
-        features = self.body(small)
-        pooled = torch.cat([features.amax((2, 3)), features.mean((2, 3))], dim=1)
-        mixed = self.mix(torch.cat([self.squeeze(features).flatten(1), pooled], dim=1))
-        return {name: head(mixed).unflatten(1, HEADS[name]) for name, head in self.heads.items()}
+        glance, things = self.glance(small), self.things(small)
+        both = {name: glance[name] + things[name] for name in HEADS}
+        return {**both, "extras": glance["extras"], "colour": things["colour"]}
 
     @torch.no_grad()
     def read(self, pictures):

@@ -29,7 +29,7 @@ def orthogonalised(matrices, rounds=5):
         total = polynomial @ total
         if k < rounds - 1:
             gram = polynomial @ gram @ polynomial
-    x = (total.bfloat16() @ x.bfloat16()).float()
+    x = total @ x  # not in bfloat16: a CPU without it would spend most of a step on this product
     return x.mT if tall else x
 
 

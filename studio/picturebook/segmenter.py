@@ -38,11 +38,19 @@ class Segmenter(nn.Module):
 
     def forward(self, pictures):
         """Logits at half the size: float (n, classes, height / 2, width / 2)."""
+        return self.classes(self.levels(pictures))
+
+    def levels(self, pictures):
+        """What is found at a half, a quarter, … of the size: a list of float (n, width, …)."""
         levels = []
-        features = pictures
         for layers in self.down:
-            features = layers(features)
-            levels.append(features)
+            pictures = layers(pictures)
+            levels.append(pictures)
+        return levels
+
+    def classes(self, levels):
+        """The logits of `forward`."""
+        features = levels[-1]
         for layer, level in zip(self.up, levels[-2::-1], strict=True):
             larger = F.interpolate(features, level.shape[2:], mode="bilinear")
             features = layer(torch.cat([larger, level], 1))

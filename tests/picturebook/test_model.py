@@ -51,7 +51,7 @@ def options(**changes):
 def test_files_are_small_and_are_a_stable_diffusion_pipeline():
     files = [f for folder in (MODEL_DIR, JUDGE_DIR) for f in folder.rglob("*") if f.is_file()]
     assert sum(f.stat().st_size for f in files) < 60e6
-    assert (JUDGE_DIR / "model.safetensors").stat().st_size < 3e6
+    assert (JUDGE_DIR / "model.safetensors").stat().st_size < 4.5e6
     assert not [f for f in files if f.suffix in (".bin", ".pt", ".ckpt")]
     index = json.loads((MODEL_DIR / "model_index.json").read_text())
     assert index["_class_name"] == "StableDiffusionPipeline"
@@ -78,13 +78,13 @@ def test_vae_reconstructs_unseen_scenes(parts):
 
 
 def test_judge_is_right_about_drawn_scenes(judge):
-    right = held_out_accuracy(judge, count=60)
+    right = held_out_accuracy(judge, 128, 60)
     for head, least in JUDGE_AT_LEAST.items():
         assert right[head] >= least, right
 
 
 def test_judge_knows_mountains_in_scenes_without_objects(parts, judge):
-    errors = mountain_errors(judge, parts["vae"], count=48)
+    errors = mountain_errors(judge, parts["vae"], 128, 48)
     assert errors["imagined"] <= 0.05 and errors["missed"] <= 0.09, errors
 
 
