@@ -164,10 +164,14 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         tokens.build_tokens_router(studio.tokens),
         held.build_held_router(studio.library, studio.sources.use),
         queueing.build_queue_router(queue, pages, outlook, public),
-        many.build_many_router(queue, studio.grids, outlook, studio.gallery, studio.reader, public),
+        many.build_many_router(
+            *(queue, studio.grids, outlook, studio.gallery, studio.reader, studio.safety, public)
+        ),
         detailing.build_detailing_router(*details, public),
         selecting.build_selecting_router(studio.detectors, studio.inputs, studio.sources.read_any),
-        probes.build_probes_router(studio.grids, studio.gallery, studio.detectors.find),
+        probes.build_probes_router(
+            *(studio.grids, studio.gallery, studio.detectors.find, studio.safety)
+        ),
         learning.build_learn_router(studio.classroom),
         reproductions.build_reproductions_router(studio.reproductions, queue, public),
         verifying_routes.build_verify_router(studio.verifier),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
@@ -28,6 +29,7 @@ from studio.imaging import reading
 from studio.jobs.grids import Grid, Grids
 from studio.jobs.job import Job
 from studio.jobs.outlook import Outlook
+from studio.safety.desk import Safety
 from studio.store.cursor import cursor, values_of
 
 _SHEET: Answers = {200: sends("The sheet", "image/png")}
@@ -109,11 +111,12 @@ class AgainBody(BaseModel):
 
 
 def build_grids_router(
-    at_work: Grids, outlook: Outlook, gallery: Gallery, public: PublicText
+    at_work: Grids, outlook: Outlook, gallery: Gallery, safety: Safety, public: PublicText
 ) -> APIRouter:
     """The routes below `/studio/v1/grids`, and `/studio/v1/axes`. Messages are made `public`."""
     router = APIRouter(prefix=PREFIX, tags=["jobs"], responses=EVERYWHERE)
-    _add_looking(router, at_work, gallery, public)
+    router.add_api_route("/axes", _axes)
+    _add_looking(router, at_work, gallery, safety, public)
 
     @router.post("/grids", responses=refusals(404, 422, 507))
     def submit(
@@ -172,38 +175,57 @@ def _add_changes(router: APIRouter, at_work: Grids, public: PublicText) -> None:
         return Response(status_code=204)
 
 
-def _add_looking(router: APIRouter, at_work: Grids, gallery: Gallery, public: PublicText) -> None:
-    @router.get("/axes")
-    def axes() -> AxesBody:
-        """What may differ from one picture of a grid to the next."""
-        known = [AxisBody(axis=axis.title, kind=axis.kind) for axis in AXES.values()]
-        return AxesBody(axes=known)
+def seen_by(at_work: Grids, safety: Safety, id: str, account: str) -> Grid:
+    """Raises `NotFound`, and `NotYours` where `account` may not see it."""
+    grid = at_work.get(id)
+    safety.require_sight_of(account, grid.row.owner, f"Grid {id}")
+    return grid
+
+
+def _axes() -> AxesBody:
+    """What may differ from one picture of a grid to the next."""
+    return AxesBody(axes=[AxisBody(axis=axis.title, kind=axis.kind) for axis in AXES.values()])
+
+
+def _add_looking(
+    router: APIRouter, at_work: Grids, gallery: Gallery, safety: Safety, public: PublicText
+) -> None:
+    seen = partial(seen_by, at_work, safety)
 
     @router.get("/grids", responses=refusals(422))
     def list_grids(
+        account: Account,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         before: Annotated[str | None, Query(max_length=500)] = None,
     ) -> GridsBody:
-        """All grids, newest first."""
+        """All grids that the caller may see, newest first; a page may be short of some."""
         place = values_of(before, float, str) if before is not None else ()
         found = at_work.page(limit + 1, place)
         more = len(found) > limit
         last = found[limit - 1].row if more else None
         return GridsBody(
-            grids=[grid_body(grid, public) for grid in found[:limit]],
+            grids=[
+                grid_body(grid, public)
+                for grid in found[:limit]
+                if safety.sees_of(account, grid.row.owner)
+            ],
             next=cursor(last.created_s, last.id) if last else None,
         )
 
-    @router.get("/grids/{id}", responses=refusals(404))
-    def find(id: str) -> GridBody:
+    @router.get("/grids/{id}", responses=refusals(403, 404))
+    def find(id: str, account: Account) -> GridBody:
         """A grid with its cells."""
-        return grid_body(at_work.get(id), public)
+        return grid_body(seen(id, account), public)
 
-    @router.get("/grids/{id}/sheet", response_class=Response, responses=_SHEET | refusals(404, 422))
-    def sheet_of(id: str, z: Annotated[int, Query(ge=0, lt=grids.MOST_CELLS)] = 0) -> Response:
+    @router.get(
+        "/grids/{id}/sheet", response_class=Response, responses=_SHEET | refusals(403, 404, 422)
+    )
+    def sheet_of(
+        id: str, account: Account, z: Annotated[int, Query(ge=0, lt=grids.MOST_CELLS)] = 0
+    ) -> Response:
         """Its pictures so far as one, with the values beside them: those at `z` along the third
         axis."""
-        data = _sheet(at_work.get(id), z, gallery)
+        data = _sheet(seen(id, account), z, gallery)
         headers = {"Cache-Control": "no-store"}
         return Response(data, media_type="image/png", headers=headers)
 

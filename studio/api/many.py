@@ -13,6 +13,7 @@ from studio.jobs.grids import Grids
 from studio.jobs.outlook import Outlook
 from studio.jobs.queue import JobQueue
 from studio.reading.reader import Reader
+from studio.safety.desk import Safety
 
 
 def build_many_router(
@@ -21,11 +22,12 @@ def build_many_router(
     outlook: Outlook,
     gallery: Gallery,
     reader: Reader,
+    safety: Safety,
     public: PublicText,
 ) -> APIRouter:
     """All their routes. Messages are made `public`."""
     router = APIRouter()
     router.include_router(build_lists_router(queue, outlook))
-    router.include_router(build_grids_router(at_work, outlook, gallery, public))
+    router.include_router(build_grids_router(at_work, outlook, gallery, safety, public))
     router.include_router(build_variations_router(at_work, outlook, gallery, reader, public))
     return router

@@ -3,6 +3,7 @@ and forgotten as one."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 
 from studio.api.answers import EVERYWHERE, refusals, sends
 from studio.api.caller import Account
+from studio.api.grids import seen_by
 from studio.api.wire import PREFIX
 from studio.domain import probes
 from studio.domain.probes import ProbeInput
@@ -19,6 +21,7 @@ from studio.imaging import reading
 from studio.jobs.grids import Grid, Grids
 from studio.probing.measuring import JUDGE, Find, measured
 from studio.probing.report import Report, as_csv, report
+from studio.safety.desk import Safety
 
 _Measure = Annotated[str, Query(max_length=300)]
 _CSV = {200: sends("The shares", "text/csv")}
@@ -71,9 +74,10 @@ class ProbeBody(BaseModel):
     sheet_url: str
 
 
-def build_probes_router(at_work: Grids, gallery: Gallery, find: Find) -> APIRouter:
+def build_probes_router(at_work: Grids, gallery: Gallery, find: Find, safety: Safety) -> APIRouter:
     """The routes below `/studio/v1/probes`. `find` is `Detectors.find`."""
     router = APIRouter(prefix=f"{PREFIX}/probes", tags=["jobs"], responses=EVERYWHERE)
+    seen = partial(seen_by, at_work, safety)
 
     def told(grid: Grid, measure: str) -> Report:
         words = probes.words_of(grid.grid)
@@ -96,17 +100,17 @@ def build_probes_router(at_work: Grids, gallery: Gallery, find: Find) -> APIRout
         grid = at_work.submit(probes.grid_of(probe), key and f"probe/{key}", account)
         return _body(grid, Report("none", {}, ()))
 
-    @router.get("/{id}", responses=refusals(404, 422))
-    def present(id: str, measure: _Measure = JUDGE) -> ProbeBody:
+    @router.get("/{id}", responses=refusals(403, 404, 422))
+    def present(id: str, account: Account, measure: _Measure = JUDGE) -> ProbeBody:
         """What is measured of what is drawn by now: by picturebook's judge (right for its pictures
         alone), by a detector of this name, or, with "none", nothing."""
-        grid = at_work.get(id)
+        grid = seen(id, account)
         return _body(grid, told(grid, measure))
 
-    @router.get("/{id}/csv", response_class=Response, responses=_CSV | refusals(404, 422))
-    def table(id: str, measure: _Measure = JUDGE) -> Response:
+    @router.get("/{id}/csv", response_class=Response, responses=_CSV | refusals(403, 404, 422))
+    def table(id: str, account: Account, measure: _Measure = JUDGE) -> Response:
         """The shares as a table."""
-        text = as_csv(told(at_work.get(id), measure))
+        text = as_csv(told(seen(id, account), measure))
         headers = {"Content-Disposition": f'attachment; filename="probe-{id[:40]}.csv"'}
         return Response(text, media_type="text/csv", headers=headers)
 

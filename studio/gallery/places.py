@@ -17,7 +17,8 @@ SUFFIXES = (".png", ".jpg", ".webp", ".gif", ".bmp", ".tiff", ".avif", ".ppm")
 TRASH = "trash"
 """The folder below the outputs."""
 
-_ID = re.compile(r"(?:(\d{4}-\d{2}-\d{2})_)?(\d{5,12})-(\d{1,20})", re.ASCII)
+ID = re.compile(r"(?:(\d{4}-\d{2}-\d{2})_)?(\d{5,12})-(\d{1,20})", re.ASCII)
+"""Of a picture: its day, unless the folder has none, its number, its seed."""
 _NAME = re.compile(rf"(\d{{5,12}})-\d{{1,20}}(?:{'|'.join(map(re.escape, SUFFIXES))})", re.ASCII)
 _TAKEN = re.compile(r"\.?(\d{5,12})(?:-\d{1,20}(?:\.words)?\.\w{3,4}|\.part)", re.ASCII)
 """Names that have a number: pictures, what is said of them, and claims."""
@@ -54,7 +55,7 @@ class Places:
     def find(self, id: str) -> Found | None:
         """Where it is, in the trash too. An id is three numbers at most, so it cannot lead
         elsewhere. Raises `NotFound` for what cannot be one."""
-        match = _ID.fullmatch(id)
+        match = ID.fullmatch(id)
         if not match or self.flat != (match[1] is None):
             raise not_found(id)
         day, number, seed = match.groups()

@@ -21,6 +21,8 @@ MOST_PIXELS = 64 * 10**6
 """Of a sheet; larger ones are made smaller."""
 _GROUND, _INK, _EMPTY = "white", (20, 20, 20), (232, 232, 232)
 _GAP = 8
+_UNKNOWN = 128
+"""The side of places of which none has a picture yet."""
 
 Picture = Callable[[tuple[int, int, int]], Image.Image | None]
 """A place along x, y and z -> what was drawn there; None: nothing yet."""
@@ -125,7 +127,7 @@ def sheet(
     their highest."""
     widths = [_most([row[at] for row in rows], 0) for at in range(len(rows[0]))]
     heights = [_most(row, 1) for row in rows]
-    typical = max(*widths, *heights)
+    typical = max(*widths, *heights) or _UNKNOWN
     widths = [width or typical for width in widths]
     heights = [height or typical for height in heights]
     size = _letters(typical)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import ControlNetModel, DDPMScheduler
-from diffusers.models.attention_processor import AttnProcessor
 
 from studio.picturebook import control_maps, data, network, sampling, sheets
 from studio.picturebook.control_heads import MapHeads
@@ -58,10 +57,6 @@ class Trainer:
         self.parts, self.controlnet = parts, controlnet
         self.unet, self.text_encoder = plain_norms(parts["unet"]), parts["text_encoder"]
         self.device = next(self.unet.parameters()).device.type
-        if self.device == "cpu":
-            # On a CPU the plain formula trains faster than the fused attention kernel.
-            self.unet.set_attn_processor(AttnProcessor())
-            controlnet.set_attn_processor(AttnProcessor())
         controlnet.to(self.device, memory_format=torch.channels_last).train()
         new = [module for name, module in controlnet.named_children() if _is_new(name)]
         copied = [module for name, module in controlnet.named_children() if not _is_new(name)]

@@ -9,7 +9,6 @@ the picture itself.
 
 import torch
 from diffusers import DDPMScheduler
-from diffusers.models.attention_processor import AttnProcessor
 
 from studio.picturebook import network, sampling, sheets
 from studio.picturebook.loading import load_parts
@@ -43,8 +42,6 @@ class Quick:
         torch.manual_seed(0)
         self.parts, self.unet = parts, plain_norms(parts["unet"])
         self.device = self.unet.device.type
-        if self.device == "cpu":
-            self.unet.set_attn_processor(AttnProcessor())  # trains faster than the fused kernel
         self.layers = add_low_rank(self.unet, RANK)
         self.learning = torch.nn.ModuleList(self.layers.values()).to(self.device)
         self.average = Average({"layers": self.learning}, decay=0.99, every=2)

@@ -145,6 +145,15 @@ class Safety:
         """Whether nothing of others waits for `account`."""
         return not self.fixed.class_mode or self.is_owner(account)
 
+    def sees_of(self, account: str, owner: str) -> bool:
+        """Whether `account` may see what `owner` has besides pictures: in a class its own alone."""
+        return owner == account or self.sees_all(account)
+
+    def require_sight_of(self, account: str, owner: str, what: str) -> None:
+        """Raises `NotYours` where `account` may not see `what` of `owner`, as in "Grid 3"."""
+        if not self.sees_of(account, owner):
+            raise NotYours(f"{what} is somebody else's: in a class pupils see their own.")
+
     def change(self, changes: dict, account: str) -> SafetyRules:
         """Fields of `SafetyRules` are so from now on. Raises `InvalidRequest` and `SaveError`;
         nothing is changed then."""

@@ -201,6 +201,20 @@ def test_in_a_class_pictures_wait_for_the_teacher(serve):
     assert http.post(JOBS, json=SMALL | {"task": task}, auth=cy).status_code == 403
     archive = http.get(f"/studio/v1/images/archive?ids={one['id']}", auth=cy)
     assert archive.status_code == 403
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in task["image"])
+    canny = "/studio/v1/preprocessors/canny/map"
+    for image in (task["image"], escaped):
+        sent = {"content": f'{{"image": "{image}"}}', "headers": {"content-type": "text/plain"}}
+        assert http.post(canny, **sent, auth=cy).status_code == 403, image
+    assert http.post(canny, json={"image": task["image"]}, auth=BO).status_code == 200
+    for path in ("/studio/v1/images/parts", "/studio/v1/select", "/studio/v1/learn/noise"):
+        assert http.post(path, json={"image": task["image"]}, auth=cy).status_code == 403, path
+    grid = {"request": SMALL | {"seed": 1}, "x": {"axis": "Steps", "values": "1"}}
+    made = http.post("/studio/v1/grids", json=grid, auth=BO).raise_for_status().json()["id"]
+    for auth, status, count in ((BO, 200, 1), (ANN, 200, 1), (cy, 403, 0)):
+        for path in (f"grids/{made}", f"grids/{made}/sheet", f"probes/{made}/csv?measure=none"):
+            assert http.get(f"/studio/v1/{path}", auth=auth).status_code == status, path
+        assert len(http.get("/studio/v1/grids", auth=auth).json()["grids"]) == count
     approve = {"ids": [one["id"]]}
     assert http.post(f"{SAFETY}/approvals", json=approve, auth=BO).status_code == 403
     assert http.post(f"{SAFETY}/approvals", json=approve, auth=ANN).json() == {"waiting": 0}
