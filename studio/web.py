@@ -165,7 +165,8 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         held.build_held_router(studio.library, studio.sources.use),
         queueing.build_queue_router(queue, pages, outlook, public),
         many.build_many_router(
-            *(queue, studio.grids, outlook, studio.gallery, studio.reader, studio.safety, public)
+            *(queue, studio.grids, outlook, studio.gallery, studio.reader, public),
+            safety=studio.safety,
         ),
         detailing.build_detailing_router(*details, public),
         selecting.build_selecting_router(studio.detectors, studio.inputs, studio.sources.read_any),

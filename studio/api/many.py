@@ -22,8 +22,9 @@ def build_many_router(
     outlook: Outlook,
     gallery: Gallery,
     reader: Reader,
-    safety: Safety,
     public: PublicText,
+    *,
+    safety: Safety,
 ) -> APIRouter:
     """All their routes. Messages are made `public`."""
     router = APIRouter()
