@@ -24,6 +24,9 @@ from studio.domain.reach import Reach
 from studio.engine.fake import FakeEngine
 from studio.settings import Settings
 from studio.web import create_api
+from tests.small_picturebook import use_small_assets
+
+use_small_assets()
 
 
 def pytest_collection_finish() -> None:

@@ -68,8 +68,7 @@ class ModelFamily(ABC):
 
     def learnt_at(self, side: int) -> ModelFamily:
         """The family for a model of it that was trained at `side` × `side` pixels, with a VAE of
-        its own. It bears half of that area at least: at a quarter the larger picturebook fell
-        apart."""
+        its own."""
         native = min(self.native_size)
         if side == native:
             return self
@@ -79,7 +78,6 @@ class ModelFamily(ABC):
             native_size=(side, side),
             sizes=tuple(sizes),
             latent_space=f"{self.latent_space} {side}",
-            bears=(0.5, self.bears[1]),
         )
 
     @property

@@ -56,15 +56,15 @@ def _near(edges, distance_px):
 class Examiner:
     """Compares pictures with the scenes that they are meant to show."""
 
-    def __init__(self, scenes, native, judge, segmenter):
+    def __init__(self, scenes, side, judge, segmenter):
         self.scenes, self.judge, self.segmenter = scenes, judge, segmenter
-        self.drawn = np.stack([np.asarray(scene.draw((native, native))) for scene in scenes])
+        self.drawn = np.stack([np.asarray(scene.draw((side, side))) for scene in scenes])
         self.edges = [control_maps.canny(picture)[..., 0] for picture in self.drawn]
-        self.labels = np.stack([scene.segmentation((native, native)) for scene in scenes])
+        self.labels = np.stack([scene.segmentation((side, side)) for scene in scenes])
         self.lone = [k for k, scene in enumerate(scenes) if len(scene.items) == 1]
 
     def marks(self, pictures):
-        """{measure: 0..1} for pictures, float (scenes, 3, native, native) in -1..1."""
+        """{measure: 0..1} for pictures, float (scenes, 3, side, side) in -1..1."""
         edges = [control_maps.canny(picture)[..., 0] for picture in as_bytes(pictures)]
         labels = np.concatenate([self.segmenter.read(batch) for batch in pictures.split(32)])
         verdicts = judged(self.judge, pictures[self.lone], [self.scenes[k] for k in self.lone])
@@ -77,8 +77,9 @@ class Examiner:
 
 
 def pictures_of(parts, scenes, maps, controlnet, options):
-    """float (scenes, 3, native, native) in -1..1; without a `controlnet`: of the prompts alone."""
-    side = parts["unet"].config.sample_size * 8
+    """float (scenes, 3, side, side) in -1..1, `options.side` of them; without a `controlnet`: of
+    the prompts alone."""
+    side = options.side
     batches = []
     for start in range(0, len(scenes), options.batch):
         chunk = slice(start, start + options.batch)
@@ -131,9 +132,10 @@ def measure(options):
     start = time.monotonic()
     parts = load_parts(options.model, options.device)
     native = parts["unet"].config.sample_size * 8
+    options.side = side = options.side or native
     segmenter = _segmenter(options, parts["vae"], native)
     scenes = [data.unseen_scene(k) for k in range(options.count)]
-    examiner = Examiner(scenes, native, Judge.load(options.judge), segmenter)
+    examiner = Examiner(scenes, side, Judge.load(options.judge), segmenter)
     at_best = reconstruct(parts["vae"], to_tensor(examiner.drawn), options.device)
     plain = pictures_of(parts, scenes, None, None, options)
     figures = {
@@ -141,7 +143,7 @@ def measure(options):
         "no control": examiner.marks(plain),
     }
     for kind, folder in _kinds(options).items():
-        maps = np.stack([control_maps.plain_map(kind, s, (native, native)) for s in scenes])
+        maps = np.stack([control_maps.plain_map(kind, s, (side, side)) for s in scenes])
         net = load_controlnet(folder, options.device)
         pictures = pictures_of(parts, scenes, maps, net, options)
         figures[kind] = examiner.marks(pictures)
@@ -177,6 +179,7 @@ def parser():
     arguments.add_argument("--retrain-segmenter", action="store_true", help="train it anew")
     arguments.add_argument("--segmenter-minutes", type=float, default=4.5)
     arguments.add_argument("--count", type=int, default=200, help="scenes")
+    arguments.add_argument("--side", type=int, default=0, help="of the pictures, px; 0 = native")
     arguments.add_argument("--steps", type=int, default=15)
     arguments.add_argument("--guidance", type=float, default=PICTUREBOOK.guidance_scale)
     arguments.add_argument("--scale", type=float, default=1.0, help="of the ControlNet")

@@ -27,7 +27,7 @@ from studio.picturebook.training import (
 )
 
 QUICK_PATH = MODEL_DIR.parent / "loras" / "picturebook-quick.safetensors"
-BATCH, RANK = 32, 24
+BATCH, RANK = 32, 10
 RATE = 2e-3
 STEPS = 4
 GUIDANCE = 6.0

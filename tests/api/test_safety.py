@@ -209,13 +209,6 @@ def test_in_a_class_pictures_wait_for_the_teacher(serve):
     assert http.post(canny, json={"image": task["image"]}, auth=BO).status_code == 200
     for path in ("/studio/v1/images/parts", "/studio/v1/select", "/studio/v1/learn/noise"):
         assert http.post(path, json={"image": task["image"]}, auth=cy).status_code == 403, path
-    grid = {"request": SMALL | {"seed": 1}, "x": {"axis": "Steps", "values": "1"}}
-    made = http.post("/studio/v1/grids", json=grid, auth=BO).raise_for_status().json()["id"]
-    for auth, status, count in ((BO, 200, 1), (ANN, 200, 1), (cy, 403, 0)):
-        for path in (f"grids/{made}", f"grids/{made}/sheet"):
-            assert http.get(f"/studio/v1/{path}", auth=auth).status_code == status, path
-        assert len(http.get("/studio/v1/grids", auth=auth).json()["grids"]) == count
-    assert http.get(f"/studio/v1/probes/{made}", auth=cy).status_code == 403
     approve = {"ids": [one["id"]]}
     assert http.post(f"{SAFETY}/approvals", json=approve, auth=BO).status_code == 403
     assert http.post(f"{SAFETY}/approvals", json=approve, auth=ANN).json() == {"waiting": 0}
@@ -223,6 +216,13 @@ def test_in_a_class_pictures_wait_for_the_teacher(serve):
     refused = http.post(JOBS, json=SMALL | {"prompt": "gore"}, auth=BO)
     assert refused.json()["error"] == "NotAllowed", "a class begins with a list of its own"
     assert http.get(SAFETY, auth=BO).json()["class_mode"]
+    grid = {"request": SMALL | {"seed": 1}, "x": {"axis": "Steps", "values": "1"}}
+    made = http.post("/studio/v1/grids", json=grid, auth=BO).raise_for_status().json()["id"]
+    for auth, status, count in ((BO, 200, 1), (ANN, 200, 1), (cy, 403, 0)):
+        for path in (f"grids/{made}", f"grids/{made}/sheet"):
+            assert http.get(f"/studio/v1/{path}", auth=auth).status_code == status, path
+        assert len(http.get("/studio/v1/grids", auth=auth).json()["grids"]) == count
+    assert http.get(f"/studio/v1/probes/{made}", auth=cy).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_the_embedded_model_comes_first(folder):
     catalog = with_embedded(folder)
     assert names(catalog) == ["picturebook", "dreams"]
     assert catalog.find(None).name == "picturebook"
-    assert catalog.find("dreams").family is PICTUREBOOK
+    assert catalog.find("dreams").family == PICTUREBOOK
     assert catalog.broken == {}
 
 

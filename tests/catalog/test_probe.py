@@ -183,7 +183,7 @@ def test_other_kinds(tmp_path, tensors, kind, family):
 
 
 def test_the_parts_of_the_embedded_model():
-    assert probe(files.EMBEDDED).family is PICTUREBOOK
+    assert probe(files.EMBEDDED).family == PICTUREBOOK
     weights = files.EMBEDDED / "vae" / "diffusion_pytorch_model.safetensors"
     assert (probe(weights).kind, probe(weights).family) == ("vae", PICTUREBOOK)
 

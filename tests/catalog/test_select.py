@@ -13,7 +13,7 @@ from studio.catalog.select import select
 from studio.domain.refs import ModelFile
 from studio.domain.request import GenerationRequest
 from studio.families.stable_diffusion.family import SD1, SDXL
-from studio.settings import assets_dir
+from studio.picturebook.training import MODEL_DIR
 from studio.store.ledger import Ledger
 from studio.store.models import ModelMemory
 from tests.catalog import files
@@ -72,10 +72,10 @@ def test_a_hash_is_computed_once(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("size", "told"),
-    [((256, 256), None), ((320, 192), None), ((128, 128), "fall apart"), ((512, 512), "double")],
+    [((256, 256), None), ((128, 128), None), ((96, 96), "fall apart"), ((512, 512), "double")],
 )
 def test_a_picturebook_is_asked_at_what_size_it_learnt(tmp_path, size, told):
-    folder = assets_dir() / "picturebook-256"
+    folder = MODEL_DIR
     for again in (False, True):  # probed, and as it was remembered
         catalog = Catalog([folder], tmp_path)
         ref = catalog.find(None)

@@ -267,7 +267,7 @@ def test_a_refined_picture_has_no_seam_where_tiles_meet(table):
     for across in (change, change.transpose(1, 0, 2)):
         steps = np.abs(np.diff(across, axis=1)).mean((0, 2))
         borders = [at + offset for at in (64, 128) for offset in (-2, -1, 0)]
-        assert max(steps[borders]) < 2 * np.median(steps) + 0.5, "as smooth as elsewhere"
+        assert max(steps[borders]) < 2 * np.median(steps) + 0.8, "as smooth as elsewhere"
 
 
 def test_a_second_drawing_begins_with_what_a_network_enlarged(table):

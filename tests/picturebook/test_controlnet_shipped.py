@@ -20,6 +20,7 @@ from studio.picturebook.segmenter import SEGMENTER_PATH, Segmenter
 from studio.picturebook.train_vae import as_bytes, to_tensor
 from studio.weights.loader import read
 
+SIDE = 256
 SHIPPED = [kind for kind in control_maps.KINDS if folder_of(kind).is_dir()]
 
 
@@ -43,7 +44,7 @@ def test_a_shipped_controlnet_is_small_half_precision_and_has_a_card(kind):
 @pytest.mark.parametrize("kind", SHIPPED)
 def test_the_studio_finds_and_reads_it_as_diffusers_does(kind):
     ref = Catalog([MODELS]).find(f"picturebook-controlnet-{kind}", "controlnet")
-    assert ref.family is PICTUREBOOK
+    assert ref.family == PICTUREBOOK
     *_, (_, _, weights) = read(ref, torch.float32)
     net = load_controlnet(folder_of(kind))
     config = weights.configs["controlnet"]
@@ -58,14 +59,14 @@ def drawn():
     """Four unseen scenes, the model's parts, and a function from a kind (None: no control) to the
     pictures of the scenes that it leads to."""
     parts, scenes = load_parts(), [data.unseen_scene(k) for k in range(4)]
-    options = argparse.Namespace(batch=4, steps=8, guidance=5.0, device="cpu", scale=1.0)
+    options = argparse.Namespace(batch=4, steps=8, guidance=5.0, device="cpu", scale=1.0, side=SIDE)
     made = {}
 
     def pictures(kind):
         if kind not in made:
             maps = net = None
             if kind:
-                maps = np.stack([control_maps.plain_map(kind, s, (128, 128)) for s in scenes])
+                maps = np.stack([control_maps.plain_map(kind, s, (SIDE, SIDE)) for s in scenes])
                 net = load_controlnet(folder_of(kind))
             made[kind] = pictures_of(parts, scenes, maps, net, options)
         return made[kind]
@@ -75,7 +76,7 @@ def drawn():
 
 def test_pictures_follow_the_edges_of_the_map(drawn):
     scenes, pictures = drawn
-    wanted = [control_maps.plain_map("canny", scene, (128, 128))[..., 0] for scene in scenes]
+    wanted = [control_maps.plain_map("canny", scene, (SIDE, SIDE))[..., 0] for scene in scenes]
 
     def f1(kind):
         found = [control_maps.canny(p)[..., 0] for p in as_bytes(pictures(kind))]
@@ -87,7 +88,7 @@ def test_pictures_follow_the_edges_of_the_map(drawn):
 @pytest.mark.parametrize("kind", ["segmentation", "scribble"])
 def test_what_the_map_shows_is_where_the_map_shows_it(kind, drawn):
     scenes, pictures = drawn
-    truth = np.stack([scene.segmentation((128, 128)) for scene in scenes])
+    truth = np.stack([scene.segmentation((SIDE, SIDE)) for scene in scenes])
     segmenter = Segmenter.load()
 
     def iou(kind):

@@ -17,8 +17,8 @@ from studio.picturebook.training import MODEL_DIR
 from studio.picturebook.world import CLASSES, OBJECTS, TRAINED
 
 # A little under the figures in the model card; of the eight pictures judged none may be wrong.
-VAE_PSNR_DB = 26.3
-JUDGE_AT_LEAST = {"lone object": 0.95, "colour": 0.8, "place": 0.95, "sky": 0.98, "ground": 0.98}
+VAE_PSNR_DB = 33
+JUDGE_AT_LEAST = {"lone object": 0.95, "colour": 0.93, "place": 0.95, "sky": 0.98, "ground": 0.98}
 PROMPT_AT_LEAST = {"colour": 0.95, "object": 0.95, "place": 0.95, "sky": 0.95, "ground": 0.95}
 
 pytestmark = pytest.mark.usefixtures("two_threads")
@@ -43,7 +43,7 @@ def judge():
 
 
 def options(**changes):
-    values = {"count": 12, "steps": 8, "batch": 16, "sheet": None}
+    values = {"count": 12, "steps": 8, "batch": 16, "sheet": None, "side": 128}
     values["guidance"] = PICTUREBOOK.guidance_scale
     return argparse.Namespace(**{**values, **changes})
 
@@ -62,19 +62,19 @@ def test_diffusers_own_pipeline_loads_and_runs_it():
     pipe.set_progress_bar_config(disable=True)
     generator = torch.Generator().manual_seed(1)
     picture = pipe("a red house 🎈", num_inference_steps=4, generator=generator).images[0]
-    assert picture.size == (128, 128)
+    assert picture.size == (256, 256)
     assert np.asarray(picture).std() > 10
 
 
 def test_latents_have_unit_scale(parts):
-    pictures = train_vae.unseen_batch(128, 16)
+    pictures = train_vae.unseen_batch(256, 8)
     with torch.no_grad():
         latents = parts["vae"].encode(pictures).latent_dist.mean
     assert 0.8 < float(latents.std() * parts["vae"].config.scaling_factor) < 1.25
 
 
 def test_vae_reconstructs_unseen_scenes(parts):
-    assert evaluate.vae_psnr(parts["vae"], 128, 16) >= VAE_PSNR_DB
+    assert evaluate.vae_psnr(parts["vae"], 256, 8) >= VAE_PSNR_DB
 
 
 def test_judge_is_right_about_drawn_scenes(judge):
@@ -90,12 +90,12 @@ def test_judge_knows_mountains_in_scenes_without_objects(parts, judge):
 
 def test_negative_prompt_takes_mountains_away(parts, judge):
     # Seeds that draw mountains where the prompt does not ask for them.
-    seeds = (6, 10, 31, 37, 38)
+    seeds = (8, 25, 26, 41)
     seen = {}
     for negative in ("", "mountains"):
         pictures = sampling.sample(
             parts,
-            ["a boat"] * len(seeds),
+            ["a red house"] * len(seeds),
             (128, 128),
             negative=negative,
             seeds=seeds,
@@ -103,7 +103,7 @@ def test_negative_prompt_takes_mountains_away(parts, judge):
             guidance=PICTUREBOOK.guidance_scale,
         )
         seen[negative] = ["mountains" in found["extras"] for found in judge.read(pictures)]
-    assert sum(seen[""]) >= 4 and not any(seen["mountains"]), seen
+    assert sum(seen[""]) >= 3 and not any(seen["mountains"]), seen
 
 
 def test_scenery_alone_has_no_objects(parts):
@@ -116,7 +116,8 @@ def test_scenery_alone_has_no_objects(parts):
 
 def test_pictures_obey_the_prompt(parts, judge):
     asked = cases.one_object(TRAINED, 8, seed=5)
-    pictures = evaluate.pictures_of(parts, [p for p, _ in asked], options(), seeds=range(50, 58))
+    asked_for = [prompt for prompt, _ in asked]
+    pictures = evaluate.pictures_of(parts, asked_for, options(side=256), seeds=range(50, 58))
     marks = cases.judged(judge, pictures, [scene for _, scene in asked])
     shares = {a: np.mean([m[a] for m in marks]) for a in cases.ASPECTS}
     for aspect, least in PROMPT_AT_LEAST.items():

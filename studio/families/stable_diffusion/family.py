@@ -165,8 +165,8 @@ _SDXL_SECOND_ENCODER = PromptEncoder(
 
 PICTUREBOOK = UNetFamily(
     name="picturebook",
-    native_size=(128, 128),
-    sizes=((128, 128), (160, 128), (128, 160), (160, 96), (96, 160), (192, 96), (96, 192)),
+    native_size=(256, 256),
+    sizes=((256, 256), (320, 256), (256, 320), (320, 192), (192, 320), (384, 192), (192, 384)),
     steps=20,
     guidance_scale=6.0,
     example_prompts=(
@@ -176,7 +176,7 @@ PICTUREBOOK = UNetFamily(
         "a white cat in the forest at night, moon",
     ),
     latent_space="picturebook",
-    bears=(0.0, 2.0),
+    bears=(0.25, 2.0),
     crumb=math.inf,  # each word that it learnt is a token
     preview_factors=_SD_PREVIEW_FACTORS,
     prompt_encoders=(PromptEncoder(depth=3, head_width=32),),
