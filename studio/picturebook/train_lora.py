@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import DDPMScheduler
-from diffusers.models.attention_processor import AttnProcessor
 
 from studio.picturebook import network
 from studio.picturebook.latents import encode
@@ -107,7 +106,7 @@ def loss_of(parts, schedule, latents, ids):
 def train(parts, steps):
     """Train for so many steps; returns prefix and module name -> LowRank."""
     sets = training_set(parts["vae"], 8 * parts["unet"].config.sample_size)
-    plain_norms(parts["unet"]).set_attn_processor(AttnProcessor())  # faster than the fused kernel
+    plain_norms(parts["unet"])
     parts["text_encoder"].set_attn_implementation("eager")
     layers = add_layers(parts)
     weights = [weight for layer in layers.values() for weight in layer.parameters()]
