@@ -97,7 +97,8 @@ class _Facts:
         self.scene, self.rng = scene, rng
         self.ground = rng.random() < 0.85
         self.sky = rng.random() < 0.85
-        self.style = rng.random() < (0.35 if scene.style == "flat" else 0.7)
+        # Whoever names no style is to get the flat one, the sharpest: the others are always told.
+        self.style = scene.style != "flat" or rng.random() < 0.35
         self.extras = [name for name in scene.extras if rng.random() < 0.6]
         self.placed = rng.random() < (0.65 if len(scene.items) == 1 else 0.75)
         self.coloured = [rng.random() < 0.96 for _ in scene.items]
@@ -191,7 +192,7 @@ def _tags(facts, rng):
 
 
 def _few(facts, rng):
-    """One or two facts alone: "mountains", "night", "a red house", "snow, a moon"."""
+    """One or two facts: "mountains", "night", "a red house", "snow, a moon, pixel art"."""
     scene = facts.scene
     item = scene.items[int(rng.integers(len(scene.items)))]
     pool = [
@@ -200,11 +201,10 @@ def _few(facts, rng):
         item.object,
         _pick(rng, _SKY_TAG[scene.sky]),
         scene.ground,
-        scene.style,
         *scene.extras,
         *scene.extras,
     ]
-    return _one_or_two(pool, rng)
+    return _one_or_two(pool, rng) + facts.style_tail()
 
 
 _FORMS = (_sentence, _scenery_first, _sky_first, _style_first, _tags, _few)
@@ -234,10 +234,10 @@ def _extras_first(facts, rng):
 
 
 def _few_of_scenery(facts, rng):
-    """One or two words: "mountains", "night, sea"."""
+    """One or two words: "mountains", "night, sea, watercolor"."""
     scene = facts.scene
     pool = [scene.ground, _pick(rng, _SKY_TAG[scene.sky]), *(2 * scene.extras)]
-    return _one_or_two(pool, rng)
+    return _one_or_two(pool, rng) + facts.style_tail()
 
 
 _SCENERY_FORMS = (_view, _view_of_style, _extras_first, _tags, _few_of_scenery)
