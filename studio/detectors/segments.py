@@ -12,12 +12,9 @@ from PIL import Image
 
 from studio.domain.detailers import Found
 from studio.domain.geometry import Box, Size
-from studio.picturebook.segmenter import Segmenter
+from studio.picturebook.segmenter import Segmenter, seen_size
 from studio.picturebook.vocabulary import CLASSES, OBJECTS
 
-_SIDE, _CELL = 128, 16
-"""The short side at which it looks, what it was trained at; sides are multiples of `_CELL`."""
-_LONGEST = 512
 _LEAST = 24
 """Pixels, at that size, of the smallest thing."""
 _GAP = 5
@@ -34,7 +31,7 @@ class Segments:
     def shares(self, image: Image.Image) -> np.ndarray:
         """How sure it is that each pixel shows each class: float32 (classes, height, width), at the
         size at which it looks at `image`; they add up to 1."""
-        width, height = size = _seen_size(image.size)
+        width, height = size = seen_size(image.size)
         pixels = np.array(image.resize(size, Image.Resampling.BICUBIC), np.float32)
         batch = torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1)[None]
         logits = F.interpolate(self._segmenter(batch), (height, width), mode="bilinear")
@@ -73,12 +70,6 @@ class Segments:
             found += _things(best == number, shares[number], name, image.size)
         sure = [thing for thing in found if thing.score >= confidence]
         return sorted(sure, key=lambda thing: -thing.score)
-
-
-def _seen_size(size: Size) -> Size:
-    scale = min(_SIDE / min(size), _LONGEST / max(size))
-    width, height = (max(_CELL, round(side * scale / _CELL) * _CELL) for side in size)
-    return width, height
 
 
 def _things(where: np.ndarray, shares: np.ndarray, name: str, size: Size) -> list[Found]:

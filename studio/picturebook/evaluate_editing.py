@@ -32,7 +32,7 @@ from studio.picturebook.training import MODEL_DIR
 from studio.picturebook.world import Item, Scene
 from studio.residence.manager import ModelManager
 
-SIDE = 128
+SIDE = 256
 SEED = 31
 HOUSE = Item("house", "red", "right", 0.78, 0.5, 0.45, False)
 
@@ -105,7 +105,7 @@ def inpainted_houses(bench, judge, count, strength=1.0):
     }
 
 
-def seams(bench, count, piece=SIDE, extension=64):
+def seams(bench, count, piece=SIDE, extension=SIDE // 2):
     """For each side the mean absolute gradient across the old border, over that inside the new
     region: over all its lines ("lines"), and over those between two latent cells ("cells").
 

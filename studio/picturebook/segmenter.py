@@ -20,6 +20,16 @@ SEGMENTER_PATH = (
     / "assets" / "models" / "picturebook-segmenter" / "model.safetensors"
 )  # fmt: skip
 WIDTHS = (24, 48, 80, 112)
+_SIDE, _CELL = 128, 16
+_LONGEST = 512
+
+
+def seen_size(size):
+    """The size, (width, height) in px, at which it looks at a picture of `size`: its short side is
+    what the network was trained at, both sides are multiples of _CELL."""
+    scale = min(_SIDE / min(size), _LONGEST / max(size))
+    width, height = (max(_CELL, round(side * scale / _CELL) * _CELL) for side in size)
+    return width, height
 
 
 class Segmenter(nn.Module):
@@ -58,9 +68,13 @@ class Segmenter(nn.Module):
 
     @torch.no_grad()
     def read(self, pictures):
-        """The class of every pixel: uint8 array (n, height, width) of indices into CLASSES."""
+        """The class of every pixel: uint8 array (n, height, width) of indices into CLASSES. It
+        looks at the pictures at their `seen_size`."""
         self.eval()
-        logits = F.interpolate(self(pictures), pictures.shape[2:], mode="bilinear")
+        height, width = pictures.shape[2:]
+        seen = seen_size((width, height))[::-1]
+        small = F.interpolate(pictures, seen, mode="bilinear", antialias=True)
+        logits = F.interpolate(self(small), (height, width), mode="bilinear")
         return logits.argmax(1).byte().cpu().numpy()
 
     def save(self, path=SEGMENTER_PATH):
