@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from studio.domain.events import Failed
-from studio.picturebook.train_lora import INK, PAPER
+from studio.picturebook.blueprint import INK, PAPER
 from tests.engine.running import pictures, run, settled
 from tests.models_in_memory import engine
 
