@@ -23,24 +23,22 @@ def _byte_letters():
     return letters
 
 
-def _corpus():
-    """How often each word occurs in a thousand captions and in the vocabulary."""
+def _words():
+    """The words of a thousand captions and of the vocabulary. How often a caption says which is of
+    no account: ids stay what they are while captions only shift their weight."""
     rng = np.random.default_rng(0)
     texts = [Scene.random(rng).caption(rng) for _ in range(1000)]
     texts += [*COLOURS, *EXTRAS, *GROUNDS, *OBJECTS, *PLACES, *SKIES, *STYLES]
     texts += [*captions.FILLERS, *(word + "s" for word in OBJECTS), "snowy", "stormy", "rainy"]
-    return Counter(" ".join(texts).lower().replace(",", " ").split())
+    return set(" ".join(texts).lower().replace(",", " ").split())
 
 
-def _learn_merges(counts):
-    """Byte-pair merges, most frequent first, until every word of `counts` is one token."""
-    pieces_of = {word: [*word[:-1], word[-1] + "</w>"] for word in counts}
+def _learn_merges(words):
+    """Byte-pair merges, most frequent first, until every one of `words` is one token."""
+    pieces_of = {word: [*word[:-1], word[-1] + "</w>"] for word in words}
     merges = []
     while True:
-        pairs = Counter()
-        for word, pieces in pieces_of.items():
-            for pair in pairwise(pieces):
-                pairs[pair] += counts[word]
+        pairs = Counter(pair for pieces in pieces_of.values() for pair in pairwise(pieces))
         if not pairs:
             return merges
         best = max(pairs, key=lambda pair: (pairs[pair], pair))
@@ -61,7 +59,7 @@ def _merged(pieces, pair):
 
 def build_tokenizer():
     """A CLIPTokenizer for sequences of 77 ids; any text, emoji and NUL too, has ids."""
-    merges = _learn_merges(_corpus())
+    merges = _learn_merges(_words())
     letters = list(_byte_letters().values())
     tokens = letters + [letter + "</w>" for letter in letters]
     tokens += dict.fromkeys("".join(pair) for pair in merges)

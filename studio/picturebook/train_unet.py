@@ -103,6 +103,11 @@ class Trainer:
         self.text_encoder = network.new_text_encoder(tokenizer)
         if settings.begin_with:
             held = load_parts(settings.begin_with)
+            if held["tokenizer"].get_vocab() != tokenizer.get_vocab():
+                raise ValueError(
+                    f"The tokenizer in {settings.begin_with} has other ids than today's, of which "
+                    "its text encoder would understand nothing. Begin with a model of today's."
+                )
             self.unet.load_state_dict(held["unet"].state_dict())
             self.text_encoder.load_state_dict(held["text_encoder"].state_dict())
         self.unet.to(self.device, memory_format=torch.channels_last)
