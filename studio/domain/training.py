@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -101,6 +101,28 @@ class LoraTraining(Frozen):
         allow_inf_nan=False,
         description="Gradients are made no longer than this. 0: never shortened.",
     )
+    prior_pictures: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="Pictures that the model draws before it learns, and learns beside the others, "
+        "so that what it knew stays (arXiv:2208.12242). Those in the folder reg count among them.",
+    )
+    prior_prompts: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=10_000)], ...], Field(max_length=1000)
+    ] = Field(
+        (),
+        description="What these pictures show, as 'a house'. Default: the captions, without the "
+        "trigger word.",
+    )
+    prior_loss_weight: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="How much their error counts beside that of the new pictures. 0: they are not "
+        "used.",
+    )
     ema_decay: float = Field(
         0.0,
         ge=0,
@@ -144,7 +166,7 @@ class LoraTraining(Frozen):
 
 @dataclass(frozen=True)
 class Preparing:
-    """`done` of `total` are: `what`, "pictures" or "captions"."""
+    """`done` of `total` are: `what`, "pictures" or "prior pictures"."""
 
     what: str
     done: int

@@ -2,7 +2,7 @@
 
 Captions lie beside the pictures (`a.png`, `a.txt`), in a `metadata.jsonl` of lines
 `{"file_name", "text"}`, or are the words of a folder `NN_words` as kohya's trainer has it, whose
-pictures count NN times.
+pictures count NN times. A folder `reg` has pictures of what the model knows already.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from studio.imaging import alike, reading
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif")
 CAPTIONS = (".txt", ".caption")
 METADATA = "metadata.jsonl"
+PRIOR = "reg"
+"""Folder of a set, as kohya's trainer calls it: pictures of what the model knows already."""
 PLACEHOLDER = "[trigger]"
 """What stands for the trigger word in captions written for ai-toolkit."""
 
@@ -60,12 +62,14 @@ class TrainingPicture:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is learnt from, what is only tested on, and what should be known of both."""
+    """What is learnt from, what is only tested on, what is known already and shall stay (`prior`),
+    and what should be known of them."""
 
     folder: Path
     pictures: tuple[TrainingPicture, ...]
     validation: tuple[TrainingPicture, ...] = ()
     remarks: tuple[str, ...] = ()
+    prior: tuple[TrainingPicture, ...] = ()
 
     def tag_frequency(self) -> dict[str, dict[str, int]]:
         """Folder -> tag -> how many captions have it, as kohya's trainer tells it."""
@@ -82,15 +86,33 @@ def read(
     """The pictures in `folder` and below it; of kohya's tree those in `img`.
 
     `trigger` is put into captions for "[trigger]", and before those that lack it; None: they stay
-    as they are. Which pictures
-    are of the validation is chosen by `seed`. Broken files are left out and told. Raises
-    `InvalidRequest` where nothing is left.
+    as they are. It is put into none of the pictures in `reg`. Which pictures are of the validation
+    is chosen by `seed`. Broken files are left out and told. Raises `InvalidRequest` where
+    nothing is left.
     """
     if not folder.is_dir():
         raise InvalidRequest(f"{folder}: there is no such folder. Name one with pictures.")
     root = folder / "img" if any(map(_repeats_of, _folders(folder / "img"))) else folder
+    pictures, thumbs, broken = _read(root, folder, trigger)
+    if not pictures:
+        found = f" {broken[0]}" if broken else ""
+        raise InvalidRequest(
+            f"{folder}: there is no picture to learn from.{found} Put PNG, JPEG or WebP files "
+            "there, each with its caption in a .txt of the same name."
+        )
+    prior, _, more_broken = _read(folder / PRIOR, folder, None)
+    remarks = [*broken, *more_broken, *_remarks(pictures, thumbs, folder)]
+    learnt, tested = _split(pictures, validation_split, seed)
+    remarks = tuple(map(as_text, remarks))
+    return Dataset(folder, tuple(learnt), tuple(tested), remarks, tuple(prior))
+
+
+def _read(
+    root: Path, folder: Path, trigger: str | None
+) -> tuple[list[TrainingPicture], list[alike.Thumb], list[str]]:
+    """The pictures in `root`, a small copy of each, and remarks about broken files of `folder`."""
     said = _metadata(root)
-    pictures, broken, thumbs = [], [], []
+    pictures, thumbs, broken = [], [], []
     for path in files(root):
         try:
             stat = path.stat()
@@ -107,15 +129,7 @@ def read(
             caption = with_trigger(caption, trigger)
         pictures.append(TrainingPicture(path, caption, size, words[0]))
         thumbs.append(thumb)
-    if not pictures:
-        found = f" {broken[0]}" if broken else ""
-        raise InvalidRequest(
-            f"{folder}: there is no picture to learn from.{found} Put PNG, JPEG or WebP files "
-            "there, each with its caption in a .txt of the same name."
-        )
-    remarks = [*broken, *_remarks(pictures, thumbs, folder)]
-    learnt, tested = _split(pictures, validation_split, seed)
-    return Dataset(folder, tuple(learnt), tuple(tested), tuple(map(as_text, remarks)))
+    return pictures, thumbs, broken
 
 
 @lru_cache(maxsize=4096)
@@ -132,6 +146,14 @@ def with_trigger(caption: str, trigger: str) -> str:
     if not trigger or has_it:
         return text
     return f"{trigger}, {text}" if text else trigger
+
+
+def without_trigger(caption: str, trigger: str) -> str:
+    """`caption` with nothing in it of what is new: a prompt that the model can draw already."""
+    if not trigger:
+        return caption
+    rest = re.sub(rf"(?<!\w){re.escape(trigger)}(?!\w)", "", caption, flags=re.IGNORECASE)
+    return ", ".join(filter(None, (" ".join(part.split()) for part in rest.split(","))))
 
 
 def write_captions(captions: Mapping[Path, str]) -> None:
@@ -171,9 +193,11 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Pictures: those that are called as pictures are, in a fixed order; nothing hidden."""
+    """Pictures: those that are called as pictures are, in a fixed order; nothing hidden, and none
+    of its folder `reg`."""
     for at, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        apart = {PRIOR} if Path(at) == root else set()
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and n not in apart)
         for name in sorted(names):
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 yield Path(at, name)

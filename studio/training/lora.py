@@ -13,6 +13,7 @@ from studio.domain.refs import ModelRef
 from studio.domain.training import (
     Done,
     LoraTraining,
+    Preparing,
     Remark,
     Snapshot,
     Stopped,
@@ -20,10 +21,11 @@ from studio.domain.training import (
     TrainingEvent,
 )
 from studio.residence.device import choose_device
-from studio.training import keeping, models, result
+from studio.training import keeping, models, prior, result
 from studio.training.dataset import Dataset
+from studio.training.lessons import Lessons
 from studio.training.models import Pictures
-from studio.training.trainer import Lessons, Trainer
+from studio.training.trainer import Trainer
 
 MOST_RETURNS = 6
 """So often a training goes back to what it kept, with half the rate, before it gives up."""
@@ -77,15 +79,13 @@ def train(task: Task) -> Iterator[TrainingEvent]:
     dtype = models.dtype_of(task.training.precision, device)
     try:
         trainee = models.load(task.ref, device, dtype)
-        learnt_from, tested_on = Pictures([], [], []), Pictures([], [], [])
-        for pictures, encoded in (
-            (task.dataset.pictures, learnt_from),
-            (task.dataset.validation, tested_on),
-        ):
-            yield from trainee.encode(pictures, task.training.resolution, encoded)
-        trainee.vae = None
         repeats = [picture.repeats for picture in task.dataset.pictures]
-        lessons = Lessons(task.training, task.ref, dtype, learnt_from, repeats, tested_on)
+        lessons = Lessons(task.training, task.ref, dtype, Pictures(), repeats, Pictures())
+        for event in _prepared(task, trainee, lessons):
+            yield event
+            if task.stopped():
+                yield _stopped_before(task)
+                return
         yield from run(task, Trainer(lessons, trainee))
     except (RuntimeError, MemoryError) as error:
         if not errors.is_out_of_memory(error):
@@ -96,11 +96,34 @@ def train(task: Task) -> Iterator[TrainingEvent]:
         ) from None
 
 
+def _prepared(task: Task, trainee: models.Trainee, lessons: Lessons) -> Iterator[Preparing]:
+    """Fill `lessons` with what `trainee` makes of the pictures."""
+    training, dataset = task.training, task.dataset
+    for pictures, encoded in (
+        (dataset.pictures, lessons.learnt_from),
+        (dataset.validation, lessons.tested_on),
+        (dataset.prior, lessons.prior),
+    ):
+        yield from trainee.encode(pictures, training.resolution, encoded)
+    trainee.vae = None
+    wanted = prior.prompts(training, dataset)
+    yield from prior.draw(wanted, trainee, training, task.kept_in / "prior", lessons.prior)
+
+
+def _stopped_before(task: Task) -> Stopped:
+    """Before its first step, or that with which it would have gone on. Raises `SaveError`."""
+    if task.resumes:
+        return Stopped(_kept(task)["step"])
+    keeping.save(task.kept_in, {"training": task.training.model_dump(), "step": 0})
+    return Stopped(0)
+
+
 def run(task: Task, trainer: Trainer) -> Iterator[TrainingEvent]:
     """What `train` does once everything is in memory. Raises as it does."""
     training, clock = task.training, _Clock()
-    if task.resumes:
-        trainer.load(_kept(task))
+    kept = _kept(task) if task.resumes else {}
+    if "layers" in kept:  # else it was stopped before its first step
+        trainer.load(kept)
     yield from _keep(task, trainer)
     good, returns = trainer.state(), 0
     while trainer.step < training.steps and not task.ends():

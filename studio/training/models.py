@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -39,9 +39,14 @@ class Pictures:
     sizes     of each, (width, height) in pixels
     captions  of each"""
 
-    latents: list[torch.Tensor]
-    sizes: list[Size]
-    captions: list[str]
+    latents: list[torch.Tensor] = field(default_factory=list)
+    sizes: list[Size] = field(default_factory=list)
+    captions: list[str] = field(default_factory=list)
+
+    def add(self, latents: torch.Tensor, size: Size, caption: str) -> None:
+        self.latents.append(latents)
+        self.sizes.append(size)
+        self.captions.append(caption)
 
 
 class Trainee:
@@ -71,14 +76,13 @@ class Trainee:
             pixels = latents.to_pixels(buckets.fitted(picture.image(), size))
             try:
                 with torch.no_grad():
-                    encoded.latents.append(latents.encode(self.vae, pixels).cpu())
+                    found = latents.encode(self.vae, pixels).cpu()
             except latents.Overflow:
                 raise InvalidRequest(
                     f"{picture.path}: the VAE makes no latents of it. Remove the picture, or "
                     "choose another checkpoint."
                 ) from None
-            encoded.sizes.append(size)
-            encoded.captions.append(picture.caption)
+            encoded.add(found, size, picture.caption)
             yield Preparing("pictures", done, len(pictures))
 
     def read(self, captions: Sequence[str]) -> list[Text]:

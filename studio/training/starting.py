@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,9 @@ def task(
         }
     )
     found = dataset.read(folder, training.trigger, training.validation_split, training.seed)
+    if not training.prior_loss_weight:
+        found = replace(found, prior=())
+        training = training.model_copy(update={"prior_pictures": 0})
     return Task(training, found, ref, target, kept_in, device=place.device, resumes=resumes)
 
 

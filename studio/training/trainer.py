@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,33 +11,13 @@ from diffusers.training_utils import EMAModel
 
 from studio.diffusion.conditioning import Text
 from studio.domain import errors
-from studio.domain.refs import ModelRef
-from studio.domain.training import LoraTraining
-from studio.training import buckets
+from studio.training.lessons import Lessons
 from studio.training.models import Pictures, Trainee
 from studio.training.network import Layers
 from studio.training.objective import Objective
 
 _TESTS = 4
 """So many noise levels each picture of the validation is tested at."""
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """training    with the resolution chosen
-    ref         the checkpoint
-    dtype       what is computed with
-    learnt_from, repeats
-                pictures, and how often each of them counts in an epoch
-    tested_on   those of the validation
-    """
-
-    training: LoraTraining
-    ref: ModelRef
-    dtype: torch.dtype
-    learnt_from: Pictures
-    repeats: list[int]
-    tested_on: Pictures
 
 
 class Trainer:
@@ -50,11 +28,12 @@ class Trainer:
         self._ref, self._training = lessons.ref, lessons.training
         self._trainee, self._dtype = trainee, lessons.dtype
         self._learnt_from, self._tested_on = lessons.learnt_from, lessons.tested_on
-        self._repeats = lessons.repeats
+        self._subjects = lessons.subjects()
         self._texts: dict[str, Text] | None = None
         if not self._training.text_encoder_lr:
-            said = [*self._learnt_from.captions, *self._tested_on.captions, ""]
-            self._texts = trainee.read_all(said)
+            of = *(each.pictures for each in self._subjects), self._tested_on
+            said = [caption for pictures in of for caption in pictures.captions]
+            self._texts = trainee.read_all([*said, ""])
             for module in trainee.text_encoders.values():
                 module.to("cpu")
         self.layers = Layers(trainee, self._training)
@@ -71,7 +50,8 @@ class Trainer:
         self.step, self.tested = 0, None
         self._best: dict[str, Any] | None = None
         self._losses: list[float] = []
-        self._begin_batches()
+        for subject in self._subjects:
+            subject.begin(self.step)
 
     @property
     def device(self) -> torch.device:
@@ -88,11 +68,14 @@ class Trainer:
         batches = self._training.gradient_accumulation_steps
         total = 0.0
         for part in range(batches):
-            loss = self._loss(next(self._batches), self.step * batches + part)
-            if not torch.isfinite(loss):
-                return None
-            (loss / batches).backward()
-            total += loss.item() / batches
+            for subject in self._subjects:
+                places, captions = subject.batch(self.step * batches + part)
+                loss = self._answered(subject.pictures, places, captions, self._source)
+                loss = loss * (subject.weight / batches)
+                if not torch.isfinite(loss):
+                    return None
+                loss.backward()
+                total += loss.item()
         longest = self._training.max_grad_norm or float("inf")
         if not torch.isfinite(torch.nn.utils.clip_grad_norm_(self._parameters, longest)):
             return None
@@ -155,7 +138,7 @@ class Trainer:
         seen = self.step * training.gradient_accumulation_steps
         return {
             "steps": self.step,
-            "epochs": seen // self._batches_of_epoch + 1,
+            "epochs": seen // self._subjects[0].batches_of_epoch + 1,
             "loss": float(np.mean(self._losses)) if self._losses else 0.0,
             "resolution": training.resolution,
             "precision": "bf16" if self._dtype == torch.bfloat16 else "no",
@@ -166,7 +149,7 @@ class Trainer:
         return {
             "training": self._training.model_dump(),
             "checkpoint_size": self._ref.file.size_bytes,
-            "pictures": len(self._learnt_from.captions),
+            "pictures": self._count,
             "step": self.step,
             "tested": self.tested,
             "best": self._best,
@@ -181,11 +164,10 @@ class Trainer:
     def load(self, state: dict[str, Any]) -> None:
         """Go on from there. Raises `InvalidRequest` where it is of other pictures or another
         model."""
-        pictures = len(self._learnt_from.captions)
-        if state["pictures"] != pictures:
+        if state["pictures"] != self._count:
             raise errors.InvalidRequest(
                 f"The training was begun with {state['pictures']} pictures, and there are "
-                f"{pictures} now. Put them back, or begin another with --name."
+                f"{self._count} now. Put them back, or begin another with --name."
             )
         if state["checkpoint_size"] != self._ref.file.size_bytes:
             raise errors.InvalidRequest(
@@ -204,7 +186,13 @@ class Trainer:
         self.step, self.tested = state["step"], state["tested"]
         self._best = state.get("best")
         self._losses = state["losses"]
-        self._begin_batches()
+        for subject in self._subjects:
+            subject.begin(self.step)
+
+    @property
+    def _count(self) -> int:
+        """Of all pictures that are learnt from."""
+        return sum(len(subject.pictures.captions) for subject in self._subjects)
 
     def _groups(self) -> list[dict[str, Any]]:
         training = self._training
@@ -224,27 +212,6 @@ class Trainer:
             num_warmup_steps=training.lr_warmup_steps,
             num_training_steps=training.steps,
         )
-
-    def _begin_batches(self) -> None:
-        """Those that come after `step` steps."""
-        training, repeats, sizes = self._training, self._repeats, self._learnt_from.sizes
-        whole = buckets.batches(sizes, repeats, training.batch_size, training.seed)
-        self._batches = islice(whole, self.step * training.gradient_accumulation_steps, None)
-        counts = [
-            sum(n for n, each in zip(repeats, sizes, strict=True) if each == size)
-            for size in set(sizes)
-        ]
-        self._batches_of_epoch = sum(-(-count // training.batch_size) for count in counts)
-
-    def _loss(self, places: list[int], number: int) -> torch.Tensor:
-        """Of batch `number`, some of its captions left out."""
-        rng = np.random.default_rng((self._training.seed, 2, number))
-        kept = rng.random(len(places)) >= self._training.caption_dropout
-        captions = [
-            self._learnt_from.captions[place] if keep else ""
-            for place, keep in zip(places, kept, strict=True)
-        ]
-        return self._answered(self._learnt_from, places, captions, self._source)
 
     def _answered(
         self, pictures: Pictures, places: list[int], captions: list[str], source: torch.Generator

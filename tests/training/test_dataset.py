@@ -46,6 +46,16 @@ def test_captions_beside_in_metadata_and_in_names_of_folders(tmp_path):
     assert found.remarks == ()
 
 
+def test_pictures_of_what_is_known_lie_apart(tmp_path):
+    (tmp_path / "reg" / "1_old kite").mkdir(parents=True)
+    picture(1).save(tmp_path / "a.png")
+    picture(2).save(tmp_path / "reg" / "1_old kite" / "b.png")
+    found = dataset.read(tmp_path, "zork")
+    assert [each.caption for each in found.pictures] == ["zork"]
+    assert [each.caption for each in found.prior] == ["old kite"]
+    assert dataset.without_trigger("Zork, a red zork on a hill", "zork") == "a red on a hill"
+
+
 def test_what_is_written_is_read(tmp_path):
     captions = {tmp_path / f"{n}.png": f"Ünïcode caption {n}" for n in range(3)}
     for place, path in enumerate(captions):

@@ -11,7 +11,8 @@ from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import SD1, SDXL
 from studio.families.z_image.family import Z_IMAGE
 from studio.training import lora, models
-from studio.training.trainer import Lessons, Trainer
+from studio.training.lessons import Lessons
+from studio.training.trainer import Trainer
 from studio.weights import lora as weights_lora
 from tests.refs import ref_to
 from tests.training import tiny

@@ -232,3 +232,15 @@ def test_what_was_kept_of_other_pictures_is_refused():
     state = tiny.trainer(training).state() | {"pictures": 9}
     with pytest.raises(InvalidRequest, match="begun with 9 pictures"):
         tiny.trainer(training).load(state)
+
+
+def test_prior_pictures_have_a_batch_in_each_step_that_counts_by_its_weight():
+    """What the step learns of the new pictures is the same: their noise is drawn first."""
+    plain = LoraTraining(rank=2, batch_size=2, caption_dropout=0)
+    half, whole = (plain.model_copy(update={"prior_loss_weight": w}) for w in (0.5, 1.0))
+    without = tiny.trainer(plain).learn()
+    one, two = (tiny.trainer(each, prior=tiny.pictures(9)).learn() for each in (half, whole))
+    assert 0 < one - without == pytest.approx((two - without) / 2, rel=1e-4)
+    state = tiny.trainer(plain, prior=tiny.pictures(9)).state()
+    with pytest.raises(InvalidRequest, match="begun with 6 pictures, and there are 3"):
+        tiny.trainer(plain).load(state)

@@ -13,8 +13,9 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from studio.domain.training import LoraTraining
 from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import SD1
+from studio.training.lessons import Lessons
 from studio.training.models import Pictures, Trainee
-from studio.training.trainer import Lessons, Trainer
+from studio.training.trainer import Trainer
 from tests.refs import ref_to, with_facts
 
 CAPTIONS = ["a kite", "kite, sea, wind", "a dog"]
@@ -63,8 +64,12 @@ def pictures(seed: int = 5) -> Pictures:
     return Pictures(latents, sizes, list(CAPTIONS))
 
 
-def trainer(training: LoraTraining, predicts: str = "epsilon") -> Trainer:
+def trainer(
+    training: LoraTraining, predicts: str = "epsilon", prior: Pictures | None = None
+) -> Trainer:
     learnt = pictures()
     tested = pictures(6) if training.validation_split else Pictures([], [], [])
-    lessons = Lessons(training, ref(predicts), torch.float32, learnt, [2, 1, 3], tested)
+    lessons = Lessons(
+        training, ref(predicts), torch.float32, learnt, [2, 1, 3], tested, prior or Pictures()
+    )
     return Trainer(lessons, trainee(predicts))

@@ -70,7 +70,7 @@ export class Settings {
     for (const [name, control] of this.controls) {
       if (this.changed.has(name)) continue;
       if (control.type === "checkbox") control.checked = training[name];
-      else control.value = training[name] ?? "";
+      else control.value = [training[name] ?? ""].flat().join("\n");
     }
   }
 
@@ -99,15 +99,15 @@ export class Settings {
       if (control.type === "checkbox") training[name] = control.checked;
       else if (control.type === "number") {
         if (control.value !== "") training[name] = Number(control.value);
-      } else training[name] = control.value;
+      } else if (control.type === "textarea") training[name] = linesOf(control);
+      else training[name] = control.value;
     }
-    const prompts = this.prompts.value.split("\n").map((line) => line.trim());
     const number = (id) => Number(this.form.querySelector(id).value);
     return {
       pictures: this.of.set(),
       training,
       samples: {
-        prompts: prompts.filter(Boolean),
+        prompts: linesOf(this.prompts),
         every: number("#train-every"),
         seed: number("#train-seed"),
       },
@@ -131,6 +131,14 @@ export class Settings {
   }
 }
 
+/** What stands on the lines of a text, without empty ones. */
+function linesOf({ value }) {
+  return value
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
+}
+
 /** The control of what JSON Schema says of a field. */
 function controlOf(id, about) {
   if (about.enum) {
@@ -138,6 +146,8 @@ function controlOf(id, about) {
     for (const each of about.enum) select.append(new Option(each, each));
     return select;
   }
+  if (about.type === "array")
+    return make("textarea", { id, rows: 2, spellcheck: false, placeholder: "One on each line" });
   if (about.type === "boolean") return make("input", { id, type: "checkbox" });
   const number = about.anyOf?.find(({ type }) => type === "number") ?? about;
   if (number.type !== "integer" && number.type !== "number") {

@@ -18,7 +18,7 @@ export function stateWords(training) {
   const { state, wish, step, steps, preparing, done, total } = training;
   if (state === "failed") return `Failed at step ${step}`;
   if (state === "running" && step === 0 && preparing)
-    return `Reading ${preparing}: ${done}/${total}`;
+    return `${preparing === "prior pictures" ? "Drawing" : "Reading"} ${preparing}: ${done}/${total}`;
   const at = step || state === "running" ? `step ${step}/${steps}` : "";
   const loss = training.loss ? `loss ${training.loss.toFixed(4)}` : "";
   const tested = training.validation_loss
