@@ -344,7 +344,7 @@ class Studio:
             in_use, kind, fraction = self._manager.state
             checkpoint = in_use or checkpoint
             state = state if kind == "cold" else kind
-            device, dtype = str(self._manager.device), _dtype_name(self._manager)
+            device, dtype = str(self._manager.device), self._manager.dtype_name
         return {
             "checkpoint": checkpoint,
             "state": state,
@@ -465,6 +465,7 @@ class Studio:
     def _real_engine(self) -> Engine:
         # Here and not at the top: torch and diffusers take seconds to import.
         with IMPORTING:
+            from studio.diffusion.executions import chosen
             from studio.engine.stable_diffusion import StableDiffusionEngine
             from studio.residence.device import describe
             from studio.residence.manager import ModelManager
@@ -473,7 +474,8 @@ class Studio:
         manager = ModelManager(
             settings.device, settings.dtype, settings.memory_mode, settings.model_memory_bytes
         )
-        log.info("Device: %s, %s", describe(manager.device), _dtype_name(manager))
+        machine = f"{describe(manager.device)}, {manager.dtype_name}"
+        log.info("Device: %s", machine)
         engine = StableDiffusionEngine(
             manager,
             partial(select, self.catalog),
@@ -482,11 +484,10 @@ class Studio:
             lambda *unit: self.preprocessors.of_unit(*unit),
             find=self.detectors.find,
             together=settings.most_together,
+            execution=chosen(manager.device, settings.compile, settings.cuda_graphs),
         )
         self._manager = manager
-        self._machine = (
-            f"{describe(manager.device)}, {_dtype_name(manager)}, {settings.memory_mode}"
-        )
+        self._machine = f"{machine}, {settings.memory_mode}"
         if self._warm_up and self.default_checkpoint:
             try:
                 engine.warm_up(self.default_checkpoint)
@@ -494,7 +495,3 @@ class Studio:
                 log.error("%s", error)
                 self._state, self._failure = "failed", str(error)
         return engine
-
-
-def _dtype_name(manager: ModelManager) -> str:
-    return str(manager.dtype).removeprefix("torch.")

@@ -94,6 +94,17 @@ class Settings(BaseModel):
         "work, sequential = the layer at work, fp8 = all, the U-Net in eight bits. auto suits the "
         "free memory.",
     )
+    compile: bool = Field(
+        False,
+        description="Compile the blocks that a U-Net repeats, in the background while pictures are "
+        "drawn as before; kept in the data folder. Needs a compiler for C or C++. Pictures differ "
+        "in the last bits.",
+    )
+    cuda_graphs: bool = Field(
+        False,
+        description="Record calls of a U-Net as CUDA graphs, for each size, and replay them. An "
+        "NVIDIA GPU only, and not measured on one yet.",
+    )
     together: str = Field(
         "auto",
         description="How many jobs may share their steps: auto, as many as it pays for, or 1 to "
@@ -281,6 +292,11 @@ class Settings(BaseModel):
         return self.data_dir / "training"
 
     @property
+    def compiled_dir(self) -> Path:
+        """What was compiled, made again where it is missing."""
+        return self.data_dir / "compiled"
+
+    @property
     def sets_dir(self) -> Path:
         """Sets of pictures to train on, besides those in `pictures_dir`."""
         return self.data_dir / "training-sets"
@@ -323,6 +339,8 @@ def prepare_environment(settings: Settings) -> None:
     os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.temporary_dir))
+    if settings.compile:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(settings.compiled_dir))
     own = {"localhost", "127.0.0.1"} | set(filter(None, os.environ.get("NO_PROXY", "").split(",")))
     os.environ["NO_PROXY"] = ",".join(sorted(own))
 

@@ -36,6 +36,14 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda"):
+        import torch  # seconds, which only these tests take
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a GPU with CUDA")
+
+
 class _Loggers(dict):
     """pytest walks over all loggers before each step of a test; a thread of the studio that imports
     libraries meanwhile adds to them."""

@@ -73,13 +73,13 @@ def interruptible(module: nn.Module, given: torch.Tensor) -> Iterator[None]:
     """
     if _is_compiled(module):  # a graph has no inside: looked in on between calls alone
         yield
-        _look()
+        look()
         return
     if module not in _watched:
         repeated = getattr(module, "_repeated_blocks", ())  # diffusers' own list of a transformer's
         for block in module.modules():
             if isinstance(block, _BLOCKS) or type(block).__name__ in repeated:
-                block.register_forward_pre_hook(_look)
+                block.register_forward_pre_hook(look)
         _watched.add(module)
     if given.device.type == "cpu" and math.prod(given.shape[2:]) >= LARGE:
         with _Operations():
@@ -92,7 +92,7 @@ def _is_compiled(module: nn.Module) -> bool:
     return hasattr(module, "_orig_mod") or module._compiled_call_impl is not None
 
 
-def _look(*_: Any) -> None:
+def look(*_: Any) -> None:
     gone = _watch.gone
     if gone is not None and gone():
         raise Interrupted
@@ -106,7 +106,7 @@ class _Operations(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func in _HEAVY:
-            _look()
+            look()
             sliced = _SLICED.get(func)
             if sliced is not None:
                 return sliced(*args, **kwargs)
@@ -126,7 +126,7 @@ def _attention(
         return whole(query, key, value, *more, **named)
     slices = []
     for rows in query.split(size, dim=-2):
-        _look()
+        look()
         slices.append(whole(rows, key, value, **named))
     return torch.cat(slices, dim=-2)
 
@@ -153,7 +153,7 @@ def _convolution(
         return torch.conv2d(given, weight, bias, stride, padding, *more)
     whole = None
     for first in range(0, out_lines, size):
-        _look()
+        look()
         last = min(first + size, out_lines)
         start, end = first * step - above, (last - 1) * step - above + tall
         strip = given[:, :, max(start, 0) : min(end, lines)]

@@ -130,8 +130,9 @@ class ModelFamily(ABC):
         return text
 
     @abstractmethod
-    def predictor(self, backbone: Any) -> Any:
-        """The call of its `backbone`: a `diffusion.shared_call.Predictor`."""
+    def predictor(self, backbone: Any, execution: Any = None) -> Any:
+        """The call of its `backbone`: a `diffusion.shared_call.Predictor`, which leaves to
+        `execution`, a `diffusion.execution.Execution`, what that can do. None: nothing."""
 
     def guided(self, negative: Any, positive: Any, scale: Any) -> Any:
         """Classifier-free guidance of `scale`, 1 being none (arXiv:2207.12598, eq. 6)."""

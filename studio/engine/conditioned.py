@@ -65,7 +65,8 @@ class Conditioned:
             self._controls.look(nets, encoders, canvas)
         lease.bring(*self.family.text_parts, "vae")
         self.vae = Vae(lease)
-        self._predictor = self.family.predictor(self._models.backbone)
+        execution = resources.execution if lease.stays else None
+        self._predictor = self.family.predictor(self._models.backbone, execution)
         self._sampling, self._is_seen = draw.sampling, is_seen
         self._is_blended = False
         self._prompts, self._negative = self._read(draw, resources.manager.device)

@@ -17,15 +17,18 @@ _LIBRARIES = ("torch", "diffusers", "transformers", "spandrel", "pillow", "openc
 
 
 def provenance(
-    stages: Sequence[Stage], manager: ModelManager, hash_of: Callable[[ModelRef], str | None]
+    stages: Sequence[Stage],
+    manager: ModelManager,
+    hash_of: Callable[[ModelRef], str | None],
+    alters: str = "",
 ) -> Provenance:
-    """Of pictures that are drawn in `stages`."""
-    dtype = str(manager.dtype).removeprefix("torch.")
+    """Of pictures that are drawn in `stages`, by an execution that `alters` them."""
+    dtype = manager.dtype_name
     return Provenance(
         studio=__version__,
         libraries=_versions(),
         device=describe(manager.device),
-        kernels=kernels(manager.device),
+        kernels=", ".join(filter(None, (kernels(manager.device), alters))),
         dtype=f"{dtype}, weights in fp8" if manager.is_fp8 else dtype,
         models=used(_models(stages), hash_of),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from studio.diffusion.execution import Execution
 from studio.diffusion.rows import Rows
 from studio.diffusion.shared_call import Predictor
 from studio.domain.detailers import Detailer, Found
@@ -65,6 +66,7 @@ class Resources:
     map_of: MapOf
     find: Find
     forecast: Forecast
+    execution: Execution
 
 
 class StableDiffusionRun:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from studio.diffusion.execution import Eager, Execution
 from studio.diffusion.interruption import Interrupted, interrupted_when
 from studio.domain import errors, events
 from studio.domain.control import ControlInput
@@ -62,6 +63,7 @@ class StableDiffusionEngine:
     map_of      makes the map of a ControlNet unit
     find        gives the things in a picture that a detailer speaks of
     together    how many runs may share their calls; None: as many as pay
+    execution   how backbones are called that stay on the device; None: as they are
     """
 
     def __init__(
@@ -74,10 +76,13 @@ class StableDiffusionEngine:
         *,
         find: Find = _no_detectors,
         together: int | None = None,
+        execution: Execution | None = None,
     ) -> None:
         self._manager = manager
         forecast = Forecast(self, manager)
-        self._resources = Resources(manager, select, sha256, read, map_of, find, forecast)
+        self._resources = Resources(
+            manager, select, sha256, read, map_of, find, forecast, execution or Eager()
+        )
         self._driver = Driver(manager.device)
         self._joining = Joining(manager, self._driver, select, together)
 
@@ -114,7 +119,7 @@ class StableDiffusionEngine:
     def provenance(self, request: GenerationRequest) -> Provenance | None:
         resources = self._resources
         stages = recipe(request, resources.select, None)
-        return provenance(stages, self._manager, resources.sha256)
+        return provenance(stages, self._manager, resources.sha256, resources.execution.alters)
 
     def advance(self, runs: Sequence[StableDiffusionRun]) -> list[Happened]:
         happened = []
@@ -151,6 +156,8 @@ class StableDiffusionEngine:
             failed = error
         except Exception as error:
             ran_out = errors.is_out_of_memory(error)
+            if ran_out:
+                self._resources.execution.forget()
             failed = _explained(error, run.request, self._manager.device)
         if ran_out and self._may_try_again(run):
             run.work = work(run, self._resources)

@@ -73,6 +73,11 @@ class Lease:
         """Where parts come and go on the device, two runs would take them from each other."""
         return self.alone or (self.seat is not None and self.seat.mode not in memory.RESIDENT)
 
+    @property
+    def stays(self) -> bool:
+        """Whether all of it lies on the device meanwhile, in full size."""
+        return self.seat is not None and self.seat.mode == "device"
+
     def bring(self, *parts: str) -> None:
         """Have these parts on the device: the backbone (with the ControlNets, which work beside
         it), "image_encoder" (all of them) or others; those that it lacks are passed over.

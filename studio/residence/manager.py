@@ -67,6 +67,11 @@ class ModelManager:
         return self._wanted_mode == "fp8"
 
     @property
+    def dtype_name(self) -> str:
+        """As on the command line: "float16"."""
+        return str(self.dtype).removeprefix("torch.")
+
+    @property
     def state(self) -> tuple[str | None, str, float]:
         """(checkpoint, "cold" | "loading" | "warm", fraction loaded)."""
         loading, last = self._loading, self._last

@@ -279,6 +279,7 @@ ARROWS = {
         "catalog",
         "datasets",
         "detectors",
+        "diffusion.executions",
         "domain",
         "engine",
         "fetching",

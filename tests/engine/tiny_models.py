@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from studio.diffusion.execution import Execution
 from studio.domain import embedding_names
 from studio.domain.refs import LoraUse, ModelRef, Selection
 from studio.domain.request import GenerationRequest
@@ -63,15 +64,18 @@ class TinyModels:
         read: Callable[[str], bytes] = lambda name: picture(),
         together: int | None = None,
         dtype: str = "float32",
+        device: str = "cpu",
+        execution: Execution | None = None,
         **options,
     ) -> StableDiffusionEngine:
         """With a `ModelManager` of its own, made with `options`; `read` gives the pictures."""
         return StableDiffusionEngine(
-            ModelManager("cpu", dtype, **options),
+            ModelManager(device, dtype, **options),
             self.select,
             read=read,
             map_of=lambda unit, image, size, mask: image.resize(size),
             together=together,
+            execution=execution,
         )
 
 

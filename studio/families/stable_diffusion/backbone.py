@@ -8,6 +8,7 @@ import torch
 
 from studio.diffusion import seamless
 from studio.diffusion.attention import CrossAttention
+from studio.diffusion.execution import Eager, Execution, Tensors
 from studio.diffusion.image_prompts import ImageAttention
 from studio.diffusion.interruption import interruptible
 from studio.diffusion.rows import Residuals, Rows
@@ -15,65 +16,75 @@ from studio.diffusion.text_keys import TextKeys
 
 
 class UNetPredictor:
-    """The U-Net, as a `diffusion.shared_call.Predictor`."""
+    """The U-Net, as a `diffusion.shared_call.Predictor`. Calls with tensors alone are done by
+    `execution`; what acts within the U-Net, or is looked at, is done as it is."""
 
-    def __init__(self, unet: torch.nn.Module) -> None:
+    def __init__(self, unet: torch.nn.Module, execution: Execution | None = None) -> None:
         self._unet = unet
+        self._execution = execution or Eager()
         self._dtype = unet.dtype  # what it computes in, however small its weights are kept
         self._image_attention: ImageAttention | None = None
         self._cross_attention: CrossAttention | None = None
         self._text_keys = TextKeys(unet)
 
     def __call__(self, rows: Rows, residuals: Residuals | None = None) -> torch.Tensor:
-        if not rows.watched:
-            return self._predicted(rows, residuals)
-        if self._cross_attention is None:
-            self._cross_attention = CrossAttention(self._unet)
-        with self._cross_attention.looked_at(rows.watched, rows.sample.shape[2:]):
-            return self._predicted(rows, residuals)
+        if rows.watched:
+            if self._cross_attention is None:
+                self._cross_attention = CrossAttention(self._unet)
+            with self._cross_attention.looked_at(rows.watched, rows.sample.shape[2:]):
+                return self._as_it_is(rows, self._given(rows), residuals)
+        given = self._given(rows)
+        if residuals is not None or rows.tiling != "none":
+            return self._as_it_is(rows, given, residuals)
+        return self._execution(self._unet, _called, given, lambda: self._as_it_is(rows, given))
 
-    def _predicted(self, rows: Rows, residuals: Residuals | None) -> torch.Tensor:
+    def _given(self, rows: Rows) -> dict[str, torch.Tensor]:
         sample = rows.sample
         if rows.extra_channels is not None:
             sample = torch.cat([sample, rows.extra_channels], dim=1)
-        named = {
+        given = {
+            "sample": sample.to(self._dtype),
+            "timestep": rows.timestep,
             "encoder_hidden_states": rows.prompt_embeds.to(self._dtype),
-            "return_dict": False,
         }
         if rows.pooled_embeds is not None:
-            named["added_cond_kwargs"] = {
-                "text_embeds": rows.pooled_embeds.to(self._dtype),
-                "time_ids": rows.time_ids.to(self._dtype),
-            }
-        sample = sample.to(self._dtype)
+            given["text_embeds"] = rows.pooled_embeds.to(self._dtype)
+            given["time_ids"] = rows.time_ids.to(self._dtype)
+        return given
+
+    def _as_it_is(
+        self, rows: Rows, given: Tensors, residuals: Residuals | None = None
+    ) -> torch.Tensor:
         with seamless.wrapped(self._unet, rows.tiling), self._text_keys.kept(rows):
             if residuals is not None:
-                return self._steered(sample, rows.timestep, residuals, named)
-            return self._called(sample, rows.timestep, named)
+                return self._steered(given, residuals)
+            return self._watched_over(given)
 
-    def _steered(
-        self,
-        sample: torch.Tensor,
-        timestep: torch.Tensor,
-        residuals: Residuals,
-        named: dict[str, Any],
-    ) -> torch.Tensor:
+    def _steered(self, given: Tensors, residuals: Residuals) -> torch.Tensor:
+        more: dict[str, Any] = {}
         if residuals.middle is not None:
-            named["down_block_additional_residuals"] = residuals.down
-            named["mid_block_additional_residual"] = residuals.middle
+            more["down_block_additional_residuals"] = residuals.down
+            more["mid_block_additional_residual"] = residuals.middle
         if residuals.inner:
-            named["down_intrablock_additional_residuals"] = list(residuals.inner)
+            more["down_intrablock_additional_residuals"] = list(residuals.inner)
         if not residuals.prompts:
-            return self._called(sample, timestep, named)
+            return self._watched_over({**given, **more})
         tokens = [prompt.tokens.to(self._dtype) for prompt in residuals.prompts]
-        named["encoder_hidden_states"] = named["encoder_hidden_states"], tokens
+        more["encoder_hidden_states"] = given["encoder_hidden_states"], tokens
         if self._image_attention is None:
             self._image_attention = ImageAttention(self._unet)
         with self._image_attention.lent(residuals.prompts):
-            return self._called(sample, timestep, named)
+            return self._watched_over({**given, **more})
 
-    def _called(
-        self, sample: torch.Tensor, timestep: torch.Tensor, named: dict[str, Any]
-    ) -> torch.Tensor:
-        with interruptible(self._unet, sample):
-            return self._unet(sample, timestep, **named)[0].float()
+    def _watched_over(self, given: dict[str, Any]) -> torch.Tensor:
+        with interruptible(self._unet, given["sample"]):
+            return _called(self._unet, given)
+
+
+def _called(unet: torch.nn.Module, given: dict[str, Any]) -> torch.Tensor:
+    named = dict(given)
+    sample, timestep = named.pop("sample"), named.pop("timestep")
+    if "text_embeds" in named:
+        names = "text_embeds", "time_ids"
+        named["added_cond_kwargs"] = {name: named.pop(name) for name in names}
+    return unet(sample, timestep, **named, return_dict=False)[0].float()

@@ -95,10 +95,10 @@ class UNetFamily(ModelFamily):
 
         return at_size(text, is_negative, self, size)
 
-    def predictor(self, backbone: Any) -> Any:
+    def predictor(self, backbone: Any, execution: Any = None) -> Any:
         from studio.families.stable_diffusion.backbone import UNetPredictor
 
-        return UNetPredictor(backbone)
+        return UNetPredictor(backbone, execution)
 
     def scheduler(self, ref: Any, sampling: Any, seeds: Sequence[int]) -> Any:
         from studio.diffusion import schedulers

@@ -63,7 +63,7 @@ class ZImageFamily(ModelFamily):
 
         return text.texts(asked, models, device)
 
-    def predictor(self, backbone: Any) -> Any:
+    def predictor(self, backbone: Any, execution: Any = None) -> Any:
         from studio.families.z_image.backbone import TransformerPredictor
 
         return TransformerPredictor(backbone)
