@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from common import models, pairs
+from common import drawing, pairs
 from diffusers import StableDiffusionPipeline
 
 from studio.catalog.catalog import Catalog
@@ -22,12 +22,18 @@ from studio.residence.manager import ModelManager
 DTYPE = "bfloat16"
 """As the files are: what is measured is the way from disk to modules, not a conversion."""
 
+ROWS = {
+    "warm": "warm swap / copy of a U-Net's bytes",
+    "read": "cold swap / reading the file",
+    "diffusers": "cold swap / diffusers",
+}
+
 
 def main() -> None:
     options = _options()
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
-        rows = _measure(Path(folder), options)
+        rows = measure(Path(folder), options)
     report = {
         "device": devices.describe(devices.choose_device(options.device)),
         "dtype": DTYPE,
@@ -41,19 +47,20 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=("picturebook", "sd15"), default="sd15")
+    parser.add_argument("--row", choices=ROWS, help="only this one")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 
-def _measure(folder: Path, options: argparse.Namespace) -> list[dict]:
-    """The same weights twice, as a folder and as a single file: two checkpoints to swap between."""
-    models.write_sd15(folder / "folder")
-    catalog = Catalog([folder])
-    export_checkpoint(catalog.find("folder"), folder / "file.safetensors", torch.bfloat16)
-    catalog.refresh()
-    pair = [Selection(catalog.find(name)) for name in ("folder", "file")]
+def measure(folder: Path, options: argparse.Namespace) -> list[dict]:
+    """Rows of `pairs.table`. The same weights twice, as a folder and as a single file: two
+    checkpoints to swap between."""
+    ref = drawing.checkpoint(options.model, folder)
+    export_checkpoint(ref, folder / "file.safetensors", torch.bfloat16)
+    pair = [Selection(ref), Selection(Catalog([folder]).find("file"))]
     return [row for selection in pair for row in _swaps(selection, pair, options)]
 
 
@@ -84,19 +91,16 @@ def _swaps(selection: Selection, pair: list[Selection], options: argparse.Namesp
 
     def diffusers() -> float:
         manager.release()
-        return pairs.seconds(lambda: _diffusers(selection, manager))
+        return pairs.seconds(lambda: _diffusers(selection, pair[0].checkpoint.path, manager))
 
-    table = {
-        "warm swap / copy of a U-Net's bytes": (warm, copy),
-        "cold swap / reading the file": (cold, read),
-        "cold swap / diffusers": (cold, diffusers),
-    }
+    table = {"warm": (warm, copy), "read": (cold, read), "diffusers": (cold, diffusers)}
     return [
         {
-            "name": f"{selection.checkpoint.name}: {name}",
+            "name": f"{selection.checkpoint.name}: {ROWS[row]}",
             **pairs.compare(ours, baseline, options.repeats),
         }
-        for name, (ours, baseline) in table.items()
+        for row, (ours, baseline) in table.items()
+        if options.row in (None, row)
     ]
 
 
@@ -120,7 +124,7 @@ def _read_all(path: Path) -> list[bytearray]:
     return contents
 
 
-def _diffusers(selection: Selection, manager: ModelManager) -> None:
+def _diffusers(selection: Selection, config: Path, manager: ModelManager) -> None:
     ref = selection.checkpoint
     options = {"dtype": manager.dtype, "safety_checker": None}
     if ref.path.is_dir():
@@ -128,7 +132,6 @@ def _diffusers(selection: Selection, manager: ModelManager) -> None:
             ref.path, requires_safety_checker=False, **options
         )
     else:
-        config = ref.path.parent / "folder"
         pipeline = StableDiffusionPipeline.from_single_file(
             str(ref.path), config=str(config), **options
         )

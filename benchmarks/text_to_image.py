@@ -17,6 +17,7 @@ from common import drawing
 from diffusers import StableDiffusionPipeline
 
 from studio.diffusion import latents, schedulers
+from studio.diffusion.execution import Execution
 from studio.domain.refs import Selection
 from studio.domain.request import GenerationRequest
 from studio.engine.stable_diffusion import StableDiffusionEngine
@@ -32,13 +33,16 @@ ROWS = {
 
 
 def main() -> None:
-    drawing.compare(__doc__, ROWS, _pairs, has_sides=True)
+    drawing.compare(__doc__, ROWS, compared, has_sides=True)
 
 
-def _pairs(
-    selection: Selection, manager: ModelManager, flags: argparse.Namespace
+def compared(
+    selection: Selection,
+    manager: ModelManager,
+    flags: argparse.Namespace,
+    execution: Execution | None = None,
 ) -> dict[str, tuple[drawing.Work, drawing.Work]]:
-    """Row -> what is compared: ours and the baseline."""
+    """Row -> what is compared: ours, by `execution`, and the baseline."""
     request = GenerationRequest(
         prompt=PROMPT,
         negative_prompt="rain",
@@ -48,7 +52,7 @@ def _pairs(
         width=flags.side,
         height=flags.side,
     ).settled(selection.checkpoint.name, selection.checkpoint.family)
-    engine = StableDiffusionEngine(manager, lambda request: selection)
+    engine = StableDiffusionEngine(manager, lambda request: selection, execution=execution)
     ours = partial(drawing.run, engine, request)
     pairs = {
         "engine": (ours, _diffusers(manager, selection, request)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Timed = Callable[[], float]
@@ -36,6 +36,30 @@ def compare(ours: Timed, baseline: Timed, repeats: int, warmup: int = 1) -> dict
         "ours_s": round(statistics.median(times[0]), 4),
         "baseline_s": round(statistics.median(times[1]), 4),
     }
+
+
+def medians(works: Mapping[str, Timed], repeats: int, warmup: int = 1) -> dict[str, float]:
+    """Median seconds of several, in turn, each repeat beginning with another one."""
+    names = list(works)
+    for name in names * warmup:
+        works[name]()
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for repeat in range(repeats):
+        first = repeat % len(names)
+        for name in names[first:] + names[:first]:
+            times[name].append(works[name]())
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
+
+
+def columns(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows with a "name" each and figures by their units."""
+    wide = max(len(row["name"]) for row in rows)
+    keys = dict.fromkeys(key for row in rows for key in row if key != "name")
+    lines = [f"{'':{wide}} " + " ".join(f"{key:>18}" for key in keys)]
+    for row in rows:
+        figures = " ".join(f"{row.get(key, ''):>18}" for key in keys)
+        lines.append(f"{row['name']:{wide}} {figures}")
+    return "\n".join(lines)
 
 
 def table(head: str, rows: Sequence[dict[str, Any]]) -> str:
