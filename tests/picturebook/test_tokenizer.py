@@ -60,3 +60,9 @@ def test_the_shipped_tokenizer_is_this_one(tokenizer):
     assert shipped.model_max_length == 77
     for text in ("a red house on the left", "🎈 zebra\x00", "an orange boat, watercolour"):
         assert shipped(text).input_ids == tokenizer(text).input_ids
+
+
+def test_the_model_that_ships_goes_by_todays_ids(tokenizer):
+    """Else its text encoder, trained on, would have to learn all words anew."""
+    shipped = CLIPTokenizer.from_pretrained(MODEL_DIR / "tokenizer")
+    assert shipped.get_vocab() == tokenizer.get_vocab()
