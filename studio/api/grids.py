@@ -182,6 +182,23 @@ def seen_by(at_work: Grids, safety: Safety, id: str, account: str) -> Grid:
     return grid
 
 
+def page_for(
+    account: str,
+    at_work: Grids,
+    safety: Safety,
+    limit: int,
+    before: str | None,
+    axes: tuple[str, str] | None = None,
+) -> tuple[list[Grid], str | None]:
+    """Those that `account` may see, newest first, of these `axes`, and the cursor of the page after
+    them. Raises `InvalidRequest`."""
+    place = values_of(before, float, str) if before is not None else ()
+    owner = None if safety.sees_all(account) else account
+    found = at_work.page(limit + 1, place, owner, axes)
+    last = found[limit - 1].row if len(found) > limit else None
+    return found[:limit], cursor(last.created_s, last.id) if last else None
+
+
 def _axes() -> AxesBody:
     """What may differ from one picture of a grid to the next."""
     return AxesBody(axes=[AxisBody(axis=axis.title, kind=axis.kind) for axis in AXES.values()])
@@ -198,19 +215,9 @@ def _add_looking(
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         before: Annotated[str | None, Query(max_length=500)] = None,
     ) -> GridsBody:
-        """All grids that the caller may see, newest first; a page may be short of some."""
-        place = values_of(before, float, str) if before is not None else ()
-        found = at_work.page(limit + 1, place)
-        more = len(found) > limit
-        last = found[limit - 1].row if more else None
-        return GridsBody(
-            grids=[
-                grid_body(grid, public)
-                for grid in found[:limit]
-                if safety.sees_of(account, grid.row.owner)
-            ],
-            next=cursor(last.created_s, last.id) if last else None,
-        )
+        """All grids that the caller may see, newest first."""
+        found, following = page_for(account, at_work, safety, limit, before)
+        return GridsBody(grids=[grid_body(grid, public) for grid in found], next=following)
 
     @router.get("/grids/{id}", responses=refusals(403, 404))
     def find(id: str, account: Account) -> GridBody:
@@ -245,6 +252,11 @@ def _image(job: Job) -> str | None:
     return job.pictures[0].id if job.pictures else None
 
 
+def created(grid: Grid) -> str:
+    """In ISO 8601, UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(grid.row.created_s))
+
+
 def grid_body(grid: Grid, public: PublicText) -> GridBody:
     """Its messages are made `public`."""
     lines = [
@@ -266,7 +278,7 @@ def grid_body(grid: Grid, public: PublicText) -> GridBody:
     return GridBody(
         id=grid.row.id,
         owner=shown(grid.row.owner),
-        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(grid.row.created_s)),
+        created=created(grid),
         count=len(cells),
         finished=grid.states["finished"],
         x=lines[0],

@@ -71,9 +71,15 @@ class Grids:
         """Raises `NotFound`."""
         return self._grid(self._row(id))
 
-    def page(self, limit: int, before: tuple[float, str] | tuple[()] = ()) -> list[Grid]:
-        """Newest first."""
-        return [self._grid(row) for row in self._ledger.page(limit, before)]
+    def page(
+        self,
+        limit: int,
+        before: tuple[float, str] | tuple[()] = (),
+        owner: str | None = None,
+        axes: tuple[str, str] | None = None,
+    ) -> list[Grid]:
+        """Newest first: all, those of `owner`, those of these `axes` along x and y."""
+        return [self._grid(row) for row in self._ledger.page(limit, before, owner, axes)]
 
     def cancel(self, id: str, account: str = LOCAL) -> Grid:
         """Stop all of its cells that wait or run; those drawn stay. Raises `NotFound`, and

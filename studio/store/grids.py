@@ -46,11 +46,28 @@ class GridLedger:
         found = self._ledger.rows("SELECT * FROM grids WHERE id = ?", (id,))
         return _row(found[0]) if found else None
 
-    def page(self, limit: int, before: Sequence[float | str] = ()) -> list[GridRow]:
-        """At most `limit`, newest first; those `before` that time and id."""
-        where, values = ("WHERE (created_s, id) < (?, ?) ", before) if before else ("", ())
+    def page(
+        self,
+        limit: int,
+        before: Sequence[float | str] = (),
+        owner: str | None = None,
+        axes: tuple[str, str] | None = None,
+    ) -> list[GridRow]:
+        """At most `limit`, newest first: those `before` that time and id, of `owner`, of these
+        `axes` along x and y."""
+        where, values = ["TRUE"], []
+        if before:
+            where.append("(created_s, id) < (?, ?)")
+            values += before
+        if owner is not None:
+            where.append("owner = ?")
+            values.append(owner)
+        for name, axis in zip("xy", axes or (), strict=False):
+            where.append(f"json_extract(grid, '$.{name}.axis') = ?")
+            values.append(axis)
         found = self._ledger.rows(
-            f"SELECT * FROM grids {where}ORDER BY created_s DESC, id DESC LIMIT ?",
+            f"SELECT * FROM grids WHERE {' AND '.join(where)} "
+            "ORDER BY created_s DESC, id DESC LIMIT ?",
             (*values, limit),
         )
         return [_row(row) for row in found]

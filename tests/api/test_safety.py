@@ -223,6 +223,9 @@ def test_in_a_class_pictures_wait_for_the_teacher(serve):
             assert http.get(f"/studio/v1/{path}", auth=auth).status_code == status, path
         assert len(http.get("/studio/v1/grids", auth=auth).json()["grids"]) == count
     assert http.get(f"/studio/v1/probes/{made}", auth=cy).status_code == 403
+    http.post("/studio/v1/grids", json=grid, auth=ANN).raise_for_status()
+    page = http.get("/studio/v1/grids?limit=1", auth=BO).json()
+    assert [one["id"] for one in page["grids"]] == [made] and page["next"] is None
 
 
 @pytest.mark.parametrize(
