@@ -5,6 +5,7 @@ Specification: https://spec.c2pa.org, 2.2; actions: 18.15, digital source types:
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import logging
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.domain.errors import InvalidRequest, NotFound
 from studio.domain.events import Picture
-from studio.imaging import difference
+from studio.imaging import difference, reading
 from studio.provenance import xmp
 from studio.provenance.certificate import Identity
 from studio.version import __version__
@@ -33,6 +34,9 @@ _TYPES = (
 )
 _MADE_WITH = "org.latent-studio.made-with"
 _SOURCE = "source"
+_THUMBNAIL = "source.jpg"
+_THUMBNAIL_SIDE, _THUMBNAIL_QUALITY = 256, 75
+"""In pixels at most, and of the JPEG: about 8 kB."""
 _UNKNOWN_SIGNER = "signingCredential.untrusted"
 
 
@@ -88,7 +92,7 @@ class Notary:
 
     @cached_property
     def _context(self) -> c2pa.Context:
-        """Without thumbnails, which would double the file."""
+        """Without a thumbnail of the picture itself, which would double the file."""
         quiet = {"builder": {"thumbnail": {"enabled": False}}}
         return self._c2pa.Context(self._c2pa.Settings.from_dict(quiet))
 
@@ -97,8 +101,8 @@ class Notary:
         Raises `InvalidRequest` where it cannot be signed."""
         format = _type_of(data)
         source = self._source(picture)
-        manifest = _manifest(picture, format, source is not None, self._prompt)
-        return self._sign(manifest, format, data, source)
+        manifest = _manifest(picture, format, source, self._prompt)
+        return self._sign(manifest, format, data, source, _thumbnail(source))
 
     def again(self, data: bytes, before: bytes) -> bytes:
         """The file in `data`, which was made from the signed one in `before` by writing it in
@@ -153,7 +157,12 @@ class Notary:
         return data if data and _type_of(data) else None
 
     def _sign(
-        self, manifest: dict[str, Any], format: str, data: bytes, source: bytes | None
+        self,
+        manifest: dict[str, Any],
+        format: str,
+        data: bytes,
+        source: bytes | None,
+        thumbnail: bytes | None = None,
     ) -> bytes:
         library, identity, target = self._c2pa, self._identity, io.BytesIO()
         try:
@@ -168,7 +177,9 @@ class Notary:
                 library.Builder(manifest, context=self._context) as builder,
             ):
                 if source is not None:
-                    about = {"title": "source", "relationship": "parentOf", "label": _SOURCE}
+                    about = _ingredient(thumbnail is not None)
+                    if thumbnail is not None:
+                        builder.add_resource(_THUMBNAIL, io.BytesIO(thumbnail))
                     builder.add_ingredient(about, _type_of(source), io.BytesIO(source))
                 builder.sign(signer, format, io.BytesIO(data), target)
         except library.C2paError as error:
@@ -181,7 +192,28 @@ class Notary:
         return signed
 
 
-def _manifest(picture: Picture, format: str, opened: bool, prompt: bool) -> dict[str, Any]:
+def _ingredient(is_shown: bool) -> dict[str, Any]:
+    """What is said of the file that a picture was made from."""
+    about: dict[str, Any] = {"title": "source", "relationship": "parentOf", "label": _SOURCE}
+    if is_shown:
+        about["thumbnail"] = {"format": "image/jpeg", "identifier": _THUMBNAIL}
+    return about
+
+
+def _thumbnail(source: bytes | None) -> bytes | None:
+    """A small JPEG of the picture in a file; None where there is none that can be read."""
+    if source is None:
+        return None
+    try:
+        image, _ = reading.small(source, _THUMBNAIL_SIDE)
+    except InvalidRequest:
+        return None
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_THUMBNAIL_QUALITY)
+    return buffer.getvalue()
+
+
+def _manifest(picture: Picture, format: str, source: bytes | None, prompt: bool) -> dict[str, Any]:
     kind = picture.request.task.kind
     drawn: dict[str, Any] = {
         "action": "c2pa.created" if xmp.term(picture.request) == xmp.DRAWN else "c2pa.edited",
@@ -193,12 +225,14 @@ def _manifest(picture: Picture, format: str, opened: bool, prompt: bool) -> dict
     if region is not None:
         drawn["changes"] = [region]
     actions = [drawn]
-    if opened:
+    if source is not None:
         actions.insert(0, {"action": "c2pa.opened", "parameters": {"ingredientIds": [_SOURCE]}})
     models = picture.provenance.models if picture.provenance else ()
     made_with: dict[str, Any] = {
         "models": [{name: of for name, of in vars(each).items() if of} for each in models]
     }
+    if source is not None:
+        made_with["source"] = {"ingredient": _SOURCE, "sha256": hashlib.sha256(source).hexdigest()}
     if picture.mark is not None:
         made_with["watermark"] = picture.mark.id
     if prompt:

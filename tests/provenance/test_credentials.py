@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import stat
@@ -99,7 +100,16 @@ def test_an_edit_names_its_source_and_where_it_was_drawn(notary):
     found = notary.found(data)
     assert found.intact and found.sources == 1 and found.terms == (xmp.EDITED,)
     said = manifest(data)
-    assert said["ingredients"][0]["relationship"] == "parentOf"
+    [ingredient] = said["ingredients"]
+    assert ingredient["relationship"] == "parentOf"
+    small = io.BytesIO()
+    with c2pa.Reader("image/png", io.BytesIO(data)) as reader:
+        reader.resource_to_stream(ingredient["thumbnail"]["identifier"], small)
+    shown = np.asarray(Image.open(small), int) - PIXELS
+    assert shown.shape == PIXELS.shape and np.abs(shown.mean()) < 3, "the source, not the edit"
+    made_with = next(each["data"] for each in said["assertions"] if "made-with" in each["label"])
+    of_file = hashlib.sha256(encoded(image(), "PNG")).hexdigest()
+    assert made_with["source"]["sha256"] == of_file
     drawn = said["assertions"][0]["data"]["actions"][1]
     shape = drawn["changes"][0]["region"][0]["shape"]
     assert (shape["origin"], shape["width"], shape["height"]) == ({"x": 30, "y": 10}, 20, 10)
