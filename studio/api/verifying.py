@@ -33,6 +33,14 @@ class MarkBody(BaseModel):
     scale: float
 
 
+class WrittenMarkBody(BaseModel):
+    """An invisible mark of which the file's text speaks: `id`, seven hexadecimal digits, and
+    whether it could be read when it was written."""
+
+    id: str
+    readable: bool
+
+
 class AlikeBody(BaseModel):
     """A picture of the library. `how`: "file", the very same bytes; "looks", it looks like it;
     "mark", it was made of the words and seed that the mark names. `differs`: of 63 bits that say
@@ -71,7 +79,9 @@ class VerdictBody(BaseModel):
 
     made_by_ai  true where its pixels or this studio's record say so; null: nobody knows. Never
                 false: that cannot be told of any picture
+    width, height  of the picture, in pixels
     mark        null: none was found
+    written     null: the file's text speaks of none
     credentials  null: the file has none
     digital_source_type  the term of IPTC's in its XMP; null: none
     settings    whose settings stand in the file: studio, automatic1111, …; "none"
@@ -81,7 +91,10 @@ class VerdictBody(BaseModel):
     """
 
     made_by_ai: bool | None
+    width: int
+    height: int
     mark: MarkBody | None
+    written: WrittenMarkBody | None
     credentials: CredentialsBody | None
     digital_source_type: str | None
     settings: str
@@ -113,9 +126,12 @@ def build_verify_router(verifier: Verifier) -> APIRouter:
 
 def body(verdict: Verdict) -> VerdictBody:
     """As JSON has it."""
-    mark = verdict.mark
+    mark, (width, height) = verdict.mark, verdict.size
     return VerdictBody(
         made_by_ai=verdict.made_by_ai,
+        width=width,
+        height=height,
+        written=verdict.written and WrittenMarkBody(**vars(verdict.written)),
         mark=None
         if mark.id is None
         else MarkBody(

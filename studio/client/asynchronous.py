@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -18,6 +18,9 @@ from studio.domain.request import GenerationRequest
 from studio.reading.record import Reading
 from studio.store.finding import Filters, Page
 from studio.store.pictures import PictureRow
+
+if TYPE_CHECKING:
+    from studio.provenance.verdict import Verdict
 
 
 class AsyncClient:
@@ -77,6 +80,10 @@ class AsyncClient:
     async def read(self, source: bytes | str | Path) -> Reading:
         """As `Client.read`."""
         return await self.perform(operations.read(source))
+
+    async def verify(self, source: bytes | str | Path) -> Verdict:
+        """As `Client.verify`."""
+        return await self.perform(operations.verify(source))
 
     async def status(self) -> dict[str, Any]:
         """As `Client.status`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -12,12 +12,15 @@ from studio.domain import events
 from studio.domain.detailers import Detail
 from studio.domain.errors import InvalidRequest, StudioError, named
 from studio.domain.geometry import Box
-from studio.domain.provenance import Provenance
+from studio.domain.provenance import Provenance, WrittenMark
 from studio.domain.request import GenerationRequest
 from studio.reading.record import Ignored, Missing, Reading
 from studio.store.cursor import cursor, values_of
 from studio.store.finding import Filters, Page
 from studio.store.pictures import PictureRow
+
+if TYPE_CHECKING:
+    from studio.provenance.verdict import Verdict
 
 _OF_ROWS = (
     *("id", "width", "height", "seed", "prompt", "negative_prompt", "checkpoint", "task"),
@@ -99,6 +102,28 @@ def reading_of(body: dict[str, Any]) -> Reading:
         understood=tuple(body["understood"]),
         ignored=tuple(Ignored(**each) for each in body["ignored"]),
         missing=tuple(Missing(**each) for each in body["missing"]),
+    )
+
+
+def verdict_of(body: dict[str, Any]) -> Verdict:
+    """Where no mark was found, how nearly one was is not told."""
+    from studio.provenance.credentials import Credentials  # these bring OpenCV
+    from studio.provenance.verdict import Alike, Verdict
+    from studio.provenance.watermark import Mark
+
+    mark, written, credentials = body["mark"], body["written"], body["credentials"]
+    return Verdict(
+        size=(body["width"], body["height"]),
+        mark=Mark(**mark | {"id": int(mark["id"], 16)}) if mark else Mark(None, 0.0, 0.0, 1.0),
+        written=written and WrittenMark(**written),
+        settings=body["settings"],
+        pictures=tuple(Alike(**each) for each in body["pictures"]),
+        unlooked=body["unlooked"],
+        credentials=credentials
+        and Credentials(
+            **credentials | {name: tuple(credentials[name]) for name in ("terms", "problems")}
+        ),
+        term=body["digital_source_type"],
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from studio.client import messages
 from studio.domain import events
@@ -17,6 +17,9 @@ from studio.domain.sources import paths_in, renamed
 from studio.reading.record import Reading
 from studio.store.finding import Filters, Page
 from studio.store.pictures import PictureRow
+
+if TYPE_CHECKING:  # it brings OpenCV
+    from studio.provenance.verdict import Verdict
 
 PREFIX = "/studio/v1"
 MOST_BYTES = 64 * 2**20
@@ -106,6 +109,12 @@ def read(source: bytes | str | Path) -> Operation[Reading]:
     else:
         answer = yield Call("POST", "/read", {"content": source})
     return messages.reading_of(answer.json())
+
+
+def verify(source: bytes | str | Path) -> Operation[Verdict]:
+    data = source if isinstance(source, bytes) else _file(source)
+    answer = yield Call("POST", "/verify", {"content": data})
+    return messages.verdict_of(answer.json())
 
 
 def page(filters: Filters, limit: int, before: int | None) -> Operation[Page]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -17,6 +17,9 @@ from studio.domain.request import GenerationRequest
 from studio.reading.record import Reading
 from studio.store.finding import Filters, Page
 from studio.store.pictures import PictureRow
+
+if TYPE_CHECKING:
+    from studio.provenance.verdict import Verdict
 
 
 class Client:
@@ -88,6 +91,11 @@ class Client:
         or in a text: an infotext, or a graph of ComfyUI. `Reading.request` holds fields of a
         `GenerationRequest`; `awaits` is not told over HTTP. Raises `InvalidRequest`."""
         return self.perform(operations.read(source))
+
+    def verify(self, source: bytes | str | Path) -> Verdict:
+        """Where a picture file (its bytes, or its path on this machine) comes from, as far as that
+        studio knows: from its pixels, its text, and its library. Raises `InvalidRequest`."""
+        return self.perform(operations.verify(source))
 
     def status(self) -> dict[str, Any]:
         """As `Studio.status`, and `account`, who asks."""

@@ -266,6 +266,9 @@ ARROWS = {
     "client": {
         "client",
         "domain",
+        "provenance.credentials",
+        "provenance.verdict",
+        "provenance.watermark",
         "reading.record",
         "store.cursor",
         "store.finding",

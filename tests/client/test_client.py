@@ -202,6 +202,24 @@ def test_settings_are_read(studio, tmp_path):
 
 
 @both
+def test_where_a_picture_comes_from(studio, served, tmp_path):
+    [drawn] = served.studio.generate(request(prompt="a house to verify", width=128, height=128))
+    path = tmp_path / "drawn.png"
+    path.write_bytes(served.studio.gallery.bytes(drawn.id))
+    verdict = studio.verify(path)
+    assert verdict.made_by_ai and verdict.size == (128, 128) and verdict.settings == "studio"
+    assert verdict.credentials.intact and verdict.written == drawn.mark
+    if isinstance(studio, Client):
+        there = served.studio.verify(path.read_bytes())
+        assert verdict == there and verdict.words == there.words
+        assert verdict.words[0] == "This is a file of this studio, unchanged."
+    other = studio.verify(photo(tmp_path).read_bytes())
+    assert other.made_by_ai is None and other.mark.id is None
+    with pytest.raises(errors.InvalidRequest):
+        studio.verify(b"no picture")
+
+
+@both
 def test_the_library(studio):
     pictures = studio.generate(request(prompt="a blue boat", batch_size=3))
     search = Filters(search="boat", checkpoint="picturebook", since_us=10**12)
@@ -354,6 +372,7 @@ def test_in_an_event_loop(served, engine, tmp_path):
             assert (await studio.library.entry(picture.id)).seed == 5
             await studio.library.erase(picture.id)
             assert (await studio.read(picture.infotext)).request["seed"] == 5
+            assert (await studio.verify(photo(tmp_path))).made_by_ai is None
             assert (await studio.status())["checkpoint"] == "picturebook"
 
     in_a_loop(conversation())
@@ -374,7 +393,7 @@ def test_clients_take_what_the_studio_in_process_takes():
     with Client("http://x") as client:
         there = type(client.library)
     for kind, clients, names in (
-        (Studio, (Client, AsyncClient), {"submit", "run", "generate", "read", "status"}),
+        (Studio, (Client, AsyncClient), {"submit", "run", "generate", "read", "verify", "status"}),
         (Library, (there,), public(there)),
         (Job, (RemoteJob,), {"follow", "cancel"}),
         (RemoteJob, (AsyncRemoteJob,), {"follow", "cancel"}),
