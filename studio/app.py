@@ -290,8 +290,7 @@ class Studio:
         return Classroom(
             self.queue.errand,
             lambda request, owner: self._allowed(completed(request, owner), owner),
-            self.sources.read_any,
-            lambda: self._built,
+            *(self.sources.read_any, lambda: self._built, self.safety),
         )
 
     @property

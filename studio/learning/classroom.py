@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol
 
+from PIL import Image
 from pydantic import ValidationError
 
 from studio.domain.accounts import LOCAL
@@ -15,8 +16,17 @@ from studio.domain.request import GenerationRequest
 from studio.imaging import reading
 from studio.learning import pages
 from studio.learning.asked import OfPicture
+from studio.learning.shown import Sheet, Shown
 
 Pieces = Generator[None, None, Any]
+
+
+class Judge(Protocol):
+    """What the owner lets be seen, as `Safety` knows it."""
+
+    def glimpse(self, account: str) -> Callable[[Image.Image], Image.Image] | None: ...
+
+    def log(self, account: str, what: str, why: str, prompt: str) -> None: ...
 
 
 class Classroom:
@@ -24,6 +34,7 @@ class Classroom:
     settled  completes a request of an account
     read     gives the bytes of a picture by its name
     engine   what draws, once it is built; asked in the device's thread
+    judge    looks at the pictures before they are shown
     """
 
     def __init__(
@@ -32,9 +43,10 @@ class Classroom:
         settled: Callable[[GenerationRequest, str], GenerationRequest],
         read: Callable[[str], bytes],
         engine: Callable[[], Any],
+        judge: Judge,
     ) -> None:
         self._errand, self._settled = errand, settled
-        self._read, self._engine = read, engine
+        self._read, self._engine, self._judge = read, engine, judge
 
     def ask(self, page: str, fields: Mapping[str, Any], account: str = LOCAL) -> Future[Any]:
         """What the page of a name shows of `fields`: one of `shown`, once it is done. Raises
@@ -56,7 +68,9 @@ class Classroom:
                 own = reading.picture(self._read(asked.image))
         request, kept = self._settled(asked.request(), account), {}
         while True:
-            look = self._errand(lambda: self._begun(page, asked, request, own, kept))
+            look = self._errand(
+                lambda: self._judged(self._begun(page, asked, request, own, kept), account, request)
+            )
             yield look
             if not pages.find(page).lasts or look.result().done:
                 return
@@ -68,3 +82,22 @@ class Classroom:
         from studio.learning import lessons  # brings torch
 
         return lessons.pieces(resources, *asked)
+
+    def _judged(self, begun: Pieces, account: str, request: GenerationRequest) -> Pieces:
+        """What `begun` comes to, its pictures as `account` may see them: one a piece."""
+        shown: Shown = yield from begun
+        glimpse, changed, count = self._judge.glimpse(account), {}, 0
+        sheets = ((name, each) for name, each in shown if isinstance(each, Sheet))
+        for name, sheet in sheets if glimpse else ():
+            seen = []
+            for picture in sheet.pictures:
+                seen.append(glimpse(picture))
+                yield
+                if seen[-1] is not picture:
+                    changed[name] = seen
+                    count += 1
+        if not count:
+            return shown
+        self._judge.log(account, "picture blurred", f"{count} of Learn", request.prompt)
+        sheets = {name: Sheet.of(seen) for name, seen in changed.items()}
+        return shown.model_copy(update=sheets | {"blurred": count})

@@ -49,10 +49,18 @@ class Sheet(BaseModel):
 
     def picture(self, number: int) -> Image.Image:
         """That of a number, counted from 0; a negative one from the end."""
-        place = range(self.count)[number]
-        left, top = place % self.columns * self.width, place // self.columns * self.height
+        return self.pictures[range(self.count)[number]]
+
+    @property
+    def pictures(self) -> list[Image.Image]:
+        """All of them, RGB."""
         sheet = Image.open(io.BytesIO(base64.b64decode(self.image.partition(",")[2])))
-        return sheet.crop((left, top, left + self.width, top + self.height))
+        corners = (
+            (place % self.columns * self.width, place // self.columns * self.height)
+            for place in range(self.count)
+        )
+        size = self.width, self.height
+        return [sheet.crop((x, y, x + size[0], y + size[1])) for x, y in corners]
 
 
 class Numbers(BaseModel):
@@ -72,7 +80,13 @@ class Numbers(BaseModel):
         return np.frombuffer(base64.b64decode(self.data), "<f4").reshape(self.shape)
 
 
-class NoiseInShown(BaseModel):
+class Shown(BaseModel):
+    """`blurred`: so many of the pictures the owner's filter does not let be seen."""
+
+    blurred: int = 0
+
+
+class NoiseInShown(Shown):
     """A picture going under in noise.
 
     caption         what the scene is; "" of a picture of one's own
@@ -94,7 +108,7 @@ class NoiseInShown(BaseModel):
     gathered: list[tuple[float, float]]
 
 
-class NoiseOutShown(BaseModel):
+class NoiseOutShown(Shown):
     """A drawing, step by step, under DDIM. With n steps and latents of (C, h, w):
 
     timesteps       (n)
@@ -138,7 +152,7 @@ class PlaceShown(BaseModel):
     y: float
 
 
-class WordsShown(BaseModel):
+class WordsShown(Shown):
     """How words act on a drawing. With n steps, w words and maps of (h, w):
 
     tokens      of the prompt, without what fills it up to `chunk`
@@ -164,7 +178,7 @@ class WordsShown(BaseModel):
     differences: Sheet
 
 
-class LatentSpaceShown(BaseModel):
+class LatentSpaceShown(Shown):
     """The latent space: there and back, and walks through it.
 
     caption         what the scene is; "" of a picture of one's own
@@ -204,7 +218,7 @@ class LevelShown(BaseModel):
     size: Numbers
 
 
-class SteeringShown(BaseModel):
+class SteeringShown(Shown):
     """Ways to steer a drawing.
 
     caption      what the scene is; "" of a picture of one's own
@@ -237,7 +251,7 @@ class SteeringShown(BaseModel):
     unled: Sheet
 
 
-class TrainingShown(BaseModel):
+class TrainingShown(Shown):
     """A tiny network that learns one picture, as it is now.
 
     caption     what the scene is; "" of a picture of one's own

@@ -40,6 +40,7 @@ Settle = Callable[[GenerationRequest, str], GenerationRequest]
 
 Score = Callable[[Image.Image], float]
 """How likely a picture shows nudity, 0 to 1."""
+Glimpse = Callable[[Image.Image], Image.Image]
 
 
 @dataclass(frozen=True)
@@ -223,15 +224,29 @@ class Safety:
 
     def preview(self, jpeg: bytes, account: str) -> bytes:
         """`jpeg`, blurred where the filter acts on it."""
-        rules = self.rules
-        if rules.filter_for(account) == "off":
+        glimpse = self.glimpse(account)
+        if glimpse is None:
             return jpeg
         image = Image.open(io.BytesIO(jpeg))
-        if self._scored(image) < rules.filter_threshold:
+        seen = glimpse(image)
+        if seen is image:
             return jpeg
         buffer = io.BytesIO()
-        blurred(image.convert("RGB")).save(buffer, "JPEG")
+        seen.save(buffer, "JPEG")
         return buffer.getvalue()
+
+    def glimpse(self, account: str) -> Glimpse | None:
+        """Gives a picture that is shown to `account` and never kept as it may be seen: itself, or
+        blurred where the filter acts on it. None: it looks at nothing."""
+        rules = self.rules
+        if rules.filter_for(account) == "off":
+            return None
+
+        def seen(image: Image.Image) -> Image.Image:
+            is_clear = self._scored(image) < rules.filter_threshold
+            return image if is_clear else blurred(image.convert("RGB"))
+
+        return seen
 
     def blurs_from(self, account: str) -> float | None:
         """The score from which pictures are shown blurred to `account`; None: none are."""

@@ -34,5 +34,6 @@ LEARNING = {
         "learning.asked",
         "learning.lessons",
         "learning.pages",
+        "learning.shown",
     },
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +14,13 @@ import torch
 from studio.diffusion.laws import VariancePreserving
 from studio.learning import lessons, notebooks, pages
 from studio.learning.bench import psnr_db
+from studio.learning.classroom import Classroom
 from studio.learning.scenes import scene
 from studio.learning.small_training import Learner
 from studio.preprocessors.maps import Preprocessors
+from studio.safety.desk import Safety
+from studio.store.ledger import Ledger
+from studio.store.safety import SafetyLedger
 from tests.engine.running import pictures
 from tests.models_in_memory import catalog, engine
 
@@ -55,6 +60,33 @@ def test_noise_in_ends_in_noise_by_both_ways():
     )
     for mean, spread in found.gathered:
         assert abs(mean) < 0.2 and abs(spread - 1) < 0.2
+
+
+def test_what_the_owners_filter_finds_is_blurred_and_that_is_said():
+    safety = Safety(SafetyLedger(Ledger(None)), score=lambda image: image.getpixel((0, 0))[2] / 255)
+    ref = catalog().find("picturebook")
+
+    def errand(begin):
+        answer = Future()
+        answer.set_result(_end(begin()))
+        return answer
+
+    classroom = Classroom(
+        *(errand, lambda request, _: request.settled(ref.name, ref.family)),
+        *(bytes, engine, safety),
+    )
+    asked = {"stops": 2, "seed": 1, "scene": 3}
+    clear = classroom.ask("noise-in", asked).result()
+    pictures = clear.closed.pictures + clear.walked.pictures
+    scores = [round(safety.score(each), 4) for each in pictures]
+    limit = max(scores)
+    safety.change({"filter": "block", "filter_threshold": limit}, "guest:local")
+    found = classroom.ask("noise-in", asked).result()
+    assert clear.blurred == 0 and found.blurred == scores.count(limit) < len(scores)
+    seen = found.closed.pictures + found.walked.pictures
+    place = scores.index(limit)
+    assert psnr_db(seen[place], pictures[place]) < 30, "it is blurred"
+    assert [each.what for each in safety.entries(9, None)].count("picture blurred") == 1
 
 
 def test_noise_out_is_the_drawing_and_can_be_done_by_hand():

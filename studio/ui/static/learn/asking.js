@@ -18,6 +18,7 @@ export function asking(article, show, more = async () => ({})) {
   const lab = /** @type {HTMLElement} */ (article.querySelector(".lab"));
 
   async function ask() {
+    let said = "";
     objection.textContent = "";
     status.textContent = "The model is at work. It takes some seconds; what is drawn goes on.";
     button.disabled = true;
@@ -25,11 +26,12 @@ export function asking(article, show, more = async () => ({})) {
       const fields = { ...fieldsOf(form), ...(await more()) };
       const answer = await send("POST", `studio/v1/learn/${article.dataset.name}`, fields);
       await show(answer);
+      said = blurredWords(answer);
       lab.hidden = false;
     } catch (error) {
       objection.textContent = error.message;
     } finally {
-      status.textContent = "";
+      status.textContent = said;
       button.disabled = false;
     }
   }
@@ -40,6 +42,12 @@ export function asking(article, show, more = async () => ({})) {
   });
   return ask;
 }
+
+/** That not all of its pictures may be seen; "" where all may. */
+export const blurredWords = ({ blurred }) =>
+  blurred
+    ? `The owner's filter takes ${blurred === 1 ? "a picture" : `${blurred} pictures`} of these for nudity, and errs now and then: blurred.`
+    : "";
 
 /** What the fields of a form say, by their names; files are left out. */
 export function fieldsOf(form) {

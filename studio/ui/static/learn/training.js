@@ -2,7 +2,7 @@
 
 import { follow } from "../shared/server.js";
 import { onTab } from "../shared/tabs.js";
-import { fieldsOf, picked } from "./asking.js";
+import { blurredWords, fieldsOf, picked } from "./asking.js";
 import { lines } from "./charts.js";
 import { draw, loaded } from "./sheets.js";
 
@@ -40,7 +40,7 @@ export function training(article) {
     find(".scene-told").textContent = shown.caption ? `The scene: ${shown.caption}.` : "";
     find(".now").textContent =
       `${shown.steps} steps in ${shown.seconds.toFixed(0)} s, ${shown.parameters} numbers learn. ` +
-      `Loss ${shown.losses.at(-1).toFixed(3)}.`;
+      `Loss ${shown.losses.at(-1).toFixed(3)}. ${blurredWords(shown)}`;
     const values = shown.losses.map((loss) => Math.min(1, loss / SCALE));
     const series = values.length > 1 ? values : [values[0], values[0]];
     const { svg } = lines([{ values: series, kind: "signal" }], {
