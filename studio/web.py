@@ -171,7 +171,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         detailing.build_detailing_router(*details, public),
         selecting.build_selecting_router(studio.detectors, studio.inputs, studio.sources.read_any),
         probes.build_probes_router(
-            *(studio.grids, studio.gallery, studio.detectors.find, studio.safety)
+            *(studio.grids, outlook, studio.gallery, studio.detectors.find, studio.safety)
         ),
         learning.build_learn_router(studio.classroom),
         reproductions.build_reproductions_router(studio.reproductions, queue, public),

@@ -16,7 +16,7 @@ SIDE = 128
 _VAE_FACTOR = 8
 
 
-def _linked(source: Path, folder: Path) -> None:
+def linked(source: Path, folder: Path) -> None:
     """`folder` with links to all that is in `source`."""
     folder.mkdir()
     for path in source.iterdir():
@@ -30,11 +30,11 @@ def small_assets() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="small-assets-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     models, model = folder / "models", folder / "models" / "picturebook"
-    _linked(real / "models", models)
+    linked(real / "models", models)
     model.unlink()
-    _linked(real / "models" / "picturebook", model)
+    linked(real / "models" / "picturebook", model)
     (model / "unet").unlink()
-    _linked(real / "models" / "picturebook" / "unet", model / "unet")
+    linked(real / "models" / "picturebook" / "unet", model / "unet")
     config = model / "unet" / "config.json"
     told = json.loads(config.read_text())
     config.unlink()

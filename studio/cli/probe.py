@@ -101,4 +101,5 @@ def _template(options: argparse.Namespace) -> str:
 
 
 def _as_json(told: Report) -> dict[str, Any]:
-    return asdict(told) | {"drawn": dict(told.drawn), "findings": told.findings}
+    counted = {"drawn": dict(told.drawn), "sure_up_to": told.sure_up_to}
+    return asdict(told) | counted | {"findings": told.findings}

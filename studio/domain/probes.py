@@ -15,6 +15,8 @@ from studio.domain.request import GenerationRequest
 from studio.domain.tasks import Frozen
 
 MOST_OF_A_WORD = 100
+AXES = "Seed", "Prompt S/R"
+"""Of the grid that a probe is, along x and y."""
 
 
 class ProbeInput(Frozen):
@@ -32,6 +34,11 @@ class Slot:
     before: str
     words: tuple[str, ...]
     after: str
+
+    @property
+    def template(self) -> str:
+        """The prompt as it is asked for, with the slot in it."""
+        return f"{self.before}{{{'|'.join(self.words)}}}{self.after}"
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -78,22 +85,22 @@ def grid_of(probe: ProbeInput) -> GridInput:
     seeds = f"{request.seed}-{request.seed + probe.count - 1}"
     return GridInput(
         request=request,
-        x=AxisInput(axis="Seed", values=seeds),
-        y=AxisInput(axis="Prompt S/R", values=listed.getvalue().strip()),
+        x=AxisInput(axis=AXES[0], values=seeds),
+        y=AxisInput(axis=AXES[1], values=listed.getvalue().strip()),
         margin=2,
     )
 
 
-def words_of(grid: GridInput) -> tuple[str, ...]:
-    """What the rows of a probe's grid are: the prompts without what all have in common. Raises
-    `InvalidRequest` for a grid that is no probe."""
-    if grid.x is None or grid.y is None or (grid.x.axis, grid.y.axis) != ("Seed", "Prompt S/R"):
+def slot_in(grid: GridInput) -> Slot:
+    """What the rows of a probe's grid are: `words`, the prompts without what all have in common.
+    Raises `InvalidRequest` for a grid that is no probe."""
+    if grid.x is None or grid.y is None or (grid.x.axis, grid.y.axis) != AXES:
         raise InvalidRequest("This grid is no probe: its rows are no prompts, drawn by seeds.")
     [prompts] = csv.reader([grid.y.values])
     before, after = _common(prompts), _common([text[::-1] for text in prompts])
-    least = min(map(len, prompts)) - before
-    end = min(after, least)
-    return tuple(text[before : len(text) - end] or text for text in prompts)
+    end = min(after, min(map(len, prompts)) - before)
+    words = tuple(text[before : len(text) - end] or text for text in prompts)
+    return Slot(prompts[0][:before], words, prompts[0][len(prompts[0]) - end :])
 
 
 def _common(texts: list[str]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -22,6 +24,8 @@ Find = Callable[[Image.Image, Detailer], Sequence[Found]]
 POSSIBLE: dict[str, tuple[str, ...]] = {"colour": COLOURS, "place": PLACES, "sky": SKIES}
 """What picturebook's judge knows of each attribute."""
 _AT_ONCE = 32
+_REMEMBERED = 4096
+"""Pictures."""
 
 
 def seen_by_judge(pictures: Sequence[tuple[str, Image.Image]]) -> list[Seen]:
@@ -58,6 +62,33 @@ def measured(pictures: Sequence[tuple[str, Image.Image]], measure: str, find: Fi
     if measure == JUDGE:
         return seen_by_judge(pictures)
     return seen_by_detector(pictures, measure, find)
+
+
+class Looks:
+    """What was seen in pictures of the library, each looked at once though it is asked for again
+    and again while a probe is drawn. Safe from many threads, of which one looks at a time.
+
+    read  gives a picture by its id; None: it is gone, and nothing is seen in it
+    find  `Detectors.find`
+    """
+
+    def __init__(self, read: Callable[[str], Image.Image | None], find: Find) -> None:
+        self._read, self._find = read, find
+        self._turn = threading.Lock()
+        self._seen: OrderedDict[tuple[str, str, str], Seen] = OrderedDict()
+
+    def at(self, pictures: Sequence[tuple[str, str]], measure: str) -> list[Seen]:
+        """What `measure` sees in the picture of each (word, id). Raises as `measured` does."""
+        with self._turn:
+            new = [one for one in pictures if (*one, measure) not in self._seen]
+            shown = {one: image for one in new if (image := self._read(one[1])) is not None}
+            words = [(word, image) for (word, _), image in shown.items()]
+            for one, seen in zip(shown, measured(words, measure, self._find), strict=True):
+                self._seen[*one, measure] = seen
+            told = [self._seen.get((*one, measure), {}) for one in pictures]
+            while len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
+        return told
 
 
 def _told(word: str, reading: dict[str, Any]) -> Seen:

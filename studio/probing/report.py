@@ -11,7 +11,7 @@ from studio.probing import statistics
 from studio.probing.measuring import POSSIBLE, Seen
 
 SURE = 0.01
-"""A p below it is called out."""
+"""Of so many probes of models that assume nothing one has something called out."""
 
 
 @dataclass(frozen=True)
@@ -57,23 +57,32 @@ class Report:
     attributes: tuple[Attribute, ...]
 
     @property
+    def sure_up_to(self) -> float:
+        """The largest p that is called out, as all of them are looked at; 0: none is."""
+        asked = [one.p_even for each in self.attributes for one in each.words]
+        asked += [each.p_differs for each in self.attributes]
+        return statistics.sure_up_to([p for p in asked if p is not None], SURE)
+
+    @property
     def findings(self) -> list[str]:
         """What is unlikely to be chance, a sentence each; else one that says that nothing is."""
         if not self.attributes:
             return ["Nothing was measured: look at the sheet, or name a detector."]
-        found = []
+        found, sure = [], self.sure_up_to
         for each in self.attributes:
-            if each.p_differs is not None and each.p_differs < SURE:
+            if each.p_differs is not None and each.p_differs <= sure:
                 words = f"The {each.name} depends on the word"
                 found.append(f"{words} (p = {each.p_differs:.4f}).")
             for one in each.words:
-                if one.p_even is not None and one.p_even < SURE:
+                if one.p_even is not None and one.p_even <= sure:
                     top = one.shares[0]
                     found.append(
                         f"{one.word}: the {each.name} leans to {top.value}, {top.share:.0%} "
                         f"({top.low:.0%} to {top.high:.0%}; p = {one.p_even:.4f})."
                     )
-        return found or [f"Nothing that chance would not do too (p < {SURE} was looked for)."]
+        return found or [
+            f"Nothing that chance would not do too (p < {SURE} over all questions was looked for)."
+        ]
 
 
 def report(words: Sequence[str], seen: Sequence[tuple[str, Seen]], measure: str) -> Report:

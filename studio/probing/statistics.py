@@ -63,3 +63,15 @@ def uneven(found: Sequence[str], possible: Sequence[str]) -> float | None:
     seen = ((counts - expected) ** 2).sum()
     as_far = int((((drawn - expected) ** 2).sum(1) >= seen - 1e-9).sum())
     return (1 + as_far) / (1 + RESAMPLED)
+
+
+def sure_up_to(ps: Sequence[float], level: float) -> float:
+    """The largest of `ps` that still counts where all of them were asked at once, so that chance
+    calls out any of them in no more than a share `level` of all cases (Holm, 1979); 0 where none
+    does."""
+    largest = 0.0
+    for rank, p in enumerate(sorted(ps)):
+        if p > level / (len(ps) - rank):
+            break
+        largest = p
+    return largest

@@ -65,6 +65,7 @@ STYLES = (
 LATER: dict[str, tuple[str, ...]] = {
     "learn": ("learn/learn.css",),
     "dataset": ("dataset/dataset.css",),
+    "probe": ("probe/probe.css",),
     "safety": ("safety/safety.css",),
     "train": ("train/train.css",),
 }

@@ -180,7 +180,9 @@ def test_what_no_grid_is(shared):
 def test_a_probe_is_a_grid_that_is_measured(serve):
     served = serve(FakeEngine())
     request = SMALL_PROBE | {"prompt": "a {house|boat}"}
-    begun = served.http.post("/studio/v1/probes", json={"request": request, "count": 3}).json()
+    probe = {"request": request, "count": 3}
+    assert served.http.post("/studio/v1/probes/forecast", json=probe).json()["count"] == 6
+    begun = served.http.post("/studio/v1/probes", json=probe).json()
     assert (begun["words"], begun["total"]) == (["house", "boat"], 6)
     url = f"/studio/v1/probes/{begun['id']}"
     wait_for(lambda: served.http.get(url, params={"measure": "none"}).json()["drawn"] == 6)
@@ -189,6 +191,11 @@ def test_a_probe_is_a_grid_that_is_measured(serve):
     assert [sum(each["count"] for each in one["shares"]) for one in skies["words"]] == [3, 3]
     assert told["findings"] and served.http.get(told["sheet_url"]).status_code == 200
     assert served.http.get(f"{url}/csv").text.startswith("attribute,word,value")
+    served.http.post(GRIDS, json=GRID).raise_for_status()
+    [listed] = served.http.get("/studio/v1/probes").json()["probes"]
+    assert (listed["id"], listed["template"], listed["drawn"]) == (begun["id"], "a {house|boat}", 6)
+    served.studio.library.erase(served.studio.grids.get(begun["id"]).jobs[0, 0, 0].pictures[0].id)
+    assert served.http.get(f"{url}?measure=picturebook").status_code == 200
     assert served.http.get(url, params={"measure": "no such"}).status_code == 422
     refused = served.http.post("/studio/v1/probes", json={"request": SMALL_PROBE})
     assert refused.status_code == 422 and "slot" in refused.json()["message"]

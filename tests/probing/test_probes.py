@@ -72,7 +72,7 @@ def test_a_slot_becomes_a_grid_of_words_and_seeds():
         f"a {word} by {{day|night}}" for word in slot.words
     }
     assert {cell.request.seed for cell in cells} == {5, 6, 7} and len(cells) == 9
-    assert probes.words_of(grid) == ("tree", "{red|blue} house", "boat, far")
+    assert probes.slot_in(grid) == slot and slot.template == request.prompt
     for bad in ("a house", "a {house}", "a {house|tree", "a {house|house}", "a {|tree}"):
         with pytest.raises(InvalidRequest):
             probes.slot_of(bad)
