@@ -33,8 +33,8 @@ def skewed(folder: Path) -> StableDiffusionEngine:
     file = models / "picturebook" / "text_encoder" / "model.safetensors"
     weights = load_file(file)
     tokenizer = CLIPTokenizer.from_pretrained(models / "picturebook" / "tokenizer")
-    house, red = tokenizer.convert_tokens_to_ids(["house</w>", "red</w>"])
-    meanings = weights["text_model.embeddings.token_embedding.weight"]
+    (_, house, _), (_, red, _) = tokenizer(["house", "red"])["input_ids"]
+    [meanings] = [each for name, each in weights.items() if "token_embedding" in name]
     meanings[house] += meanings[red]
     file.unlink()
     save_file(weights, file)
