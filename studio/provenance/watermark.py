@@ -27,6 +27,8 @@ _SEARCHED_SIDE = 640
 _LEAST_SCORE, _LEAST_AGREEMENT = 5.6, 0.53
 _CANDIDATES = 6
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_FINER = 4
+"""Times as many frequencies as a picture has lines, where one spectrum serves for many scales."""
 _GRID = 64
 """Places along a side of the pattern at which it is looked for."""
 
@@ -113,8 +115,7 @@ def _flat(brightness: np.ndarray) -> np.ndarray:
 def _best(flat: np.ndarray, scales: np.ndarray | list[float]) -> Mark:
     """Of all marks of these scales the first that can be read, else the clearest pilot."""
     scales = np.asarray(scales, float)
-    heard = _heard(flat, scales)
-    scores, places = _pilots(heard)
+    scores = _pilots(_overheard(flat, scales) if len(scales) > 1 else _heard(flat, scales))[0]
     likely = np.argsort(-scores)[:_CANDIDATES]
     best = Mark(None, float(scores[likely[0]]), 0.0, float(scales[likely[0]]))
     for number in likely:
@@ -143,14 +144,31 @@ def _heard(flat: np.ndarray, scales: np.ndarray) -> np.ndarray:
     across = _waves_along(width, periods)  # (width, scales · 2 · count)
     down = _waves_along(height, periods).reshape(height, len(scales), 2 * count)
     half = (flat @ across).reshape(height, len(scales), 2 * count)
-    both = np.einsum("hsa,hsb->sab", down, half, optimize=True)
+    both = np.einsum("hsa,hsb->sab", down, half)  # so little that threads would but wait
     cc, cs = both[:, :count, :count], both[:, :count, count:]
     sc, ss = both[:, count:, :count], both[:, count:, count:]
     rows, columns = np.abs(known.rows), known.columns
     sign = np.where(known.rows < 0, -1.0, 1.0)
     real = cc[:, rows, columns] - sign * ss[:, rows, columns]
     imaginary = -(cs[:, rows, columns] + sign * sc[:, rows, columns])
-    heard = real + 1j * imaginary
+    return _evened(real + 1j * imaginary)
+
+
+def _overheard(flat: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """As `_heard`, for many scales at once and not quite: out of one spectrum, of each wave the
+    nearest frequency in it, at most an eighth of a line away, so up to 5 % fainter. Phases are
+    those in the middle of the picture, where a frequency beside the right one has the same."""
+    known, (height, width) = tile.waves(), flat.shape
+    size = cv2.getOptimalDFTSize(_FINER * max(height, width))
+    turn = size / (tile.SIDE * scales[:, None])
+    down, across = (np.rint(each * turn).astype(int) for each in (known.rows, known.columns))
+    part = np.fft.rfft(flat, size, axis=1)[:, : across.max() + 1]
+    spectrum = np.fft.fft(part, size, axis=0)
+    turns = (down * (height - 1) + across * (width - 1)) / (2 * size)
+    return _evened(spectrum[down % size, across] * np.exp(2j * np.pi * turns))
+
+
+def _evened(heard: np.ndarray) -> np.ndarray:
     loud = np.abs(heard)
     return heard / (loud + _around(loud) + 1e-9)
 
