@@ -45,13 +45,14 @@ class SetsBody(BaseModel):
 class SetPictureBody(BaseModel):
     """A picture of a set. `file`: its path in the set; sizes as [width, height] in pixels: its own,
     and that of the `bucket` to which it is brought, evenly cut. It counts `repeats` times in an
-    epoch."""
+    epoch. `masked`: it has a mask, in masks/NAME.png beside it or as its alpha channel."""
 
     file: str
     caption: str
     size: tuple[int, int]
     bucket: tuple[int, int]
     repeats: int
+    masked: bool
 
 
 class SetContentBody(BaseModel):

@@ -14,6 +14,7 @@ from studio.domain.tasks import Frozen
 
 Network = Literal["lora", "dora", "loha", "lokr"]
 LrScheduler = Literal["constant", "linear", "cosine"]
+Optimizer = Literal["adamw", "adamw8bit", "prodigy"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -54,8 +55,17 @@ class LoraTraining(Frozen):
         allow_inf_nan=False,
         description="What it learns counts alpha / rank times. Default: the rank.",
     )
+    optimizer: Optimizer = Field(
+        "adamw",
+        description="adamw8bit takes less memory, and a GPU and the package bitsandbytes. prodigy "
+        "finds the learning rate by itself (arXiv:2306.06101).",
+    )
     learning_rate: float = Field(
-        1e-4, gt=0, le=1, allow_inf_nan=False, description="Of the U-Net's layers."
+        1e-4,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Of the U-Net's layers. With prodigy what its own is multiplied by: 1.",
     )
     text_encoder_lr: float = Field(
         0.0,
@@ -93,7 +103,14 @@ class LoraTraining(Frozen):
         allow_inf_nan=False,
         description="Share of the captions that are left empty, for guidance.",
     )
-    weight_decay: float = Field(0.01, ge=0, le=1, allow_inf_nan=False, description="AdamW's.")
+    weight_decay: float = Field(
+        0.01, ge=0, le=1, allow_inf_nan=False, description="How the weights are drawn to nothing."
+    )
+    masked_loss: bool = Field(
+        False,
+        description="Learn only what is white in masks/NAME.png beside a picture, or what is "
+        "opaque in the picture itself. Pictures without a mask are learnt whole.",
+    )
     max_grad_norm: float = Field(
         1.0,
         ge=0,

@@ -28,6 +28,8 @@ from studio.imaging import alike, reading
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif")
 CAPTIONS = (".txt", ".caption")
 METADATA = "metadata.jsonl"
+MASKS = "masks"
+"""Folder beside pictures: of each the mask of the same name. White counts, black does not."""
 PRIOR = "reg"
 """Folder of a set, as kohya's trainer calls it: pictures of what the model knows already."""
 PLACEHOLDER = "[trigger]"
@@ -43,21 +45,44 @@ _NAMED = 3
 @dataclass(frozen=True)
 class TrainingPicture:
     """One picture. `size` is (width, height) in pixels, the camera's orientation obeyed; it counts
-    `repeats` times in an epoch."""
+    `repeats` times in an epoch. `mask`: the file of its mask; `has_alpha`: not all of it is
+    opaque."""
 
     path: Path
     caption: str
     size: Size
     repeats: int = 1
+    mask: Path | None = None
+    has_alpha: bool = False
 
     def image(self) -> Image.Image:
         """RGB, upright. Raises `InvalidRequest` where it cannot be read any more."""
-        try:
-            return reading.picture(read_file(self.path, _MAX_PICTURE_BYTES))
-        except OSError as error:
+        return reading.picture(_bytes(self.path))
+
+    def mask_image(self) -> Image.Image | None:
+        """L, upright: 255 counts, 0 does not; None: all of the picture counts. Raises
+        `InvalidRequest` where it cannot be read any more, or leaves nothing."""
+        if self.mask is not None:
+            found = reading.values(_bytes(self.mask), background=(0, 0, 0)).convert("L")
+        elif self.has_alpha:
+            found = reading.with_alpha(_bytes(self.path)).getchannel("A")
+        else:
+            return None
+        if found.getextrema()[1] == 0:
             raise InvalidRequest(
-                f"{self.path} cannot be read any more: {error.strerror or error}. Put it back."
-            ) from None
+                f"{self.mask or self.path}: the mask is black all over, so nothing would be learnt "
+                "of the picture. Paint white what counts, or remove the picture."
+            )
+        return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return read_file(path, _MAX_PICTURE_BYTES)
+    except OSError as error:
+        raise InvalidRequest(
+            f"{path} cannot be read any more: {error.strerror or error}. Put it back."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -116,7 +141,7 @@ def _read(
     for path in files(root):
         try:
             stat = path.stat()
-            size, thumb = _looked_at(path, stat.st_mtime_ns, stat.st_size)
+            size, thumb, has_alpha = _looked_at(path, stat.st_mtime_ns, stat.st_size)
         except (OSError, StudioError) as error:
             cause = getattr(error, "strerror", None) or error
             broken.append(f"{path.relative_to(folder)} was left out: {cause}")
@@ -127,16 +152,47 @@ def _read(
             caption = said.get(path.resolve(), words[1])
         if trigger is not None:
             caption = with_trigger(caption, trigger)
-        pictures.append(TrainingPicture(path, caption, size, words[0]))
+        mask = mask_of(path)
+        pictures.append(TrainingPicture(path, caption, size, words[0], mask, has_alpha))
         thumbs.append(thumb)
     return pictures, thumbs, broken
 
 
 @lru_cache(maxsize=4096)
-def _looked_at(path: Path, changed_ns: int, size_bytes: int) -> tuple[Size, alike.Thumb]:
-    """Of a file as it was written then: captions change more often than pictures."""
-    image = reading.picture(read_file(path, _MAX_PICTURE_BYTES))
-    return image.size, alike.thumb(image)
+def _looked_at(path: Path, changed_ns: int, size_bytes: int) -> tuple[Size, alike.Thumb, bool]:
+    """(size, small copy, whether there are holes in it) of a file as it was written then: captions
+    change more often than pictures."""
+    data = read_file(path, _MAX_PICTURE_BYTES)
+    image = reading.picture(data)
+    return image.size, alike.thumb(image), reading.with_alpha(data).mode == "RGBA"
+
+
+def mask_of(path: Path) -> Path | None:
+    """The file of the mask of the picture at `path`, if there is one."""
+    files = (path.parent / MASKS / f"{path.stem}{suffix}" for suffix in SUFFIXES)
+    return next((file for file in files if file.is_file()), None)
+
+
+def check_masks(found: Dataset) -> None:
+    """Raises `InvalidRequest` where no picture has a mask, or one is of another size than its
+    picture."""
+    pictures = *found.pictures, *found.validation
+    if not any(each.mask or each.has_alpha for each in pictures):
+        raise InvalidRequest(
+            f"No picture in {found.folder} has a mask. Put {MASKS}/NAME.png beside each, white "
+            "where it counts, or train without masked_loss.",
+            "masked_loss",
+        )
+    for each in pictures:
+        if each.mask is None:
+            continue
+        size, _ = reading.size_of(_bytes(each.mask))
+        if size != each.size:
+            raise InvalidRequest(
+                f"{each.mask} has {size[0]} × {size[1]} pixels, its picture {each.size[0]} × "
+                f"{each.size[1]}. Make the mask as large as the picture.",
+                "masked_loss",
+            )
 
 
 def with_trigger(caption: str, trigger: str) -> str:
@@ -193,10 +249,10 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Pictures: those that are called as pictures are, in a fixed order; nothing hidden, and none
-    of its folder `reg`."""
+    """Pictures: those that are called as pictures are, in a fixed order; nothing hidden, no masks,
+    and none of its folder `reg`."""
     for at, folders, names in os.walk(root):
-        apart = {PRIOR} if Path(at) == root else set()
+        apart = {MASKS, PRIOR} if Path(at) == root else {MASKS}
         folders[:] = sorted(n for n in folders if not n.startswith(".") and n not in apart)
         for name in sorted(names):
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):

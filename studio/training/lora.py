@@ -104,7 +104,8 @@ def _prepared(task: Task, trainee: models.Trainee, lessons: Lessons) -> Iterator
         (dataset.validation, lessons.tested_on),
         (dataset.prior, lessons.prior),
     ):
-        yield from trainee.encode(pictures, training.resolution, encoded)
+        is_masked = training.masked_loss and encoded is not lessons.prior
+        yield from trainee.encode(pictures, training.resolution, encoded, is_masked)
     trainee.vae = None
     wanted = prior.prompts(training, dataset)
     yield from prior.draw(wanted, trainee, training, task.kept_in / "prior", lessons.prior)

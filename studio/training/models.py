@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
+from PIL import Image
+from torch.nn import functional
 
 from studio.diffusion import latents
 from studio.diffusion.conditioning import Text, TextModels
@@ -37,16 +40,30 @@ _TEXTS_AT_ONCE = 8
 class Pictures:
     """latents   of each picture (1, C, h, w) float32, in host memory
     sizes     of each, (width, height) in pixels
-    captions  of each"""
+    captions  of each
+    masks     of each (1, 1, h, w), 0 to 1: how much a cell counts; None: all of them alike"""
 
     latents: list[torch.Tensor] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
+    masks: list[torch.Tensor | None] = field(default_factory=list)
 
-    def add(self, latents: torch.Tensor, size: Size, caption: str) -> None:
+    def add(
+        self, latents: torch.Tensor, size: Size, caption: str, mask: torch.Tensor | None = None
+    ) -> None:
+        self.masks.append(mask)
         self.latents.append(latents)
         self.sizes.append(size)
         self.captions.append(caption)
+
+    def mask(self, places: Sequence[int], device: torch.device) -> torch.Tensor | None:
+        """(B, 1, h, w) for a batch; None: all of it counts alike."""
+        masks = [self.masks[place] for place in places] if self.masks else []
+        some = next((mask for mask in masks if mask is not None), None)
+        if some is None:
+            return None
+        whole = torch.ones_like(some)
+        return torch.cat([whole if mask is None else mask for mask in masks]).to(device)
 
 
 class Trainee:
@@ -67,10 +84,14 @@ class Trainee:
         return self.unet.device
 
     def encode(
-        self, pictures: Sequence[TrainingPicture], resolution: int, encoded: Pictures
+        self,
+        pictures: Sequence[TrainingPicture],
+        resolution: int,
+        encoded: Pictures,
+        is_masked: bool = False,
     ) -> Iterator[Preparing]:
-        """Put what the VAE makes of `pictures` into `encoded`, each at the size of its bucket.
-        Raises `InvalidRequest`."""
+        """Put what the VAE makes of `pictures` into `encoded`, each at the size of its bucket, with
+        their masks if they are wanted. Raises `InvalidRequest`."""
         for done, picture in enumerate(pictures, 1):
             size = buckets.size_for(picture.size, resolution)
             pixels = latents.to_pixels(buckets.fitted(picture.image(), size))
@@ -82,7 +103,9 @@ class Trainee:
                     f"{picture.path}: the VAE makes no latents of it. Remove the picture, or "
                     "choose another checkpoint."
                 ) from None
-            encoded.add(found, size, picture.caption)
+            mask = picture.mask_image() if is_masked else None
+            cells = None if mask is None else _cells(mask, size, self.family.vae_factor)
+            encoded.add(found, size, picture.caption, cells)
             yield Preparing("pictures", done, len(pictures))
 
     def read(self, captions: Sequence[str]) -> list[Text]:
@@ -134,6 +157,12 @@ class Trainee:
             missing = (most - each.shape[1]) // 77
             rows.append(torch.cat([each, *[self._nothing.to(each)] * missing], 1))
         return torch.cat(rows)
+
+
+def _cells(mask: Image.Image, size: Size, factor: int) -> torch.Tensor:
+    """`mask` (L) as (1, 1, h, w), 0 to 1: the mean of what lies in each latent cell."""
+    levels = np.array(buckets.fitted(mask, size), np.float32) / 255
+    return functional.avg_pool2d(torch.from_numpy(levels)[None, None], factor)
 
 
 _SAMPLING = Sampling()

@@ -26,10 +26,13 @@ class Question:
     target: torch.Tensor
     weights: torch.Tensor
 
-    def loss(self, predicted: torch.Tensor) -> torch.Tensor:
-        """The mean squared error, weighted."""
-        errors = (predicted.float() - self.target).square().mean((1, 2, 3))
-        return (errors * self.weights).mean()
+    def loss(self, predicted: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """The mean squared error, weighted; `mask` (B, 1, h, w), 0 to 1: how much that of a cell
+        counts, as kohya's trainer has it."""
+        errors = (predicted.float() - self.target).square()
+        if mask is not None:
+            errors = errors * mask
+        return (errors.mean((1, 2, 3)) * self.weights).mean()
 
 
 class Objective:

@@ -24,6 +24,11 @@ _ARCHITECTURES = {
 }
 _MODULES = {"lora": "networks.lora", "dora": "networks.lora"}
 """What kohya's trainer calls what it trains with; the rest is LyCORIS'."""
+_OPTIMIZERS = {
+    "adamw": "torch.optim.AdamW",
+    "adamw8bit": "bitsandbytes.optim.AdamW8bit",
+    "prodigy": "Prodigy",
+}
 _LEGACY_FROM, _LEGACY_BYTES = 0x100000, 0x10000
 
 
@@ -61,7 +66,8 @@ def metadata(
         "ss_learning_rate": training.learning_rate,
         "ss_unet_lr": training.learning_rate,
         "ss_text_encoder_lr": training.text_encoder_lr or None,
-        "ss_optimizer": f"torch.optim.AdamW(weight_decay={training.weight_decay})",
+        "ss_optimizer": f"{_OPTIMIZERS[training.optimizer]}(weight_decay={training.weight_decay})",
+        "ss_masked_loss": training.masked_loss or None,
         "ss_lr_scheduler": training.lr_scheduler,
         "ss_lr_warmup_steps": training.lr_warmup_steps,
         "ss_max_train_steps": training.steps,

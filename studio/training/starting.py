@@ -10,7 +10,7 @@ from typing import Any
 from studio.domain.errors import InvalidRequest
 from studio.domain.refs import ModelRef
 from studio.domain.training import LoraTraining
-from studio.training import dataset, keeping, models
+from studio.training import dataset, keeping, models, optimizers
 from studio.training.lora import Task
 
 _MAY_CHANGE = {"steps", "save_every", "validate_every", "gradient_checkpointing"}
@@ -44,6 +44,7 @@ def task(
         training = _gone_on_with(training, name, kept_in)
     else:
         _check_is_new(name, kept_in, target)
+    optimizers.check(training)
     ref = checkpoint_of(training)
     models.check(ref)
     training = training.model_copy(
@@ -51,13 +52,23 @@ def task(
             "name": name,
             "checkpoint": ref.name,
             "resolution": training.resolution or ref.family.native_size[0],
+            "learning_rate": _rate(training),
         }
     )
     found = dataset.read(folder, training.trigger, training.validation_split, training.seed)
+    if training.masked_loss:
+        dataset.check_masks(found)
     if not training.prior_loss_weight:
         found = replace(found, prior=())
         training = training.model_copy(update={"prior_pictures": 0})
     return Task(training, found, ref, target, kept_in, device=place.device, resumes=resumes)
+
+
+def _rate(training: LoraTraining) -> float:
+    """Prodigy's own counts whole, unless something else was said."""
+    if training.optimizer == "prodigy" and "learning_rate" not in training.model_fields_set:
+        return 1.0
+    return training.learning_rate
 
 
 def _is_unfinished(state: dict[str, Any] | None) -> bool:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 
 from studio.diffusion.conditioning import Text
 from studio.domain import errors
+from studio.training import optimizers
 from studio.training.lessons import Lessons
 from studio.training.models import Pictures, Trainee
 from studio.training.network import Layers
@@ -39,10 +39,8 @@ class Trainer:
         self.layers = Layers(trainee, self._training)
         self._objective = Objective(self._ref, self._training)
         self._parameters = self.layers.parameters()
-        self._optimizer = torch.optim.AdamW(
-            self._groups(), weight_decay=self._training.weight_decay
-        )
-        self._rates = self._scheduled()
+        self._optimizer = optimizers.build(self._training, self._groups())
+        self._rates = optimizers.scheduled(self._training, self._optimizer)
         self._average = None
         if self._training.ema_decay:
             self._average = EMAModel(self._parameters, decay=self._training.ema_decay)
@@ -202,17 +200,6 @@ class Trainer:
             groups.append({"params": learning, "lr": training.text_encoder_lr})
         return groups
 
-    def _scheduled(self) -> Any:
-        training, name = self._training, self._training.lr_scheduler
-        if name == "constant" and training.lr_warmup_steps:
-            name = "constant_with_warmup"
-        return get_scheduler(
-            name,
-            self._optimizer,
-            num_warmup_steps=training.lr_warmup_steps,
-            num_training_steps=training.steps,
-        )
-
     def _answered(
         self, pictures: Pictures, places: list[int], captions: list[str], source: torch.Generator
     ) -> torch.Tensor:
@@ -226,7 +213,7 @@ class Trainer:
             else:
                 texts = [self._texts[caption] for caption in captions]
             predicted = self._trainee.predict(question.noisy, question.timesteps, texts)
-        return question.loss(predicted)
+        return question.loss(predicted, pictures.mask(places, device))
 
 
 def _copied(value: Any) -> Any:

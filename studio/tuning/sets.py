@@ -26,13 +26,15 @@ _MOST_BYTES = 512 * 2**20
 @dataclass(frozen=True)
 class SetPicture:
     """A picture of a set. `file`: its path below the set's folder; `size` and that of its `bucket`:
-    (width, height) in pixels; it counts `repeats` times in an epoch."""
+    (width, height) in pixels; it counts `repeats` times in an epoch; `masked`: it has a mask, or
+    holes of its own."""
 
     file: str
     caption: str
     size: Size
     bucket: Size
     repeats: int
+    masked: bool
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class PictureSets:
                 each.size,
                 buckets.size_for(each.size, resolution),
                 each.repeats,
+                each.has_alpha or each.mask is not None,
             )
             for each in found.pictures
         ]
@@ -147,10 +150,13 @@ class PictureSets:
         dataset.write_captions({path: " ".join(text.split()) for path, text in paths.items()})
 
     def remove(self, name: str, file: str) -> None:
-        """A picture and its caption, for good. Raises `NotFound` and `SaveError`."""
+        """A picture, its caption and its mask, for good. Raises `NotFound` and `SaveError`."""
         path = self._path(name, file)
+        mask = dataset.mask_of(path)
         with _writing(path):
             path.unlink()
+            if mask:
+                mask.unlink(missing_ok=True)
             for suffix in dataset.CAPTIONS:
                 path.with_suffix(suffix).unlink(missing_ok=True)
 

@@ -59,6 +59,7 @@ def test_a_set_is_made_filled_captioned_and_looked_at(serve, tmp_path):
         "size": [96, 64],
         "bucket": [64, 64],
         "repeats": 1,
+        "masked": False,
     }
     assert pictures[taken[0]]["caption"].startswith("a dog")
     assert any("very few" in text for text in remarks)

@@ -56,6 +56,26 @@ def test_pictures_of_what_is_known_lie_apart(tmp_path):
     assert dataset.without_trigger("Zork, a red zork on a hill", "zork") == "a red on a hill"
 
 
+def test_masks_lie_beside_or_are_the_alpha_channel(tmp_path):
+    (tmp_path / "masks").mkdir()
+    picture(1).save(tmp_path / "a.png")
+    with pytest.raises(InvalidRequest, match="No picture in .* has a mask"):
+        dataset.check_masks(dataset.read(tmp_path))
+    Image.new("L", (40, 24), 255).save(tmp_path / "masks" / "a.png")
+    holes = picture(2)
+    holes.putalpha(Image.linear_gradient("L").resize((40, 24)))
+    holes.save(tmp_path / "b.png")
+    found = dataset.read(tmp_path)
+    dataset.check_masks(found)
+    beside, own = (each.mask_image() for each in found.pictures)
+    assert beside.getextrema() == (255, 255) and own.getpixel((0, 0)) < own.getpixel((0, 23))
+    Image.new("L", (20, 24)).save(tmp_path / "masks" / "a.png")
+    with pytest.raises(InvalidRequest, match="20 × 24 pixels, its picture 40 × 24"):
+        dataset.check_masks(dataset.read(tmp_path))
+    with pytest.raises(InvalidRequest, match="black all over"):
+        dataset.read(tmp_path).pictures[0].mask_image()
+
+
 def test_what_is_written_is_read(tmp_path):
     captions = {tmp_path / f"{n}.png": f"Ünïcode caption {n}" for n in range(3)}
     for place, path in enumerate(captions):

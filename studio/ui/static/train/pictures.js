@@ -221,7 +221,8 @@ export class Pictures {
       onchange: () => this.write({ [one.file]: caption.value }),
     });
     const times = one.repeats > 1 ? ` · ${one.repeats} times` : "";
-    const words = `${one.size.join(" × ")} → ${one.bucket.join(" × ")}${times}`;
+    const masked = one.masked ? " · masked" : "";
+    const words = `${one.size.join(" × ")} → ${one.bucket.join(" × ")}${times}${masked}`;
     return make(
       "li",
       { className: "train-picture" },

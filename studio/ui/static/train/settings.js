@@ -72,6 +72,14 @@ export class Settings {
       if (control.type === "checkbox") control.checked = training[name];
       else control.value = [training[name] ?? ""].flat().join("\n");
     }
+    this.rate();
+  }
+
+  /** Prodigy finds its own learning rate, which is multiplied by the one that is set. */
+  rate() {
+    if (this.changed.has("learning_rate")) return;
+    const finds = this.controls.get("optimizer").value === "prodigy";
+    this.controls.get("learning_rate").value = finds ? 1 : this.suited.training.learning_rate;
   }
 
   build(fields) {
@@ -88,6 +96,7 @@ export class Settings {
     control.addEventListener("change", () => {
       this.changed.add(name);
       if (name === "resolution") this.onResolution();
+      if (name === "optimizer") this.rate();
     });
     this.controls.set(name, control);
     return [make("label", { for: id, title: about.description ?? "" }, labelOf(name)), control];
