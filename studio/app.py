@@ -365,8 +365,7 @@ class Studio:
             self.words.wildcards,
             self.detectors,
             lambda data: self.inputs.keep(data).ref,
-            self.queue.show,
-            encode,
+            *(self.queue.show, encode, self.sources.read),
         )
 
     def _keeping(self, comparing: Comparing, ledger: Ledger) -> Keeping:

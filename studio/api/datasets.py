@@ -18,6 +18,7 @@ from studio.api.wire import PREFIX
 from studio.datasets import spec as specs
 from studio.datasets.datasets import Dataset, Datasets
 from studio.datasets.folder import Row
+from studio.datasets.photos import GivenPhoto
 from studio.domain import accounts
 from studio.domain.errors import NotFound
 from studio.gallery import downloads
@@ -28,10 +29,22 @@ _IMAGE: Answers = {200: sends("The picture", "image/png", "image/jpeg")} | refus
 _ZIP: Answers = {200: sends("All of it", "application/zip")} | refusals(404)
 
 
+class PhotoBody(BaseModel):
+    """A photo that things are painted into, or that is varied. `ref`: input:ID of an upload or
+    picture:ID of the library; `called`: its file's name, for the provenance; `labels`: the lines of
+    YOLO's label file, of one that is varied."""
+
+    ref: str = Field(max_length=200)
+    called: str = Field("", max_length=300)
+    labels: str = Field("", max_length=100_000)
+
+
 class SpecBody(BaseModel):
-    """`spec`: YAML, as docs/datasets.md has it."""
+    """`spec`: YAML, as docs/datasets.md has it. `photos`: in place of the folder that a
+    specification for the command line names."""
 
     spec: str = Field(max_length=1_000_000)
+    photos: list[PhotoBody] = Field([], max_length=1000)
 
 
 class DatasetBody(BaseModel):
@@ -42,7 +55,7 @@ class DatasetBody(BaseModel):
                   those that are done
     classes       class -> labels that are in it
     seconds_left  null until it is known
-    spec          with nothing left open, as YAML
+    spec          with nothing left open, as YAML, without its photos
     """
 
     id: str
@@ -119,8 +132,10 @@ def build_datasets_router(datasets: Datasets, public: PublicText) -> APIRouter:
 
     @router.post("", responses=refusals(422, 507))
     def create(asked: SpecBody, account: Account) -> DatasetBody:
-        """Begin to draw a new one; its pictures take their turns among all jobs."""
-        return _body(datasets.create(specs.parse(asked.spec), account), public)
+        """Begin to draw a new one; its pictures take their turns among all jobs. Photos are copied
+        into it."""
+        given = [GivenPhoto(**photo.model_dump()) for photo in asked.photos]
+        return _body(datasets.create(specs.parse(asked.spec), account, given), public)
 
     @router.get("/{id}", responses=refusals(403, 404))
     def one(id: str, account: Account) -> DatasetBody:
@@ -141,7 +156,7 @@ def build_datasets_router(datasets: Datasets, public: PublicText) -> APIRouter:
 
     @router.post("/{id}/stop", responses=refusals(403, 404))
     def stop(id: str, account: Account) -> DatasetBody:
-        """Stop after the pictures under way; what is done stays."""
+        """Stop once what the device is at is drawn; what is done stays."""
         own(id, account)
         return _body(datasets.stop(id), public)
 
@@ -214,7 +229,7 @@ def _body(one: Dataset, public: PublicText) -> DatasetBody:
         count=one.spec.count,
         classes=one.folder.per_class(one.spec.names),
         seconds_left=one.seconds_left if one.state == "drawing" else None,
-        spec=one.spec.as_yaml(),
+        spec=one.spec.model_copy(update={"photos": None}).as_yaml(),
         **counts,
     )
 

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from studio.datasets import formats, starting
+from studio.datasets import formats, photos, starting
+from studio.datasets import spec as specs
 from studio.datasets.folder import DatasetFolder, Row, write
 from studio.datasets.generating import DatasetEvent, generate, write_all
 from studio.datasets.labels import Label, clipped
@@ -50,6 +51,7 @@ class Datasets:
         self._desk, self._folder = desk, folder
         self._closing = threading.Event()
         self._known: dict[str, Dataset] = {}
+        self._making: set[str] = set()
         self._lock = threading.RLock()
 
     def generate(
@@ -90,32 +92,46 @@ class Datasets:
                 self._known[id] = one
             return self._known[id]
 
-    def create(self, spec: DatasetSpec, owner: str = LOCAL) -> Dataset:
-        """Begin a new one, of the account `owner`. Raises `InvalidRequest` for what cannot be
-        drawn, and where one is called so already; `SaveError`."""
+    def create(
+        self, spec: DatasetSpec, owner: str = LOCAL, given: Sequence[photos.GivenPhoto] = ()
+    ) -> Dataset:
+        """Begin a new one, of the account `owner`, with the photos `given`. Raises `InvalidRequest`
+        for what cannot be drawn, and where one is called so already; `SaveError`."""
         if spec.photos:
             raise InvalidRequest(
                 "a folder of this machine is read by the command line alone: studio dataset "
-                "generate.",
+                "generate. Send the photos beside the specification.",
                 "photos",
             )
         id = re.sub(r"[^\w .-]+", "-", spec.name).strip(" .-")[:100] or "dataset"
+        folder = DatasetFolder(self._folder / id)
         with self._lock:
-            path = self._folder / id
-            if path.exists():
+            if folder.spec_path.exists() or id in self._making:
                 raise InvalidRequest(
                     f"there is a dataset {id!r} already. Name it otherwise.", "name"
                 )
-            task = starting.task(spec, path, self._desk)
-            folder = DatasetFolder(path)
+            self._making.add(id)
+        try:
+            if given:
+                photos.keep(given, folder.photos_path, self._desk.read)
+                spec = specs.changed(spec, photos=str(folder.photos_path))
+            task = starting.task(spec, folder.path, self._desk_of(owner))
+            try:  # before it can be found
+                write(_owner_file(folder.path), owner.encode())
+            except OSError as error:
+                raise SaveError(
+                    f"{folder.path} cannot be written: {error.strerror or error}."
+                ) from None
             folder.open(task.spec, False)
             folder.close()
-            try:
-                write(_owner_file(path), owner.encode())
-            except OSError as error:
-                raise SaveError(f"{path} cannot be written: {error.strerror or error}.") from None
-            self._known[id] = Dataset(id, owner, task.spec, folder)
-            return self.start(id)
+            with self._lock:
+                self._known[id] = Dataset(id, owner, task.spec, folder)
+                return self._begin(self._known[id], task)
+        except StudioError:
+            shutil.rmtree(folder.photos_path, ignore_errors=True)
+            raise
+        finally:
+            self._making.discard(id)
 
     def start(self, id: str) -> Dataset:
         """Go on with it, in a thread of its own. Raises as `starting.task`."""
@@ -123,19 +139,23 @@ class Datasets:
             one = self.get(id)
             if one.state == "drawing":
                 return one
-            submit = partial(self._desk.submit, owner=one.owner)
-            desk = dataclasses.replace(self._desk, submit=submit)
-            task = starting.task(one.spec, one.folder.path, desk)
-            one.stop.clear()
-            one.state, one.message = "drawing", ""
-            one.thread = threading.Thread(
-                target=self._draw, args=(one, task), daemon=True, name=f"dataset {id}"
-            )
-            one.thread.start()
-            return one
+            task = starting.task(one.spec, one.folder.path, self._desk_of(one.owner))
+            return self._begin(one, task)
+
+    def _desk_of(self, owner: str) -> Desk:
+        return dataclasses.replace(self._desk, submit=partial(self._desk.submit, owner=owner))
+
+    def _begin(self, one: Dataset, task: starting.DatasetTask) -> Dataset:
+        one.stop.clear()
+        one.state, one.message = "drawing", ""
+        one.thread = threading.Thread(
+            target=self._draw, args=(one, task), daemon=True, name=f"dataset {one.id}"
+        )
+        one.thread.start()
+        return one
 
     def stop(self, id: str) -> Dataset:
-        """End it after the pictures under way; what is done stays."""
+        """End it once what the device is at is drawn; what is done stays."""
         one = self.get(id)
         one.stop.set()
         return one

@@ -17,7 +17,7 @@ def datasheet(folder: DatasetFolder, spec: DatasetSpec, sha256: str | None) -> s
         f"# {spec.name}",
         f"{len(rows)} pictures with {'outlines' if spec.labels == 'polygons' else 'boxes'} of "
         f"{len(spec.names)} class{'es' if len(spec.names) > 1 else ''}, drawn by Latent Studio. "
-        + ("Things are painted into photos." if spec.photos else "All of it is synthetic."),
+        + _made_of(spec),
         "## Use",
         _use(spec),
         "## What is in it",
@@ -30,6 +30,26 @@ def datasheet(folder: DatasetFolder, spec: DatasetSpec, sha256: str | None) -> s
         _limits(spec),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _made_of(spec: DatasetSpec) -> str:
+    if spec.steering == "variations":
+        return "They are photos drawn over, each in other words."
+    return "Things are painted into photos." if spec.photos else "All of it is synthetic."
+
+
+_LABELS_FROM = {
+    "silhouettes": "what steered the drawing: silhouettes in a segmentation map",
+    "regions": "what steered the drawing: the regions that things were painted into",
+    "variations": "the label files of the photos",
+}
+
+
+_ABOUT_LABELS = {
+    "silhouettes": "- Outlines are those of the silhouettes that were asked for.\n",
+    "regions": "- A region is where a thing was asked for, and larger than the thing itself.\n",
+    "variations": "- Labels are as true as the photos' own, as far as drawing left things alone.\n",
+}
 
 
 def _use(spec: DatasetSpec) -> str:
@@ -118,12 +138,7 @@ def _origin(spec: DatasetSpec, rows: Sequence[Row], sha256: str | None) -> str:
         f"- model: {spec.checkpoint}" + (f", sha256 `{sha256}`" if sha256 else ""),
         f"- {spec.scheduler}, {spec.steps} steps, guidance scale {spec.guidance_scale:g}",
         f"- planned by the seed {spec.seed}",
-        "- labels come from what steered the drawing: "
-        + (
-            "silhouettes in a segmentation map"
-            if spec.steering == "silhouettes"
-            else "the regions that things were painted into"
-        ),
+        f"- labels come from {_LABELS_FROM[spec.steering]}",
         "- no seed and no photo, nor photos that look alike, is in two splits",
         "- pictures that look almost the same were drawn anew, or left out",
     ]
@@ -138,11 +153,7 @@ def _limits(spec: DatasetSpec) -> str:
     return (
         "- What the model cannot draw, or draws always alike, is missing: test on real pictures.\n"
         "- A second look errs too; both may miss the same.\n"
-        + (
-            "- A region is where a thing was asked for, and larger than the thing itself.\n"
-            if spec.steering == "regions"
-            else "- Outlines are those of the silhouettes that were asked for.\n"
-        )
+        + _ABOUT_LABELS[spec.steering]
         + "- Unless that was switched off the pictures carry the studio's invisible mark, which a "
         "detector could take for a sign of being synthetic."
     )

@@ -5,6 +5,7 @@
     dataset.yaml  annotations/  provenance.csv  README.md
     .studio/spec.yaml           what it is drawn by
     .studio/ledger.jsonl        a line for each picture that is done; the last one counts
+    .studio/photos/             photos that came over HTTP, to be drawn into
 
 A picture's files are there before its line is. After any end of the process what has no line is
 drawn again, over whatever lies there.
@@ -119,7 +120,8 @@ class DatasetFolder:
         else, that is drawn into already, or that was begun otherwise."""
         try:
             begun = self.spec_path.is_file()
-            if not begun and self.path.is_dir() and any(self.path.iterdir()):
+            others = (each.name != _OWN for each in self._lying())
+            if not begun and any(others):
                 raise InvalidRequest(
                     f"{as_text(self.path)} is not empty and holds no dataset of the studio. Name "
                     "another folder."
@@ -133,7 +135,7 @@ class DatasetFolder:
             self._take()
             if begun:
                 self._require_same(spec)
-            write(self.spec_path, spec.as_yaml().encode())
+            write(self.spec_path, self._told(spec).as_yaml().encode())
             for kind in ("images", "labels"):
                 for split in SPLITS:
                     (self.path / kind / split).mkdir(parents=True, exist_ok=True)
@@ -159,6 +161,20 @@ class DatasetFolder:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    @property
+    def photos_path(self) -> Path:
+        """Where photos lie that belong to it."""
+        return self.path.resolve() / _OWN / "photos"
+
+    def _told(self, spec: DatasetSpec) -> DatasetSpec:
+        """`spec` so that it stays right in a folder that is moved."""
+        if spec.photos == self.photos_path:
+            return spec.model_copy(update={"photos": Path(self.photos_path.name)})
+        return spec
+
+    def _lying(self) -> list[Path]:
+        return list(self.path.iterdir()) if self.path.is_dir() else []
 
     def _take(self) -> None:
         lock = FileLock(self.path / _OWN / "lock")

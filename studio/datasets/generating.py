@@ -22,21 +22,24 @@ from studio.datasets.plan import PlannedPicture
 from studio.datasets.spec import DatasetSpec
 from studio.datasets.steering import Drawing, Steering, silhouette
 from studio.domain.detailers import Found
-from studio.domain.errors import SaveError
+from studio.domain.errors import QueueFull, SaveError
 from studio.domain.events import Picture
 from studio.domain.request import GenerationRequest
 
 AT_ONCE = 4
 """Pictures under way: enough for the engine to draw them together where it pays."""
 _WRITE_EVERY = 100
+_FULL_S = 0.5
+"""Between two tries to order where the queue is full."""
 _JPEG = {"quality": 95, "subsampling": 0}
 
 
 class Order(Protocol):
     """A drawing that was ordered."""
 
-    def picture(self) -> Picture:
-        """Wait for it. Raises the `StudioError` that it failed with."""
+    def picture(self, stopped: Callable[[], bool]) -> Picture | None:
+        """Wait for it; None where it was not begun yet when `stopped` said so. Raises the
+        `StudioError` that it failed with."""
 
     def cancel(self) -> None: ...
 
@@ -47,7 +50,7 @@ class DatasetTask:
 
     spec     its checkpoint, size and guidance are fixed
     planned  the pictures, in order
-    order    has a picture drawn
+    order    has a picture drawn; raises `QueueFull` where too many wait already
     look     what is seen in a picture; None: nobody looks
     encode   a picture -> the bytes of a PNG
     sources  what the photos are called
@@ -90,6 +93,7 @@ def generate(
     folder: DatasetFolder | None = None,
 ) -> Iterator[DatasetEvent]:
     """Draw it, picture by picture, into its folder, whose files are whole whenever this ends.
+    `stopped` ends it once what the device is at is drawn: what waits in the queue is given up.
     `folder`: through which others look at it, and change single pictures, meanwhile.
 
     Raises as `DatasetFolder.open` does, the `StudioError` that a drawing failed with, and
@@ -98,10 +102,10 @@ def generate(
     folder = folder or DatasetFolder(task.folder)
     folder.open(task.spec, resume)
     try:
-        run = _Run(task, folder)
+        run = _Run(task, folder, stopped)
         yield run.event()
         try:
-            yield from run.work(stopped)
+            yield from run.work()
         finally:
             write_all(folder, task.spec, task.sha256)
         left = not all(folder.is_done(p.number) for p in task.planned())
@@ -124,9 +128,15 @@ class _Attempt:
     made: tuple[Image.Image, list[Label]] | None = None
 
 
+class _Stopped(Exception):
+    """What is under way is given up."""
+
+
 class _Run:
-    def __init__(self, task: DatasetTask, folder: DatasetFolder) -> None:
-        self._task, self._folder = task, folder
+    def __init__(
+        self, task: DatasetTask, folder: DatasetFolder, stopped: Callable[[], bool]
+    ) -> None:
+        self._task, self._folder, self._stopped = task, folder, stopped
         self._looks = Looks()
         for row in folder.rows.values():
             if row.status == "accepted" and row.looks:
@@ -134,11 +144,11 @@ class _Run:
         self._unwritten = 0
         self._started_s, self._done = time.monotonic(), 0
 
-    def work(self, stopped: Callable[[], bool]) -> Iterator[DatasetEvent]:
+    def work(self) -> Iterator[DatasetEvent]:
         waiting = self._waiting()
         under_way: deque[_Attempt] = deque()
         try:
-            while not stopped():
+            while not self._stopped():
                 for planned in islice(waiting, AT_ONCE - len(under_way)):
                     before = self._folder.rows.get(planned.number)
                     first = before.attempts if before else 0
@@ -155,6 +165,8 @@ class _Run:
                     under_way.append(following)
                 else:
                     yield self._kept(following)
+        except _Stopped:
+            return
         finally:
             for attempt in under_way:
                 if attempt.order:
@@ -205,11 +217,25 @@ class _Run:
         except StopIteration as end:
             attempt.made = end.value
         else:
-            attempt.order = self._task.order(request)
+            attempt.order = self._ordered(request)
+
+    def _ordered(self, request: GenerationRequest) -> Order:
+        """Where too many wait already, once there is room."""
+        while True:
+            try:
+                return self._task.order(request)
+            except QueueFull as error:
+                if "closing" in error.message:
+                    raise
+            if self._stopped():
+                raise _Stopped
+            time.sleep(_FULL_S)
 
     def _gone_on(self, attempt: _Attempt) -> _Attempt | tuple[Row, bytes]:
         """What follows once what was ordered is drawn: the next drawing, or the picture."""
-        picture = attempt.order.picture() if attempt.order else None
+        picture = attempt.order.picture(self._stopped) if attempt.order else None
+        if attempt.order and picture is None:
+            raise _Stopped
         if picture is not None:
             self._continued(attempt, picture.image)
             if attempt.made is None:

@@ -71,12 +71,16 @@ class PlannedPicture:
 
 
 def plan(
-    spec: DatasetSpec, wildcards: Wildcards, sources: Sequence[int] = ()
+    spec: DatasetSpec,
+    wildcards: Wildcards,
+    sources: Sequence[int] = (),
+    contents: Sequence[Sequence[str]] | None = None,
 ) -> Iterator[PlannedPicture]:
     """All pictures of `spec`, in order; raises as `dynamic_prompts.draw` does.
 
     `sources` are the groups of the photos that things are painted into, which take turns: photos
-    of one group, being alike, are in the same split.
+    of one group, being alike, are in the same split. `contents`: the classes of the things in each,
+    where these are what the pictures show; else they are chosen by weight.
     """
     classes, splits = _Classes(spec), _Splits(spec)
     for number in range(spec.count):
@@ -84,7 +88,11 @@ def plan(
         source = number % len(sources) if sources else None
         group = number if source is None else sources[source]
         empty = int((number + 1) * spec.negatives) > int(number * spec.negatives)
-        drawn = classes.take(0 if empty else int(rng.integers(*spec.things, endpoint=True)), rng)
+        if contents is not None and source is not None:
+            drawn = list(contents[source])
+        else:
+            number_of = 0 if empty else int(rng.integers(*spec.things, endpoint=True))
+            drawn = classes.take(number_of, rng)
         yield _planned(spec, number, drawn, (splits.of(group), source), rng, wildcards)
 
 

@@ -39,6 +39,8 @@ from studio.picturebook.vocabulary import OBJECTS
 
 THINGS = "__things__"
 """What stands for the things of a picture in a template."""
+VARIED = 0.4
+"""Denoising strength at which a picture gets another light, and things stay what they are."""
 MOST_PICTURES = 1_000_000
 _MOST_BYTES = 1_000_000
 GROWS = {"count", "checks"}
@@ -149,10 +151,11 @@ class DatasetSpec(Frozen):
     checkpoint: ModelName | None = Field(
         None, description="The model that draws. Default: the first."
     )
-    steering: Literal["auto", "silhouettes", "regions"] = Field(
+    steering: Literal["auto", "silhouettes", "regions", "variations"] = Field(
         "auto",
         description="What says where things are: silhouettes in a segmentation map (picturebook), "
-        "regions that are inpainted one after the other, or auto.",
+        "regions that are inpainted one after the other, the label files of photos that are drawn "
+        "over by image-to-image (variations), or auto.",
     )
     classes: dict[Name, ThingClass] = Field(
         min_length=1, max_length=1000, description="Name -> its words, or more about it, in order."
@@ -183,20 +186,29 @@ class DatasetSpec(Frozen):
     )
     photos: Path | None = Field(
         None,
-        description="Folder of pictures of yours that things are painted into, instead of "
-        "pictures that are drawn.",
+        description="Folder of pictures of yours that things are painted into, or that are varied, "
+        "instead of pictures that are drawn.",
     )
     region: tuple[Share, Share, Share, Share] = Field(
         (0.0, 0.0, 1.0, 1.0),
         description="Where regions may lie: left, top, right, bottom as shares of the picture.",
     )
-    strength: Share = Field(1.0, description="Denoising strength inside a region.")
+    strength: Share = Field(
+        1.0, description="Denoising strength inside a region; of variations, by default 0.4."
+    )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="The same seed plans the same dataset.")
     split: Splits = Splits()
     labels: Literal["boxes", "polygons"] = Field("boxes", description="What label files hold.")
     format: Literal["png", "jpg"] = Field("png", description="Of the pictures.")
     checks: Checks = Checks()
     license: Text = Field("", description="A note that goes into the provenance.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _variations_keep_things(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("steering") == "variations":
+            return {"strength": VARIED} | value
+        return value
 
     @field_validator("conditions", mode="before")
     @classmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,24 +11,29 @@ from typing import Protocol
 
 from PIL import Image
 
+from studio.datasets import photos
 from studio.datasets.generating import DatasetTask
 from studio.datasets.plan import Wildcards, plan
 from studio.datasets.spec import DatasetSpec
-from studio.datasets.steering import CONTROLNET, Regions, Silhouettes, Steering, silhouette
+from studio.datasets.steering import (
+    CONTROLNET,
+    Regions,
+    Silhouettes,
+    Steering,
+    Variations,
+    silhouette,
+)
 from studio.domain import geometry
 from studio.domain.detailers import Found
 from studio.domain.detectors import SEGMENTER
-from studio.domain.errors import InvalidRequest, QueueFull
+from studio.domain.errors import InvalidRequest
 from studio.domain.events import Picture
-from studio.domain.files import as_text, read_file
+from studio.domain.files import as_text
 from studio.domain.refs import ModelRef
-from studio.domain.request import GenerationRequest
-from studio.imaging import alike, reading
-from studio.jobs.job import Job
+from studio.jobs.job import Job, JobState
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
-_MAX_PHOTO_BYTES = 512 * 2**20
-_WAIT_S = 0.5
+_LOOK_S = 0.2
+"""Between two looks whether a drawing that waits is still wanted."""
 
 
 class _Finds(Protocol):
@@ -44,6 +48,7 @@ class Desk:
     checkpoint  a name, or None for the default -> the model; raises `UnknownCheckpoint`
     has_control is there a ControlNet of that name
     keep        bytes of a picture -> what requests call it
+    read        the way back; raises `NotFound` and `InvalidRequest`
     submit      has a request drawn, to be looked at alone, for the account `owner` if one is given
     """
 
@@ -55,13 +60,17 @@ class Desk:
     keep: Callable[[bytes], str]
     submit: Callable[..., Job]
     encode: Callable[[Picture], bytes]
+    read: Callable[[str], bytes]
 
 
 class _Ordered:
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def picture(self) -> Picture:
+    def picture(self, stopped: Callable[[], bool]) -> Picture | None:
+        while not self._job.events.has_ended(_LOOK_S):
+            if self._job.state is JobState.QUEUED and stopped():
+                return None
         return self._job.finished().pictures[0]
 
     def cancel(self) -> None:
@@ -80,23 +89,36 @@ def task(spec: DatasetSpec, folder: Path, desk: Desk) -> DatasetTask:
     fixed = {"checkpoint": ref.name, "steering": steering, "guidance_scale": guidance}
     fixed |= {"checks": spec.checks.model_copy(update={"detector": detector})}
     fixed |= {"width": size[0], "height": size[1]}
+    if steering == "variations":
+        fixed["places"] = False  # things are where the photo has them
     settled = spec.model_copy(update=fixed)
-    keep = lambda image: desk.keep(_png(image))  # noqa: E731
-    photos = _photos(spec.photos) if spec.photos else []
+    found = photos.listed(spec.photos) if spec.photos else []
+    contents = None
+    if steering == "variations":
+        contents = [photos.things(photo, spec.names) for photo in found]
+    names = None if contents is None else [[thing.name for thing in each] for each in contents]
     return DatasetTask(
         settled,
         folder,
-        partial(plan, settled, desk.wildcards, _groups(photos)),
-        _made(settled, size, keep, photos),
-        partial(_ordered, desk.submit),
+        partial(plan, settled, desk.wildcards, photos.groups(found), names),
+        _made(settled, size, desk, found, contents),
+        lambda request: _Ordered(desk.submit(request)),
         _look(settled, desk),
         desk.encode,
         desk.sha256(ref),
-        tuple(as_text(photo.name) for photo in photos),
+        tuple(as_text(photo.name) for photo in found),
     )
 
 
 def _steering_of(spec: DatasetSpec, ref: ModelRef, desk: Desk) -> str:
+    if spec.steering == "variations":
+        if not spec.photos:
+            raise InvalidRequest(
+                "variations are of pictures that are there: name a folder of them, with a label "
+                "file (.txt) beside each that shows things.",
+                "photos",
+            )
+        return "variations"
     if spec.steering == "regions" or spec.photos:
         return "regions"
     without = [name for name in spec.names if not silhouette(spec, name)]
@@ -123,13 +145,18 @@ def _steering_of(spec: DatasetSpec, ref: ModelRef, desk: Desk) -> str:
 def _made(
     spec: DatasetSpec,
     size: geometry.Size,
-    keep: Callable[[Image.Image], str],
-    photos: Sequence[Path],
+    desk: Desk,
+    found: Sequence[Path],
+    contents: Sequence[Sequence[photos.Thing]] | None,
 ) -> Steering:
+    keep = lambda image: desk.keep(_png(image))  # noqa: E731
     if spec.steering == "silhouettes":
         return Silhouettes(spec, size, keep)
-    photo = partial(_photo, photos, size) if photos else None
-    return Regions(spec, size, keep, photo)
+    photo = partial(photos.at_working_size, found, size)
+    if contents is None:
+        return Regions(spec, size, keep, photo if found else None)
+    labels = lambda place, of: [thing.label(of) for thing in contents[place]]  # noqa: E731
+    return Variations(spec, keep, photo, labels)
 
 
 def _look(spec: DatasetSpec, desk: Desk) -> Callable[[Image.Image], list[Found]] | None:
@@ -140,60 +167,7 @@ def _look(spec: DatasetSpec, desk: Desk) -> Callable[[Image.Image], list[Found]]
     return lambda image: desk.detectors.wholes(image, name, confidence)
 
 
-def _ordered(submit: Callable[[GenerationRequest], Job], request: GenerationRequest) -> _Ordered:
-    """Where too many wait already, once there is room."""
-    while True:
-        try:
-            return _Ordered(submit(request))
-        except QueueFull as error:
-            if "closing" in error.message:
-                raise
-            time.sleep(_WAIT_S)
-
-
 def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
-
-
-def _photos(folder: Path) -> list[Path]:
-    """The pictures in `folder` and below it, by name. Raises `InvalidRequest`."""
-    try:
-        found = sorted(
-            path for path in folder.expanduser().rglob("*") if path.suffix.lower() in _SUFFIXES
-        )
-    except OSError as error:
-        raise InvalidRequest(f"{as_text(folder)}: {error.strerror or error}.", "photos") from None
-    if not found:
-        raise InvalidRequest(
-            f"{as_text(folder)} holds no pictures ({', '.join(_SUFFIXES)}). Name another folder.",
-            "photos",
-        )
-    return found
-
-
-def _photo(photos: Sequence[Path], native: geometry.Size, place: int) -> Image.Image:
-    """RGB, upright, at the size at which things are painted into it."""
-    image = _read(photos[place])
-    size = geometry.working_size((None, None), native, image.size)
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
-
-
-def _read(path: Path) -> Image.Image:
-    try:
-        return reading.picture(read_file(path, _MAX_PHOTO_BYTES))
-    except OSError as error:
-        cause = error.strerror or error
-        raise InvalidRequest(f"{as_text(path)} cannot be read: {cause}.", "photos") from None
-    except InvalidRequest as error:
-        raise InvalidRequest(f"{as_text(path)}: {error.message}", "photos") from None
-
-
-def _groups(photos: Sequence[Path]) -> list[int]:
-    """Photo -> the number of the first one that it looks like, or looks like one that does."""
-    groups = list(range(len(photos)))
-    for one, other in alike.pairs([alike.thumb(_read(path)) for path in photos]):
-        old, new = max(groups[one], groups[other]), min(groups[one], groups[other])
-        groups = [new if group == old else group for group in groups]
-    return groups

@@ -19,14 +19,17 @@ from studio.datasets.spec import DatasetSpec, ThingClass
 from studio.domain.control import ControlInput
 from studio.domain.geometry import Box, Size
 from studio.domain.request import GenerationRequest
-from studio.domain.tasks import Inpaint
+from studio.domain.tasks import ImageToImage, Inpaint
 from studio.picturebook.control_palette import PALETTE
 from studio.picturebook.vocabulary import CLASSES, EXTRAS, GROUNDS, OBJECTS, STYLES
 from studio.picturebook.world import COLUMN, SHARE, Item, Scene
 
 CONTROLNET = "picturebook-controlnet-segmentation"
-_APART = 3
-"""Pixels that silhouettes keep between each other, so that each is seen by itself."""
+_APART = 0.04
+"""What silhouettes keep between each other, as a share of the shorter side, so that each is seen by
+itself: a drawing strays from its map by a pixel or two."""
+_REGIONS_APART = 3
+"""Pixels that regions keep between each other."""
 _TRIES = 30
 _GROUND_WORDS = {"grass": "meadow", "snowy": "snow", "water": "sea", "woods": "forest"}
 _STYLE_WORDS = {"watercolour": "watercolor"}
@@ -161,11 +164,34 @@ class Regions:
             x = round(rng.uniform(left * size[0], max(left * size[0], right * size[0] - width)))
             y = round(rng.uniform(top * size[1], max(top * size[1], bottom * size[1] - height)))
             box = Box(x, y, min(x + width, size[0]), min(y + height, size[1]))
-            if all(_apart(box, one.box) for one in taken):
+            if all(_apart(box, one.box) >= _REGIONS_APART for one in taken):
                 break
         mask = Image.new("L", size)
         ImageDraw.Draw(mask).ellipse((box.left, box.top, box.right - 1, box.bottom - 1), fill=255)
         return mask
+
+
+@dataclass(frozen=True)
+class Variations:
+    """Photos whose labels are known, drawn over as a whole in other words: another light, another
+    weather. The labels stay as they are, for `strength` leaves things where they are.
+
+    photo   the number of one -> RGB
+    labels  its number and the size that it is drawn at -> what is in it
+    """
+
+    spec: DatasetSpec
+    keep: Keep
+    photo: Callable[[int], Image.Image]
+    labels: Callable[[int, Size], list[Label]]
+
+    def draw(self, planned: PlannedPicture, attempt: int) -> Drawing:
+        assert planned.source is not None
+        photo = self.photo(planned.source)
+        task = ImageToImage(image=self.keep(photo), strength=self.spec.strength)
+        seed = planned.drawing_seed(attempt)
+        image = yield base_request(self.spec, None, planned.prompt, seed, task=task)
+        return image, self.labels(planned.source, image.size)
 
 
 def silhouette(spec: DatasetSpec, name: str) -> str:
@@ -196,13 +222,15 @@ def base_request(
 
 def _are_apart(scene: Scene, size: Size) -> bool:
     boxes = [Box(*each["box"]) for each in scene.boxes(size)]
-    return all(_apart(a, b) for k, a in enumerate(boxes) for b in boxes[:k])
+    least = _APART * min(size)
+    return all(_apart(a, b) >= least for k, a in enumerate(boxes) for b in boxes[:k])
 
 
-def _apart(one: Box, other: Box) -> bool:
+def _apart(one: Box, other: Box) -> int:
+    """Pixels between them; below 0 they overlap."""
     across = max(one.left - other.right, other.left - one.right)
     down = max(one.top - other.bottom, other.top - one.bottom)
-    return max(across, down) >= _APART
+    return max(across, down)
 
 
 def _words(prompt: str) -> list[str]:

@@ -84,6 +84,12 @@ class EventStream:
             if ended:
                 return
 
+    def has_ended(self, timeout_s: float) -> bool:
+        """Was the last event published? For a reader in a thread, which waits up to `timeout_s`
+        for it."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closed, timeout_s)
+
     async def wait(self, after: int, timeout_s: float) -> list[Numbered]:
         """What is newer than `after`, waiting up to `timeout_s` for it; empty on time-out."""
         flag, loop = asyncio.Event(), asyncio.get_running_loop()

@@ -64,10 +64,10 @@ STYLES = (
 
 LATER: dict[str, tuple[str, ...]] = {
     "learn": ("learn/learn.css",),
-    "dataset": ("dataset/dataset.css",),
+    "dataset": ("dataset/dataset.css", "library/choosing.css"),
     "probe": ("probe/probe.css",),
     "safety": ("safety/safety.css",),
-    "train": ("train/train.css",),
+    "train": ("train/train.css", "library/choosing.css"),
 }
 """Tab -> the styles of what comes when it is first shown: its HTML is `NAME/NAME.html`, its script
 `NAME/NAME.js` with all that it imports and the page does not have already."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import zipfile
+
+from PIL import Image
 
 from tests.waiting import wait_for
 
@@ -65,3 +68,44 @@ def test_what_cannot_be_drawn_is_told(shared):
         refused = shared.http.post(DATASETS, json={"spec": spec})
         assert refused.status_code == 422 and message in refused.json()["message"]
     assert shared.http.get(f"{DATASETS}/..%2F..").status_code == 404
+
+
+VARIED = """
+name: varied
+checkpoint: picturebook
+classes: {house: , "no: tree": a tree}
+steering: variations
+count: 4
+steps: 1
+checks: {detector: none}
+"""
+
+
+def test_photos_come_with_the_specification_and_a_stop_is_heard_while_nothing_is_drawn(serve):
+    http = serve().http
+    photos = []
+    for colour, called in (("red", "a/wall 1.jpg"), ("blue", "..")):
+        Image.new("RGB", (128, 96), colour).save(data := io.BytesIO(), "PNG")
+        ref = http.post("/studio/v1/uploads", content=data.getvalue()).json()["ref"]
+        photos.append({"ref": ref, "called": called})
+    photos[0]["labels"] = "1 0.5 0.5 0.5 0.5\n"
+    gone = http.post(DATASETS, json={"spec": VARIED, "photos": [{"ref": "/etc/passwd"}]})
+    assert gone.status_code == 422 and "photos.0: this is no upload" in gone.json()["message"]
+    broken = [photos[0] | {"labels": "2 0.5 0.5 0.5 0.5"}]
+    told = http.post(DATASETS, json={"spec": VARIED, "photos": broken}).json()["message"]
+    assert "0001 wall 1.txt, line 1: the classes have the numbers 0 to 1" in told
+    http.post("/studio/v1/queue/pause")
+    made = http.post(DATASETS, json={"spec": VARIED, "photos": photos}).json()
+    assert made["state"] == "drawing" and "photos" not in made["spec"], made
+    at = f"{DATASETS}/varied"
+    http.post(f"{at}/stop")
+    wait_for(lambda: http.get(at).json()["state"] == "stopped")
+    http.post("/studio/v1/queue/resume")
+    http.post(f"{at}/start")
+    wait_for(lambda: http.get(at).json()["state"] == "done")
+    found = http.get(f"{at}/pictures", params={"status": "accepted"}).json()["pictures"]
+    boxes = [[label["box"] for label in picture["labels"]] for picture in found]
+    assert boxes == [[[32, 24, 96, 72]], []] * 2
+    packed = zipfile.ZipFile(io.BytesIO(http.get(f"{at}/zip").content))
+    rows = list(csv.DictReader(packed.read("varied/provenance.csv").decode().splitlines()))
+    assert [row["source"] for row in rows[:2]] == ["0001 wall 1.png", "0002 photo.png"]

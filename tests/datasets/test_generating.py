@@ -19,7 +19,7 @@ from studio.datasets.plan import plan
 from studio.datasets.spec import from_fields
 from studio.datasets.steering import Silhouettes
 from studio.domain.detailers import Found
-from studio.domain.errors import InvalidRequest
+from studio.domain.errors import InvalidRequest, QueueFull
 from studio.domain.events import Picture
 from studio.domain.geometry import Box
 from studio.engine.fake import FakeEngine
@@ -125,6 +125,7 @@ def drawn_by(look, **fields):
         {
             **SPEC,
             "guidance_scale": 6,
+            "steering": "silhouettes",
             "checks": {"attempts": 2},
             "count": 4,
             "negatives": 0,
@@ -137,7 +138,7 @@ def drawn_by(look, **fields):
         def __init__(self, request):
             self.request = request
 
-        def picture(self):
+        def picture(self, stopped):
             pixels = numbers.integers(0, 255, (4, 4, 3), dtype=np.uint8)
             image = Image.fromarray(pixels).resize((128, 128), Image.Resampling.NEAREST)
             return Picture(image, self.request.seed, self.request, "")
@@ -167,7 +168,7 @@ def test_a_picture_like_one_before_is_left_out(studio, tmp_path):
     same = Image.radial_gradient("L").convert("RGB").resize((128, 128))
 
     class Same(task.order):
-        def picture(self):
+        def picture(self, stopped):
             return Picture(same, 1, self.request, "")
 
     object.__setattr__(task, "order", Same)
@@ -221,3 +222,52 @@ def test_things_are_painted_into_photos(studio, tmp_path):
         assert all(label.box.top >= row.size[1] // 2 for label in row.labels)
     assert len(of_source) == 3
     assert any(not row.labels for row in rows.accepted())
+
+
+def test_photos_are_varied_and_their_labels_stay(studio, tmp_path):
+    photos = tmp_path / "real" / "images" / "train"
+    labels = tmp_path / "real" / "labels" / "train"
+    for number, lines in enumerate(("1 0.5 0.5 0.5 0.25\n0 0.1 0.1 0.3 0.1 0.3 0.4\n", "", None)):
+        photos.mkdir(parents=True, exist_ok=True)
+        labels.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 255, (5, 7, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((160, 96)).save(photos / f"{number}.png")
+        if lines is not None:
+            (labels / f"{number}.txt").write_text(lines)
+    spec = {
+        "classes": {"house": "a {red|blue} house", "crack: deep": ""},
+        "steering": "variations",
+        "photos": str(photos),
+        "templates": ["__things__, in the rain"],
+        "count": 6,
+        "steps": 1,
+        "checks": {"detector": "none"},
+    }
+    out = tmp_path / "out"
+    assert studio.generate_dataset(spec, out).counts["accepted"] == 6
+    folder = DatasetFolder(out)
+    folder.load()
+    first, empty, *_, last = folder.accepted()
+    assert [label.box for label in first.labels] == [(40, 36, 120, 60), (16, 9, 48, 38)]
+    assert first.labels[1].polygon == (16, 10, 48, 10, 48, 38) and not empty.labels
+    assert "house" in first.prompt and "left" not in first.prompt and "rain" in empty.prompt
+    assert "label files of the photos" in (out / "README.md").read_text()
+    (labels / "0.txt").write_text("0 0.5 0.5 0.1 0.1\n7 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(
+        InvalidRequest, match=r"0\.txt, line 2: the classes have the numbers 0 to 1"
+    ):
+        studio.generate_dataset(spec, tmp_path / "other")
+    with pytest.raises(InvalidRequest, match="variations are of pictures that are there"):
+        studio.generate_dataset({**spec, "photos": None}, tmp_path / "other")
+
+
+def test_a_stop_is_heard_while_the_queue_is_full(tmp_path):
+    task, tries = drawn_by(None)(tmp_path / "out"), []
+
+    def full(request):
+        tries.append(request)
+        raise QueueFull("Too many jobs wait.")
+
+    object.__setattr__(task, "order", full)
+    events = list(generate(task, False, lambda: len(tries) > 1))
+    assert events[-1].ended == "stopped" and len(tries) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from tests.waiting import wait_for
 
@@ -48,3 +49,28 @@ def test_a_dataset_is_begun_in_the_page_and_reviewed_by_keys(without_datasets, v
     page.keyboard.press("x")
     page.get_by_text("1 rejected").wait_for()
     assert one.folder.counts() == {"accepted": 2, "review": 0, "rejected": 1}
+
+
+def test_photos_are_varied_with_the_labels_beside_them(without_datasets, visit, tmp_path):
+    served, page = without_datasets, visit()
+    Image.linear_gradient("L").convert("RGB").resize((128, 96)).save(tmp_path / "wall.png")
+    (tmp_path / "wall.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    page.locator(".tabs a[href='#dataset']").click()
+    photos = page.locator(".dataset-photos")
+    files = [tmp_path / "wall.png", tmp_path / "wall.txt"]
+    photos.locator("input[type=file]").set_input_files(files)
+    photos.get_by_alt_text("wall.png, with labels").wait_for()
+    spec = page.locator("#dataset-spec")
+    assert "steering: regions" in spec.input_value()
+    page.locator("#dataset-use").select_option("variations")
+    page.locator("#dataset-name").fill("walls")
+    page.locator("#dataset-count").fill("2")
+    page.locator("#dataset-steps").fill("1")
+    assert "steering: variations" in spec.input_value()
+    spec.fill(spec.input_value() + "checks: {detector: none}\n")
+    page.locator(".dataset-form .primary").click()
+    page.get_by_text("Done · 2 of 2 accepted").wait_for()
+    rows = served.studio.datasets.rows("walls", "accepted")
+    assert [label.box for row in rows for label in row.labels] == [(32, 24, 96, 72)] * 2
+    photos.get_by_role("button", name="Remove wall.png").click()
+    assert "steering" not in spec.input_value()

@@ -22,4 +22,6 @@ test("the fields come to a specification, whatever is in them", () => {
   assert.match(text, /^ {2}"no": "a \{x\|y\} house"$/m);
   assert.match(text, /^ {2}"cat": ""$/m);
   assert.match(text, /^ {2}- "__things__: #"$/m);
+  assert.doesNotMatch(text, /steering/);
+  assert.match(specOf({ ...values, steering: "regions" }), /^steering: regions$/m);
 });

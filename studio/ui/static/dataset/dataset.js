@@ -6,6 +6,7 @@ import { get, send } from "../shared/server.js";
 import { isShown, onTab } from "../shared/tabs.js";
 import { duration } from "../shared/words.js";
 import { bindForm } from "./form.js";
+import { Photos } from "./photos.js";
 import { Review } from "./review.js";
 
 const BUSY_MS = 1000;
@@ -29,7 +30,11 @@ class Datasets {
     this.list = root.querySelector(".dataset-list");
     this.main = root.querySelector(".dataset-main");
     this.form = root.querySelector(".dataset-form");
-    this.spec = bindForm(this.form);
+    this.fields = bindForm(this.form, () => this.photos?.steering ?? "");
+    this.photos = new Photos(root.querySelector(".dataset-photos"), root.querySelector("dialog"), {
+      changed: () => this.fields.write(),
+      objected: (text) => this.object(this.form, text),
+    });
     this.review = new Review(root.querySelector(".dataset-review"), (text) => {
       this.object(this.main, text);
       this.look();
@@ -54,13 +59,17 @@ class Datasets {
 
   async begin() {
     this.object(this.form, "");
+    const button = this.form.querySelector("[type=submit]");
+    button.disabled = true; // many photos take a while to be looked at
     try {
-      const made = await send("POST", PATH, { spec: this.spec() });
+      const asked = { spec: this.fields.spec(), photos: this.photos.asked };
+      const made = await send("POST", PATH, asked);
       this.chosen = made.id;
       this.look();
     } catch (error) {
       this.object(this.form, error.message);
     }
+    button.disabled = false;
   }
 
   async act(act) {

@@ -7,7 +7,7 @@ export const quoted = (text) => JSON.stringify(text);
  * The specification that the fields' values come to. A line of `classes` is a name, or "name: words".
  * @param {any} values
  */
-export function specOf({ name, classes, template, count, negatives, steps }) {
+export function specOf({ name, classes, template, count, negatives, steps, steering = "" }) {
   const lines = classes
     .split("\n")
     .map((line) => line.trim())
@@ -28,6 +28,7 @@ export function specOf({ name, classes, template, count, negatives, steps }) {
     `count: ${count}`,
     `negatives: ${negatives}`,
     `steps: ${steps}`,
+    ...(steering ? [`steering: ${steering}`] : []),
     "",
   ].join("\n");
 }
@@ -41,21 +42,21 @@ const BEGINNING = {
   steps: "12",
 };
 
-/** Fields of `form` write its text; what is written there by hand stays until a field changes. */
-export function bindForm(form) {
+/** Fields of `form`, and `steering()`, write its text; what is written there by hand stays until one
+ * changes: {spec() is the text, write() says that the steering is another}. */
+export function bindForm(form, steering) {
   const fields = Object.fromEntries(
     Object.keys(BEGINNING).map((key) => [key, form.querySelector(`#dataset-${key}`)]),
   );
   const text = form.querySelector("#dataset-spec");
   const write = () => {
-    text.value = specOf(
-      Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, field.value])),
-    );
+    const values = Object.entries(fields).map(([key, field]) => [key, field.value]);
+    text.value = specOf({ ...Object.fromEntries(values), steering: steering() });
   };
   for (const [key, field] of Object.entries(fields)) {
     field.value = BEGINNING[key];
     field.addEventListener("input", write);
   }
   write();
-  return () => text.value;
+  return { spec: () => text.value, write };
 }

@@ -1,6 +1,6 @@
 // The tab Train: pictures with captions, settings, and what comes of them.
 
-import { Library } from "./library.js";
+import { Choosing } from "../library/choosing.js";
 import { Pictures } from "./pictures.js";
 import { Runs } from "./runs.js";
 import { Settings } from "./settings.js";
@@ -13,7 +13,7 @@ export function open(element, session) {
     set: () => pictures.name,
     begun: (training) => runs.show(training),
   });
-  const library = new Library(root.querySelector(".train-library"), (ids) => pictures.take(ids));
+  const library = new Choosing(root.querySelector(".choosing"), (ids) => pictures.take(ids));
   const pictures = new Pictures(root.querySelector(".train-set"), {
     resolution: () => settings.resolution,
     choose: () => library.open(),

@@ -1,4 +1,4 @@
-// Pictures of the library that are to be learnt from, chosen in a dialog.
+// Pictures of the library, chosen in a dialog.
 
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
@@ -7,13 +7,13 @@ import { page } from "../shared/pictures.js";
 const MOST = 120;
 const PAUSE_MS = 250;
 
-export class Library {
+export class Choosing {
   /** `take(ids)` has those that were chosen. */
   constructor(dialog, take) {
     this.dialog = dialog;
     this.chosen = new Set();
     this.timer = 0;
-    this.list = dialog.querySelector(".train-choice");
+    this.list = dialog.querySelector(".choosing-list");
     this.search = dialog.querySelector("input");
     this.button = dialog.querySelector("[data-action=take]");
     this.search.addEventListener("input", () => {

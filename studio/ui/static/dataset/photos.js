@@ -1,0 +1,94 @@
+// Photos of the user's that a new dataset is made of: files, with their labels beside them, or
+// pictures of the library.
+
+import { uploaded } from "../canvas/uploads.js";
+import { Choosing } from "../library/choosing.js";
+import { address } from "../shared/data.js";
+import { iconButton, make } from "../shared/dom.js";
+
+const LABELS = /\.txt$/i;
+const stemOf = (name) => name.replace(/\.[^.]*$/, "");
+
+/** Files of pictures, each with the text of the label file that is called as it is, if any. */
+export async function paired(files) {
+  const labels = new Map();
+  for (const file of files)
+    if (LABELS.test(file.name)) labels.set(stemOf(file.name), await file.text());
+  return files
+    .filter((file) => !LABELS.test(file.name))
+    .map((file) => ({ file, labels: labels.get(stemOf(file.name)) ?? "" }));
+}
+
+export class Photos {
+  /** `changed()` is called when there are others; `objected(text)` with what goes wrong. */
+  constructor(root, dialog, { changed, objected }) {
+    this.photos = [];
+    this.changed = changed;
+    this.objected = objected;
+    this.list = root.querySelector("ul");
+    this.said = root.querySelector(".dataset-said");
+    this.use = root.querySelector("select");
+    this.file = root.querySelector("input[type=file]");
+    const library = new Choosing(dialog, (ids) => this.take(ids));
+    const on = (name, act) =>
+      root.querySelector(`[data-photos=${name}]`).addEventListener("click", act);
+    on("files", () => this.file.click());
+    on("library", () => library.open());
+    this.file.addEventListener("change", () => this.add([...this.file.files]));
+    this.use.addEventListener("change", () => this.changed());
+  }
+
+  /** What the photos are for; "" where there are none. */
+  get steering() {
+    return this.photos.length ? this.use.value : "";
+  }
+
+  /** As the studio takes them. */
+  get asked() {
+    return this.photos.map(({ ref, called, labels }) => ({ ref, called, labels }));
+  }
+
+  async add(files) {
+    this.objected("");
+    try {
+      const pairs = await paired(files);
+      for (const [done, { file, labels }] of pairs.entries()) {
+        this.said.textContent = `Adding ${done + 1} of ${pairs.length}`;
+        const { image, url } = await uploaded(file);
+        this.photos.push({ ref: image, called: file.name, labels, src: url });
+      }
+    } catch (error) {
+      this.objected(error.message);
+    }
+    this.said.textContent = "";
+    this.file.value = "";
+    this.draw();
+  }
+
+  take(ids) {
+    for (const id of ids) {
+      const src = `studio/v1/images/${encodeURIComponent(id)}/thumbnail?side=128`;
+      this.photos.push({ ref: `picture:${id}`, called: id, labels: "", src });
+    }
+    this.draw();
+  }
+
+  draw() {
+    this.list.replaceChildren(...this.photos.map((one, place) => this.tile(one, place)));
+    this.use.parentElement.hidden = !this.photos.length;
+    this.changed();
+  }
+
+  tile({ called, labels, src }, place) {
+    const told = labels ? `${called}, with labels` : called;
+    return make(
+      "li",
+      { title: told },
+      make("img", { src: address(src), alt: told, loading: "lazy" }),
+      iconButton("close", `Remove ${called}`, () => {
+        this.photos.splice(place, 1);
+        this.draw();
+      }),
+    );
+  }
+}
