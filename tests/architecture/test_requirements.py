@@ -49,7 +49,12 @@ def files(*folders: str) -> list[Path]:
 
 def imported(paths: list[Path]) -> set[str]:
     """Modules in import statements, but for Python's and our own."""
-    ours = {"studio", "tests", *(path.stem for path in (ROOT / "benchmarks").iterdir())}
+    ours = {
+        "studio",
+        "tests",
+        "benchmarks",
+        *(path.stem for path in (ROOT / "benchmarks").iterdir()),
+    }
     known = ours | set(sys.stdlib_module_names)
     found = {module for path in paths for _, module in imports(path)}
     return {module for module in found if module.partition(".")[0] not in known}
