@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -32,15 +33,19 @@ def compare(
     rows: Mapping[str, str],
     make: Callable[..., dict[str, tuple[Work, Work]]],
     has_sides: bool = False,
+    more: Callable[..., dict[str, dict[str, float]]] | None = None,
 ) -> None:
     """A whole benchmark: flags, models and report. `make(selection, manager, flags)` gives, by the
-    names of `rows`, what is compared: ours and the baseline."""
+    names of `rows`, what is compared: ours and the baseline; `more`, given the same, what else is
+    told of a row, by name."""
     flags = options(doc, rows, has_sides)
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         selection = Selection(checkpoint(flags.model, Path(folder)))
         manager = ModelManager(flags.device, flags.dtype)
-        report(flags, manager, rows, make(selection, manager, flags))
+        made = make(selection, manager, flags)
+        told = more(selection, manager, flags) if more else {}
+        report(flags, manager, rows, made, told)
 
 
 def options(doc: str, rows: Mapping[str, str], has_sides: bool = False) -> argparse.Namespace:
@@ -103,14 +108,16 @@ def report(
     manager: ModelManager,
     names: Mapping[str, str],
     pairs_of: Mapping[str, tuple[Work, Work]],
+    more: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> None:
-    """Time each pair of (ours, baseline) and print the table, or JSON."""
+    """Time each pair of (ours, baseline) and print the table, or JSON, with what `more` tells of
+    each."""
     rows = []
     for name, (ours, baseline) in pairs_of.items():
         if flags.row in (None, name):
             one, other = (partial(pairs.seconds, draw) for draw in (ours, baseline))
             times = pairs.compare(one, other, flags.repeats, flags.warmup)
-            rows.append({"name": names[name], **times})
+            rows.append({"name": names[name], **times, **more.get(name, {})})
     if not rows:
         raise SystemExit(f"Row {flags.row} compares a thing with itself here; choose another.")
     result = {

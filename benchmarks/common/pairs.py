@@ -11,6 +11,9 @@ Timed = Callable[[], float]
 """Does some work and returns the seconds that count."""
 
 
+_COLUMNS = ("name", "ratio", "ratio_min", "ratio_max", "ours_s", "baseline_s")
+
+
 def seconds(work: Callable[[], Any]) -> float:
     """How long `work` takes."""
     start_s = time.perf_counter()
@@ -63,13 +66,15 @@ def columns(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def table(head: str, rows: Sequence[dict[str, Any]]) -> str:
-    """Rows of `compare` with a "name" each, below a line that says where they come from."""
+    """Rows of `compare` with a "name" each, below a line that says where they come from; what else
+    a row tells stands at its end."""
     wide = max(len(row["name"]) for row in rows)
     lines = [head, ""]
     lines.append(f"{'':{wide}} {'ratio':>6} {'min':>6} {'max':>6} {'ours s':>8} {'baseline s':>11}")
     for row in rows:
+        more = "".join(f"  {name} {row[name]:g}" for name in row if name not in _COLUMNS)
         lines.append(
             f"{row['name']:{wide}} {row['ratio']:6.3f} {row['ratio_min']:6.3f} "
-            f"{row['ratio_max']:6.3f} {row['ours_s']:8.3f} {row['baseline_s']:11.3f}"
+            f"{row['ratio_max']:6.3f} {row['ours_s']:8.3f} {row['baseline_s']:11.3f}{more}"
         )
     return "\n".join(lines)

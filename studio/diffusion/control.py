@@ -81,6 +81,8 @@ class ControlNetUnit:
     """A ControlNet, asked anew at each step. What it makes of the map alone, up to a third of its
     work, is made but once."""
 
+    is_steady = False
+
     def __init__(
         self, net: torch.nn.Module, map: torch.Tensor, acting: Acting, place: int | None = None
     ) -> None:
@@ -192,6 +194,8 @@ def _with_hint(net: torch.nn.Module, features: torch.Tensor) -> Iterator[None]:
 class AdapterUnit:
     """A T2I-Adapter: its features depend on the map alone and are made but once."""
 
+    is_steady = True
+
     def __init__(self, net: torch.nn.Module, map: torch.Tensor, acting: Acting) -> None:
         self.acting, self.kind = acting, id(net)
         features = net(_for_adapter(net, map).to(net.dtype))
@@ -230,6 +234,8 @@ def _after_zeros(residual: torch.Tensor, rows: int) -> torch.Tensor:
 class ImagePromptUnit:
     """An IP-Adapter: `features` are what its image encoder says of no picture and of the one, see
     `image_prompts.features`. No picture goes with the negative prompt."""
+
+    is_steady = True
 
     def __init__(self, net: torch.nn.Module, features: torch.Tensor, acting: Acting) -> None:
         self.acting = acting

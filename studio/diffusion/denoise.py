@@ -25,6 +25,7 @@ class Ask:
     With `wants_negative` the answer is a `Guided`, else the prediction alone.
 
     begun, ended  the share of the run that is behind before and after this call, 0 to 1
+    time          `timestep` on the host; None where each row has its own
     """
 
     sample: torch.Tensor
@@ -33,6 +34,7 @@ class Ask:
     wants_negative: bool = False
     begun: float = 0.0
     ended: float = 1.0
+    time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def denoise(
         sample = scheduler.scaled(latents, index)
         timestep, level = times.at(index)
         begun, ended = ((at - first) / (times.total - first) for at in (index, index + 1))
-        answer = yield Ask(sample, timestep, conditioning, traits.wants_negative, begun, ended)
+        wanted = sample, timestep, conditioning, traits.wants_negative
+        answer = yield Ask(*wanted, begun, ended, times.of_all(index))
         noise_pred, negative_pred = answer, None
         if traits.wants_negative:
             noise_pred, negative_pred = answer.noise_pred, answer.negative_pred
@@ -136,6 +139,11 @@ class _Times:
     def total(self) -> int:
         """U-Net calls of the run, as far as can be told now."""
         return len(self._scheduler.timesteps)
+
+    def of_all(self, index: int) -> float | None:
+        """The timestep of all rows; None where each has its own."""
+        timestep = self._scheduler.timesteps[index]
+        return None if timestep.dim() else float(timestep)
 
     def at(self, index: int) -> tuple[torch.Tensor, float | torch.Tensor]:
         """(timestep (B,) on the device, its level by the law of time: a number, or

@@ -4,7 +4,7 @@ can be answered by one call."""
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Protocol
 
@@ -13,6 +13,33 @@ import torch
 from studio.diffusion.attention import Watched
 from studio.diffusion.image_prompts import ImagePrompt
 from studio.domain.seamless import TilingName
+
+
+@dataclass(eq=False)
+class Deep:
+    """What an earlier call of a U-Net said of the R rows of one pass, kept by that pass alone; see
+    `deep_cache`.
+
+    features   (R, C, h, w), what goes into the last layers of its way up; None: nothing was kept
+    residuals  each (R, c, h, w), what ControlNets added to the skip connections of these layers, in
+               the order of the way down; none where there were no ControlNets
+    """
+
+    features: torch.Tensor | None = None
+    residuals: tuple[torch.Tensor, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class DeepRows:
+    """Rows of a call, `count` from number `first` on, and the `deep` that is kept of them."""
+
+    first: int
+    count: int
+    deep: Deep
+
+    def behind(self, rows: int) -> DeepRows:
+        """The same where so many rows of others come before."""
+        return replace(self, first=self.first + rows)
 
 
 @dataclass(frozen=True)
@@ -31,6 +58,8 @@ class Rows:
     watched         those of which it is looked at where their words act
     texts           what `prompt_embeds` was made of, each for so many rows, in its order: the same
                     objects, the same texts; none where that is not told
+    deep            those of which is kept what the backbone's deep blocks say
+    is_shallow      these blocks are left out: what is kept, of all rows, stands for them
     """
 
     sample: torch.Tensor
@@ -45,6 +74,8 @@ class Rows:
     tiling: TilingName = "none"
     watched: tuple[Watched, ...] = ()
     texts: tuple[tuple[torch.Tensor, int], ...] = ()
+    deep: tuple[DeepRows, ...] = ()
+    is_shallow: bool = False
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -53,7 +84,15 @@ class Rows:
     def kind(self) -> Hashable:
         """Rows of one kind, for one backbone, can share a call."""
         units = tuple(unit.kind for unit in self.units)
-        return self.sample.shape[1:], self.prompt_embeds.shape[1:], units, self.tiling
+        kept = len(self.deep[0].deep.residuals) if self.is_shallow else None
+        return self.sample.shape[1:], self.prompt_embeds.shape[1:], units, self.tiling, kept
+
+    def reads(self, texts: tuple[tuple[torch.Tensor, int], ...]) -> bool:
+        """Whether it is of these `texts`, the very objects, each for as many rows."""
+        return len(texts) == len(self.texts) and all(
+            text is ours and count == our_count
+            for (text, count), (ours, our_count) in zip(texts, self.texts, strict=True)
+        )
 
     def after(self, count: int) -> Rows:
         """All rows but the first `count`, which are negative ones; none of them is watched."""
@@ -88,7 +127,7 @@ def joined(asked: Sequence[Rows]) -> Rows:
         return None if tensors[0] is None else one(tensors)
 
     lengths = [rows.prompt_lengths for rows in asked]
-    firsts = accumulate((len(rows) for rows in asked), initial=0)
+    firsts = list(accumulate((len(rows) for rows in asked[:-1]), initial=0))
     return Rows(
         sample=all_of("sample"),
         timestep=all_of("timestep"),
@@ -100,10 +139,16 @@ def joined(asked: Sequence[Rows]) -> Rows:
         tiling=asked[0].tiling,
         watched=tuple(
             each.behind(first)
-            for first, rows in zip(firsts, asked, strict=False)
+            for first, rows in zip(firsts, asked, strict=True)
             for each in rows.watched
         ),
         texts=sum((rows.texts for rows in asked), ()) if all(r.texts for r in asked) else (),
+        deep=tuple(
+            each.behind(first)
+            for first, rows in zip(firsts, asked, strict=True)
+            for each in rows.deep
+        ),
+        is_shallow=asked[0].is_shallow,
     )
 
 
@@ -143,9 +188,11 @@ def _sums(one: tuple[torch.Tensor, ...], other: tuple[torch.Tensor, ...]) -> tup
 
 class Unit(Protocol):
     """Something that acts beside the backbone, for one run and pass: a ControlNet, an adapter.
-    `acting` says how strongly, where and when."""
+    `acting` says how strongly, where and when; `is_steady`: what it adds is the same at each step,
+    and takes no time."""
 
     acting: Any
+    is_steady: bool
 
     @property
     def kind(self) -> Hashable:

@@ -38,7 +38,7 @@ class TextKeys:
         if not rows.texts or not self._can:
             yield
             return
-        kept = next((each for each in self._kept if each.is_of(rows)), None) or _Kept(rows)
+        kept = next((each for each in self._kept if rows.reads(each.texts)), None) or _Kept(rows)
         self._kept = [kept, *(each for each in self._kept if each is not kept)]
         try:
             for layer in self._layers:
@@ -55,14 +55,8 @@ class _Kept:
     """What was made of the texts of `rows`, by layer."""
 
     def __init__(self, rows: Rows) -> None:
-        self._texts = rows.texts
+        self.texts = rows.texts
         self.made: dict[nn.Module, torch.Tensor] = {}
-
-    def is_of(self, rows: Rows) -> bool:
-        return len(rows.texts) == len(self._texts) and all(
-            text is ours and count == our_count
-            for (text, count), (ours, our_count) in zip(rows.texts, self._texts, strict=True)
-        )
 
     @property
     def size_bytes(self) -> int:

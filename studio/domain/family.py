@@ -43,6 +43,7 @@ class ModelFamily(ABC):
     takes_weights    its text encoders' words can be told to count more or less, as in (moon:1.3)
     tells_words      its backbone reads the prompt by cross attention, by which it is told where
                      each word acts
+    has_deep_blocks  its backbone is a U-Net, of which the deep blocks can be left out at some calls
     """
 
     name: str
@@ -65,6 +66,7 @@ class ModelFamily(ABC):
     bears: tuple[float, float] = field(default=(0.0, math.inf), compare=False)
     takes_weights: bool = False
     tells_words: bool = False
+    has_deep_blocks: bool = False
 
     def learnt_at(self, side: int) -> ModelFamily:
         """The family for a model of it that was trained at `side` × `side` pixels, with a VAE of

@@ -235,6 +235,7 @@ _HIRES_LABELS = {
     "negative_prompt": "Hires negative prompt",
     "guidance_scale": "Hires CFG Scale",
     "guidance_rescale": "Hires CFG Rescale",
+    "approximate": "Hires approximate",
     "clip_skip": "Hires clip skip",
     "emphasis": "Hires emphasis",
     "prompt_dialect": "Hires prompt dialect",

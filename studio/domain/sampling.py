@@ -81,6 +81,13 @@ class Sampling(Frozen):
         title="Guidance scale (CFG)",
         description="How closely the picture follows the prompt. 1 ignores the negative prompt.",
     )
+    approximate: Annotated[bool, Shown("Sampling", "approximate", "Approximate")] = Field(
+        False,
+        title="Approximate (faster)",
+        description="Almost the same picture in less time: the deep layers of the U-Net are left "
+        "out at many steps (DeepCache), the negative prompt in the last third. Small "
+        "details may come out otherwise.",
+    )
     guidance_rescale: Annotated[float, Shown("Advanced", "rescale {}", "CFG Rescale")] = Field(
         0.0,
         ge=0.0,

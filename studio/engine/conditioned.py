@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from studio.diffusion import guidance, preview
+from studio.diffusion.approximation import Approximation
 from studio.diffusion.attention import Attention
 from studio.diffusion.conditioning import Conditioning, Prompt, TextModels, Word
 from studio.diffusion.denoise import Ask, Guided
@@ -30,6 +31,14 @@ from studio.residence.lease import Lease
 _NO_CROSS_ATTENTION = (
     "Where the words act cannot be told: {} does not read them by cross attention. Take a "
     "checkpoint of Stable Diffusion."
+)
+_NO_UNET = (
+    "{} has no U-Net of which deep layers could be left out: at most the negative prompt was, in "
+    "the last steps."
+)
+_ALL_EXACT = (
+    "Nothing could be approximated: that takes more steps, a sampler that does not choose them by "
+    "itself, and a prompt that does not change at each of them."
 )
 _BLENDED = (
     "Where the words act cannot be told of texts that are blended. Leave .blend and .and out of "
@@ -102,18 +111,36 @@ class Conditioned:
         return self._controls.at_work(self._models.controlnets, pass_, canvas, tiling)
 
     def predict(
-        self, ask: Ask, units: Sequence[Unit], attention: Attention | None = None
+        self,
+        ask: Ask,
+        units: Sequence[Unit],
+        attention: Attention | None = None,
+        approximation: Approximation | None = None,
     ) -> Generator[Predict, torch.Tensor | None, torch.Tensor | Guided | None]:
         """The answer to `ask`, with the help of `units`; None where nobody waits for it any
-        more. What is seen of the words on the way goes to `attention`."""
+        more. What is seen of the words on the way goes to `attention`, in calls of all blocks; with
+        `approximation` it is answered by as little as that allows."""
         acting = [unit for unit in units if unit.acting.covers(ask)]
-        rows = guidance.rows(ask, acting)
-        if attention is not None:
+        way = approximation or guidance
+        rows = way.rows(ask, acting)
+        if attention is not None and not rows.is_shallow:
             texts = [prompt.at(ask.begun) for prompt in ask.conditioning.prompts]
             watched = attention.watched(texts, ask.begun, rows.negatives)
             rows = dataclasses.replace(rows, watched=watched)
         predicted = yield Predict(self._models.backbone, self._predictor, rows)
-        return None if predicted is None else guidance.mix(ask, predicted, self.family.guided)
+        return None if predicted is None else way.mix(ask, predicted, self.family.guided)
+
+    def approximation(self) -> Approximation | None:
+        """Of the pass that begins; None where everything is to be exact."""
+        if not self._sampling.approximate:
+            return None
+        return Approximation(self.family.has_deep_blocks)
+
+    def remarks(self, approximation: Approximation) -> tuple[str, ...]:
+        """What is to be said of a pass that was to be approximated, once it is over."""
+        if not self.family.has_deep_blocks:
+            return (_NO_UNET.format(self.family.name),)
+        return (_ALL_EXACT,) if approximation.is_exact else ()
 
     def previewer(self) -> preview.Previewer:
         factors = self.family.preview_factors, self.family.preview_bias

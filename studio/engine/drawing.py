@@ -126,13 +126,15 @@ class Drawing:
             return None
         loop = yield Apart(lambda: self._loop(pass_, is_first))
         self._units = yield Apart(lambda: self._units_at(pass_))
-        previews = self._previews(pass_)
+        previews, approximation = self._previews(pass_), self._models.approximation()
         last, answer = None, None
         while not run.cancelled:
             try:
                 item = loop.send(answer)
             except StopIteration:
                 self._clock.pass_is_over()
+                if approximation:
+                    self.warnings |= dict.fromkeys(self._models.remarks(approximation))
                 return last
             if isinstance(item, Step):
                 last, answer = item, None
@@ -143,10 +145,10 @@ class Drawing:
                 yield from self._refine(pass_)
                 if self._models is None:
                     break
-                previews = self._previews(pass_)
+                previews, approximation = self._previews(pass_), self._models.approximation()
             asked = self._reconditioned(item, pass_)
             seen = self._words and self._words.attention
-            answer = yield from self._models.predict(asked, self._units, seen)
+            answer = yield from self._models.predict(asked, self._units, seen, approximation)
         return last
 
     def _units_at(self, pass_: Pass) -> Sequence[Unit]:

@@ -105,9 +105,18 @@ def _inputs(size: Size, larger: Size) -> list[Size]:
     return [size, (larger[0] // _SCALE, larger[1] // _SCALE)]
 
 
+_APPROXIMATED = 0.65
+"""Of the time that all calls take, what a run takes that may be approximated (`studio bench
+approximate`)."""
+_ENOUGH = 10
+"""Calls: of fewer all are drawn exactly, but for the last."""
+
+
 def _part(request: GenerationRequest, strength: float, size: Size) -> Part:
     steps = max(1, int(request.steps * strength)) if strength else 0
     rows = request.batch_size * (2 if request.guidance_scale > 1 else 1)
     units = sum(unit.end - unit.start for unit in request.controls)
     calls = steps * SCHEDULERS[request.scheduler].calls
+    if request.approximate and calls >= _ENOUGH:
+        calls *= _APPROXIMATED
     return Part(calls, rows, *size, units, request.batch_size)

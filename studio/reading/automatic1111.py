@@ -11,7 +11,7 @@ from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.reading import control_units, json_text
 from studio.reading.detailers import read_detailers
-from studio.reading.draft import Draft
+from studio.reading.draft import SWITCHED, Draft
 from studio.reading.hires import read_hires
 from studio.reading.loras import Hashes, exact_loras, read_tag
 from studio.reading.picture_tasks import read_task
@@ -54,6 +54,7 @@ _WHY = {
     "Face restoration": "Faces are not restored here.",
     "Token merging ratio": "Tokens are never merged here.",
     "Token merging ratio hr": "Tokens are never merged here.",
+    "NGMS": "Approximate leaves the negative prompt out here, in the last third of the steps.",
     "Distilled CFG Scale": "It is for models that cannot be run here.",
     "Script": "There are no scripts here.",
     "Postprocess upscale by": _ENLARGED,
@@ -111,6 +112,8 @@ def read_into(infotext: Infotext, left: dict[str, str], draft: Draft, ours: bool
         draft.choice("Emphasis", left.pop("Emphasis"), "emphasis", EMPHASES)
     if "Prompt dialect" in left:
         draft.choice("Prompt dialect", left.pop("Prompt dialect"), "prompt_dialect", DIALECTS)
+    if "Approximate" in left:
+        draft.choice("Approximate", left.pop("Approximate"), "approximate", SWITCHED)
     if "Tiling" in left:
         draft.choice("Tiling", left.pop("Tiling"), "tiling", _TILINGS)
     read_seeds(left, draft, ours)

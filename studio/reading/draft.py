@@ -27,6 +27,8 @@ _WITH_HASH = re.compile(r"(.*?)\s*\[([0-9a-fA-F]{4,64})\]\s*")
 _NO_TAGS = "A LoRA acts on the whole picture here: those that the prompt itself names were taken."
 _OLD = "By a hash of 8 digits, as of old, no file can be found."
 _KIND_WORDS = {"vae": "VAE", "lora": "LoRA", "controlnet": "ControlNet"}
+SWITCHED = {True: "True", False: "False"}
+"""A field that is on or off, as it stands in infotexts."""
 
 
 class Models(Protocol):

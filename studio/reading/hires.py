@@ -8,12 +8,13 @@ from studio.domain.geometry import CELL, LEAST
 from studio.domain.prompt_dialects import DIALECTS
 from studio.domain.prompt_emphasis import EMPHASES
 from studio.domain.stages import LARGEST, UPSCALERS
-from studio.reading.draft import Draft, as_number
+from studio.reading.draft import SWITCHED, Draft, as_number
 from studio.reading.upscalers import network
 
 _CHOICES = (
     ("Hires emphasis", "emphasis", EMPHASES),
     ("Hires prompt dialect", "prompt_dialect", DIALECTS),
+    ("Hires approximate", "approximate", SWITCHED),
 )
 _NUMBERS = {
     "Hires upscale": "factor",

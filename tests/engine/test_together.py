@@ -117,6 +117,8 @@ DIFFERENT = [
     {"prompt": "a mood house"},
     {"width": 128},
     {"hires": {"strength": 0.5, "steps": 2}},
+    {"approximate": True, "steps": 12},
+    {**EDGES, "approximate": True, "steps": 11, "seed": 4},
     {"loras": ["blueprint:1"]},
     {"loras": ["blueprint:1"], "seed": 8},
     {**EDGES, "seed": 5},

@@ -193,6 +193,13 @@ def test_what_it_cannot_do_is_refused(mixed, fields, field, message):
     assert refused.value.field == field
 
 
+def test_without_a_unet_only_the_negative_prompt_can_be_left_out(bench):
+    fields = {"guidance_scale": 3.0, "negative_prompt": "rain"}
+    _, exact = bench.draw(**fields)
+    happened, found = bench.draw(**fields, approximate=True)
+    assert "has no U-Net" in happened[-1].warnings[0] and not torch.equal(found, exact)
+
+
 def test_an_embedding_of_another_family_stays_a_word(catalog, tmp_path):
     save_file({"emb_params": torch.zeros(2, 768)}, tmp_path / "mood.safetensors")
     request = GenerationRequest.parse({**FIELDS, "prompt": "mood, a fox"})

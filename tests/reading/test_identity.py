@@ -55,6 +55,7 @@ SAMPLED = {
     "steps": lambda r: r.randrange(1, 151),
     "guidance_scale": lambda r: number(r, 1, 30),
     "guidance_rescale": lambda r: number(r, 0, 1),
+    "approximate": lambda r: r.random() < 0.5,
     "clip_skip": lambda r: r.randrange(1, 13),
     "emphasis": lambda r: r.choice(list(EMPHASES)),
     "prompt_dialect": lambda r: r.choice(list(DIALECTS)),

@@ -255,12 +255,14 @@ def test_fields_left_open_stay_open(visit, served):
     assert page.locator("#eta").input_value() == ""
     set_number(page, "eta", 0.5)
     set_number(page, "s_noise", 1.01)
+    page.locator("#approximate").check()
     page.locator("#eta").fill("")
     page.locator("#eta").press("Tab")
     generate(page)
     wait_for(page, "finished")
     [job] = served.studio.queue.jobs()
     assert (job.request.eta, job.request.s_noise, job.request.vae) == (None, 1.01, None)
+    assert job.request.approximate and "Approximate: True" in job.pictures[0].infotext
 
 
 def test_new_files_appear_without_a_reload(visit, models_dir):

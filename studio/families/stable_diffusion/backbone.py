@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from studio.diffusion import seamless
+from studio.diffusion import deep_cache, seamless
 from studio.diffusion.attention import CrossAttention
 from studio.diffusion.execution import Eager, Execution, Tensors
 from studio.diffusion.image_prompts import ImageAttention
@@ -34,7 +34,7 @@ class UNetPredictor:
             with self._cross_attention.looked_at(rows.watched, rows.sample.shape[2:]):
                 return self._as_it_is(rows, self._given(rows), residuals)
         given = self._given(rows)
-        if residuals is not None or rows.tiling != "none":
+        if residuals is not None or rows.tiling != "none" or rows.deep:
             return self._as_it_is(rows, given, residuals)
         return self._execution(self._unet, _called, given, lambda: self._as_it_is(rows, given))
 
@@ -57,10 +57,10 @@ class UNetPredictor:
     ) -> torch.Tensor:
         with seamless.wrapped(self._unet, rows.tiling), self._text_keys.kept(rows):
             if residuals is not None:
-                return self._steered(given, residuals)
-            return self._watched_over(given)
+                return self._steered(rows, given, residuals)
+            return self._watched_over(rows, given)
 
-    def _steered(self, given: Tensors, residuals: Residuals) -> torch.Tensor:
+    def _steered(self, rows: Rows, given: Tensors, residuals: Residuals) -> torch.Tensor:
         more: dict[str, Any] = {}
         if residuals.middle is not None:
             more["down_block_additional_residuals"] = residuals.down
@@ -68,17 +68,23 @@ class UNetPredictor:
         if residuals.inner:
             more["down_intrablock_additional_residuals"] = list(residuals.inner)
         if not residuals.prompts:
-            return self._watched_over({**given, **more})
+            return self._watched_over(rows, {**given, **more})
         tokens = [prompt.tokens.to(self._dtype) for prompt in residuals.prompts]
         more["encoder_hidden_states"] = given["encoder_hidden_states"], tokens
         if self._image_attention is None:
             self._image_attention = ImageAttention(self._unet)
         with self._image_attention.lent(residuals.prompts):
-            return self._watched_over({**given, **more})
+            return self._watched_over(rows, {**given, **more})
 
-    def _watched_over(self, given: dict[str, Any]) -> torch.Tensor:
+    def _watched_over(self, rows: Rows, given: dict[str, Any]) -> torch.Tensor:
         with interruptible(self._unet, given["sample"]):
-            return _called(self._unet, given)
+            if rows.is_shallow:
+                return deep_cache.shallow(self._unet, rows.deep, given).float()
+            if not rows.deep:
+                return _called(self._unet, given)
+            residuals = given.get("down_block_additional_residuals", ())
+            with deep_cache.kept(self._unet, rows.deep, residuals):
+                return _called(self._unet, given)
 
 
 def _called(unet: torch.nn.Module, given: dict[str, Any]) -> torch.Tensor:

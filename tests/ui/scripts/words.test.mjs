@@ -15,6 +15,12 @@ test("time is told as exactly as anybody reads it", () => {
   assert.equal(words.duration(125), "2 min 5 s");
 });
 
+test("what is said of a picture says that it was approximated", () => {
+  const request = { scheduler: "Euler", steps: 20, guidance_scale: 6, approximate: true };
+  const told = words.facts({ seed: 7, request }, [256, 128]);
+  assert.equal(told, "Seed 7 · 256 × 128 · Euler · 20 steps · CFG 6 · approximate");
+});
+
 test("the status says where a job stands", () => {
   assert.equal(words.waitingWords(2, "warm"), "2 before you");
   assert.equal(words.waitingWords(0, "loading"), "Next, as soon as the model is loaded");

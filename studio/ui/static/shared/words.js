@@ -50,8 +50,9 @@ export function facts(picture, [width, height]) {
   if (!isDrawn(request)) return `Enlarged · ${width} × ${height}`;
   const { seed, variation_seed: variation } = seedsOf(picture);
   const seeds = variation === undefined ? `${seed}` : `${seed}, variation ${variation}`;
-  const { scheduler, steps, guidance_scale: guidance } = request;
+  const { scheduler, steps, guidance_scale: guidance, approximate } = request;
   const known = scheduler ? [scheduler, `${steps} steps`, `CFG ${guidance}`] : [];
+  if (approximate) known.push("approximate");
   return [`Seed ${seeds}`, `${width} × ${height}`, ...known].join(" · ");
 }
 
