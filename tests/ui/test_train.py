@@ -24,6 +24,8 @@ def test_pictures_are_added_captioned_and_counted(visit, folder):
     page.get_by_role("link", name="Train").click()
     page.locator("#train-field-steps").wait_for()
     assert page.locator("#train-field-batch_size").input_value() == "4"  # what suits picturebook
+    look = "(box) => getComputedStyle(box).appearance"
+    assert page.locator("#train-field-masked_loss").evaluate(look) == "auto"  # a box to be seen
     page.get_by_role("button", name="Start training").click()
     page.get_by_text("There are no pictures to learn from").wait_for()
     page.get_by_label("Name of the new set").fill("kites")
