@@ -116,7 +116,7 @@ def test_beside_a_controlnet(bench):
 
 def test_modes(bench):
     """The prompt gains by less control; the map by what is kept from the negative prompt."""
-    unit = {"controlnet": "colour", "image": "scene"}
+    unit = {"controlnet": "colour", "image": "scene", "scale": 0.3}
     plain = np.asarray(bench.plain, float)
     prompt, control = (bench.ours(unit | {"mode": mode}) for mode in ("prompt", "control"))
     balanced = bench.ours(unit)
@@ -133,8 +133,8 @@ def test_a_region_keeps_it_to_its_part(bench):
         for units in ([], [unit], [unit | {"mask": "half"}])
     )
     left, right = np.s_[:, :32], np.s_[:, -32:]
-    assert np.abs(half - plain)[left].mean() > 2 * np.abs(half - plain)[right].mean()
-    assert np.abs(whole - plain)[right].mean() > 2 * np.abs(half - plain)[right].mean()
+    assert np.abs(half - plain)[left].mean() > 1.5 * np.abs(half - plain)[right].mean()
+    assert np.abs(whole - plain)[right].mean() > 1.5 * np.abs(half - plain)[right].mean()
 
 
 @pytest.fixture(scope="module")

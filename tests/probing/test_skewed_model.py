@@ -21,6 +21,7 @@ from tests.small_picturebook import linked
 
 WORDS = ["house", "boat"]
 QUICK = {"steps": 4, "guidance_scale": 1.0, "scheduler": "LCM", "loras": ("picturebook-quick:1",)}
+QUICK |= {"width": 256, "height": 256}  # what few steps were learnt at
 
 
 def skewed(folder: Path) -> StableDiffusionEngine:

@@ -98,7 +98,7 @@ def test_edges_lead_a_picture_and_a_second_unit_joins(browser, served):
     _wait_for_results(page, 4)
     jobs = served.studio.queue.jobs()
     _, led, free, both = (np.asarray(job.pictures[0].image) for job in jobs)
-    assert overlap(led, edges) > 0.65 and overlap(led, edges) > overlap(free, edges) + 0.2
+    assert overlap(led, edges) > 0.6 and overlap(led, edges) > overlap(free, edges) + 0.2
     assert [control.controlnet for control in jobs[3].request.controls] == [
         f"{PREFIX}-canny",
         "random-scribble",

@@ -31,7 +31,7 @@ def test_type_press_picture(browser, serve):
     context = browser.new_context()
     page = context.new_page()
     page.goto(served.url)
-    set_number(page, "steps", 6)
+    set_number(page, "steps", 20)
     set_number(page, "seed", 5)
     page.evaluate(_COUNT_PREVIEWS)
     page.locator(".welcome button").first.click()  # which draws
@@ -41,7 +41,7 @@ def test_type_press_picture(browser, serve):
     assert page.evaluate("[...window.seen].filter((src) => src?.startsWith('blob:')).length") >= 2
     [job] = served.studio.queue.jobs()
     assert shown_id(page) == job.pictures[0].id
-    assert (job.request.prompt, job.request.steps, job.request.seed) == (prompt, 6, 5)
+    assert (job.request.prompt, job.request.steps, job.request.seed) == (prompt, 20, 5)
     [again] = served.studio.generate(job.request)
     assert again.image.tobytes() == job.pictures[0].image.tobytes()
     context.close()
