@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from PIL import Image
-from torch import nn
 
 from studio.domain import events
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from tests import models_in_memory
 from tests.engine import tiny_models
 from tests.engine.running import pictures, run
+from tests.engine.test_together import calls
 from tests.engine.tiny_models import TinyModels
 from tests.models_in_memory import picturebook
 
@@ -29,24 +28,13 @@ def psnr(one: Image.Image, other: Image.Image) -> float:
     return 10 * math.log10(255**2 / max((difference**2).mean(), 1e-9))
 
 
-@contextmanager
-def rows_of(module: nn.Module) -> Iterator[list[int]]:
-    """How many each call of `module` has."""
-    rows: list[int] = []
-    hook = module.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
-    try:
-        yield rows
-    finally:
-        hook.remove()
-
-
 def test_almost_the_same_picture_for_less_work():
     """The whole U-Net at 10 of 20 calls, the negative prompt in 14 of them."""
     engine = models_in_memory.engine()
     with models_in_memory.manager("float32").lease(picturebook()) as models:
         unet = models.backbone
     exact = pictures(engine, **WORDS)[0]
-    with rows_of(unet.mid_block) as deep, rows_of(unet.conv_out) as all_rows:
+    with calls(unet.mid_block) as deep, calls(unet.conv_out) as all_rows:
         found = pictures(engine, **WORDS, **ON)[0]
     assert deep == [2] * 8 + [1] * 2
     assert all_rows == [2] * 14 + [1] * 6
@@ -102,7 +90,7 @@ def test_control_nets_are_left_out_with_the_deep_blocks(models, engine):
     selection = models.select(tiny_models.settled(**fields))
     with engine._manager.lease(selection) as lent:
         net = lent.controlnets[0]
-    with rows_of(net) as rows:
+    with calls(net) as rows:
         drawn(engine, **fields, **ON)
     assert rows == [2] * 8 + [1] * 2
 
