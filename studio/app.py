@@ -121,7 +121,8 @@ class Studio:
         faces = lambda name: self.detectors.faces_in(self.sources.read(name))  # noqa: E731
         find = lambda id: self.library.pictures.find(id)  # noqa: E731
         self.safety = starting.safety(self.settings, self._ledger, faces, find)
-        self.notary = signing.notary(self.settings, self.inputs.bytes)
+        shows_source = lambda: self.safety.rules.source_thumbnail  # noqa: E731
+        self.notary = signing.notary(self.settings, self.inputs.bytes, shows_source)
         self.gallery = self._gallery(outputs)
         self.sources = Sources(self.inputs, self.gallery)
         self.reader = Reader(self.catalog, partial(settle, self.catalog), self.inputs.has)

@@ -151,6 +151,11 @@ class Settings(BaseModel):
         description="Whether files of pictures carry signed content credentials (C2PA): on, prompt "
         "(with the prompts in them), or off.",
     )
+    source_thumbnail: Literal["on", "off"] | None = Field(
+        None,
+        description="Whether the credentials of an edit show, small, the picture that it was made "
+        "from: on or off. Default: as the Safety page says, which is on.",
+    )
     signing_key: Path | None = Field(
         None,
         description="Private key that signs them, as PEM. Default: one of this installation's own.",

@@ -33,9 +33,13 @@ class SafetyBody(BaseModel):
     may_change       whether the caller is that
     filter           what the filter does with the caller's pictures, from the score `threshold` on
     filter_is_fixed  it was said when the studio was started
+    source_thumbnail whether the credentials of an edit show what it was made from
+    source_thumbnail_is_fixed
+                     that was said when the studio was started
     filter_needs     what must be installed before there is a filter; null: nothing
     finds_faces      whether faces can be found, for the question of consent
     watermark        whether what is drawn carries an invisible mark
+    credentials      whether files carry signed content credentials
     class_mode       whether this is a class: pupils' pictures wait for the teacher
     """
 
@@ -45,9 +49,12 @@ class SafetyBody(BaseModel):
     filter: FilterMode
     threshold: float
     filter_is_fixed: bool
+    source_thumbnail: bool
+    source_thumbnail_is_fixed: bool
     filter_needs: str | None
     finds_faces: bool
     watermark: bool
+    credentials: bool
     class_mode: bool
 
 
@@ -131,9 +138,12 @@ def build_safety_router(
             filter=rules.filter_for(account),
             threshold=rules.filter_threshold,
             filter_is_fixed=safety.fixed.filter is not None,
+            source_thumbnail=rules.source_thumbnail,
+            source_thumbnail_is_fixed=safety.fixed.source_thumbnail is not None,
             filter_needs=None if safety.can_filter else nudity.WHERE_FROM,
             finds_faces=finds_faces(),
             watermark=safety.fixed.watermark,
+            credentials=safety.fixed.credentials,
             class_mode=safety.fixed.class_mode,
         )
 

@@ -82,6 +82,12 @@ class SafetyRules(BaseModel):
         description="After so many days pictures without a star and on no board go to the trash, "
         "which is emptied after 30 more; 0: never.",
     )
+    source_thumbnail: bool = Field(
+        True,
+        title="Show what was edited",
+        description="The signed credentials of an edit hold a small copy of the picture that it "
+        "was made from; else only that picture's hash.",
+    )
     audit_prompts: bool = Field(
         False,
         title="Write prompts into the log",

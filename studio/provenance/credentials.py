@@ -71,12 +71,19 @@ class Notary:
               `InvalidRequest`
     read      gives the bytes of a picture that a request begins with, by its name there
     prompt    whether the prompt is said too
+    shows_source
+              asked at each edit: whether a small copy of what it was made from stands in its file
     """
 
     def __init__(
-        self, identity: Callable[[], Identity], read: Callable[[str], bytes], prompt: bool = False
+        self,
+        identity: Callable[[], Identity],
+        read: Callable[[str], bytes],
+        prompt: bool = False,
+        shows_source: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._given, self._read, self._prompt = identity, read, prompt
+        self._given, self._read = identity, read
+        self._prompt, self._shows_source = prompt, shows_source
         self._making = threading.Lock()
 
     @cached_property
@@ -102,7 +109,8 @@ class Notary:
         format = _type_of(data)
         source = self._source(picture)
         manifest = _manifest(picture, format, source, self._prompt)
-        return self._sign(manifest, format, data, source, _thumbnail(source))
+        thumbnail = _thumbnail(source) if self._shows_source() else None
+        return self._sign(manifest, format, data, source, thumbnail)
 
     def again(self, data: bytes, before: bytes) -> bytes:
         """The file in `data`, which was made from the signed one in `before` by writing it in

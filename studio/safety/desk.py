@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 
@@ -47,16 +48,39 @@ Glimpse = Callable[[Image.Image], Image.Image]
 class Fixed:
     """What the start of the studio says, and its Safety page cannot change.
 
-    filter     what the filter does for everybody; None: that is the page's to say
-    owner      the login that may change the rules; None: there are no logins
-    watermark  whether what is drawn carries the invisible mark
-    class_mode pupils' pictures wait until the owner, their teacher, lets others see them
+    filter      what the filter does for everybody; None: that is the page's to say
+    owner       the login that may change the rules; None: there are no logins
+    watermark   whether what is drawn carries the invisible mark
+    class_mode  pupils' pictures wait until the owner, their teacher, lets others see them
+    credentials whether files carry signed credentials
+    source_thumbnail
+                whether those of an edit show what it was made from; None: the page's to say
     """
 
     filter: FilterMode | None = None
     owner: str | None = None
     watermark: bool = True
     class_mode: bool = False
+    credentials: bool = True
+    source_thumbnail: bool | None = None
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """Fields of `SafetyRules` that are so whatever the page says."""
+        fixed: dict[str, Any] = {}
+        if self.filter is not None:
+            fixed |= {"filter": self.filter, "filter_of_accounts": {}}
+        if self.source_thumbnail is not None:
+            fixed["source_thumbnail"] = self.source_thumbnail
+        return fixed
+
+
+_FLAGS = {
+    "filter": ("how the filter acts", "--safety-filter"),
+    "filter_of_accounts": ("how the filter acts", "--safety-filter"),
+    "source_thumbnail": ("whether credentials show what was edited", "--source-thumbnail"),
+}
+"""Rules that can be fixed: what each says, and the flag that does."""
 
 
 class Safety:
@@ -86,9 +110,7 @@ class Safety:
     @property
     def rules(self) -> SafetyRules:
         """Those that hold now."""
-        rules, fixed = self._rules, self.fixed.filter
-        if fixed is not None:
-            rules = rules.model_copy(update={"filter": fixed, "filter_of_accounts": {}})
+        rules = self._rules.model_copy(update=self.fixed.rules)
         if self.fixed.class_mode and not rules.forbidden_words:
             rules = rules.model_copy(update={"forbidden_words": words.OF_A_CLASS})
         return rules
@@ -171,11 +193,12 @@ class Safety:
         rules = SafetyRules.model_validate(self._rules.model_dump() | changes)
         for pattern in rules.forbidden_patterns:
             words.compiled(pattern)
-        if self.fixed.filter is not None and {"filter", "filter_of_accounts"} & set(changes):
+        for name in sorted(set(self.fixed.rules) & set(changes)):
+            what, flag = _FLAGS[name]
             raise InvalidRequest(
-                "how the filter acts was said when the studio was started (--safety-filter). "
-                "Start it without that to change it here.",
-                "filter",
+                f"{what} was said when the studio was started ({flag}). Start it without that to "
+                "change it here.",
+                name,
             )
         if rules.filters and self.score is None:
             raise InvalidRequest(nudity.WHERE_FROM, "filter")

@@ -36,7 +36,14 @@ def safety(
         raise InvalidSettings(f"safety_filter: {nudity.WHERE_FROM}")
     if settings.class_mode:
         _check_class(settings)
-    owner, is_marked = owner_of(settings), settings.watermark == "on"
-    fixed = Fixed(settings.safety_filter, owner, is_marked, settings.class_mode)
+    shown = settings.source_thumbnail
+    fixed = Fixed(
+        settings.safety_filter,
+        owner_of(settings),
+        watermark=settings.watermark == "on",
+        class_mode=settings.class_mode,
+        credentials=settings.credentials != "off",
+        source_thumbnail=None if shown is None else shown == "on",
+    )
     score = nudity.Nudity(weights) if weights else None
     return Safety(SafetyLedger(ledger), fixed, score, faces, find)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import json
 
+import c2pa
 import numpy as np
 import pytest
 from PIL import Image
@@ -138,6 +140,35 @@ def test_before_a_face_is_drawn_over_somebody_says_that_it_may_be(serve, tmp_pat
     served.http.post(JOBS, json=SMALL | {"task": task}).raise_for_status()
     kinds = [one["what"] for one in served.http.get(f"{SAFETY}/log").json()["entries"]]
     assert kinds[:2] == ["consent given", "consent asked"]
+
+
+def test_whether_credentials_show_what_was_edited_is_the_owners_to_say(serve):
+    served = serve(FakeEngine())
+    white = served.http.post("/studio/v1/uploads", content=png(255)).json()["ref"]
+    fields = SMALL | {"task": {"kind": "image_to_image", "image": white}, "seed": 1}
+
+    def shows() -> bool:
+        [one] = served.wait_until(served.submit(**fields), "finished")["images"]
+        file = io.BytesIO(served.http.get(one["url"]).content)
+        store = json.loads(c2pa.Reader("image/png", file).json())
+        [ingredient] = store["manifests"][store["active_manifest"]]["ingredients"]
+        return "thumbnail" in ingredient
+
+    assert served.http.get(SAFETY).json()["source_thumbnail"] and shows()
+    assert not change(served, source_thumbnail=False)["source_thumbnail"] and not shows()
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [({"source_thumbnail": "off"}, "source_thumbnail"), ({"safety_filter": "off"}, "filter")],
+)
+def test_what_was_said_at_the_start_the_page_cannot_change(serve, setting, rule):
+    served = serve(FakeEngine(), **setting)
+    told = served.http.get(SAFETY).json()
+    assert told[f"{rule}_is_fixed"] and told[rule] in (False, "off")
+    refused = served.http.patch(SAFETY, json={rule: True if told[rule] is False else "blur"})
+    assert refused.status_code == 422 and "when the studio was started" in refused.json()["message"]
+    assert served.http.get(SAFETY).json()["rules"][rule] == told[rule]
 
 
 def png(shade: int) -> bytes:

@@ -115,6 +115,18 @@ def test_an_edit_names_its_source_and_where_it_was_drawn(notary):
     assert (shape["origin"], shape["width"], shape["height"]) == ({"x": 30, "y": 10}, 20, 10)
 
 
+def test_the_owner_can_leave_out_what_the_source_looks_like(folder):
+    read = {"input:a": encoded(image(), "PNG")}.__getitem__
+    silent = Notary(lambda: certificate.own(folder), read, shows_source=lambda: False)
+    task = {"kind": "image_to_image", "image": "input:a"}
+    data = silent.signed(encode(picture(task=task)), picture(task=task))
+    said = manifest(data)
+    [ingredient] = said["ingredients"]
+    assert "thumbnail" not in ingredient and silent.found(data).intact
+    made_with = next(each["data"] for each in said["assertions"] if "made-with" in each["label"])
+    assert made_with["source"]["sha256"] == hashlib.sha256(read("input:a")).hexdigest()
+
+
 @pytest.mark.parametrize("format", ["jpeg", "webp"])
 def test_a_file_that_is_given_away_names_the_one_it_was_made_from(format, notary, signed):
     data = exported(signed, ".png", Export(format=format), notary.again)

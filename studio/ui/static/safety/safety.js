@@ -56,6 +56,7 @@ class Safety {
     const cannot = now.filter_needs || now.filter_is_fixed;
     for (const one of this.form.querySelectorAll("[name=filter]")) one.disabled = cannot;
     this.fields.namedItem("filter_of_accounts").disabled = cannot;
+    this.fields.namedItem("source_thumbnail").disabled = now.source_thumbnail_is_fixed;
     if (now.class_mode) {
       const section = this.root.querySelector(".safety-waiting");
       waiting(section, (words) => this.say(words, true)).catch((error) =>

@@ -46,13 +46,21 @@ const FILTERS = {
 /** What holds for whoever reads it, a sentence each. */
 export function factWords(now) {
   const { filter, threshold, watermark, class_mode: isClass } = now;
+  const edits = now.source_thumbnail
+    ? "a small copy of what it was made from"
+    : "only the hash of what it was made from";
   const from = filter === "off" ? "" : `, from a score of ${threshold} on.`;
   return [
     `${FILTERS[filter]}${from}`,
     watermark
-      ? "What is drawn carries an invisible mark and signed credentials, where the owner has not switched those off."
+      ? "What is drawn carries an invisible mark."
       : "The invisible watermark is switched off: what is drawn here cannot be recognised later.",
+    now.credentials
+      ? `Its file carries signed credentials (C2PA), that of an edit ${edits}.`
+      : "Signed credentials (C2PA) are switched off: files do not say who made them.",
     now.filter_is_fixed && "What the filter does was said when the studio was started.",
+    now.source_thumbnail_is_fixed &&
+      "What credentials show of an edit was said when the studio was started.",
     isClass && "This is a class: pictures wait until the teacher lets others see them.",
   ].filter(Boolean);
 }
