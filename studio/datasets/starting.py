@@ -11,7 +11,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from studio.datasets import photos
+from studio.datasets import enough, photos
 from studio.datasets.generating import DatasetTask
 from studio.datasets.plan import Wildcards, plan
 from studio.datasets.spec import DatasetSpec
@@ -97,10 +97,14 @@ def task(spec: DatasetSpec, folder: Path, desk: Desk) -> DatasetTask:
     if steering == "variations":
         contents = [photos.things(photo, spec.names) for photo in found]
     names = None if contents is None else [[thing.name for thing in each] for each in contents]
+    groups = photos.groups(found)
+    more = settled.model_copy(update={"count": enough.MOST_LOOKED_AT})
+    looked_at = plan(more, desk.wildcards, groups, names)
+    enough.check(settled, looked_at, contents is None, len(found))
     return DatasetTask(
         settled,
         folder,
-        partial(plan, settled, desk.wildcards, photos.groups(found), names),
+        partial(plan, settled, desk.wildcards, groups, names),
         _made(settled, size, desk, found, contents),
         lambda request: _Ordered(desk.submit(request)),
         _look(settled, desk),

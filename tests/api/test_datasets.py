@@ -19,6 +19,7 @@ count: 3
 negatives: 0
 things: [1, 1]
 steps: 1
+split: {train: 1, val: 0, test: 0}
 checks: {detector: none}
 """
 
@@ -77,6 +78,7 @@ classes: {house: , "no: tree": a tree}
 steering: variations
 count: 4
 steps: 1
+split: {train: 1, val: 0, test: 0}
 checks: {detector: none}
 """
 

@@ -34,6 +34,7 @@ SPEC = {
     "steps": 2,
     "checks": {"detector": "none"},
 }
+ALL = {"train": 1, "val": 0, "test": 0}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def test_others_read_what_is_written(studio, tmp_path):
 
 def test_what_a_killed_process_left_is_gone_on_with(studio, tmp_path):
     out = tmp_path / "out"
-    whole = {**SPEC, "count": 6, "labels": "polygons"}
+    whole = {**SPEC, "count": 6, "labels": "polygons", "split": ALL}
     studio.generate_dataset(whole, tmp_path / "whole")
     stopped = iter([False] * 4)
     spec = from_fields(whole)
@@ -207,6 +208,7 @@ def test_things_are_painted_into_photos(studio, tmp_path):
         "photos": str(photos),
         "region": [0.0, 0.5, 1.0, 1.0],
         "count": 6,
+        "split": {"train": 1, "val": 1, "test": 1},
         "negatives": 0.2,
         "steps": 1,
         "format": "jpg",
@@ -240,6 +242,7 @@ def test_photos_are_varied_and_their_labels_stay(studio, tmp_path):
         "photos": str(photos),
         "templates": ["__things__, in the rain"],
         "count": 6,
+        "split": ALL,
         "steps": 1,
         "checks": {"detector": "none"},
     }

@@ -18,12 +18,14 @@ def test_the_recipe_draws_what_it_says(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("STUDIO_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr("studio.app.Studio._real_engine", lambda self: FakeEngine())
     [command] = re.findall(r"^ +studio (dataset generate world.yaml --out world)$", PAGE, re.M)
-    assert main([*command.split(), "--count", "4"]) == 0
+    assert main([*command.split(), "--count", "4"]) == 2 and not (tmp_path / "world").exists()
+    assert "none would be in test. It takes 9 at least" in capsys.readouterr().err
+    assert main([*command.split(), "--count", "9"]) == 0
     printed = capsys.readouterr()
-    assert printed.out == "world/dataset.yaml\n" and "4/4 · house" in printed.err
+    assert printed.out == "world/dataset.yaml\n" and "9/9 · house" in printed.err
     assert main(command.split()) == 2
     assert "Go on with it by --resume" in capsys.readouterr().err
-    assert main([*command.split(), "--count", "6", "--resume"]) == 0
-    assert len(list((tmp_path / "world" / "images").rglob("*.png"))) == 6
+    assert main([*command.split(), "--count", "11", "--resume"]) == 0
+    assert len(list((tmp_path / "world" / "images").rglob("*.png"))) == 11
     assert main(["dataset", "generate", "nowhere.yaml", "--out", "x"]) == 2
     assert "nowhere.yaml cannot be read" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from studio.datasets import enough
 from studio.datasets import spec as specs
 from studio.datasets.plan import plan
 from studio.domain.errors import InvalidRequest, UnknownWildcard
@@ -87,3 +88,34 @@ def test_a_wildcard_that_is_not_there_is_told():
     spec = specs.parse("classes: {a: an __animal__}")
     with pytest.raises(UnknownWildcard):
         list(plan(spec, no_wildcards))
+
+
+def least(spec, sources=()):
+    """What is said against it; "" where nothing is."""
+    more = specs.changed(spec, count=enough.MOST_LOOKED_AT)
+    try:
+        enough.check(spec, plan(more, no_wildcards, sources), True, len(sources))
+    except InvalidRequest as error:
+        return str(error)
+    return ""
+
+
+def test_so_many_as_are_asked_for_at_least_are_enough_and_one_less_is_not():
+    many = {f"thing {number}": "" for number in range(14)}
+    for fields in ({"classes": {"a": ""}}, {"classes": many, "seed": 4}):
+        spec = specs.from_fields({**fields, "count": 1})
+        told = least(spec)
+        assert "count: too few pictures" in told and "split: {train: 1, val: 0, test: 0}" in told
+        number = int(told.partition("It takes ")[2].split()[0])
+        assert least(specs.changed(spec, count=number)) == ""
+        assert f"It takes {number} at least" in least(specs.changed(spec, count=number - 1))
+        alone = specs.changed(spec, split={"train": 1, "val": 0, "test": 0})
+        assert least(specs.changed(alone, count=number)) == ""
+    assert "none in train would show thing" in least(specs.changed(alone, count=3))
+    assert least(specs.changed(alone, negatives=1)) == ""
+
+
+def test_three_splits_take_as_many_photos_that_differ():
+    spec = specs.from_fields({"classes": {"a": ""}, "count": 50})
+    assert "photos: too few photos that differ: none would be in" in least(spec, [0, 1])
+    assert least(spec, [*range(20)]) == "" != least(spec, [0] * 20)
