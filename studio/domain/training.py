@@ -17,6 +17,8 @@ LrScheduler = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adamw8bit", "prodigy"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+_LOW_FOR_PRODIGY = 0.1
+
 
 class LoraTraining(Frozen):
     """How a LoRA is trained; the names are those of kohya's trainer and of diffusers' examples."""
@@ -175,6 +177,21 @@ class LoraTraining(Frozen):
             return cls.model_validate(fields)
         except ValidationError as error:
             raise refused(error) from None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What should be known of settings that can be meant, and hardly are."""
+        if self.optimizer != "prodigy":
+            return ()
+        rates = {"learning_rate": self.learning_rate, "text_encoder_lr": self.text_encoder_lr}
+        low = [f"{name} {rate:g}" for name, rate in rates.items() if 0 < rate < _LOW_FOR_PRODIGY]
+        if not low:
+            return ()
+        text = (
+            f"With prodigy {' and '.join(low)} learns next to nothing: prodigy finds the rate by "
+            "itself, and this multiplies it. Begin anew with 1, or choose adamw."
+        )
+        return (text,)
 
     @property
     def effective_alpha(self) -> float:

@@ -74,7 +74,7 @@ def train(task: Task) -> Iterator[TrainingEvent]:
     learnt is kept then, where there is room for it.
     """
     models.check(task.ref)
-    yield from map(Remark, task.dataset.remarks)
+    yield from map(Remark, (*task.training.remarks, *task.dataset.remarks))
     device = choose_device(task.device)
     dtype = models.dtype_of(task.training.precision, device)
     try:

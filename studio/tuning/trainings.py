@@ -92,6 +92,7 @@ class Trainings:
                     "training.name",
                 )
             job = TrainingJob(secrets.token_urlsafe(12), owner, settled, time.time())
+            job.remarks += settled.training.remarks
             self._ledger.put(job.row())
             self._jobs[job.id] = job
             self._offer(job)

@@ -246,6 +246,37 @@ def test_prior_pictures_have_a_batch_in_each_step_that_counts_by_its_weight():
         tiny.trainer(plain).load(state)
 
 
+def test_with_prior_pictures_it_goes_on_bit_for_bit(tmp_path):
+    """Stopped by its own loop, and begun anew with what that kept."""
+    training = LoraTraining(
+        steps=3,
+        batch_size=2,
+        rank=2,
+        learning_rate=1e-2,
+        text_encoder_lr=1e-2,
+        lr_scheduler="cosine",
+        gradient_accumulation_steps=2,
+        caption_dropout=0.5,
+        prior_loss_weight=0.5,
+    )
+    whole = tiny.trainer(training, prior=tiny.pictures(9))
+    losses = [whole.learn() for _ in range(3)]
+    task = task_of(tmp_path, training, stopped=lambda: first.step == 1)
+    first = tiny.trainer(training, prior=tiny.pictures(9))
+    assert list(lora.run(task, first))[-1] == Stopped(1)
+    task = task_of(tmp_path, training, resumes=True)
+    second = tiny.trainer(training, prior=tiny.pictures(9))
+    events = list(lora.run(task, second))
+    assert [each.loss for each in events if isinstance(each, Trained)] == losses[1:]
+    theirs = whole.exported()
+    for key, tensor in second.exported().items():
+        assert torch.equal(tensor, theirs[key]), key
+    # The other pictures of what is known would have made another of it.
+    other = tiny.trainer(training, prior=tiny.pictures(10))
+    other.load(first.state())
+    assert other.learn() != losses[1]
+
+
 def test_what_a_mask_leaves_out_does_not_move_the_loss():
     training = LoraTraining(rank=2, caption_dropout=0)
     losses = []

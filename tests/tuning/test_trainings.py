@@ -155,6 +155,19 @@ def test_it_is_paused_resumed_and_ended_early(start, tmp_path):
         trainings.resume(job.id, "ann")
 
 
+def test_settings_that_are_hardly_meant_are_told_at_once(start, tmp_path):
+    _, trainings = start(School(tmp_path))
+    rates = {"optimizer": "prodigy", "learning_rate": 1.0}
+    told = []
+    for changed in ({}, {"learning_rate": 1e-4}, {"text_encoder_lr": 0.01}):
+        training = LoraTraining(name=f"kite {len(told)}", **rates | changed)
+        order = TrainingOrder(pictures="mills", training=training)
+        told.append(trainings.submit(order, "ann").remarks)
+    assert told[0] == [] and "learning_rate 0.0001 learns next to nothing" in told[1][0]
+    assert "With prodigy text_encoder_lr 0.01" in told[2][0] and "Begin anew with 1" in told[2][0]
+    assert LoraTraining(learning_rate=1e-4).remarks == ()
+
+
 def test_the_second_begins_when_the_first_is_paused(start, tmp_path):
     school = School(tmp_path)
     _, trainings = start(school)
