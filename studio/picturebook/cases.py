@@ -44,6 +44,11 @@ def full_prompt(scene):
     return f"{things}, {_GROUND[scene.ground]} {_SKY[scene.sky]}"
 
 
+def styled_prompt(scene):
+    """`full_prompt`, and the style where it is not the flat one, which nobody needs to name."""
+    return full_prompt(scene) + ("" if scene.style == "flat" else f", {scene.style}")
+
+
 def one_object(pairs, count, seed):
     """`count` prompts of one object with all its facts: list of (prompt, Scene)."""
     rng = np.random.default_rng((11, seed))

@@ -19,7 +19,7 @@ from diffusers import ControlNetModel
 
 from studio.families.stable_diffusion.family import PICTUREBOOK
 from studio.picturebook import control_maps, data, sampling, sheets
-from studio.picturebook.cases import full_prompt, judged
+from studio.picturebook.cases import judged, styled_prompt
 from studio.picturebook.control_net import MODELS, Controlled, folder_of, hint_tensor
 from studio.picturebook.control_segmenter import (
     confusion,
@@ -87,7 +87,7 @@ def pictures_of(parts, scenes, maps, controlnet, options):
         if controlnet is not None:
             hints = hint_tensor(maps[chunk]).to(options.device)
             mine["unet"] = Controlled(parts["unet"], controlnet, hints, options.scale)
-        prompts = [full_prompt(scene) for scene in scenes[chunk]]
+        prompts = [styled_prompt(scene) for scene in scenes[chunk]]
         seeds = range(5000 + start, 5000 + start + len(prompts))
         batches.append(
             sampling.sample(
