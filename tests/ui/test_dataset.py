@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from tests.ui.using import open_place
 from tests.waiting import wait_for
 
 
@@ -19,7 +20,7 @@ def without_datasets(served):
 
 def test_a_dataset_is_begun_in_the_page_and_reviewed_by_keys(without_datasets, visit):
     served, page = without_datasets, visit()
-    page.locator(".tabs a[href='#dataset']").click()
+    open_place(page, "dataset")
     spec = page.locator("#dataset-spec")
     page.locator("#dataset-steps").fill("0")
     page.locator(".dataset-form .primary").click()
@@ -58,7 +59,7 @@ def test_photos_are_varied_with_the_labels_beside_them(without_datasets, visit, 
     served, page = without_datasets, visit()
     Image.linear_gradient("L").convert("RGB").resize((128, 96)).save(tmp_path / "wall.png")
     (tmp_path / "wall.txt").write_text("0 0.5 0.5 0.5 0.5\n")
-    page.locator(".tabs a[href='#dataset']").click()
+    open_place(page, "dataset")
     photos = page.locator(".dataset-photos")
     files = [tmp_path / "wall.png", tmp_path / "wall.txt"]
     photos.locator("input[type=file]").set_input_files(files)

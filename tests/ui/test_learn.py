@@ -3,6 +3,8 @@ tests/learning, and by hand; here the engine has none."""
 
 from __future__ import annotations
 
+from tests.ui.using import open_place
+
 
 def shown_lesson(page) -> str:
     return page.locator(".lesson:not([hidden])").get_attribute("data-name")
@@ -10,7 +12,7 @@ def shown_lesson(page) -> str:
 
 def test_pages_are_turned_by_keys_and_say_what_is_wrong(visit):
     page = visit()
-    page.locator(".tabs a[href='#learn']").click()
+    open_place(page, "learn")
     page.locator(".lesson .objection", has_text="without a model").first.wait_for()
     assert shown_lesson(page) == "noise-in"
     button = page.get_by_role("button", name="Words", exact=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ui.using import set_number
+from tests.ui.using import open_place, set_number
 
 WIDE = (
     "[...document.querySelectorAll('.probe, .probe > *, .probe-one > *')]"
@@ -13,7 +13,7 @@ WIDE = (
 def test_what_a_model_assumes_is_drawn_counted_and_given_away(visit, served, axe):
     page = visit(color_scheme="dark")
     set_number(page, "steps", 1)
-    page.locator(".tabs a[href='#learn']").click()
+    open_place(page, "learn")
     page.get_by_role("link", name="What a model assumes").click()
     prompt = page.get_by_label("Prompt with one open place")
     prompt.fill("a house")

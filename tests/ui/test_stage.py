@@ -167,6 +167,34 @@ def test_full_screen_keeps_prompt_and_generate(visit, served):
     page.locator("#top-bar").wait_for()
 
 
+def test_all_tabs_are_in_sight_or_behind_more(visit, axe):
+    page = visit(width=1280)
+    tabs, name = page.locator(".tabs"), page.locator("#checkpoint-value")
+    for width in (1280, 1366, 1440, 1536, 1600, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        for text in ("picturebook", "a checkpoint whose name is rather long"):
+            name.evaluate("(element, text) => (element.textContent = text)", text)
+            assert tabs.evaluate("row => row.scrollWidth <= row.clientWidth"), (width, text)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    more = page.get_by_role("button", name="More", exact=True)
+    more.focus()
+    page.keyboard.press("Enter")
+    page.evaluate(axe)
+    report = page.evaluate("axe.run('.tabs', {resultTypes: ['violations']})")
+    assert report["violations"] == []
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator("body[data-tab=dataset]").wait_for()
+    assert more.get_attribute("class") == "tabs-more current"
+    assert not page.locator("#more-tabs").is_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    last = page.locator(".tabs").get_by_role("link", name="Safety")
+    last.click()
+    page.locator("body[data-tab=safety]").wait_for()
+    assert last.get_attribute("aria-current") == "page" and not more.is_visible()
+
+
 def test_the_row_of_tabs_shows_that_it_goes_on(visit):
     page = visit(width=1024, height=768)
     after, before = page.locator(".tabs .edge-after"), page.locator(".tabs .edge-before")

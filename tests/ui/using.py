@@ -73,6 +73,12 @@ def open_tab(page, kind: str) -> None:
     page.locator(f"body[data-task={kind}]").wait_for()
 
 
+def open_place(page, name: str) -> None:
+    """Show a tab that is behind More."""
+    page.locator(".tabs-more").click()
+    page.locator(f"#more-tabs a[href='#{name}']").click()
+
+
 def view(page) -> str:
     """What the place of the picture shows."""
     return page.locator("body").get_attribute("data-view")

@@ -1,7 +1,10 @@
-// The tabs of the top bar. All of them are in the page; the address says which one shows.
+// The tabs of the top bar. All of them are in the page; the address says which one shows. Those used
+// less are behind More; on a phone they stand in the row, which scrolls.
 
 import { edges } from "./edges.js";
 import { signal } from "./signals.js";
+
+const WIDTH_PX = 160; // of the list behind More, as its style says
 
 const shown = signal("");
 const turns = signal();
@@ -23,6 +26,7 @@ export function showTab(name) {
 
 export function tabs(element) {
   const links = [...element.querySelectorAll("a")];
+  const markMore = moreTabs(element);
   const names = links.map((link) => link.hash.slice(1));
   show = (asked, { byHand = false } = {}) => {
     const name = names.includes(asked) ? asked : names[0];
@@ -35,6 +39,7 @@ export function tabs(element) {
         link.scrollIntoView({ block: "nearest", inline: "nearest" }); // the row of tabs may scroll
       } else link.removeAttribute("aria-current");
     }
+    markMore();
     shown.value = name;
   };
   edges(element);
@@ -43,4 +48,24 @@ export function tabs(element) {
   for (const link of links) link.addEventListener("click", () => turn(link.hash));
   addEventListener("hashchange", () => turn(location.hash));
   show(location.hash.slice(1));
+}
+
+/** Gives what shows on More that the tab in sight is behind it. */
+function moreTabs(element) {
+  const button = element.querySelector(".tabs-more");
+  const list = element.querySelector("[popover]");
+  list.addEventListener("beforetoggle", () => {
+    const { left, bottom } = button.getBoundingClientRect();
+    list.style.left = `${Math.min(left, innerWidth - WIDTH_PX)}px`;
+    list.style.top = `${bottom}px`;
+  });
+  list.addEventListener("click", () => list.hidePopover());
+  list.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") event.stopPropagation(); // it closes the list, nothing else
+  });
+  return () => {
+    const isBehind = list.querySelector("[aria-current]") !== null;
+    button.classList.toggle("current", isBehind);
+    if (isBehind) button.scrollIntoView({ block: "nearest", inline: "nearest" });
+  };
 }
