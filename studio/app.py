@@ -30,10 +30,10 @@ from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
 from studio.domain.training import LoraTraining, TrainingEvent
 from studio.engine.protocol import Engine, Memory
+from studio.gallery import exports
 from studio.gallery.files import Gallery
 from studio.gallery.inputs import Inputs
 from studio.gallery.library import Library
-from studio.gallery.packing import encode
 from studio.gallery.sources import Sources, file_bytes
 from studio.jobs.forecasts import Forecasts
 from studio.jobs.grids import Grids
@@ -366,7 +366,7 @@ class Studio:
             self.words.wildcards,
             self.detectors,
             lambda data: self.inputs.keep(data).ref,
-            *(self.queue.show, encode, self.sources.read),
+            *(self.queue.show, partial(exports.file_of, self.gallery), self.sources.read),
         )
 
     def _keeping(self, comparing: Comparing, ledger: Ledger) -> Keeping:

@@ -99,7 +99,7 @@ def _given_away(
         name = exports.named(studio.gallery, row, export)
         own = name == stored.name
         path = stored if own else stored.with_name(export_names.unique(name, taken))
-        data = exports.exported(stored.read_bytes(), stored.suffix, export)
+        data = exports.exported(stored.read_bytes(), stored.suffix, export, studio.gallery.again)
         write(path, data)
         if out is not None and not own:
             stored.unlink()

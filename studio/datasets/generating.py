@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from PIL import Image
 
@@ -52,7 +52,7 @@ class DatasetTask:
     planned  the pictures, in order
     order    has a picture drawn; raises `QueueFull` where too many wait already
     look     what is seen in a picture; None: nobody looks
-    encode   a picture -> the bytes of a PNG
+    encode   a picture, "png" or "jpeg" -> the bytes of its file
     sources  what the photos are called
     """
 
@@ -62,7 +62,7 @@ class DatasetTask:
     steering: Steering
     order: Callable[[GenerationRequest], Order]
     look: Callable[[Image.Image], list[Found]] | None
-    encode: Callable[[Picture], bytes]
+    encode: Callable[[Picture, Literal["png", "jpeg"]], bytes]
     sha256: str | None = None
     sources: tuple[str, ...] = ()
 
@@ -285,11 +285,12 @@ class _Run:
         )
 
     def _encoded(self, image: Image.Image, picture: Picture | None) -> bytes:
+        is_jpeg = self._task.spec.format == "jpg"
+        if picture is not None and image is picture.image:
+            return self._task.encode(picture, "jpeg" if is_jpeg else "png")
         buffer = io.BytesIO()
-        if self._task.spec.format == "jpg":
+        if is_jpeg:
             image.convert("RGB").save(buffer, "JPEG", **_JPEG)
-        elif picture is not None and image is picture.image:
-            return self._task.encode(picture)
         else:
             image.convert("RGB").save(buffer, "PNG")
         return buffer.getvalue()

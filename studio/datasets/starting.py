@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from PIL import Image
 
@@ -59,7 +59,7 @@ class Desk:
     detectors: _Finds
     keep: Callable[[bytes], str]
     submit: Callable[..., Job]
-    encode: Callable[[Picture], bytes]
+    encode: Callable[[Picture, Literal["png", "jpeg"]], bytes]
     read: Callable[[str], bytes]
 
 

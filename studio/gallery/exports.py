@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.domain.errors import InvalidRequest
+from studio.domain.events import Picture
 from studio.gallery import export_names
 from studio.gallery.details import details
 from studio.gallery.files import Gallery
@@ -91,11 +92,11 @@ def own_suffix(row: PictureRow) -> str:
     return PurePath(row.path).suffix or ".png"
 
 
-def exported(data: bytes, own: str, export: Export, again: Again | None = None) -> bytes:
+def exported(data: bytes, own: str, export: Export, again: Again | None) -> bytes:
     """The picture in `data`, a file that ends on `own` in the library. JPEG, WebP and AVIF have the
     infotext alone, in EXIF's UserComment, and the digital source type in XMP. `again` gives a file
-    that was made from another credentials that say so. Raises `InvalidRequest` for what cannot be
-    decoded."""
+    that was made from another credentials that say so (`Gallery.again`); None: nobody signs.
+    Raises `InvalidRequest` for what cannot be decoded."""
     if export.keeps(own):
         return data
     said = metadata(data).texts if export.settings else {}
@@ -117,6 +118,11 @@ def exported(data: bytes, own: str, export: Export, again: Again | None = None) 
         options["subsampling"] = "4:4:4"
     ready.image.save(buffer, format.upper(), **options)
     return _signed(buffer.getvalue(), data, export, again)
+
+
+def file_of(gallery: Gallery, picture: Picture, format: Format) -> bytes:
+    """The file of a picture that is not in the library, as one from there would be given away."""
+    return exported(gallery.file(picture), ".png", Export(format=format), gallery.again)
 
 
 def _signed(data: bytes, before: bytes, export: Export, again: Again | None) -> bytes:

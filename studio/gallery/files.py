@@ -113,6 +113,10 @@ class Gallery:
             )
         return dataclasses.replace(picture, id=stored.id, path=self.folder / stored.path)
 
+    def file(self, picture: Picture) -> bytes:
+        """That which `keep` would store."""
+        return self._signed(picture)[0]
+
     def _signed(self, picture: Picture) -> tuple[bytes, Picture]:
         """Its file, and it without what only signing needs; with a warning more where it cannot be
         signed."""

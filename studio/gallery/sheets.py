@@ -15,6 +15,7 @@ from studio.domain.errors import InvalidRequest
 from studio.domain.grids import GridInput
 from studio.gallery.files import Gallery
 from studio.imaging import reading
+from studio.provenance import xmp
 from studio.reading.metadata import metadata
 
 MOST_PIXELS = 64 * 10**6
@@ -61,6 +62,7 @@ def png_of(picture: Image.Image, infotext: str = "") -> bytes:
     are any, draw one picture of it."""
     texts = PngInfo()
     texts.add_text("studio-sheet", "true")
+    texts.add_itxt(xmp.KEYWORD, xmp.packet(xmp.DRAWN))
     if infotext:
         texts.add_text("parameters", infotext)
     stream = io.BytesIO()

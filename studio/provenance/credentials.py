@@ -31,6 +31,7 @@ _TYPES = (
     (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
     (b"\xff\xd8\xff", 0, "image/jpeg"),
     (b"WEBP", 8, "image/webp"),
+    (b"ftypavif", 4, "image/avif"),
 )
 _MADE_WITH = "org.latent-studio.made-with"
 _SOURCE = "source"

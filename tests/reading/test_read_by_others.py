@@ -50,7 +50,7 @@ def test_its_readings_agree(format):
         hashes = {("checkpoint", request.checkpoint): "0123456789"}
         text = infotext.write(request, 0, hashes)
         data = encode(Picture(picture(), request.seed, request, text))
-        data = exported(data, ".png", Export(format=format))
+        data = exported(data, ".png", Export(format=format), None)
         kept.append(Image.open(io.BytesIO(data)))
         found = parsers.parse(kept[-1])
         assert found.generator == Generators.AUTOMATIC1111

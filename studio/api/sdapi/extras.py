@@ -58,7 +58,8 @@ class Upscales:
 
         def pictures() -> list[str]:
             files = [gallery.bytes(picture.id) for picture in drawn.pictures]
-            return [given.text(encoded(data, ".png", options)) for data in files]
+            again = gallery.again
+            return [given.text(encoded(data, ".png", options, again)) for data in files]
 
         infotexts = [each.infotext for each in drawn.pictures]
         warnings = [text for each in drawn.pictures for text in each.warnings]

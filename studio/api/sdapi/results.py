@@ -18,7 +18,7 @@ from studio.domain.errors import StudioError
 from studio.domain.events import Picture
 from studio.domain.request import GenerationRequest
 from studio.domain.tasks import TextToImage
-from studio.gallery.exports import Export, exported
+from studio.gallery.exports import Again, Export, exported
 from studio.gallery.sheets import png_of, sheet
 from studio.imaging import reading
 from studio.version import __version__
@@ -47,7 +47,9 @@ def answer(said: Said, asked: GenerationRequest, drawn: Drawn, desk: Desk) -> di
         shown = drawn.pictures if drawn.shown else []
         files += [(desk.gallery.bytes(picture.id), _suffix(picture)) for picture in shown]
         files += [(each, ".png") for each in drawn.maps]
-        images = [given.text(encoded(data, suffix, options)) for data, suffix in files]
+        images = [
+            given.text(encoded(data, suffix, options, desk.gallery.again)) for data, suffix in files
+        ]
     return {
         "images": images,
         "parameters": _echo(body),
@@ -55,13 +57,14 @@ def answer(said: Said, asked: GenerationRequest, drawn: Drawn, desk: Desk) -> di
     }
 
 
-def encoded(data: bytes, suffix: str, options: Options) -> bytes:
-    """A file of the library, in the format that the caller's options ask for."""
+def encoded(data: bytes, suffix: str, options: Options, again: Again | None) -> bytes:
+    """A file of the library, in the format that the caller's options ask for; `again` as for
+    `exported`."""
     name = options.samples_format
     format = _FORMATS.get(name, name)
     own = Export(format="png")  # a file that is one already leaves as it is
     lossy = Export(format=format, quality=options.jpeg_quality)
-    return exported(data, suffix, own if format == "png" else lossy)
+    return exported(data, suffix, own if format == "png" else lossy, again)
 
 
 def _suffix(picture: Picture) -> str:
