@@ -62,6 +62,7 @@ class TrainingBody(BaseModel):
     """Where a training stands. What is not known (yet) is null.
 
     owner      the login that it belongs to; null for a guest's
+    waits_until      the time of the day, as "22:00", at which its hours begin, for which it waits
     wish       what it does after the step under way: pause, stop (end with the best), or null
     preparing  what is made ready, and `done` of `total` of it
     steps      how many it learns; `step`: so many it has learnt, the last with this `loss`
@@ -77,6 +78,7 @@ class TrainingBody(BaseModel):
     owner: str | None
     created: str
     state: TrainingState
+    waits_until: str | None = None
     wish: Wish | None
     order: TrainingOrder
     preparing: str | None = None
@@ -121,7 +123,10 @@ def build_training_router(
     router = APIRouter(prefix=f"{PREFIX}/training", tags=["training"], responses=EVERYWHERE)
 
     def body(job: TrainingJob) -> TrainingBody:
-        return _body(job, queue, public)
+        told = _body(job, queue, public)
+        if job.state is TrainingState.QUEUED:
+            told.waits_until = trainings.waits_until(job)
+        return told
 
     @router.post("", responses=refusals(404, 422, 507))
     def submit(order: TrainingOrder, account: Account) -> TrainingBody:

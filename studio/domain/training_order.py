@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from studio.domain.hours import Hours
 from studio.domain.seeds import MAX_SEED
 from studio.domain.tasks import Frozen
 from studio.domain.training import LoraTraining
@@ -24,11 +25,12 @@ class Samples(Frozen):
 
 
 class TrainingOrder(Frozen):
-    """`pictures`: the name of the set that it learns from."""
+    """`pictures`: the name of the set that it learns from; `hours`: it waits at all others."""
 
     pictures: Annotated[str, Field(min_length=1, max_length=200)]
     training: LoraTraining = LoraTraining()
     samples: Samples = Samples()
+    hours: Hours | None = None
 
 
 _LARGE: dict[str, Any] = {"rank": 16, "learning_rate": 1e-4, "steps": 1500}

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,9 @@ from studio.store.trainings import TrainingLedger
 from studio.tuning.job import TrainingJob, TrainingState, Wish
 
 log = logging.getLogger(__name__)
+
+LONGEST_REST_S = 60.0
+"""After so long at most the clock is looked at again, which may have been set meanwhile."""
 
 _TO_DO = (TrainingState.QUEUED, TrainingState.RUNNING)
 
@@ -62,10 +66,17 @@ class School(Protocol):
 
 class Trainings:
     """All there are. Of those that are to do one is worked on at a time, as each has models of its
-    own in memory; its next step waits in `line`."""
+    own in memory; its next step waits in `line`. `now` is the local time."""
 
-    def __init__(self, line: Line, ledger: TrainingLedger, school: School) -> None:
-        self._line, self._ledger, self._school = line, ledger, school
+    def __init__(
+        self,
+        line: Line,
+        ledger: TrainingLedger,
+        school: School,
+        now: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        self._line, self._ledger, self._school, self._now = line, ledger, school, now
+        self._timer: threading.Timer | None = None
         self._lock = threading.RLock()
         self._jobs: dict[str, TrainingJob] = {}
         self._work: dict[str, _Work] = {}
@@ -165,8 +176,33 @@ class Trainings:
     def close(self) -> None:
         """When nothing is worked on any more: what was learnt is kept, to go on from at the next
         start."""
+        with self._lock:
+            if self._timer:
+                self._timer.cancel()
         for work in [*self._work.values()]:
             work.close()
+
+    def waits_until(self, job: TrainingJob) -> str | None:
+        """The time of the day at which it may go on, as "22:00"; None: it may now."""
+        hours = job.order.hours
+        if hours is None or job.wish is Wish.STOP or hours.has(self._now()):
+            return None
+        return hours.since
+
+    def look_at_the_clock(self) -> None:
+        """Those whose hours have begun go on. Called by itself when the time comes."""
+        with self._lock:
+            for work in self._work.values():
+                self._line.offer(work)
+
+    def _wait_for(self, job: TrainingJob) -> None:
+        """For its hours."""
+        if self._timer:
+            self._timer.cancel()
+        rest_s = min(job.order.hours.seconds_until(self._now()), LONGEST_REST_S)
+        self._timer = threading.Timer(rest_s, self.look_at_the_clock)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _own(self, id: str, account: str) -> TrainingJob:
         job = self.get(id)
@@ -198,6 +234,9 @@ class Trainings:
         """For the work. False: it is offered again when it may."""
         with self._lock:
             if self._under_way not in (None, work) or work.id not in self._waiting():
+                return False
+            if self.waits_until(work.job):
+                self._wait_for(work.job)
                 return False
             self._under_way, work.is_begun = work, True
             return True
@@ -242,8 +281,13 @@ class Trainings:
         with self._lock:
             self._work.pop(job.id, None)
             self._under_way = None
+            its_hours_are_over = isinstance(event, Stopped) and job.wish is None
             job.wish = None
             self._happened(job, event)
+            if its_hours_are_over:
+                job.begin_again()
+                self._put(job)
+                self._offer(job)
             for work in self._work.values():
                 self._line.offer(work)
             if job.state in (TrainingState.CANCELLED, TrainingState.FINISHED):
@@ -255,13 +299,13 @@ class _Work:
 
     def __init__(self, job: TrainingJob, trainings: Trainings) -> None:
         self.id, self.owner = f"training-{job.id}", job.owner
-        self._job, self._trainings = job, trainings
+        self.job, self._trainings = job, trainings
         self._events: Iterator[TrainingEvent] | None = None
         self.is_begun = False
 
     def step(self) -> bool:
         """As `SideWork` says."""
-        job, of = self._job, self._trainings
+        job, of = self.job, self._trainings
         try:
             if self._events is None:
                 if not of._may_begin(self):
@@ -286,7 +330,7 @@ class _Work:
         events, self._events = self._events, None
         if events is None:
             return
-        self._job.wish = Wish.PAUSE
+        self.job.wish = Wish.PAUSE
         try:
             while not isinstance(next(events, Stopped(0)), (Stopped, Done)):
                 pass
@@ -294,9 +338,8 @@ class _Work:
             log.exception("what a training has learnt since it was kept last is lost")
 
     def _begun(self) -> Iterator[TrainingEvent]:
-        job = self._job
+        job, of = self.job, self._trainings
         if not job.step:
-            self._trainings._draw(job, 0, None)
-        return self._trainings._school.events(
-            job.order, lambda: job.wish is Wish.PAUSE, lambda: job.wish is Wish.STOP
-        )
+            of._draw(job, 0, None)
+        stopped = lambda: job.wish is Wish.PAUSE or of.waits_until(job) is not None  # noqa: E731
+        return of._school.events(job.order, stopped, lambda: job.wish is Wish.STOP)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 
 import pytest
 
 from studio.domain.errors import EngineError, InvalidRequest, NotFound, NotYours
+from studio.domain.hours import Hours
 from studio.domain.request import GenerationRequest
 from studio.domain.training import Done, LoraTraining, Preparing, Snapshot, Stopped, Trained
 from studio.domain.training_order import Samples, TrainingOrder
@@ -70,14 +72,14 @@ def start(tmp_path):
     """(queue, trainings) of a process; `start(school)` begins another after it."""
     open_ones = []
 
-    def started(school, engine=None):
+    def started(school, engine=None, now=datetime.now):
         ledger = Ledger(tmp_path / "studio.db")
         queue = JobQueue(
             lambda: engine or FakeEngine(),
             lambda request, owner: request.settled("fake", PICTUREBOOK),
             Keeping(lambda picture, claim: picture, lambda id: None, JobLedger(ledger)),
         )
-        trainings = Trainings(queue.line, TrainingLedger(ledger), school)
+        trainings = Trainings(queue.line, TrainingLedger(ledger), school, now)
         open_ones.append((queue, school))
         return queue, trainings
 
@@ -220,6 +222,54 @@ def test_after_the_end_of_the_process_it_goes_on_where_it_was(start, tmp_path):
     school.may_step.release(4)
     until(again, TrainingState.FINISHED)
     assert again.step == 4 and again.curve.loss[-1] == (4, 0.25)
+
+
+def at(clock: str) -> datetime:
+    return datetime.fromisoformat(f"2026-03-28T{clock}")
+
+
+def test_hours_go_across_midnight():
+    night, day = Hours(since="22:00", until="06:00"), Hours(since="08:30", until="17:00")
+    open_at = {clock: [hours.has(at(clock)) for hours in (night, day)] for clock in
+               ("05:59", "06:00", "08:30", "16:59:59", "17:00", "21:59", "22:00")}  # fmt: skip
+    assert [[*each] for each in zip(*open_at.values(), strict=True)] == [
+        [True, False, False, False, False, False, True],
+        [False, False, True, True, False, False, False],
+    ]
+    assert night.seconds_until(at("21:00")) == 3600 and night.seconds_until(at("23:00")) == 0
+    assert day.seconds_until(at("18:30")) == 14 * 3600
+    for wrong in ({"since": "24:00", "until": "06:00"}, {"since": "06:00", "until": "06:00"}):
+        with pytest.raises(ValueError, match="pattern|all day"):
+            Hours.model_validate(wrong)
+
+
+def test_it_waits_for_its_hours_and_for_the_next_after_them(start, tmp_path):
+    school, clock = School(tmp_path), ["21:59"]
+    queue, trainings = start(school, now=lambda: at(clock[0]))
+    nightly = order().model_copy(update={"hours": Hours(since="22:00", until="06:00")})
+    job = trainings.submit(nightly, "ann")
+    drawn = queue.submit(REQUEST, owner="ann")
+    wait_for(lambda: drawn.state is JobState.FINISHED, "a picture while it waits")
+    assert job.state is TrainingState.QUEUED and trainings.waits_until(job) == "22:00"
+    clock[0] = "02:00"
+    trainings.look_at_the_clock()
+    school.may_step.release(2)
+    wait_for(lambda: job.step == 2)
+    clock[0] = "06:00"
+    school.may_step.release(1)  # the step under way
+    until(job, TrainingState.QUEUED)
+    assert job.step in (2, 3)
+
+    # Also after a restart, with what it knew; and it may be ended by day.
+    queue.close()
+    trainings.close()
+    _, later = start(school, now=lambda: at(clock[0]))
+    [again] = later.all()
+    assert later.waits_until(again) == "22:00" and again.step == job.step
+    later.stop(again.id, "ann")
+    school.may_step.release(9)
+    until(again, TrainingState.FINISHED)
+    assert again.step == job.step < 4
 
 
 def test_a_curve_has_as_many_points_as_can_be_seen():

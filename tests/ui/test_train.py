@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime, timedelta
 
 import pytest
 from PIL import Image
@@ -53,3 +54,37 @@ def test_pictures_are_added_captioned_and_counted(visit, folder):
     page.get_by_role("button", name="Remove a.png").click()
     page.get_by_label("Caption of a.png").wait_for(state="detached")
     assert sorted(path.name for path in folder.iterdir()) == ["b.png", "b.txt"]
+
+
+def test_a_training_waits_for_its_hours_in_the_queue_too(visit, folder):
+    folder.parent.joinpath("mills").mkdir(parents=True, exist_ok=True)
+    (folder.parent / "mills" / "a.png").write_bytes(png("red"))
+    (folder.parent / "mills" / "a.txt").write_text("a mill")
+    now = datetime.now()
+    since, until = (f"{now + timedelta(hours=hours):%H:%M}" for hours in (2, 3))
+    page = visit()
+    page.get_by_role("link", name="Train").click()
+    page.locator("#train-field-steps").wait_for()
+    page.locator("[data-of=set]").select_option("mills")
+    page.locator("#train-field-name").fill("nightly")
+    page.locator("#train-since").fill(since)
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_text("Say both times, or neither").wait_for()
+    page.locator("#train-until").fill(until)
+    page.get_by_role("button", name="Start training").click()
+    page.locator(".train-state", has_text=f"Waits until {since}").wait_for(timeout=60_000)
+    page.locator(".status-bar .queue").click()
+    row = page.locator(".queue-trainings li")
+    row.get_by_text(f"Waits until {since}").wait_for()
+    assert row.locator(".queue-prompt").inner_text() == "Training nightly"
+    row.hover()
+    row.get_by_role("button", name="Pause").click()
+    row.get_by_text("Paused").wait_for()
+    row.hover()
+    row.get_by_role("button", name="Resume").click()
+    row.get_by_text(f"Waits until {since}").wait_for()
+    row.hover()
+    row.get_by_role("button", name="Open the tab Train").click()
+    row.wait_for(state="hidden")
+    page.locator("[data-action=delete]").click()
+    page.locator(".train-runs").wait_for(state="hidden")

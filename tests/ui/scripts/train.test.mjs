@@ -2,13 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { actionsOf, stateWords } from "../../../studio/ui/static/run/training_words.js";
 import {
-  actionsOf,
   cropOf,
   labelOf,
   replaced,
   smooth,
-  stateWords,
   tagsOf,
 } from "../../../studio/ui/static/train/words.js";
 
@@ -50,6 +49,8 @@ test("where a training stands", () => {
   const one = { state: "running", step: 3, steps: 9, loss: 0.25, seconds_left: 61 };
   assert.equal(stateWords(one), "Learning · step 3/9 · loss 0.2500 · 61 s left");
   assert.equal(stateWords({ ...one, wish: "pause" }).split(" · ")[0], "Pausing after this step");
+  const night = { state: "queued", step: 3, steps: 9, waits_until: "22:00" };
+  assert.equal(stateWords(night), "Waits until 22:00 · step 3/9");
   const reading = { state: "running", step: 0, preparing: "pictures", done: 2, total: 5 };
   assert.equal(stateWords(reading), "Reading pictures: 2/5");
   assert.ok(actionsOf(one).stop && !actionsOf(one).resume && !actionsOf(one).try);

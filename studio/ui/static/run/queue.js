@@ -7,6 +7,7 @@ import { targetOf } from "../shared/dom.js";
 import { account, lookAtStatus, onStatus, queued } from "../shared/status.js";
 import * as remote from "./queue_jobs.js";
 import { List } from "./queue_list.js";
+import { QueueTrainings } from "./queue_trainings.js";
 import { hasEnded, isWaiting, summary } from "./queue_words.js";
 
 const TURN_MS = 1000;
@@ -39,6 +40,10 @@ class Panel {
     this.list = new List(root, {
       act: (name, job) => this.act(name, job),
       drop: (id, place) => this.move(id, place),
+    });
+    this.trainings = new QueueTrainings(root, {
+      attempt: (work) => this.try(work),
+      left: () => this.close(),
     });
     this.bind();
   }
@@ -100,7 +105,7 @@ class Panel {
   async turn() {
     clearTimeout(this.timer);
     if (!this.isOpen || document.hidden) return;
-    await this.look();
+    await Promise.all([this.look(), this.trainings.look()]);
     clearTimeout(this.timer);
     if (this.isOpen) this.timer = setTimeout(() => this.turn(), TURN_MS);
   }

@@ -1,6 +1,7 @@
 // Trainings as they go on: curves, samples, and what can be done with them.
 
 import { openGrid } from "../run/grid_view.js";
+import { actionsOf, stateWords } from "../run/training_words.js";
 import { field } from "../settings/form.js";
 import { add, insert } from "../settings/loras.js";
 import { address } from "../shared/data.js";
@@ -9,7 +10,6 @@ import { look } from "../shared/models.js";
 import { get, send } from "../shared/server.js";
 import { isShown, onTab, showTab } from "../shared/tabs.js";
 import { drawChart } from "./chart.js";
-import { actionsOf, stateWords } from "./words.js";
 
 const PLACE = "studio/v1/training";
 const LOOK_MS = 1000;

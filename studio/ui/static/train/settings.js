@@ -112,9 +112,13 @@ export class Settings {
       else training[name] = control.value;
     }
     const number = (id) => Number(this.form.querySelector(id).value);
+    const [since, until] = ["#train-since", "#train-until"].map(
+      (id) => this.form.querySelector(id).value,
+    );
     return {
       pictures: this.of.set(),
       training,
+      hours: since || until ? { since, until } : null,
       samples: {
         prompts: linesOf(this.prompts),
         every: number("#train-every"),
@@ -127,6 +131,11 @@ export class Settings {
     this.says.textContent = "";
     if (!this.of.set()) {
       this.says.textContent = "There are no pictures to learn from. Make a set and add some.";
+      return;
+    }
+    const { hours } = this.asked();
+    if (hours && !(hours.since && hours.until)) {
+      this.says.textContent = "Only between when and when? Say both times, or neither.";
       return;
     }
     const button = this.form.querySelector("[type=submit]");
