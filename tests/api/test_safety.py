@@ -238,7 +238,7 @@ def test_in_a_class_pictures_wait_for_the_teacher(serve):
         sent = {"content": f'{{"image": "{image}"}}', "headers": {"content-type": "text/plain"}}
         assert http.post(canny, **sent, auth=cy).status_code == 403, image
     assert http.post(canny, json={"image": task["image"]}, auth=BO).status_code == 200
-    for path in ("/studio/v1/images/parts", "/studio/v1/select", "/studio/v1/learn/noise"):
+    for path in ("/studio/v1/select", "/studio/v1/learn/noise-in"):
         assert http.post(path, json={"image": task["image"]}, auth=cy).status_code == 403, path
     approve = {"ids": [one["id"]]}
     assert http.post(f"{SAFETY}/approvals", json=approve, auth=BO).status_code == 403
