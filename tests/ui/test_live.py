@@ -117,13 +117,13 @@ def test_a_page_begins_with_the_default_preset_and_resets_to_it(visit):
     page.get_by_role("button", name="Preferences").click()
     page.get_by_label("Default preset").select_option("picturebook, fast")
     page.locator("dialog.preferences").get_by_role("button", name="Close").click()
-    steps(8)  # nothing was set yet
+    steps(12)  # nothing was set yet
     set_number(page, "steps", 31)
     page.reload()
     page.locator("body.ready").wait_for()
     steps(31)
     page.get_by_role("button", name="Reset all").click()
-    steps(8)
+    steps(12)
     assert page.locator("#presets-value").inner_text() == "picturebook, fast"
     page.locator(".viewer .undo").click()
     steps(31)

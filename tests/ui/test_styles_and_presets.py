@@ -98,7 +98,7 @@ def test_a_preset_says_what_it_changes_and_gives_back_what_it_changed(page, serv
     labels = page.locator(".picker .option-label").all_inner_texts()
     assert all(label.startswith("picturebook") for label in labels[:3])
     fast = page.get_by_role("option", name="picturebook, fast")
-    assert "Steps 20 → 8" in fast.inner_text()
+    assert "Steps 20 → 12" in fast.inner_text()
     assert "for other models, SDXL" in page.get_by_role("option", name="DMD2").inner_text()
     page.keyboard.press("Escape")
     pick(page, presets, "DMD2")
@@ -109,7 +109,7 @@ def test_a_preset_says_what_it_changes_and_gives_back_what_it_changed(page, serv
 
     pick(page, presets, "DMD2")
     pick(page, presets, "picturebook, fast")  # in place of the other
-    assert values(page, "steps", "scheduler", "guidance_scale") == ["8", usual[1], "5"]
+    assert values(page, "steps", "scheduler", "guidance_scale") == ["12", usual[1], "5"]
     page.reload()
     page.get_by_role("button", name="Take off Preset").wait_for()
     set_number(page, "steps", 9)

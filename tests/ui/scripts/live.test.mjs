@@ -10,7 +10,7 @@ const PRESETS = [
   preset("SDXL, fast", "SDXL", 18),
   preset("SD Turbo", "SD 2.x", 2),
   preset("SDXL Turbo", "SDXL", 2),
-  preset("picturebook, fast", "picturebook", 8),
+  preset("picturebook, fast", "picturebook", 12),
   preset("picturebook, live", "picturebook", 6),
 ];
 
