@@ -69,7 +69,9 @@ class Classroom:
         request, kept = self._settled(asked.request(), account), {}
         while True:
             look = self._errand(
-                lambda: self._judged(self._begun(page, asked, request, own, kept), account, request)
+                lambda: self._judged(
+                    page, self._begun(page, asked, request, own, kept), account, request
+                )
             )
             yield look
             if not pages.find(page).lasts or look.result().done:
@@ -83,21 +85,15 @@ class Classroom:
 
         return lessons.pieces(resources, *asked)
 
-    def _judged(self, begun: Pieces, account: str, request: GenerationRequest) -> Pieces:
-        """What `begun` comes to, its pictures as `account` may see them: one a piece."""
-        shown: Shown = yield from begun
-        glimpse, changed, count = self._judge.glimpse(account), {}, 0
-        sheets = ((name, each) for name, each in shown if isinstance(each, Sheet))
-        for name, sheet in sheets if glimpse else ():
-            seen = []
-            for picture in sheet.pictures:
-                seen.append(glimpse(picture))
-                yield
-                if seen[-1] is not picture:
-                    changed[name] = seen
-                    count += 1
-        if not count:
-            return shown
-        self._judge.log(account, "picture blurred", f"{count} of Learn", request.prompt)
-        sheets = {name: Sheet.of(seen) for name, seen in changed.items()}
-        return shown.model_copy(update=sheets | {"blurred": count})
+    def _judged(self, page: str, asked: Pieces, account: str, request: GenerationRequest) -> Pieces:
+        """What `asked` comes to, as `account` may see it; it is looked at one picture a piece."""
+        shown: Shown = yield from asked
+        glimpse = self._judge.glimpse(account)
+        sheets = [each for _, each in shown if isinstance(each, Sheet)] if glimpse else []
+        for picture in (picture for sheet in sheets for picture in sheet.pictures):
+            is_clear = glimpse(picture) is picture
+            yield
+            if not is_clear:
+                self._judge.log(account, "page of Learn blurred", page, request.prompt)
+                return shown.veiled().model_copy(update={"blurred": True})
+        return shown

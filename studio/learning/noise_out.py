@@ -10,7 +10,7 @@ from PIL import Image
 
 from studio.learning.asked import NoiseOutAsked
 from studio.learning.bench import Bench, difference
-from studio.learning.shown import NoiseOutShown, Numbers, Sheet
+from studio.learning.shown import Maps, NoiseOutShown, Sheet
 
 
 def noise_out(
@@ -32,9 +32,9 @@ def noise_out(
         guidance_scale=asked.guidance_scale,
         timesteps=[moment.timestep for moment in moments],
         alphas_cumprod=[*(moment.level for moment in moments), float(law.alphas_cumprod[0])],
-        latents=Numbers.of(torch.stack([*(m.sample for m in moments), moments[-1].latents])),
-        negative=Numbers.of(torch.stack([moment.negative for moment in moments])),
-        positive=Numbers.of(torch.stack([moment.positive for moment in moments])),
+        latents=Maps.of(torch.stack([*(m.sample for m in moments), moments[-1].latents])),
+        negative=Maps.of(torch.stack([moment.negative for moment in moments])),
+        positive=Maps.of(torch.stack([moment.positive for moment in moments])),
         estimates=Sheet.of(estimates),
         unguided=Sheet.of(unguided),
         differences=Sheet.of(differences),

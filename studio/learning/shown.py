@@ -6,11 +6,16 @@ import base64
 import io
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image
 from pydantic import BaseModel
+
+from studio.imaging.blurring import blurred
+
+_LEFT = 8
+"""Of a map that is blurred, so many places along its longer side are left."""
 
 
 class Sheet(BaseModel):
@@ -71,7 +76,7 @@ class Numbers(BaseModel):
     data: str
 
     @classmethod
-    def of(cls, values: Any) -> Numbers:
+    def of(cls, values: Any) -> Self:
         """Those of a tensor on the CPU, or of an array."""
         array = np.ascontiguousarray(np.asarray(values, dtype="<f4"))
         return cls(shape=list(array.shape), data=base64.b64encode(array.tobytes()).decode("ascii"))
@@ -80,10 +85,46 @@ class Numbers(BaseModel):
         return np.frombuffer(base64.b64decode(self.data), "<f4").reshape(self.shape)
 
 
-class Shown(BaseModel):
-    """`blurred`: so many of the pictures the owner's filter does not let be seen."""
+class Maps(Numbers):
+    """Numbers in which a picture can be seen: (…, h, w), a map for each channel or word."""
 
-    blurred: int = 0
+    def blurred(self) -> Maps:
+        """The same of which no shape can be made out: each place the mean of those around it. That
+        is linear, so that what is reckoned with them by hand stays true."""
+        array = self.array()
+        for axis in (-2, -1):
+            side = array.shape[axis]
+            begins = np.arange(0, side, math.ceil(max(array.shape[-2:]) / _LEFT))
+            counts = np.diff([*begins, side])
+            sums = np.add.reduceat(array, begins, axis)
+            means = sums / (counts if axis == -1 else counts[:, None])
+            array = np.repeat(means, counts, axis)
+        return Maps.of(array)
+
+
+class Part(BaseModel):
+    """A page, or what one has several of."""
+
+    def veiled(self) -> Self:
+        """The same, all pictures and maps in it blurred."""
+        return self.model_copy(update={name: _veiled(value) for name, value in self})
+
+
+def _veiled(value: Any) -> Any:
+    if isinstance(value, Sheet):
+        return Sheet.of([blurred(picture) for picture in value.pictures])
+    if isinstance(value, Maps):
+        return value.blurred()
+    if isinstance(value, Part):
+        return value.veiled()
+    return [_veiled(each) for each in value] if isinstance(value, list) else value
+
+
+class Shown(Part):
+    """`blurred`: the owner's filter found something in one of its pictures, so that all of them,
+    and its maps, are shown blurred: they show the same thing in other ways."""
+
+    blurred: bool = False
 
 
 class NoiseInShown(Shown):
@@ -125,9 +166,9 @@ class NoiseOutShown(Shown):
     guidance_scale: float
     timesteps: list[float]
     alphas_cumprod: list[float]
-    latents: Numbers
-    negative: Numbers
-    positive: Numbers
+    latents: Maps
+    negative: Maps
+    positive: Maps
     estimates: Sheet
     unguided: Sheet
     differences: Sheet
@@ -171,7 +212,7 @@ class WordsShown(Shown):
     map: list[PlaceShown]
     told: float
     words: list[str]
-    attention: Numbers
+    attention: Maps
     estimates: Sheet
     with_negative: Sheet
     without_negative: Sheet
@@ -209,13 +250,13 @@ class LatentSpaceShown(Shown):
     spreads: tuple[float, float]
 
 
-class LevelShown(BaseModel):
+class LevelShown(Part):
     """What a ControlNet adds at one level of the U-Net: `channels` maps, of which the mean size is
     shown, (h, w), and `mean`, that of all of them."""
 
     channels: int
     mean: float
-    size: Numbers
+    size: Maps
 
 
 class SteeringShown(Shown):

@@ -14,7 +14,7 @@ from studio.diffusion.latents import to_image
 from studio.learning.asked import SteeringAsked
 from studio.learning.bench import Bench
 from studio.learning.scenes import picture_of
-from studio.learning.shown import LevelShown, Numbers, Sheet, SteeringShown
+from studio.learning.shown import LevelShown, Maps, Numbers, Sheet, SteeringShown
 
 CONTROLNET = "picturebook-controlnet-canny"
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
@@ -77,4 +77,4 @@ def _level(residual: torch.Tensor) -> LevelShown:
     """Of (R, c, h, w), the last row being under the prompt."""
     size = residual[-1].float().abs()
     mean = float(size.mean())
-    return LevelShown(channels=len(size), mean=mean, size=Numbers.of(size.mean(0).cpu()))
+    return LevelShown(channels=len(size), mean=mean, size=Maps.of(size.mean(0).cpu()))

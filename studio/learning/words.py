@@ -13,7 +13,7 @@ from studio.domain.prompt_dialects import pieces
 from studio.families.stable_diffusion.tokens import CHUNK_TOKENS, chunks
 from studio.learning.asked import WordsAsked
 from studio.learning.bench import Bench, Moment, difference
-from studio.learning.shown import Numbers, PlaceShown, Sheet, TokenShown, WordsShown
+from studio.learning.shown import Maps, PlaceShown, Sheet, TokenShown, WordsShown
 from studio.picturebook.vocabulary import COLOURS, GROUNDS, OBJECTS, SKIES
 
 KINDS = {"colour": COLOURS, "thing": OBJECTS, "ground": GROUNDS, "sky": SKIES}
@@ -43,7 +43,7 @@ def words(
         map=places,
         told=told,
         words=names,
-        attention=Numbers.of(attention(moments, found)),
+        attention=Maps.of(attention(moments, found)),
         estimates=Sheet.of(estimates),
         with_negative=Sheet.of([end]),
         without_negative=Sheet.of([without]),

@@ -43,10 +43,10 @@ export function asking(article, show, more = async () => ({})) {
   return ask;
 }
 
-/** That not all of its pictures may be seen; "" where all may. */
+/** That its pictures may not be seen; "" where they may. */
 export const blurredWords = ({ blurred }) =>
   blurred
-    ? `The owner's filter takes ${blurred === 1 ? "a picture" : `${blurred} pictures`} of these for nudity, and errs now and then: blurred.`
+    ? "The owner's filter takes one of these pictures for nudity, and errs now and then: all that this page shows of it is blurred."
     : "";
 
 /** What the fields of a form say, by their names; files are left out. */
