@@ -18,6 +18,7 @@ LEARNING = {
     "learning": {"domain", "learning.asked", "learning.code", "learning.pages", "learning.shown"},
     "learning.bench": {"diffusion", "domain", "engine", "residence.lease"},
     "learning.scenes": {"picturebook.world"},
+    "learning.shown": {"imaging.blurring"},
     **{f"learning.{page}": _OF_A_LESSON for page in LESSONS},
     "learning.lessons": {
         *(f"learning.{page}" for page in LESSONS),
