@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy.fft import dctn
 
 _SIDE, _LOW, _TINY = 32, 8, 8
 _MOST_BITS, _MOST_LEVELS = 10, 6.0
@@ -25,6 +24,8 @@ class Thumb:
 
 def thumb(image: Image.Image) -> Thumb:
     """Of an RGB picture."""
+    from scipy.fft import dctn  # a quarter of a second, which the studio's start need not wait for
+
     grey = np.asarray(image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32)
     low = dctn(grey, norm="ortho")[:_LOW, :_LOW].flatten()
     bits = low > np.median(low[1:])

@@ -82,10 +82,14 @@ def scripts(folder: Path, main: str = "main.js") -> str:
     return "\n".join(["export const modules = {};", *_modules(folder, main).values()])
 
 
-def later_script(folder: Path, name: str) -> str:
-    """The script of a tab of `LATER`, as a module beside the page's `page.js`, whose modules it
-    shares. It exports `open`."""
+def later_scripts(folder: Path, names: Iterable[str] = LATER) -> dict[str, str]:
+    """Tab -> its script, a module beside the page's `page.js`, whose modules it shares. It exports
+    `open`."""
     there = _modules(folder, "main.js")
+    return {name: _later(folder, name, there) for name in names}
+
+
+def _later(folder: Path, name: str, there: dict[str, str]) -> str:
     main = f"{name}/{name}.js"
     own = [text for path, text in _modules(folder, main, there).items() if path not in there]
     return "\n".join(

@@ -40,11 +40,12 @@ class Files:
             "page.js": (bundle.scripts(STATIC), "text/javascript"),
             "page.css": (bundle.styles(STATIC), "text/css"),
         }
+        later = bundle.later_scripts(STATIC)
         for name, styles in bundle.LATER.items():
             self._bundled |= {
                 f"{name}.html": (include(f"{name}/{name}.html"), "text/html"),
                 f"{name}.css": (bundle.styles(STATIC, styles), "text/css"),
-                f"{name}.js": (bundle.later_script(STATIC, name), "text/javascript"),
+                f"{name}.js": (later[name], "text/javascript"),
             }
         self._packed = {
             name: gzip.compress(source.encode(), 9, mtime=0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -115,21 +117,34 @@ def test_what_comes_later_shares_what_the_page_has(tmp_path):
         'import { one } from "../low.js";\nimport { two } from "./own.js";\n'
         "export function open() {\n  return one + two;\n}\n"
     )
-    made = bundle.later_script(tmp_path, "extra")
+    made = bundle.later_scripts(tmp_path, ["extra"])["extra"]
     assert re.findall(r'^modules\["([^"]+)"\]', made, re.M) == ["extra/own.js", "extra/extra.js"]
     assert made.startswith('import { modules } from "./page.js";')
     assert made.endswith('export const { open } = modules["extra/extra.js"];')
 
 
 def test_every_style_and_script_is_served():
-    later = [bundle.later_script(STATIC, name) for name in bundle.LATER]
-    made = "\n".join([bundle.scripts(STATIC), *later])
+    made = "\n".join([bundle.scripts(STATIC), *bundle.later_scripts(STATIC).values()])
     names = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js")}
     assert set(re.findall(r'^modules\["([^"]+)"\]', made, re.M)) == {
         name for name in names if not name.endswith(".test.js")
     }
     styles = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.css")}
     assert styles == set(bundle.STYLES).union(*bundle.LATER.values())
+
+
+def test_gradio_is_imported_without_stubs():
+    program = (
+        "import sys\n"
+        "seen = []\n"
+        "sys.addaudithook(lambda what, of: seen.append(of[0]) if what == 'open' else None)\n"
+        "from studio.ui import page\n"
+        "assert any(str(path).endswith('.pyc') for path in seen)\n"
+        "stubs = [path for path in seen if str(path).endswith('.pyi')]\n"
+        "assert not stubs, stubs\n"
+        "assert page.build_page().blocks\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_head_carries_names_as_data_only():
