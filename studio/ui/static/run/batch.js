@@ -8,6 +8,7 @@ import { make } from "../shared/dom.js";
 import { retrying, send } from "../shared/server.js";
 import { isForMany, isSketched, onTask, task } from "../shared/task.js";
 import { showView } from "../shared/views.js";
+import { consented } from "./consent.js";
 import { cancel } from "./queue_jobs.js";
 
 const QUEUE_FULL = 503;
@@ -182,7 +183,8 @@ class Batch {
   async queue(request) {
     const may = (error) => error.status === QUEUE_FULL && !this.run.isStopped;
     const submit = () => send("POST", "studio/v1/jobs", request);
-    return (await retrying(submit, { pause_ms: RETRY_MS, may })).id;
+    const asked = () => consented(request, submit);
+    return (await retrying(asked, { pause_ms: RETRY_MS, may })).id;
   }
 
   fault(words) {

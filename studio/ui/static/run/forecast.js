@@ -104,10 +104,15 @@ async function othersWaiting() {
   return all - own;
 }
 
+const LONG = { title: "A long picture", yes: "Draw it", no: "Not now" };
+
 /** True for yes, which is to draw it. */
-export function question(words) {
+export function question(words, { title, yes, no } = LONG) {
   const dialog = /** @type {HTMLDialogElement} */ (document.querySelector("dialog.long"));
+  dialog.setAttribute("aria-label", title);
   dialog.querySelector("p").textContent = words;
+  dialog.querySelector("[value=yes]").textContent = yes;
+  dialog.querySelector("[value=no]").textContent = no;
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((done) => {

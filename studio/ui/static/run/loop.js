@@ -4,6 +4,7 @@ import { send } from "../shared/server.js";
 import { signal } from "../shared/signals.js";
 import { read, write } from "../shared/store.js";
 import { isForMany, task } from "../shared/task.js";
+import { consented } from "./consent.js";
 
 const MOST = 100;
 
@@ -57,7 +58,8 @@ function goOn(session) {
     if (state.state !== "finished" || !pictures.length || one.round === one.total) return;
     try {
       const task = nextOf(one.settings.task, pictures[0]);
-      const { id } = await send("POST", "studio/v1/jobs", { ...one.settings, task });
+      const request = { ...one.settings, task };
+      const { id } = await consented(request, () => send("POST", "studio/v1/jobs", request));
       going = { ...one, round: one.round + 1, job: id };
       session.take(id, one.result);
       session.viewer.say(`Round ${going.round} of ${one.total}`);

@@ -12,8 +12,9 @@ import { engineState, lookAtStatus, onStatus } from "../shared/status.js";
 import { task as current, isEditing } from "../shared/task.js";
 import { showView } from "../shared/views.js";
 import { duration, loadingWords, percent, runningWords, waitingWords } from "../shared/words.js";
+import { consented } from "./consent.js";
 import { follow } from "./follow.js";
-import { agreed, question } from "./forecast.js";
+import { agreed } from "./forecast.js";
 import * as jobs from "./jobs.js";
 import { cancel, describe, list } from "./queue_jobs.js";
 import { mayRetry } from "./queue_words.js";
@@ -149,7 +150,7 @@ export class Session {
       this.viewer.begin({ ...expected, request });
       this.viewer.stage.follow(request.task);
     }
-    const ids = await queued(request, batchesWanted());
+    const ids = await consented(request, () => jobsOf(request, batchesWanted()));
     this.presses = [...this.presses.filter((one) => one.some(jobs.has)), ids];
     for (const id of ids) {
       if (this.stopWanted) cancel(id).catch(() => null);
@@ -381,20 +382,6 @@ export class Session {
 }
 
 /** The ids of the jobs for `count` batches of `request`. */
-const CONSENT =
-  "A face is in this picture. Do the people in it agree to its being changed? Your answer is written into the log of this studio.";
-
-/** The ids of the jobs. Where the owner wants it whoever sends a face is asked first. */
-async function queued(request, count) {
-  try {
-    return await jobsOf(request, count);
-  } catch (error) {
-    if (error.kind !== "ConsentNeeded" || !(await question(CONSENT))) throw error;
-    await send("POST", "studio/v1/safety/consents", { image: request.task.image });
-    return jobsOf(request, count);
-  }
-}
-
 async function jobsOf(request, count) {
   if (count === 1) return [(await send("POST", "studio/v1/jobs", request)).id];
   return (await send("POST", "studio/v1/jobs/batches", { request, count })).jobs;
