@@ -28,7 +28,7 @@ from studio.domain.imports import IMPORTING
 from studio.domain.provenance import Provenance
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
-from studio.domain.training import LoraTraining, TrainingEvent
+from studio.domain.training import EmbeddingTraining, LoraTraining, TrainingEvent
 from studio.engine.protocol import Engine, Memory
 from studio.gallery import exports
 from studio.gallery.files import Gallery
@@ -240,20 +240,20 @@ class Studio:
         Raises `InvalidRequest` for what cannot be trained, `EngineError` where it came to nothing,
         `OutOfMemory` and `SaveError`.
         """
-        for event in self.training(Path(folder), LoraTraining.parse(options), resume):
-            on_event(event)
-        return next(ref for ref in self.catalog.refs("lora") if ref.path == event.path)
+        training = LoraTraining.parse(options)
+        return self.school.trained(Path(folder), training, on_event, resume)
 
-    def training(
+    def train_embedding(
         self,
-        folder: Path,
-        training: LoraTraining,
-        resumes: bool = False,
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[TrainingEvent]:
-        """The same event by event, the work of each done when it is asked for; `stopped` is asked
-        between steps, and ends it with what going on takes kept. Raises as `train_lora`."""
-        yield from self.school.train(folder, training, resumes, stopped)
+        folder: str | Path,
+        on_event: Callable[[TrainingEvent], None] = lambda event: None,
+        resume: bool = False,
+        **options: Any,
+    ) -> ModelRef:
+        """The same of an embedding, by whose name a prompt calls up what it has learnt; `options`
+        are fields of `EmbeddingTraining`. Raises as `train_lora`."""
+        training = EmbeddingTraining.parse(options)
+        return self.school.trained(Path(folder), training, on_event, resume)
 
     def generate_dataset(
         self,

@@ -20,7 +20,7 @@ from studio.catalog.catalog import Catalog
 from studio.domain.accounts import shown
 from studio.domain.errors import NotFound
 from studio.domain.events import Failed
-from studio.domain.training import Done, LoraTraining, Preparing, Trained
+from studio.domain.training import AnyTraining, Done, Preparing, Trained, TrainingKind
 from studio.domain.training_order import TrainingOrder, suited
 from studio.jobs.job import JobState
 from studio.jobs.queue import JobQueue
@@ -52,7 +52,7 @@ class SampleBody(BaseModel):
 
 
 class SheetBody(BaseModel):
-    """The samples of a step; 0: without a LoRA."""
+    """The samples of a step; 0: without what is learnt."""
 
     step: int
     samples: list[SampleBody]
@@ -70,7 +70,7 @@ class TrainingBody(BaseModel):
     memory_bytes     most that was taken of the device, of host memory where it is the CPU
     losses, validation_losses   [step, loss], means of `points` steps each where there were many
     remarks    what should be known of it
-    lora       what came of it, as a request names it
+    result     what came of it, as a request names it
     message    why it failed
     """
 
@@ -95,7 +95,7 @@ class TrainingBody(BaseModel):
     points: int
     remarks: list[str]
     sheets: list[SheetBody]
-    lora: str | None
+    result: str | None
     message: str | None
 
 
@@ -112,7 +112,7 @@ class SuitedBody(BaseModel):
     checkpoint: str
     family: str
     resolution: int
-    training: LoraTraining
+    training: AnyTraining
     fields: dict[str, Any]
 
 
@@ -130,8 +130,8 @@ def build_training_router(
 
     @router.post("", responses=refusals(404, 422, 507))
     def submit(order: TrainingOrder, account: Account) -> TrainingBody:
-        """Train a LoRA on a set of pictures, a step at a time, in turn with what is drawn. It goes
-        on after any end of the studio, from what was kept last, to the bit."""
+        """Train a LoRA or an embedding on a set of pictures, a step at a time, in turn with what is
+        drawn. It goes on after any end of the studio, from what was kept last, to the bit."""
         return body(trainings.submit(order, account))
 
     @router.get("")
@@ -140,15 +140,19 @@ def build_training_router(
         return TrainingsBody(trainings=[body(job) for job in trainings.all()])
 
     @router.get("/suited", responses=refusals(404, 422))
-    def suits(checkpoint: Annotated[str | None, Query(max_length=1000)] = None) -> SuitedBody:
-        """Settings to begin with, for a checkpoint or the first one."""
+    def suits(
+        checkpoint: Annotated[str | None, Query(max_length=1000)] = None,
+        kind: TrainingKind = "lora",
+    ) -> SuitedBody:
+        """Settings to begin with, for what is trained and a checkpoint or the first one."""
         ref = catalog.find(checkpoint)
+        training = suited(ref.family.name, kind)
         return SuitedBody(
             checkpoint=ref.name,
             family=ref.family.name,
             resolution=ref.family.native_size[0],
-            training=suited(ref.family.name),
-            fields=LoraTraining.model_json_schema()["properties"],
+            training=training,
+            fields=type(training).model_json_schema()["properties"],
         )
 
     _add_own(router, trainings, body)
@@ -176,12 +180,13 @@ def _add_own(router: APIRouter, trainings: Trainings, body: Any) -> None:
 
     @router.post("/{id}/stop", responses=answers)
     def stop(id: str, account: Account) -> TrainingBody:
-        """It ends early with a LoRA: of the step that did best on the validation, or the last."""
+        """It ends early with what it has learnt: of the step that did best on the validation, or
+        the last."""
         return body(trainings.stop(id, account))
 
     @router.delete("/{id}", status_code=204, responses=answers)
     def delete(id: str, account: Account) -> Response:
-        """Forget it; LoRAs and samples that came of it stay."""
+        """Forget it; files and samples that came of it stay."""
         trainings.delete(id, account)
         return Response(status_code=204)
 
@@ -247,7 +252,7 @@ def _body(job: TrainingJob, queue: JobQueue, public: PublicText) -> TrainingBody
         points=job.curve.width,
         remarks=[public(text) for text in job.remarks],
         sheets=sheets,
-        lora=job.lora,
+        result=job.result,
         message=job.message and public(job.message),
         **told,
     )

@@ -1,4 +1,4 @@
-"""`studio train lora`: a folder of pictures -> a LoRA, without a server."""
+"""`studio train`: a folder of pictures -> a LoRA or an embedding, without a server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,19 @@ from studio.cli.running import opened
 from studio.cli.status import INTERRUPTED
 from studio.cli.stopping import stopping
 from studio.domain.files import as_text
-from studio.domain.training import Done, LoraTraining, Preparing, Remark, Stopped, Trained
+from studio.domain.training import (
+    Done,
+    EmbeddingTraining,
+    LoraTraining,
+    Preparing,
+    Remark,
+    Stopped,
+    Trained,
+    Training,
+    TrainingKind,
+)
 from studio.settings import Settings
 
-_TRAINING_FLAGS = tuple(LoraTraining.model_fields)
 _SETTINGS = ("models_dir", "data_dir", "device")
 _LINES = 50
 """So many lines tell of a whole training where no bar can be drawn."""
@@ -32,43 +42,57 @@ def add_train(commands: Any) -> None:
         description="Teach a model something new from pictures.",
         allow_abbrev=False,
     )
-    kinds = train.add_subparsers(dest="kind", metavar="{lora}", required=True)
-    lora = kinds.add_parser(
-        "lora",
-        help="train a LoRA on a folder of pictures",
-        description="Train a LoRA on the pictures in a folder, each with its caption in a .txt "
+    kinds = train.add_subparsers(dest="kind", metavar="{lora,embedding}", required=True)
+    _add_kind(kinds, LoraTraining, "lora", "a LoRA")
+    _add_kind(
+        kinds, EmbeddingTraining, "embedding", "an embedding (textual inversion, arXiv:2208.01618)"
+    )
+
+
+def _add_kind(kinds: Any, model: type[Training], kind: TrainingKind, trained: str) -> None:
+    parser = kinds.add_parser(
+        kind,
+        help=f"train {trained} on a folder of pictures",
+        description=f"Train {trained} on the pictures in a folder, each with its caption in a .txt "
         "beside it, in metadata.jsonl, or in the name of its folder (kohya's NN_words). Ctrl-C "
         "keeps what was learnt, and --resume goes on with it.",
         allow_abbrev=False,
     )
-    lora.add_argument("folder", metavar="FOLDER", type=Path, help="the pictures")
-    add_flags(lora, LoraTraining, _TRAINING_FLAGS)
-    lora.add_argument("--model", dest="checkpoint", metavar="NAME", help="the same as --checkpoint")
-    group = lora.add_argument_group("how to run")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the pictures")
+    add_flags(parser, model, _flags(model))
+    parser.add_argument(
+        "--model", dest="checkpoint", metavar="NAME", help="the same as --checkpoint"
+    )
+    group = parser.add_argument_group("how to run")
     group.add_argument("--resume", action="store_true", help="go on where it stopped")
     group.add_argument("--json", action="store_true", help="print one JSON object at the end")
     add_flags(group, Settings, _SETTINGS)
-    lora.set_defaults(run=_train)
+    parser.set_defaults(run=partial(_train, model))
 
 
-def _train(options: argparse.Namespace) -> int:
-    training = LoraTraining.parse(given(options, _TRAINING_FLAGS))
+def _flags(model: type[Training]) -> list[str]:
+    """Its fields; which kind it is says the command."""
+    return [name for name in model.model_fields if name != "kind"]
+
+
+def _train(model: type[Training], options: argparse.Namespace) -> int:
+    training = model.parse(given(options, _flags(model)))
     settings = Settings.read(given(options, _SETTINGS))
     last, telling = None, _Telling()
     with opened(settings) as studio, stopping("this step") as stop, telling:
-        for event in studio.training(options.folder, training, options.resume, stop.is_set):
+        for event in studio.school.train(options.folder, training, options.resume, stop.is_set):
             telling.show(event)
             last = event
     if isinstance(last, Stopped):
         name = training.name or options.folder.resolve().name
         print(
-            f"Stopped at step {last.step}, which is kept. To go on: studio train lora "
+            f"Stopped at step {last.step}, which is kept. To go on: studio train {training.kind} "
             f"{as_text(options.folder)} --name {as_text(name)!r} --resume",
             file=sys.stderr,
         )
         return INTERRUPTED
     if options.json:
-        told = {"lora": as_text(last.path), "steps": last.steps, "loss": last.loss}
+        told = {training.kind: as_text(last.path), "steps": last.steps, "loss": last.loss}
         print(json.dumps(told))
     else:
         print(as_text(last.path))

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from studio.domain.errors import refused
 from studio.domain.seeds import MAX_SEED
 from studio.domain.tasks import Frozen
 
+TrainingKind = Literal["lora", "embedding"]
+KINDS: dict[TrainingKind, str] = {"lora": "LoRA", "embedding": "embedding"}
+"""Kind -> how it is called."""
 Network = Literal["lora", "dora", "loha", "lokr"]
 LrScheduler = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adamw8bit", "prodigy"]
+CaptionTemplate = Literal["none", "subject", "style"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 _LOW_FOR_PRODIGY = 0.1
 
+_TEMPLATES = {
+    "none": ("{}",),
+    "subject": ("a picture of {}", "a photo of {}", "a close-up of {}", "a drawing of {}"),
+    "style": ("a picture in the style of {}", "a painting in the style of {}", "{} style"),
+}
+"""As in section 4 of arXiv:2208.01618."""
 
-class LoraTraining(Frozen):
-    """How a LoRA is trained; the names are those of kohya's trainer and of diffusers' examples."""
 
+class Training(Frozen):
+    """What trainings of all kinds are told; the names are those of kohya's trainer and of
+    diffusers' examples. `kind` is what the catalog calls the kind of model that comes of it."""
+
+    kind: TrainingKind
     checkpoint: str | None = Field(
         None, max_length=1000, description="The model it is trained for. Default: the first."
     )
@@ -30,10 +43,7 @@ class LoraTraining(Frozen):
         "",
         max_length=100,
         pattern=r'^[^/\\:*?"<>|\x00-\x1f.]?[^/\\:*?"<>|\x00-\x1f]*$',
-        description="What the LoRA is called. Default: the folder's name.",
-    )
-    trigger: str = Field(
-        "", max_length=200, description="Word that calls it up; put before captions that lack it."
+        description="What it is called. Default: the folder's name.",
     )
     steps: int = Field(1000, ge=1, le=1_000_000, description="How many steps it learns.")
     batch_size: int = Field(1, ge=1, le=256, description="Pictures of one step.")
@@ -48,34 +58,12 @@ class LoraTraining(Frozen):
         description="Side of a square picture in pixels; others have its area. "
         "0: what the model was trained on.",
     )
-    network: Network = Field("lora", description="Kind of adapter.")
-    rank: int = Field(16, ge=1, le=1024, description="Its size.")
-    alpha: float | None = Field(
-        None,
-        gt=0,
-        le=4096,
-        allow_inf_nan=False,
-        description="What it learns counts alpha / rank times. Default: the rank.",
-    )
     optimizer: Optimizer = Field(
         "adamw",
         description="adamw8bit takes less memory, and a GPU and the package bitsandbytes. prodigy "
         "finds the learning rate by itself (arXiv:2306.06101).",
     )
-    learning_rate: float = Field(
-        1e-4,
-        gt=0,
-        le=1,
-        allow_inf_nan=False,
-        description="Of the U-Net's layers. With prodigy what its own is multiplied by: 1.",
-    )
-    text_encoder_lr: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="Learning rate of the text encoders' layers. 0: they are not trained.",
-    )
+    learning_rate: float
     lr_scheduler: LrScheduler = Field(
         "constant", description="How the learning rate goes down over the steps."
     )
@@ -98,16 +86,7 @@ class LoraTraining(Frozen):
         description="Noise of one value for a whole channel, so that very dark and very light "
         "pictures are learnt.",
     )
-    caption_dropout: float = Field(
-        0.05,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="Share of the captions that are left empty, for guidance.",
-    )
-    weight_decay: float = Field(
-        0.01, ge=0, le=1, allow_inf_nan=False, description="How the weights are drawn to nothing."
-    )
+    weight_decay: float
     masked_loss: bool = Field(
         False,
         description="Learn only what is white in masks/NAME.png beside a picture, or what is "
@@ -119,28 +98,6 @@ class LoraTraining(Frozen):
         le=1000,
         allow_inf_nan=False,
         description="Gradients are made no longer than this. 0: never shortened.",
-    )
-    prior_pictures: int = Field(
-        0,
-        ge=0,
-        le=10_000,
-        description="Pictures that the model draws before it learns, and learns beside the others, "
-        "so that what it knew stays (arXiv:2208.12242). Those in the folder reg count among them.",
-    )
-    prior_prompts: Annotated[
-        tuple[Annotated[str, Field(min_length=1, max_length=10_000)], ...], Field(max_length=1000)
-    ] = Field(
-        (),
-        description="What these pictures show, as 'a house'. Default: the captions, without the "
-        "trigger word.",
-    )
-    prior_loss_weight: float = Field(
-        1.0,
-        ge=0,
-        le=100,
-        allow_inf_nan=False,
-        description="How much their error counts beside that of the new pictures. 0: they are not "
-        "used.",
     )
     ema_decay: float = Field(
         0.0,
@@ -168,10 +125,10 @@ class LoraTraining(Frozen):
     save_every: int = Field(
         100, ge=1, le=1_000_000, description="Steps after which the training is kept, to go on."
     )
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="The same seed trains the same LoRA.")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="The same seed learns the same.")
 
     @classmethod
-    def parse(cls, fields: dict[str, Any]) -> LoraTraining:
+    def parse(cls, fields: dict[str, Any]) -> Self:
         """As `model_validate` does, but raising `InvalidRequest`."""
         try:
             return cls.model_validate(fields)
@@ -179,12 +136,17 @@ class LoraTraining(Frozen):
             raise refused(error) from None
 
     @property
+    def rates(self) -> dict[str, float]:
+        """Field -> learning rate."""
+        return {"learning_rate": self.learning_rate}
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What should be known of settings that can be meant, and hardly are."""
         if self.optimizer != "prodigy":
             return ()
-        rates = {"learning_rate": self.learning_rate, "text_encoder_lr": self.text_encoder_lr}
-        low = [f"{name} {rate:g}" for name, rate in rates.items() if 0 < rate < _LOW_FOR_PRODIGY]
+        rates = self.rates.items()
+        low = [f"{name} {rate:g}" for name, rate in rates if 0 < rate < _LOW_FOR_PRODIGY]
         if not low:
             return ()
         text = (
@@ -193,9 +155,149 @@ class LoraTraining(Frozen):
         )
         return (text,)
 
+
+class LoraTraining(Training):
+    """How a LoRA is trained: layers beside those of a checkpoint."""
+
+    kind: Literal["lora"] = "lora"
+    trigger: str = Field(
+        "", max_length=200, description="Word that calls it up; put before captions that lack it."
+    )
+    network: Network = Field("lora", description="Kind of adapter.")
+    rank: int = Field(16, ge=1, le=1024, description="Its size.")
+    alpha: float | None = Field(
+        None,
+        gt=0,
+        le=4096,
+        allow_inf_nan=False,
+        description="What it learns counts alpha / rank times. Default: the rank.",
+    )
+    learning_rate: float = Field(
+        1e-4,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Of the U-Net's layers. With prodigy what its own is multiplied by: 1.",
+    )
+    text_encoder_lr: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Learning rate of the text encoders' layers. 0: they are not trained.",
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, le=1, allow_inf_nan=False, description="How the weights are drawn to nothing."
+    )
+    caption_dropout: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the captions that are left empty, for guidance.",
+    )
+    prior_pictures: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="Pictures that the model draws before it learns, and learns beside the others, "
+        "so that what it knew stays (arXiv:2208.12242). Those in the folder reg count among them.",
+    )
+    prior_prompts: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=10_000)], ...], Field(max_length=1000)
+    ] = Field(
+        (),
+        description="What these pictures show, as 'a house'. Default: the captions, without the "
+        "trigger word.",
+    )
+    prior_loss_weight: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="How much their error counts beside that of the new pictures. 0: they are not "
+        "used.",
+    )
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Field -> learning rate."""
+        return super().rates | {"text_encoder_lr": self.text_encoder_lr}
+
     @property
     def effective_alpha(self) -> float:
         return float(self.rank if self.alpha is None else self.alpha)
+
+    def read_as(self, caption: str, chance: float) -> str:
+        """What is learnt instead of `caption`, by `chance`, 0 to 1: for guidance nothing."""
+        return caption if chance >= self.caption_dropout else ""
+
+
+class EmbeddingTraining(Training):
+    """How an embedding is trained (textual inversion, arXiv:2208.01618): vectors that its name
+    stands for in a prompt, in place of tokens. All else of the checkpoint stays as it is."""
+
+    kind: Literal["embedding"] = "embedding"
+    vectors: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="So many take the place of its name. More hold more, and leave less room for "
+        "other words.",
+    )
+    initial_text: str = Field(
+        "",
+        max_length=200,
+        description="Words that it begins as, such as what it is a kind of. Default: the mean of "
+        "all words.",
+    )
+    caption_template: CaptionTemplate = Field(
+        "none",
+        description="What pictures without a caption are said to be, another at each step. none: "
+        "its name alone. subject: 'a picture of NAME' and the like. style: 'a picture in the style "
+        "of NAME' and the like.",
+    )
+    learning_rate: float = Field(
+        5e-3,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Of the vectors. With prodigy what its own is multiplied by: 1.",
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, le=1, allow_inf_nan=False, description="How the vectors are drawn to nothing."
+    )
+
+    @property
+    def trigger(self) -> str:
+        """The word that calls it up."""
+        return self.name
+
+    def read_as(self, caption: str, chance: float) -> str:
+        """What is learnt instead of `caption`, by `chance`, 0 to 1: of one that is the name alone
+        one of the templates. None is left out, for what is in none learns nothing."""
+        templates = _TEMPLATES[self.caption_template]
+        if caption != self.name:
+            return caption
+        return templates[int(chance * len(templates))].format(self.name)
+
+
+def _with_kind(fields: Any) -> Any:
+    """Who names no kind trains a LoRA."""
+    return {"kind": "lora", **fields} if isinstance(fields, dict) else fields
+
+
+AnyTraining = Annotated[
+    LoraTraining | EmbeddingTraining, Field(discriminator="kind"), BeforeValidator(_with_kind)
+]
+
+
+def training_of(fields: dict[str, Any]) -> LoraTraining | EmbeddingTraining:
+    """That of the kind which `fields` name. Raises `InvalidRequest`."""
+    try:
+        return TypeAdapter(AnyTraining).validate_python(fields)
+    except ValidationError as error:
+        raise refused(error, tags=get_args(TrainingKind)) from None
 
 
 @dataclass(frozen=True)
@@ -234,7 +336,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What it has learnt until `step` lies at `path`, a LoRA like any other."""
+    """What it has learnt until `step` lies at `path`, a model like any other."""
 
     path: Path
     step: int
@@ -249,8 +351,8 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Done:
-    """The LoRA lies at `path`, after so many steps; of one that ended early after those that did
-    best on the pictures of the validation."""
+    """What it has learnt lies at `path`, after so many steps; of one that ended early after those
+    that did best on the pictures of the validation."""
 
     path: Path
     steps: int

@@ -10,7 +10,13 @@ from pydantic import Field
 from studio.domain.hours import Hours
 from studio.domain.seeds import MAX_SEED
 from studio.domain.tasks import Frozen
-from studio.domain.training import LoraTraining
+from studio.domain.training import (
+    AnyTraining,
+    EmbeddingTraining,
+    LoraTraining,
+    TrainingKind,
+    training_of,
+)
 
 
 class Samples(Frozen):
@@ -28,28 +34,34 @@ class TrainingOrder(Frozen):
     """`pictures`: the name of the set that it learns from; `hours`: it waits at all others."""
 
     pictures: Annotated[str, Field(min_length=1, max_length=200)]
-    training: LoraTraining = LoraTraining()
+    training: AnyTraining = LoraTraining()
     samples: Samples = Samples()
     hours: Hours | None = None
 
 
-_LARGE: dict[str, Any] = {"rank": 16, "learning_rate": 1e-4, "steps": 1500}
-_SUITED: dict[str, dict[str, Any]] = {
-    "picturebook": {
-        "rank": 16,
-        "learning_rate": 1e-3,
-        "batch_size": 4,
-        "steps": 400,
-        "lr_scheduler": "cosine",
-        "lr_warmup_steps": 10,
-        "caption_dropout": 0.1,
+_LORA: dict[str, Any] = {"rank": 16, "learning_rate": 1e-4, "steps": 1500}
+_EMBEDDING: dict[str, Any] = {"vectors": 4, "learning_rate": 5e-3, "steps": 1500}
+_LARGE: dict[TrainingKind, dict[str, Any]] = {"lora": _LORA, "embedding": _EMBEDDING}
+_SUITED: dict[TrainingKind, dict[str, dict[str, Any]]] = {
+    "lora": {
+        "picturebook": {
+            "rank": 16,
+            "learning_rate": 1e-3,
+            "batch_size": 4,
+            "steps": 400,
+            "lr_scheduler": "cosine",
+            "lr_warmup_steps": 10,
+            "caption_dropout": 0.1,
+        },
+        "SDXL": _LORA | {"rank": 32, "steps": 2000, "gradient_checkpointing": True},
     },
-    "SD 1.x": _LARGE,
-    "SD 2.x": _LARGE,
-    "SDXL": _LARGE | {"rank": 32, "steps": 2000, "gradient_checkpointing": True},
+    "embedding": {
+        "picturebook": {"vectors": 4, "learning_rate": 2e-2, "batch_size": 4, "steps": 150},
+        "SDXL": _EMBEDDING | {"steps": 2000, "gradient_checkpointing": True},
+    },
 }
 
 
-def suited(family: str) -> LoraTraining:
-    """Where to begin with a checkpoint of that family."""
-    return LoraTraining(**_SUITED.get(family, _LARGE))
+def suited(family: str, kind: TrainingKind) -> LoraTraining | EmbeddingTraining:
+    """Where to begin with a checkpoint of that family; of others as with any large one."""
+    return training_of({"kind": kind, **_SUITED[kind].get(family, _LARGE[kind])})

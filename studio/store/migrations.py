@@ -221,6 +221,10 @@ MIGRATIONS = (
         told TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    UPDATE trainings SET told = json_remove(
+        json_set(told, '$.result', json_extract(told, '$.lora')), '$.lora');
+    """,
 )
 """The step of number n, from 1, leads from version n − 1 to n: never changed, only added to.
 

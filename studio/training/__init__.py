@@ -1,1 +1,1 @@
-"""Pictures of the user's -> a LoRA."""
+"""Pictures of the user's -> a LoRA, or an embedding."""

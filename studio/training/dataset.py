@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from studio.domain import embedding_names
 from studio.domain.errors import InvalidRequest, SaveError, StudioError
 from studio.domain.files import as_text, is_full, read_file, read_text
 from studio.domain.geometry import Size
@@ -32,8 +33,8 @@ MASKS = "masks"
 """Folder beside pictures: of each the mask of the same name. White counts, black does not."""
 PRIOR = "reg"
 """Folder of a set, as kohya's trainer calls it: pictures of what the model knows already."""
-PLACEHOLDER = "[trigger]"
-"""What stands for the trigger word in captions written for ai-toolkit."""
+PLACEHOLDERS = ("[trigger]", "[name]")
+"""What stands for the trigger word in captions written for ai-toolkit and for AUTOMATIC1111."""
 
 _REPEATS = re.compile(r"(\d{1,4})_(.*)")
 _MAX_PICTURE_BYTES = 512 * 2**20
@@ -110,10 +111,10 @@ def read(
 ) -> Dataset:
     """The pictures in `folder` and below it; of kohya's tree those in `img`.
 
-    `trigger` is put into captions for "[trigger]", and before those that lack it; None: they stay
-    as they are. It is put into none of the pictures in `reg`. Which pictures are of the validation
-    is chosen by `seed`. Broken files are left out and told. Raises `InvalidRequest` where
-    nothing is left.
+    `trigger` is put into captions for "[trigger]" and "[name]", and before those that lack it;
+    None: they stay as they are. It is put into none of the pictures in `reg`. Which pictures are of
+    the validation is chosen by `seed`. Broken files are left out and told. Raises `InvalidRequest`
+    where nothing is left.
     """
     if not folder.is_dir():
         raise InvalidRequest(f"{folder}: there is no such folder. Name one with pictures.")
@@ -197,9 +198,10 @@ def check_masks(found: Dataset) -> None:
 
 def with_trigger(caption: str, trigger: str) -> str:
     """`caption` on one line, with `trigger` in it."""
-    text = " ".join(caption.replace(PLACEHOLDER, trigger).split())
-    has_it = re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", text, re.IGNORECASE)
-    if not trigger or has_it:
+    for placeholder in PLACEHOLDERS:
+        caption = caption.replace(placeholder, trigger)
+    text = " ".join(caption.split())
+    if not trigger or embedding_names.named_in(text, [trigger]):
         return text
     return f"{trigger}, {text}" if text else trigger
 

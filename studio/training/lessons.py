@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from studio.domain.refs import ModelRef
-from studio.domain.training import LoraTraining
+from studio.domain.training import AnyTraining
 from studio.training import buckets
 from studio.training.models import Pictures
 
@@ -27,7 +27,7 @@ class Lessons:
     prior       those of what the model knows already
     """
 
-    training: LoraTraining
+    training: AnyTraining
     ref: ModelRef
     dtype: torch.dtype
     learnt_from: Pictures
@@ -47,13 +47,13 @@ class Lessons:
 
 class Subject:
     """Pictures that have a batch in each step, whose error counts `weight` times; `key` keeps their
-    order and what is left out of their captions apart from those of others."""
+    order and how their captions are read apart from those of others."""
 
     def __init__(
         self,
         pictures: Pictures,
         repeats: list[int],
-        training: LoraTraining,
+        training: AnyTraining,
         weight: float = 1.0,
         key: int = 0,
     ) -> None:
@@ -77,12 +77,11 @@ class Subject:
         return sum(-(-count // size) for count in counts.values())
 
     def batch(self, number: int) -> tuple[list[int], list[str]]:
-        """(places, captions) of batch `number`, the next one; some captions are left out."""
+        """(places, captions) of batch `number`, the next one; captions as they are read then."""
         places = next(self._batches)
         rng = np.random.default_rng((self._training.seed, 2 + self._key, number))
-        kept = rng.random(len(places)) >= self._training.caption_dropout
         captions = [
-            self.pictures.captions[place] if keep else ""
-            for place, keep in zip(places, kept, strict=True)
+            self._training.read_as(self.pictures.captions[place], chance)
+            for place, chance in zip(places, rng.random(len(places)), strict=True)
         ]
         return places, captions

@@ -1,8 +1,7 @@
-"""The model that a LoRA is trained for: modules of our own, and what they make of pictures and
-captions.
+"""The model that is trained for: modules of our own, and what they make of pictures and captions.
 
-What the manager lends stays as it is, and its weights are kept for inference alone. A training puts
-layers into its modules and needs weights that gradients may pass, so it reads them for itself.
+What the manager lends stays as it is, and its weights are kept for inference alone. A training may
+put layers into its modules and needs weights that gradients may pass, so it reads them for itself.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from studio.domain.geometry import Size
 from studio.domain.prompt_emphasis import Segment
 from studio.domain.refs import ModelRef
 from studio.domain.sampling import Sampling
-from studio.domain.training import Precision, Preparing
+from studio.domain.training import KINDS, Precision, Preparing, TrainingKind
 from studio.training import buckets
 from studio.training.dataset import TrainingPicture
 from studio.weights import loader
@@ -68,7 +67,12 @@ class Pictures:
 
 class Trainee:
     """A checkpoint's modules on `device`: the U-Net and text encoders in `dtype`, the VAE in
-    float32. `vae` may be given up after the pictures were encoded."""
+    float32, whose own weights never learn.
+
+    vae         may be given up after the pictures were encoded
+    embeddings  word of captions -> the vectors that it stands for, of each text encoder
+                (vectors, width)
+    """
 
     def __init__(
         self, ref: ModelRef, modules: dict[str, torch.nn.Module], tokenizers: Sequence[Any]
@@ -78,6 +82,9 @@ class Trainee:
         self.unet = modules["unet"]
         self.text_encoders = {part: modules[part] for part in ref.family.text_parts}
         self.vae: torch.nn.Module | None = modules["vae"]
+        self.embeddings: dict[str, tuple[torch.Tensor, ...]] = {}
+        for module in modules.values():
+            module.requires_grad_(False)
 
     @property
     def device(self) -> torch.device:
@@ -108,9 +115,17 @@ class Trainee:
             encoded.add(found, size, picture.caption, cells)
             yield Preparing("pictures", done, len(pictures))
 
+    def token_tables(self) -> dict[str, torch.Tensor]:
+        """Text encoder -> what it knows tokens as (vocabulary, width)."""
+        return {
+            part: encoder.get_input_embeddings().weight
+            for part, encoder in self.text_encoders.items()
+        }
+
     def read(self, captions: Sequence[str]) -> list[Text]:
-        """What the text encoders say of `captions`, literally; gradients pass where these learn."""
-        models = TextModels(self.family, self.tokenizers, tuple(self.text_encoders.values()))
+        """What the text encoders say of `captions`, literally; gradients pass to what learns."""
+        encoders = tuple(self.text_encoders.values())
+        models = TextModels(self.family, self.tokenizers, encoders, self.embeddings)
         # An empty caption is what guidance leads away from, which some families have as zeros.
         asked = [([Segment(text, 1.0, 0, len(text))], not text) for text in captions]
         return self.family.texts(asked, _SAMPLING, models, self.device)
@@ -173,21 +188,21 @@ def _in_host(text: Text) -> Text:
     return dataclasses.replace(text, embeds=text.embeds.cpu(), pooled=pooled)
 
 
-def check(ref: ModelRef) -> None:
-    """Raises `InvalidRequest` where no LoRA can be trained for it here."""
+def check(ref: ModelRef, kind: TrainingKind) -> None:
+    """Raises `InvalidRequest` where no model of that kind can be trained for it here."""
     family: ModelFamily | None = ref.family
-    if family is None or family.backbone != "unet" or "lora" not in family.takes:
-        name = family.name if family else "an unknown family"
+    if family is None or family.backbone != "unet" or kind not in family.takes:
+        name, trained = family.name if family else "an unknown family", KINDS[kind]
         raise InvalidRequest(
-            f"{ref.name} is of {name}, for which no LoRA can be trained here. Choose a checkpoint "
-            "of Stable Diffusion 1.x, 2.x or XL, or picturebook.",
+            f"{ref.name} is of {name}, for which no {trained} can be trained here. Choose a "
+            "checkpoint of Stable Diffusion 1.x, 2.x or XL, or picturebook.",
             "checkpoint",
         )
     if ref.facts.task != "base" or ref.facts.lacks:
         why = f"lacks its {ref.facts.lacks[0]}" if ref.facts.lacks else f"is for {ref.facts.task}"
         raise InvalidRequest(
-            f"{ref.name} {why}. Train for the whole checkpoint that it was made from: the LoRA "
-            "fits both.",
+            f"{ref.name} {why}. Train for the whole checkpoint that it was made from: what "
+            "is learnt fits both.",
             "checkpoint",
         )
 
@@ -198,6 +213,15 @@ def dtype_of(precision: Precision, device: torch.device) -> torch.dtype:
         fits = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if fits else torch.float32
     return getattr(torch, precision)
+
+
+def checkpointed(module: torch.nn.Module) -> None:
+    """From now on `module` keeps less for gradients, and computes it again."""
+    module.train()  # else neither library does
+    if hasattr(module, "enable_gradient_checkpointing"):  # diffusers'
+        module.enable_gradient_checkpointing()
+    else:
+        module.activation_checkpointing_enable({"use_reentrant": False})
 
 
 def memory_bytes(device: torch.device) -> int:

@@ -11,7 +11,7 @@ from peft import LoHaConfig, LoKrConfig, LoraConfig, inject_adapter_in_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
 from studio.domain.training import LoraTraining
-from studio.training.models import Trainee
+from studio.training.models import Trainee, checkpointed
 from studio.weights.layouts.unet import original_name
 
 UNET = (
@@ -47,8 +47,9 @@ class Layers:
 
     def __init__(self, trainee: Trainee, training: LoraTraining) -> None:
         self._trainee, self._training = trainee, training
+        self.changes_texts = training.text_encoder_lr > 0
         self.modules = {"unet": trainee.unet}
-        if training.text_encoder_lr:
+        if self.changes_texts:
             self.modules |= trainee.text_encoders
         with torch.random.fork_rng():
             torch.manual_seed(training.seed)
@@ -57,7 +58,7 @@ class Layers:
         for module in self.modules.values():
             module.train()
             if training.gradient_checkpointing:
-                _checkpointed(module)
+                checkpointed(module)
 
     def parameters(self, *parts: str) -> list[torch.nn.Parameter]:
         """Those that learn, of some `parts` or of all."""
@@ -68,6 +69,15 @@ class Layers:
             for parameter in module.parameters()
             if parameter.requires_grad
         ]
+
+    def groups(self) -> list[dict[str, Any]]:
+        """As `Adapter.groups`: the U-Net's layers, and those of the text encoders if they learn."""
+        training = self._training
+        groups = [{"params": self.parameters("unet"), "lr": training.learning_rate}]
+        if self.changes_texts:
+            learning = self.parameters(*self._trainee.text_encoders)
+            groups.append({"params": learning, "lr": training.text_encoder_lr})
+        return groups
 
     def state(self) -> dict[str, dict[str, torch.Tensor]]:
         """Part -> peft's names -> tensors, copies in host memory."""
@@ -135,13 +145,6 @@ def _put(module: torch.nn.Module, config: Any) -> None:
     for parameter in module.parameters():
         if parameter.requires_grad:  # they learn in float32, whatever is computed with
             parameter.data = parameter.data.float()
-
-
-def _checkpointed(module: torch.nn.Module) -> None:
-    if hasattr(module, "enable_gradient_checkpointing"):  # diffusers'
-        module.enable_gradient_checkpointing()
-    else:
-        module.activation_checkpointing_enable({"use_reentrant": False})
 
 
 def _tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ from diffusers.training_utils import compute_snr
 
 from studio.diffusion.noise_schedules import BETA_END, BETA_START, TRAIN_TIMESTEPS
 from studio.domain.refs import ModelRef
-from studio.domain.training import LoraTraining
+from studio.domain.training import Training
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Objective:
     """The noise schedule of the checkpoint `ref`, and what `training` makes of it: an offset of
     the noise, weights by min-SNR (arXiv:2303.09556, eq. 6)."""
 
-    def __init__(self, ref: ModelRef, training: LoraTraining) -> None:
+    def __init__(self, ref: ModelRef, training: Training) -> None:
         self._training = training
         self._schedule = DDPMScheduler(
             num_train_timesteps=TRAIN_TIMESTEPS,

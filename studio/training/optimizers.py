@@ -1,4 +1,4 @@
-"""How the layers go down the slope of the loss: the optimiser, and its learning rates."""
+"""How what learns goes down the slope of the loss: the optimiser, and its learning rates."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from diffusers.optimization import get_scheduler
 
 from studio.domain.errors import InvalidRequest
-from studio.domain.training import LoraTraining
+from studio.domain.training import Training
 
 _NEEDS = {"adamw8bit": "bitsandbytes"}
 
 
-def check(training: LoraTraining) -> None:
+def check(training: Training) -> None:
     """Raises `InvalidRequest` where the optimiser is of a package that is not installed."""
     package = _NEEDS.get(training.optimizer)
     if package and find_spec(package) is None:
@@ -27,7 +27,7 @@ def check(training: LoraTraining) -> None:
         )
 
 
-def build(training: LoraTraining, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
+def build(training: Training, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
     """That of the training; `groups` have "params" and "lr"."""
     if training.optimizer == "prodigy":
         return Prodigy(groups, weight_decay=training.weight_decay)
@@ -37,7 +37,7 @@ def build(training: LoraTraining, groups: Iterable[dict[str, Any]]) -> torch.opt
     return torch.optim.AdamW(groups, weight_decay=training.weight_decay)
 
 
-def scheduled(training: LoraTraining, optimizer: torch.optim.Optimizer) -> Any:
+def scheduled(training: Training, optimizer: torch.optim.Optimizer) -> Any:
     """Its learning rates, as `lr_scheduler` of the training says."""
     name = training.lr_scheduler
     if name == "constant" and training.lr_warmup_steps:

@@ -6,12 +6,14 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import save, save_file
+from safetensors.torch import save as as_bytes
+from safetensors.torch import save_file
 
 from studio.domain.refs import ModelRef
-from studio.domain.training import LoraTraining
+from studio.domain.training import AnyTraining, EmbeddingTraining, LoraTraining
 from studio.training.dataset import Dataset
 from studio.training.keeping import write
 from studio.version import __version__
@@ -32,25 +34,24 @@ _OPTIMIZERS = {
 _LEGACY_FROM, _LEGACY_BYTES = 0x100000, 0x10000
 
 
-def save_lora(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+def save(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
     """Write it, whole or not at all, with hashes of its tensors. Raises `SaveError`."""
     metadata = metadata | _hashes(tensors)
     write(path, lambda partial: save_file(tensors, partial, {"format": "pt", **metadata}))
 
 
 def metadata(
-    training: LoraTraining, ref: ModelRef, sha256: str | None, dataset: Dataset, learnt: dict
+    training: AnyTraining, ref: ModelRef, sha256: str | None, dataset: Dataset, learnt: dict
 ) -> dict[str, str]:
-    """What kohya's trainer (`ss_*`) and ModelSpec 1.0.1 say of a LoRA for `ref`; `learnt` are
-    "steps", "epochs", "loss" and "resolution"."""
+    """What kohya's trainer (`ss_*`) and ModelSpec 1.0.1 say of what was trained for `ref`; `learnt`
+    are "steps", "epochs", "loss" and "resolution"."""
     family, width = ref.family.name, learnt["resolution"]
-    lycoris = training.network in ("loha", "lokr")
+    if isinstance(training, EmbeddingTraining):
+        own = _of_embedding(training, ref, sha256, learnt)
+    else:
+        own = _of_lora(training, dataset)
     told = {
         "ss_output_name": training.name,
-        "ss_network_module": _MODULES.get(training.network, "lycoris.kohya"),
-        "ss_network_dim": training.rank,
-        "ss_network_alpha": training.effective_alpha,
-        "ss_network_args": json.dumps({"algo": training.network}) if lycoris else None,
         "ss_base_model_version": _BASES.get(family, family),
         "ss_sd_model_name": ref.path.name,
         "ss_new_sd_model_hash": sha256,
@@ -60,12 +61,8 @@ def metadata(
         "ss_dataset_dirs": json.dumps(_folders(dataset)),
         "ss_tag_frequency": json.dumps(dataset.tag_frequency(), ensure_ascii=False),
         "ss_num_train_images": sum(picture.repeats for picture in dataset.pictures),
-        "ss_num_reg_images": max(len(dataset.prior), training.prior_pictures),
-        "ss_prior_loss_weight": training.prior_loss_weight,
         "ss_num_validation_images": len(dataset.validation),
         "ss_learning_rate": training.learning_rate,
-        "ss_unet_lr": training.learning_rate,
-        "ss_text_encoder_lr": training.text_encoder_lr or None,
         "ss_optimizer": f"{_OPTIMIZERS[training.optimizer]}(weight_decay={training.weight_decay})",
         "ss_masked_loss": training.masked_loss or None,
         "ss_lr_scheduler": training.lr_scheduler,
@@ -81,17 +78,47 @@ def metadata(
         "ss_seed": training.seed,
         "ss_min_snr_gamma": training.min_snr_gamma or None,
         "ss_noise_offset": training.noise_offset or None,
-        "ss_caption_dropout_rate": training.caption_dropout,
         "ss_max_grad_norm": training.max_grad_norm,
         "ss_training_comment": f"Latent Studio {__version__}",
+        **own,
         **_modelspec(training, ref, width),
     }
     return {name: str(value) for name, value in told.items() if value is not None}
 
 
-def _modelspec(training: LoraTraining, ref: ModelRef, width: int) -> dict[str, str | None]:
+def _of_lora(training: LoraTraining, dataset: Dataset) -> dict[str, Any]:
+    lycoris = training.network in ("loha", "lokr")
+    return {
+        "ss_network_module": _MODULES.get(training.network, "lycoris.kohya"),
+        "ss_network_dim": training.rank,
+        "ss_network_alpha": training.effective_alpha,
+        "ss_network_args": json.dumps({"algo": training.network}) if lycoris else None,
+        "ss_num_reg_images": max(len(dataset.prior), training.prior_pictures),
+        "ss_prior_loss_weight": training.prior_loss_weight,
+        "ss_unet_lr": training.learning_rate,
+        "ss_text_encoder_lr": training.text_encoder_lr or None,
+        "ss_caption_dropout_rate": training.caption_dropout,
+    }
+
+
+def _of_embedding(
+    training: EmbeddingTraining, ref: ModelRef, sha256: str | None, learnt: dict
+) -> dict[str, Any]:
+    """As AUTOMATIC1111 calls it in embeddings of its own, the hash in ten digits as it shows it."""
+    return {
+        "name": training.name,
+        "step": learnt["steps"],
+        "sd_checkpoint": sha256 and sha256[:10],
+        "sd_checkpoint_name": ref.path.stem,
+    }
+
+
+def _modelspec(training: AnyTraining, ref: ModelRef, width: int) -> dict[str, str | None]:
     base = _ARCHITECTURES.get(ref.family.name, ref.family.name)
-    kind = "lora" if training.network == "dora" else training.network
+    if isinstance(training, EmbeddingTraining):
+        kind = "textual-inversion"
+    else:
+        kind = "lora" if training.network == "dora" else training.network
     v = ref.prediction_type == "v_prediction"
     return {
         "modelspec.sai_model_spec": "1.0.1",
@@ -119,7 +146,7 @@ def _folders(dataset: Dataset) -> dict[str, dict[str, int]]:
 def _hashes(tensors: dict[str, torch.Tensor]) -> dict[str, str]:
     """Of the part of the file that is no header: whole, and as AUTOMATIC1111's first extension for
     LoRAs shortened it."""
-    data = save(tensors)
+    data = as_bytes(tensors)
     body = data[8 + int.from_bytes(data[:8], "little") :]
     whole = hashlib.sha256(body).hexdigest()
     legacy = hashlib.sha256(data[_LEGACY_FROM : _LEGACY_FROM + _LEGACY_BYTES]).hexdigest()

@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import InvalidRequest
+from studio.domain.prompt_emphasis import Segment
 from studio.domain.refs import ModelRef
-from studio.domain.training import LoraTraining
+from studio.domain.training import AnyTraining, EmbeddingTraining, training_of
 from studio.training import dataset, keeping, models, optimizers
-from studio.training.lora import Task
+from studio.training.running import Task
 
 _MAY_CHANGE = {"steps", "save_every", "validate_every", "gradient_checkpointing"}
 """What may be other when a training goes on."""
 
+_WORD = re.compile(r"[^\W_]+([-_][^\W_]+)*")
+"""What a prompt reads as one word, and as nothing else."""
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where LoRAs go, where trainings are kept, each in a folder of its name, and the device as on
-    the command line."""
+    """results     the folder for models of the kind that is trained
+    embeddings  the names of those that there are
+    trainings   the folder that trainings are kept in, each in one of its name
+    device      as on the command line
+    """
 
-    loras: Path
+    results: Path
+    embeddings: Collection[str]
     trainings: Path
     device: str
 
 
 def task(
     folder: Path,
-    training: LoraTraining,
-    checkpoint_of: Callable[[LoraTraining], ModelRef],
+    training: AnyTraining,
+    checkpoint_of: Callable[[AnyTraining], ModelRef],
     place: Place,
     resumes: bool | None,
 ) -> Task:
     """`resumes`: None goes on with what was begun and did not end, where there is such a thing.
     Raises `InvalidRequest` where something does not fit, or would overwrite what is there."""
-    name = training.name or folder.resolve().name.strip(". ") or "lora"
-    kept_in, target = place.trainings / name, place.loras / f"{name}.safetensors"
+    name = training.name or folder.resolve().name.strip(". ") or training.kind
+    kept_in, target = place.trainings / name, place.results / f"{name}.safetensors"
     if resumes is None:
         resumes = _is_unfinished(keeping.load(kept_in))
     if resumes:
@@ -46,7 +55,9 @@ def task(
         _check_is_new(name, kept_in, target)
     optimizers.check(training)
     ref = checkpoint_of(training)
-    models.check(ref)
+    models.check(ref, training.kind)
+    if isinstance(training, EmbeddingTraining) and not resumes:
+        _check_is_no_word(name, ref, place.embeddings)
     training = training.model_copy(
         update={
             "name": name,
@@ -58,13 +69,15 @@ def task(
     found = dataset.read(folder, training.trigger, training.validation_split, training.seed)
     if training.masked_loss:
         dataset.check_masks(found)
-    if not training.prior_loss_weight:
+    if isinstance(training, EmbeddingTraining):
+        found = replace(found, prior=())  # nothing is forgotten that it would have to keep
+    elif not training.prior_loss_weight:
         found = replace(found, prior=())
         training = training.model_copy(update={"prior_pictures": 0})
     return Task(training, found, ref, target, kept_in, device=place.device, resumes=resumes)
 
 
-def _rate(training: LoraTraining) -> float:
+def _rate(training: AnyTraining) -> float:
     """Prodigy's own counts whole, unless something else was said."""
     if training.optimizer == "prodigy" and "learning_rate" not in training.model_fields_set:
         return 1.0
@@ -91,7 +104,28 @@ def _check_is_new(name: str, kept_in: Path, target: Path) -> None:
         )
 
 
-def _gone_on_with(training: LoraTraining, name: str, kept_in: Path) -> LoraTraining:
+def _check_is_no_word(name: str, ref: ModelRef, embeddings: Collection[str]) -> None:
+    """Raises `InvalidRequest` where `name` cannot stand for something new in a prompt."""
+    if not _WORD.fullmatch(name):
+        raise InvalidRequest(
+            f"{name!r} is not one word, by which a prompt could name the embedding. Choose a name "
+            "of letters and digits, with - or _ between them.",
+            "name",
+        )
+    if ref.family.count([Segment(name, 1.0, 0, len(name))], ref.family.tokenizers(ref))[0] == 1:
+        raise InvalidRequest(
+            f"{ref.name} knows the word {name!r} already, which would lose its meaning. Choose "
+            "another name, such as one with a digit in it.",
+            "name",
+        )
+    if taken := next((each for each in embeddings if each.lower() == name.lower()), None):
+        raise InvalidRequest(
+            f"There is an embedding {taken!r} already. Choose another name, or move it away.",
+            "name",
+        )
+
+
+def _gone_on_with(training: AnyTraining, name: str, kept_in: Path) -> AnyTraining:
     """What the kept training was told, changed by what of `training` was said and may change."""
     state = keeping.load(kept_in)
     if state is None:
@@ -99,7 +133,12 @@ def _gone_on_with(training: LoraTraining, name: str, kept_in: Path) -> LoraTrain
             f"There is no training {name!r} to go on with in {kept_in.parent}. Begin it without "
             "--resume, or say its --name."
         )
-    kept = LoraTraining.parse(state["training"])
+    kept = training_of(state["training"])
+    if kept.kind != training.kind:
+        raise InvalidRequest(
+            f"The training {name!r} is one of another kind ({kept.kind}). Choose another name.",
+            "name",
+        )
     said = training.model_dump(include=training.model_fields_set - {"name"})
     for field, value in said.items():
         if field not in _MAY_CHANGE and value != getattr(kept, field):

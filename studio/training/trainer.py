@@ -1,4 +1,4 @@
-"""The layers of a LoRA while they learn: steps, tests, and all that going on later takes."""
+"""What learns, while it does: steps, tests, and all that going on later takes."""
 
 from __future__ import annotations
 
@@ -11,35 +11,40 @@ from diffusers.training_utils import EMAModel
 from studio.diffusion.conditioning import Text
 from studio.domain import errors
 from studio.training import optimizers
+from studio.training.adapter import Adapter
 from studio.training.lessons import Lessons
 from studio.training.models import Pictures, Trainee
 from studio.training.network import Layers
 from studio.training.objective import Objective
+from studio.training.vectors import Vectors
 
 _TESTS = 4
 """So many noise levels each picture of the validation is tested at."""
 
 
+_ADAPTERS = {"lora": Layers, "embedding": Vectors}
+
+
 class Trainer:
-    """The same `lessons` give the same layers of `trainee` on the same device, stopped in between
-    or not."""
+    """The same `lessons` teach `trainee` the same on the same device, stopped in between or not."""
 
     def __init__(self, lessons: Lessons, trainee: Trainee) -> None:
         self._ref, self._training = lessons.ref, lessons.training
         self._trainee, self._dtype = trainee, lessons.dtype
         self._learnt_from, self._tested_on = lessons.learnt_from, lessons.tested_on
         self._subjects = lessons.subjects()
+        self.adapter: Adapter = _ADAPTERS[self._training.kind](trainee, self._training)
         self._texts: dict[str, Text] | None = None
-        if not self._training.text_encoder_lr:
+        if not self.adapter.changes_texts:
             of = *(each.pictures for each in self._subjects), self._tested_on
             said = [caption for pictures in of for caption in pictures.captions]
             self._texts = trainee.read_all([*said, ""])
             for module in trainee.text_encoders.values():
                 module.to("cpu")
-        self.layers = Layers(trainee, self._training)
         self._objective = Objective(self._ref, self._training)
-        self._parameters = self.layers.parameters()
-        self._optimizer = optimizers.build(self._training, self._groups())
+        groups = self.adapter.groups()
+        self._parameters = [each for group in groups for each in group["params"]]
+        self._optimizer = optimizers.build(self._training, groups)
         self._rates = optimizers.scheduled(self._training, self._optimizer)
         self._average = None
         if self._training.ema_decay:
@@ -58,7 +63,7 @@ class Trainer:
 
     @property
     def rate(self) -> float:
-        """The learning rate of the U-Net's layers that the next step has."""
+        """The learning rate that the next step has; of a LoRA that of the U-Net's layers."""
         return self._optimizer.param_groups[0]["lr"]
 
     def learn(self) -> float | None:
@@ -99,16 +104,16 @@ class Trainer:
                 ]
             self.tested = float(np.mean(found))
             if self._best is None or self.tested < self._best["tested"]:
-                layers = self.layers.state()
-                self._best = {"step": self.step, "tested": self.tested, "layers": layers}
+                adapter = self.adapter.state()
+                self._best = {"step": self.step, "tested": self.tested, "adapter": adapter}
         return self.tested
 
     def take_best(self) -> bool:
-        """Go back to the layers that did best on the pictures of the validation. False: nothing
+        """Go back to what did best on the pictures of the validation. False: nothing
         was tested, or they are the present ones."""
         if self._best is None or self._best["step"] == self.step:
             return False
-        self.layers.load_state(self._best["layers"])
+        self.adapter.load_state(self._best["adapter"])
         self.step, self.tested = self._best["step"], self._best["tested"]
         self._average = None
         return True
@@ -120,13 +125,13 @@ class Trainer:
             group["lr"], group["initial_lr"] = group["lr"] / 2, group["initial_lr"] / 2
 
     def exported(self) -> dict[str, torch.Tensor]:
-        """The tensors of a LoRA's file: of the moving average, where there is one."""
+        """The tensors of the file that comes of it: of the moving average, where there is one."""
         if self._average is None:
-            return self.layers.exported()
+            return self.adapter.exported()
         self._average.store(self._parameters)
         self._average.copy_to(self._parameters)
         try:
-            return self.layers.exported()
+            return self.adapter.exported()
         finally:
             self._average.restore(self._parameters)
 
@@ -152,7 +157,7 @@ class Trainer:
             "tested": self.tested,
             "best": self._best,
             "losses": list(self._losses),
-            "layers": self.layers.state(),
+            "adapter": self.adapter.state(),
             "optimizer": _copied(self._optimizer.state_dict()),
             "rates": _copied(self._rates.state_dict()),
             "average": _copied(self._average.state_dict()) if self._average else None,
@@ -173,7 +178,7 @@ class Trainer:
                 "with. Put it back, or begin another with --name."
             )
         state = _copied(state)
-        self.layers.load_state(state["layers"])
+        self.adapter.load_state(state["adapter"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._optimizer.zero_grad()
         self._rates.load_state_dict(state["rates"])
@@ -191,14 +196,6 @@ class Trainer:
     def _count(self) -> int:
         """Of all pictures that are learnt from."""
         return sum(len(subject.pictures.captions) for subject in self._subjects)
-
-    def _groups(self) -> list[dict[str, Any]]:
-        training = self._training
-        groups = [{"params": self.layers.parameters("unet"), "lr": training.learning_rate}]
-        if training.text_encoder_lr:
-            learning = self.layers.parameters(*self._trainee.text_encoders)
-            groups.append({"params": learning, "lr": training.text_encoder_lr})
-        return groups
 
     def _answered(
         self, pictures: Pictures, places: list[int], captions: list[str], source: torch.Generator

@@ -41,7 +41,7 @@ class TrainingJob:
     step     how many it has learnt; `curve`: their losses
     remarks  what whoever trains should know
     sheets   (step, jobs that draw what it knows then), in their order
-    lora     what came of it, by its name in the catalog
+    result   what came of it, by its name in the catalog
     message  why it failed
     """
 
@@ -51,7 +51,7 @@ class TrainingJob:
         self.step, self.curve = 0, Curve()
         self.remarks: list[str] = []
         self.sheets: list[tuple[int, list[str]]] = []
-        self.lora: str | None = None
+        self.result: str | None = None
         self.message: str | None = None
         # Begins anew after a restart: with numbers that nobody has seen.
         self.events = EventStream(max(0, round(1000 * (time.time() - created_s))), FINAL)
@@ -90,7 +90,7 @@ class TrainingJob:
             "curve": self.curve.told(),
             "remarks": self.remarks,
             "sheets": self.sheets,
-            "lora": self.lora,
+            "result": self.result,
             "message": self.message,
             "wish": self.wish,
         }
@@ -104,7 +104,7 @@ class TrainingJob:
         job = cls(row.id, row.owner, TrainingOrder.model_validate_json(row.asked), row.created_s)
         job.state = TrainingState(row.state)
         job.step, job.curve = told["step"], Curve(told["curve"])
-        job.remarks, job.lora, job.message = told["remarks"], told["lora"], told["message"]
+        job.remarks, job.result, job.message = told["remarks"], told["result"], told["message"]
         job.sheets = [(step, list(jobs)) for step, jobs in told["sheets"]]
         job.wish = Wish(told["wish"]) if told["wish"] else None
         return job

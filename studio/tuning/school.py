@@ -10,25 +10,33 @@ from typing import TYPE_CHECKING
 
 from studio.catalog.catalog import Catalog
 from studio.catalog.places import subfolder
+from studio.domain import embedding_names
 from studio.domain.errors import InvalidRequest
 from studio.domain.imports import IMPORTING
 from studio.domain.loras import LoraInput
 from studio.domain.refs import ModelRef
 from studio.domain.request import GenerationRequest
-from studio.domain.training import Done, LoraTraining, Snapshot, TrainingEvent
+from studio.domain.training import (
+    AnyTraining,
+    Done,
+    Snapshot,
+    TrainingEvent,
+    TrainingKind,
+)
 from studio.domain.training_order import TrainingOrder
 from studio.jobs.queue import JobQueue
+from studio.training.dataset import with_trigger
 from studio.tuning.sets import PictureSets
 
 if TYPE_CHECKING:  # these import torch
-    from studio.training.lora import Task
+    from studio.training.running import Task
 
 
 @dataclass(frozen=True)
 class StudioSchool:
     """A `trainings.School`.
 
-    models      the folder that LoRAs go into, below the subfolder for their kind
+    models      the folder that results go into, below the subfolder for their kind
     kept_in     where trainings are kept, to go on
     device      as on the command line
     checkpoint  that of the settings, if they name one
@@ -60,55 +68,82 @@ class StudioSchool:
         return self.work(replace(task, stopped=stopped, ends=ends, snapshot_every=every))
 
     def train(
-        self, folder: Path, training: LoraTraining, resumes: bool, stopped: Callable[[], bool]
+        self, folder: Path, training: AnyTraining, resumes: bool, stopped: Callable[[], bool]
     ) -> Iterator[TrainingEvent]:
-        """A training of a folder's pictures, beside the queue. Raises as `Studio.train_lora`."""
+        """A training of a folder's pictures, beside the queue, event by event: the work of each is
+        done when it is asked for. `stopped` is asked between steps, and ends it with what going on
+        takes kept. Raises as `Studio.train_lora`."""
         return self.work(replace(self._task(folder, training, resumes), stopped=stopped))
 
+    def trained(
+        self,
+        folder: Path,
+        training: AnyTraining,
+        on_event: Callable[[TrainingEvent], None],
+        resumes: bool,
+    ) -> ModelRef:
+        """The same to its end: what came of it. Raises as `Studio.train_lora`."""
+        for event in self.train(folder, training, resumes, lambda: False):
+            on_event(event)
+        return next(ref for ref in self.catalog.refs(training.kind) if ref.path == event.path)
+
     def work(self, task: Task) -> Iterator[TrainingEvent]:
-        """What happens; LoRAs are in the catalog when it is told that they are there."""
-        from studio.training import lora
+        """What happens; results are in the catalog when it is told that they are there."""
+        from studio.training import running
 
         digest = self.catalog.sha256_if_it_can_be(task.ref)
-        for event in lora.train(replace(task, sha256=digest)):
+        for event in running.train(replace(task, sha256=digest)):
             if isinstance(event, (Snapshot, Done)):
                 self.catalog.refresh()
             yield event
 
-    def _task(self, folder: Path, training: LoraTraining, resumes: bool | None) -> Task:
+    def _task(self, folder: Path, training: AnyTraining, resumes: bool | None) -> Task:
         with IMPORTING:  # as for the engine
             from studio.training import starting
 
-        loras = subfolder(self.models, "lora")
-        place = starting.Place(loras, self.kept_in, self.device)
+        results = subfolder(self.models.absolute(), training.kind)  # as the catalog has it
+        embeddings = [ref.name for ref in self.catalog.refs("embedding")]
+        place = starting.Place(results, embeddings, self.kept_in, self.device)
         return starting.task(folder, training, self._checkpoint_of, place, resumes)
 
-    def _checkpoint_of(self, training: LoraTraining) -> ModelRef:
+    def _checkpoint_of(self, training: AnyTraining) -> ModelRef:
         return self.catalog.find(training.checkpoint or self.checkpoint)
 
     def draw(self, order: TrainingOrder, owner: str, path: Path | None) -> list[str]:
         """As `trainings.School.draw`."""
-        name = path and self.name_of(path)
+        training, samples = order.training, order.samples
+        name = path and self.name_of(path, training.kind)
         if path and name is None:
             raise InvalidRequest(f"{path} is not in the catalog: something moved it away.")
-        loras = (LoraInput(name=name),) if name else ()
-        ref = self.catalog.find(order.training.checkpoint)
+        prompts, loras = samples.prompts, ()
+        if training.kind == "embedding":
+            prompts = [_naming(prompt, training.name, name or training.name) for prompt in prompts]
+        elif name:
+            loras = (LoraInput(name=name),)
+        ref = self.catalog.find(training.checkpoint)
         requests = [
             GenerationRequest(
                 prompt=prompt,
                 checkpoint=ref.name,
                 guidance_scale=ref.family.guidance_scale,
-                seed=order.samples.seed,
+                seed=samples.seed,
                 loras=loras,
             )
-            for prompt in order.samples.prompts
+            for prompt in prompts
         ]
         return [job.id for job in self.queue().submit_all(requests, owner=owner)]
 
-    def name_of(self, path: Path) -> str | None:
+    def name_of(self, path: Path, kind: TrainingKind) -> str | None:
         """As `trainings.School.name_of`."""
-        return next((ref.name for ref in self.catalog.refs("lora") if ref.path == path), None)
+        return next((ref.name for ref in self.catalog.refs(kind) if ref.path == path), None)
 
     def forget(self, order: TrainingOrder) -> None:
         """As `trainings.School.forget`."""
         shutil.rmtree(self.kept_in / order.training.name, ignore_errors=True)
+
+
+def _naming(prompt: str, learnt: str, drawn_with: str) -> str:
+    """`prompt` with the embedding `drawn_with` where it names the one that is learnt, which comes
+    first where it does not."""
+    pieces = embedding_names.split(with_trigger(prompt, learnt), [learnt])
+    return "".join(drawn_with if name else text for text, name in pieces)

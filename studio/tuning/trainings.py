@@ -23,6 +23,7 @@ from studio.domain.training import (
     Stopped,
     Trained,
     TrainingEvent,
+    TrainingKind,
 )
 from studio.domain.training_order import TrainingOrder
 from studio.jobs.line import Line
@@ -51,12 +52,12 @@ class School(Protocol):
         ...
 
     def draw(self, order: TrainingOrder, owner: str, path: Path | None) -> list[str]:
-        """The jobs that draw its samples, with the LoRA at `path`, or without one. Raises
-        `StudioError`."""
+        """The jobs that draw its samples, with what it has learnt, which lies at `path`; None:
+        without it. Raises `StudioError`."""
         ...
 
-    def name_of(self, path: Path) -> str | None:
-        """The LoRA at `path`, as the catalog calls it."""
+    def name_of(self, path: Path, kind: TrainingKind) -> str | None:
+        """What lies at `path`, as the catalog calls it."""
         ...
 
     def forget(self, order: TrainingOrder) -> None:
@@ -162,7 +163,7 @@ class Trainings:
             return job
 
     def delete(self, id: str, account: str) -> None:
-        """Forget it and what was kept to go on; LoRAs that were written stay. Raises as `pause`."""
+        """Forget it and what was kept to go on; files that were written stay. Raises as `pause`."""
         with self._lock:
             job = self._own(id, account)
             is_under_way = job.state in _TO_DO
@@ -259,7 +260,7 @@ class Trainings:
     def _happened(self, job: TrainingJob, event: TrainingEvent | Failed | Cancelled) -> None:
         """For the work: `event` is told and, where it must outlast the process, kept."""
         if isinstance(event, Done):
-            job.lora = self._school.name_of(event.path)
+            job.result = self._school.name_of(event.path, job.order.training.kind)
         job.publish(event)
         if isinstance(event, (Snapshot, Done)):
             self._draw(job, job.step, event.path)

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-import studio.training.lora  # noqa: F401  (or the first order waits for the imports)
+import studio.training.running  # noqa: F401  (or the first order waits for the imports)
 from tests.waiting import wait_for
 
 SETS, TRAINING = "/studio/v1/training-sets", "/studio/v1/training"
@@ -101,7 +101,8 @@ def test_a_lora_is_trained_and_drawn_with(serve):
         return told if is_done else None
 
     told = wait_for(drawn)
-    assert (told["step"], told["lora"], told["order"]["training"]["name"]) == (2, "kites", "kites")
+    assert (told["step"], told["result"]) == (2, "kites")
+    assert told["order"]["training"]["name"] == "kites"
     assert [step for step, _ in told["losses"]] == [1, 2]
     assert [sheet["step"] for sheet in told["sheets"]] == [0, 1, 2]
     requests = [
@@ -115,3 +116,46 @@ def test_a_lora_is_trained_and_drawn_with(serve):
     assert again.status_code == 422 and "is there already" in again.json()["message"]
     assert served.http.delete(f"{TRAINING}/{id}").status_code == 204
     assert served.http.get(TRAINING).json()["trainings"] == []
+
+
+@pytest.mark.slow
+def test_samples_of_an_embedding_name_it_as_it_was_then(serve):
+    served = serve(device="cpu")
+    served.http.post(SETS, json={"name": "dusktower"})
+    add_to = f"{SETS}/dusktower/pictures"
+    served.http.post(add_to, content=png("purple"), params={"called": "a.png"}).raise_for_status()
+    asked = {"checkpoint": "picturebook", "kind": "embedding"}
+    begun = served.http.get(f"{TRAINING}/suited", params=asked).json()
+    assert begun["training"]["vectors"] == 4 and "rank" not in begun["fields"]
+    training = {"kind": "embedding", "vectors": 2, "resolution": 64, "steps": 2}
+    samples = {"prompts": ["a Dusktower at night", "a meadow"], "every": 1}
+    order = {"pictures": "dusktower", "training": training, "samples": samples}
+    wrong = served.http.post(TRAINING, json=order | {"training": training | {"vectors": 0}})
+    assert wrong.status_code == 422 and "vectors" in wrong.json()["message"]
+    wrong = served.http.post(TRAINING, json=order | {"training": training | {"rank": 4}})
+    assert wrong.status_code == 422 and "rank" in wrong.json()["message"]
+    id = served.http.post(TRAINING, json=order).raise_for_status().json()["id"]
+
+    def drawn():
+        told = served.http.get(f"{TRAINING}/{id}").json()
+        assert told["state"] != "failed", told["message"]
+        samples = [each for sheet in told["sheets"] for each in sheet["samples"]]
+        is_done = told["state"] == "finished" and all(each["image"] for each in samples)
+        return told if is_done else None
+
+    told = wait_for(drawn)
+    assert (told["step"], told["result"]) == (2, "dusktower")
+    prompts = [
+        served.http.get(f"/studio/v1/images/{sample['image']}/request").json()["prompt"]
+        for sheet in told["sheets"]
+        for sample in sheet["samples"]
+    ]
+    then = "dusktower-step00000001"
+    assert prompts[2:] == [
+        f"a {then} at night",
+        f"{then}, a meadow",
+        "a dusktower at night",
+        "dusktower, a meadow",
+    ]
+    offered = served.http.get("/studio/v1/completions", params={"text": "duskt"}).json()
+    assert "dusktower" in str(offered)

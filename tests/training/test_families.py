@@ -10,7 +10,7 @@ from studio.domain.training import LoraTraining
 from studio.families.stable_diffusion import tokenizers
 from studio.families.stable_diffusion.family import SD1, SDXL
 from studio.families.z_image.family import Z_IMAGE
-from studio.training import lora, models
+from studio.training import models, result
 from studio.training.lessons import Lessons
 from studio.training.trainer import Trainer
 from studio.weights import lora as weights_lora
@@ -32,16 +32,16 @@ def test_sdxl_learns_in_bfloat16_and_is_named_as_kohyas_trainer_names_it(tmp_pat
         training, ref, torch.bfloat16, pictures, [1, 1, 1], models.Pictures([], [], [])
     )
     trainer = Trainer(lessons, trainee)
-    assert all(weight.dtype == torch.float32 for weight in trainer.layers.parameters())
+    assert all(weight.dtype == torch.float32 for weight in trainer.adapter.parameters())
     assert 0 < trainer.learn() < 100
-    tensors = trainer.layers.exported()
+    tensors = trainer.adapter.exported()
     assert {key.partition("_block")[0] for key in tensors if "_block" in key} == {
         "lora_unet_input",
         "lora_unet_middle",
         "lora_unet_output",
     }
     assert {key[:9] for key in tensors} == {"lora_unet", "lora_te1_", "lora_te2_"}
-    lora.result.save_lora(tmp_path / "one.safetensors", tensors, {})
+    result.save(tmp_path / "one.safetensors", tensors, {})
     named = ref_to("one", "lora", tmp_path / "one.safetensors", SDXL)
     found = weights_lora.read(named, SDXL, before)
     assert not found.warning and len(found.deltas) == len(tensors) // 3
@@ -57,4 +57,4 @@ def test_sdxl_learns_in_bfloat16_and_is_named_as_kohyas_trainer_names_it(tmp_pat
 )
 def test_what_cannot_be_trained_is_told(tmp_path, family, facts, message):
     with pytest.raises(InvalidRequest, match=message):
-        models.check(ref_to("one", "checkpoint", tmp_path, family, **facts))
+        models.check(ref_to("one", "checkpoint", tmp_path, family, **facts), "lora")

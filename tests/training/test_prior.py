@@ -9,7 +9,7 @@ import torch
 from studio.catalog.catalog import Catalog
 from studio.domain.training import LoraTraining, Stopped
 from studio.settings import assets_dir
-from studio.training import keeping, lora, prior
+from studio.training import keeping, prior, running
 from studio.training.dataset import Dataset, TrainingPicture
 from studio.training.models import Pictures, load
 
@@ -38,6 +38,6 @@ def test_they_are_drawn_of_captions_kept_and_the_same_again(tmp_path):
     assert torch.equal(again.latents[0], pictures.latents[0]) and less == 1 < calls
 
     # Stopped before its first step it can go on.
-    task = lora.Task(TRAINING, dataset, ref, tmp_path / "a.safetensors", tmp_path)
-    assert lora._stopped_before(task) == Stopped(0)
+    task = running.Task(TRAINING, dataset, ref, tmp_path / "a.safetensors", tmp_path)
+    assert running._stopped_before(task) == Stopped(0)
     assert keeping.load(tmp_path)["training"]["prior_pictures"] == 2

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from studio.domain.errors import EngineError, InvalidRequest, SaveError
 from studio.domain.training import Done, LoraTraining, Remark, Stopped, Trained
 from studio.families.stable_diffusion.family import SD1
-from studio.training import buckets, keeping, lora, optimizers
+from studio.training import buckets, keeping, optimizers, result, running
 from studio.training.dataset import Dataset, TrainingPicture
 from studio.training.trainer import Trainer
 from studio.weights import lora as weights_lora
@@ -131,12 +131,12 @@ def test_the_file_is_what_was_learnt(network, tmp_path):
     trainer = tiny.trainer(training)
     torch.manual_seed(1)
     with torch.no_grad():
-        for weight in trainer.layers.parameters():
+        for weight in trainer.adapter.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)
-    trained = dict(trainer.layers.modules)
-    tensors = trainer.layers.exported()
+    trained = dict(trainer.adapter.modules)
+    tensors = trainer.adapter.exported()
     path = tmp_path / "one.safetensors"
-    lora.result.save_lora(path, tensors, {})
+    result.save(path, tensors, {})
     originals = tiny.trainee()
     parts = {
         "unet": originals.unet.state_dict(),
@@ -160,7 +160,7 @@ def test_the_file_is_what_was_learnt(network, tmp_path):
 def task_of(tmp_path, training, **more):
     pictures = [TrainingPicture(tmp_path / f"{n}.png", text, (64, 64)) for n, text in
                 enumerate(tiny.CAPTIONS)]  # fmt: skip
-    return lora.Task(
+    return running.Task(
         training,
         Dataset(tmp_path, tuple(pictures)),
         tiny.ref(),
@@ -193,7 +193,7 @@ def test_a_loss_that_is_no_number_goes_back_with_half_the_rate(tmp_path):
         steps=4, rank=2, learning_rate=0.01, save_every=1, name="kites", trigger="kite"
     )
     task = task_of(tmp_path, training)
-    events = list(lora.run(task, stumbling(training, 2)))
+    events = list(running.run(task, stumbling(training, 2)))
     remarks = [event.text for event in events if isinstance(event, Remark)]
     assert ["back to step 2" in text for text in remarks] == [True, True]
     assert "0.0025" in remarks[-1]
@@ -205,7 +205,7 @@ def test_a_loss_that_is_no_number_goes_back_with_half_the_rate(tmp_path):
     assert told["ss_network_dim"] == "2" and told["modelspec.trigger_phrase"] == "kite"
     assert '"kite": 1' in told["ss_tag_frequency"] and len(told["sshs_model_hash"]) == 64
     with pytest.raises(EngineError, match="--precision float32"):
-        list(lora.run(task, stumbling(training, 99)))
+        list(running.run(task, stumbling(training, 99)))
 
 
 def test_it_stops_between_steps_and_a_full_disk_ends_nothing(tmp_path):
@@ -214,16 +214,16 @@ def test_it_stops_between_steps_and_a_full_disk_ends_nothing(tmp_path):
     task = task_of(tmp_path, training, stopped=lambda: len(seen) >= 3)
     (tmp_path / "kept").write_text("a file where the folder should be")
     with pytest.raises(SaveError, match="kept"):
-        for event in lora.run(task, tiny.trainer(training)):
+        for event in running.run(task, tiny.trainer(training)):
             seen.append(event)
     assert isinstance(seen[0], Remark) and "goes on" in seen[0].text
     (tmp_path / "kept").unlink()
     seen.clear()
-    seen += lora.run(task, tiny.trainer(training))
+    seen += running.run(task, tiny.trainer(training))
     # `stopped` is asked while the list is being filled, so it never says yes: it learns all.
     assert isinstance(seen[-1], Done)
     task = task_of(tmp_path, training, stopped=lambda: True)
-    assert list(lora.run(task, tiny.trainer(training))) == [Stopped(0)]
+    assert list(running.run(task, tiny.trainer(training))) == [Stopped(0)]
     assert load_file(task.target)
 
 
@@ -263,10 +263,10 @@ def test_with_prior_pictures_it_goes_on_bit_for_bit(tmp_path):
     losses = [whole.learn() for _ in range(3)]
     task = task_of(tmp_path, training, stopped=lambda: first.step == 1)
     first = tiny.trainer(training, prior=tiny.pictures(9))
-    assert list(lora.run(task, first))[-1] == Stopped(1)
+    assert list(running.run(task, first))[-1] == Stopped(1)
     task = task_of(tmp_path, training, resumes=True)
     second = tiny.trainer(training, prior=tiny.pictures(9))
-    events = list(lora.run(task, second))
+    events = list(running.run(task, second))
     assert [each.loss for each in events if isinstance(each, Trained)] == losses[1:]
     theirs = whole.exported()
     for key, tensor in second.exported().items():

@@ -60,7 +60,7 @@ class School:
         self.drawn.append(path and path.name)
         return [f"job-{len(self.drawn)}"]
 
-    def name_of(self, path):
+    def name_of(self, path, kind):
         return path.stem
 
     def forget(self, order):
@@ -113,7 +113,7 @@ def test_what_is_drawn_goes_between_two_steps_and_both_are_done(start, tmp_path)
     assert job.state is TrainingState.RUNNING and job.step == 1
     school.may_step.release(2)
     until(job, TrainingState.FINISHED)
-    assert (job.step, job.lora) == (3, "lora")
+    assert (job.step, job.result) == (3, "lora")
     assert job.curve.loss == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
     # Without a LoRA, of the step on the way, and of the end.
     assert [step for step, _ in job.sheets] == [0, 2, 3]

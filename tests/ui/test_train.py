@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 from PIL import Image
 
+import studio.training.running  # noqa: F401  (or the first order waits for the imports)
+from tests.ui.using import open_place
+
 
 def png(colour, size=(96, 64)):
     file = io.BytesIO()
@@ -22,7 +25,7 @@ def folder(one_studio):
 
 def test_pictures_are_added_captioned_and_counted(visit, folder):
     page = visit()
-    page.get_by_role("link", name="Train").click()
+    open_place(page, "train")
     page.locator("#train-field-steps").wait_for()
     assert page.locator("#train-field-batch_size").input_value() == "4"  # what suits picturebook
     look = "(box) => getComputedStyle(box).appearance"
@@ -63,7 +66,7 @@ def test_a_training_waits_for_its_hours_in_the_queue_too(visit, folder):
     now = datetime.now()
     since, until = (f"{now + timedelta(hours=hours):%H:%M}" for hours in (2, 3))
     page = visit()
-    page.get_by_role("link", name="Train").click()
+    open_place(page, "train")
     page.locator("#train-field-steps").wait_for()
     page.locator("[data-of=set]").select_option("mills")
     page.locator("#train-field-name").fill("nightly")
@@ -88,3 +91,35 @@ def test_a_training_waits_for_its_hours_in_the_queue_too(visit, folder):
     row.wait_for(state="hidden")
     page.locator("[data-action=delete]").click()
     page.locator(".train-runs").wait_for(state="hidden")
+
+
+def test_what_is_trained_switches_the_settings_and_is_asked_for(visit, one_studio):
+    folder = one_studio.studio.settings.sets_dir / "dusktower"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (64, 64), "purple").save(folder / "a.png")
+    page = visit()
+    open_place(page, "train")
+    page.locator("#train-field-rank").wait_for()
+    page.locator("#train-field-steps").fill("7")
+    page.locator("#train-field-steps").blur()
+    page.get_by_label("What is trained").select_option("embedding")
+    page.locator("#train-field-vectors").fill("3")
+    page.get_by_label("Initial text").fill("a purple castle")
+    assert page.locator("#train-field-rank, #train-field-trigger").count() == 0
+    assert page.locator("#train-field-caption_dropout").count() == 0
+    page.get_by_label("What is trained").select_option("lora")
+    page.locator("#train-field-rank").wait_for()
+    assert page.locator("#train-field-vectors").count() == 0
+    assert page.locator("#train-field-steps").input_value() == "7"  # each keeps its own
+    page.get_by_label("What is trained").select_option("embedding")
+    page.locator("#train-field-name").fill("castle")
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_text("picturebook knows the word 'castle' already").wait_for(timeout=60_000)
+    page.locator("#train-field-name").fill("")
+    page.get_by_role("button", name="Start training").click()
+    page.locator(".train-state").wait_for(timeout=60_000)
+    begun = one_studio.studio.trainings.all()[0]
+    one_studio.studio.trainings.delete(begun.id, begun.owner)
+    training = begun.order.training
+    assert (training.kind, training.name) == ("embedding", "dusktower")
+    assert (training.vectors, training.initial_text) == (3, "a purple castle")

@@ -54,7 +54,14 @@ test("where a training stands", () => {
   const reading = { state: "running", step: 0, preparing: "pictures", done: 2, total: 5 };
   assert.equal(stateWords(reading), "Reading pictures: 2/5");
   assert.ok(actionsOf(one).stop && !actionsOf(one).resume && !actionsOf(one).try);
-  assert.ok(actionsOf({ state: "finished", step: 9, lora: "mill" }).compare);
+  const ended = (kind) => ({
+    state: "finished",
+    step: 9,
+    result: "mill",
+    order: { training: { kind } },
+  });
+  assert.ok(actionsOf(ended("lora")).compare && actionsOf(ended("embedding")).try);
+  assert.ok(!actionsOf(ended("embedding")).compare); // it has no weight of its own
 });
 
 test("names of settings", () => {

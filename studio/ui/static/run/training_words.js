@@ -32,14 +32,14 @@ export function stateWords(training) {
 }
 
 /** What can be done with a training in that state. */
-export function actionsOf({ state, wish, step, lora }) {
+export function actionsOf({ state, wish, step, result, order }) {
   const isOpen = state === "queued" || state === "running";
   return {
     pause: isOpen && !wish,
     resume: state === "paused" || state === "failed",
     stop: (isOpen || state === "paused") && step > 0 && wish !== "stop",
-    try: Boolean(lora),
-    compare: Boolean(lora),
+    try: Boolean(result),
+    compare: Boolean(result) && order.training.kind === "lora",
     delete: true,
   };
 }

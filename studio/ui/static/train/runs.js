@@ -150,24 +150,25 @@ export class Runs {
     await this.follow();
   }
 
-  /** The LoRA into the settings, its trigger word into the prompt. */
-  async try({ lora, order }) {
+  /** A LoRA into the settings, its trigger word or an embedding's name into the prompt. */
+  async try({ result, order }) {
     await look();
-    const { checkpoint, trigger } = order.training;
+    const { kind, checkpoint, trigger } = order.training;
     if (field("checkpoint").value !== checkpoint) field("checkpoint").set(checkpoint);
-    add(lora);
+    if (kind === "lora") add(result);
+    const word = kind === "lora" ? trigger : result;
     const prompt = field("prompt");
     if (!prompt.value.trim() && order.samples.prompts[0]) prompt.set(order.samples.prompts[0]);
-    else if (trigger && !prompt.value.includes(trigger)) insert(trigger);
+    if (word && !prompt.value.includes(word)) insert(word);
     showTab(TASK);
     prompt.element?.querySelector("textarea")?.focus();
   }
 
   /** A sheet without it, and at three weights. */
-  async compare({ lora, order }) {
+  async compare({ result, order }) {
     const { checkpoint, trigger } = order.training;
     const words = order.samples.prompts[0] ?? trigger;
-    const tag = (weight) => `<lora:${lora}:${weight}>`;
+    const tag = (weight) => `<lora:${result}:${weight}>`;
     const grid = await send("POST", "studio/v1/grids", {
       request: { prompt: `${words} ${tag(WEIGHTS[0])}`, checkpoint, seed: order.samples.seed },
       x: { axis: "Prompt S/R", values: WEIGHTS.map(tag).join(", ") },

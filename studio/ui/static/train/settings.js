@@ -1,123 +1,74 @@
-// The settings of a training: made from what the studio says of each of them.
+// What is asked of a training: its kind, its checkpoint, the settings of that kind, its samples.
 
 import { value } from "../settings/form.js";
 import { data } from "../shared/data.js";
 import { make } from "../shared/dom.js";
-import { get, send } from "../shared/server.js";
+import { send } from "../shared/server.js";
 import { read, write } from "../shared/store.js";
-import { labelOf } from "./words.js";
-
-const FIRST = [
-  "name",
-  "trigger",
-  "steps",
-  "batch_size",
-  "rank",
-  "learning_rate",
-  "validation_split",
-];
-const LATER = ["seed"];
+import { Fields, linesOf } from "./fields.js";
+import { KINDS } from "./words.js";
 
 export class Settings {
-  /** of.set() is the set's name; of.begun(training) hears of one that was queued. */
+  /** of.set() is the set's name; of.begun(training) hears of one that was queued; of.resized() of
+   * another side of the pictures. */
   constructor(form, of) {
     this.form = form;
     this.of = of;
-    this.controls = new Map();
-    this.changed = new Set();
-    this.suited = null;
-    this.onResolution = () => {};
     this.first = form.querySelector("[data-of=first]");
     this.more = form.querySelector("[data-of=more]");
     this.says = form.querySelector(".objection");
     this.prompts = form.querySelector("#train-prompts");
     this.prompts.value = read("train.prompts", "");
     this.prompts.addEventListener("change", () => write("train.prompts", this.prompts.value));
+    this.kind = choice("train-kind", Object.entries(KINDS), () => this.suit());
+    const names = data.checkpoints.map(({ name }) => [name, name]);
+    this.checkpoint = choice("train-checkpoint", names, () => this.suit());
+    this.checkpoint.value = value("checkpoint") ?? data.checkpoints[0]?.name;
+    this.head = [
+      ...[make("label", { for: "train-kind" }, "What is trained"), this.kind],
+      ...[make("label", { for: "train-checkpoint" }, "Checkpoint"), this.checkpoint],
+    ];
+    const ofKind = (kind) => [kind, new Fields(kind, () => of.resized())];
+    this.ofKinds = Object.fromEntries(Object.keys(KINDS).map(ofKind));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.start();
     });
   }
 
+  /** The settings of the kind that is chosen; of the others each keeps what was set. */
+  get fields() {
+    return this.ofKinds[this.kind.value];
+  }
+
   /** The side of the pictures that are learnt from, in pixels. */
   get resolution() {
-    const own = Number(this.controls.get("resolution")?.value ?? 0);
-    return own >= 64 ? own : (this.suited?.resolution ?? 512);
+    return this.fields.resolution;
   }
 
-  async begin() {
-    const id = "train-checkpoint";
-    this.checkpoint = make("select", { id });
-    for (const { name } of data.checkpoints) this.checkpoint.append(new Option(name, name));
-    this.checkpoint.value = value("checkpoint") ?? data.checkpoints[0]?.name;
-    this.checkpoint.addEventListener("change", () => this.suit().then(() => this.onResolution()));
-    this.first.append(make("label", { for: id }, "Checkpoint"), this.checkpoint);
-    await this.suit();
-  }
-
-  /** What was not changed by hand becomes what suits the checkpoint. */
+  /** Show the settings of the kind, as they suit the checkpoint. */
   async suit() {
-    const asked = encodeURIComponent(this.checkpoint.value);
+    const { fields } = this;
+    this.says.textContent = "";
     try {
-      this.suited = await get(`studio/v1/training/suited?checkpoint=${asked}`);
+      await fields.suit(this.checkpoint.value);
     } catch (error) {
       this.says.textContent = error.message;
-      return;
     }
-    this.says.textContent = "";
-    const { fields, training } = this.suited;
-    if (this.controls.size === 0) this.build(fields);
-    for (const [name, control] of this.controls) {
-      if (this.changed.has(name)) continue;
-      if (control.type === "checkbox") control.checked = training[name];
-      else control.value = [training[name] ?? ""].flat().join("\n");
-    }
-    this.rate();
-  }
-
-  /** Prodigy finds its own learning rate, which is multiplied by the one that is set. */
-  rate() {
-    if (this.changed.has("learning_rate")) return;
-    const finds = this.controls.get("optimizer").value === "prodigy";
-    this.controls.get("learning_rate").value = finds ? 1 : this.suited.training.learning_rate;
-  }
-
-  build(fields) {
-    const names = Object.keys(fields).filter((name) => name !== "checkpoint");
-    const rest = names.filter((name) => !FIRST.includes(name) && !LATER.includes(name));
-    for (const name of FIRST) this.first.append(...this.field(name, fields[name]));
-    for (const name of [...rest, ...LATER]) this.more.append(...this.field(name, fields[name]));
-  }
-
-  field(name, about) {
-    const id = `train-field-${name}`;
-    const control = controlOf(id, about);
-    control.title = about.description ?? "";
-    control.addEventListener("change", () => {
-      this.changed.add(name);
-      if (name === "resolution") this.onResolution();
-      if (name === "optimizer") this.rate();
-    });
-    this.controls.set(name, control);
-    return [make("label", { for: id, title: about.description ?? "" }, labelOf(name)), control];
+    if (fields !== this.fields) return; // another was chosen meanwhile
+    this.first.replaceChildren(...this.head, ...fields.first);
+    this.more.replaceChildren(...fields.more);
+    this.of.resized();
   }
 
   asked() {
-    const training = { checkpoint: this.checkpoint.value };
-    for (const [name, control] of this.controls) {
-      if (control.type === "checkbox") training[name] = control.checked;
-      else if (control.type === "number") {
-        if (control.value !== "") training[name] = Number(control.value);
-      } else if (control.type === "textarea") training[name] = linesOf(control);
-      else training[name] = control.value;
-    }
     const number = (id) => Number(this.form.querySelector(id).value);
     const [since, until] = ["#train-since", "#train-until"].map(
       (id) => this.form.querySelector(id).value,
     );
     return {
       pictures: this.of.set(),
-      training,
+      training: { checkpoint: this.checkpoint.value, ...this.fields.values },
       hours: since || until ? { since, until } : null,
       samples: {
         prompts: linesOf(this.prompts),
@@ -149,38 +100,10 @@ export class Settings {
   }
 }
 
-/** What stands on the lines of a text, without empty ones. */
-function linesOf({ value }) {
-  return value
-    .split("\n")
-    .map((line) => line.trim())
-    .filter(Boolean);
-}
-
-/** The control of what JSON Schema says of a field. */
-function controlOf(id, about) {
-  if (about.enum) {
-    const select = make("select", { id });
-    for (const each of about.enum) select.append(new Option(each, each));
-    return select;
-  }
-  if (about.type === "array")
-    return make("textarea", { id, rows: 2, spellcheck: false, placeholder: "One on each line" });
-  if (about.type === "boolean") return make("input", { id, type: "checkbox" });
-  const number = about.anyOf?.find(({ type }) => type === "number") ?? about;
-  if (number.type !== "integer" && number.type !== "number") {
-    return make("input", {
-      id,
-      type: "text",
-      maxLength: about.maxLength ?? 1000,
-      autocomplete: "off",
-    });
-  }
-  const control = make("input", { id, type: "number" });
-  control.step = number.type === "integer" ? String(number.multipleOf ?? 1) : "any";
-  const least = number.minimum ?? number.exclusiveMinimum;
-  if (least !== undefined) control.min = String(least);
-  if (number.maximum !== undefined) control.max = String(number.maximum);
-  if (about.anyOf) control.placeholder = "the rank";
-  return control;
+/** A menu of [value, label]; onChange() hears of another choice. */
+function choice(id, options, onChange) {
+  const select = make("select", { id });
+  for (const [value, label] of options) select.append(new Option(label, value));
+  select.addEventListener("change", onChange);
+  return select;
 }

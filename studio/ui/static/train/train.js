@@ -12,13 +12,13 @@ export function open(element, session) {
   const settings = new Settings(root.querySelector(".train-settings"), {
     set: () => pictures.name,
     begun: (training) => runs.show(training),
+    resized: () => pictures.look(),
   });
   const library = new Choosing(root.querySelector(".choosing"), (ids) => pictures.take(ids));
   const pictures = new Pictures(root.querySelector(".train-set"), {
     resolution: () => settings.resolution,
     choose: () => library.open(),
   });
-  settings.onResolution = () => pictures.look();
-  settings.begin().then(() => pictures.begin());
+  settings.suit().then(() => pictures.begin());
   runs.begin();
 }

@@ -1,5 +1,8 @@
 // What the tab Train says, and what it counts. Knows no page.
 
+/** Kind of training -> what it trains. */
+export const KINDS = { lora: "LoRA", embedding: "Embedding (textual inversion)" };
+
 /** Name of a field of a training -> what stands beside it. */
 export function labelOf(name) {
   const words = name.replaceAll("_", " ").replace(/\blr\b/, "learning rate");

@@ -1,4 +1,4 @@
-"""Training a LoRA: one step of the work each time that the next event is asked for."""
+"""A training: one step of the work each time that the next event is asked for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 from studio.domain import errors
 from studio.domain.refs import ModelRef
 from studio.domain.training import (
+    KINDS,
+    AnyTraining,
     Done,
     LoraTraining,
     Preparing,
@@ -45,10 +47,10 @@ class Task:
     stopped   asked between steps: is it to stop?
     ends      asked between steps: is it to end, with the best that it has learnt?
     snapshot_every
-              steps between two LoRAs that are written meanwhile; 0: none are
+              steps between two files of the same kind that are written meanwhile; 0: none are
     """
 
-    training: LoraTraining
+    training: AnyTraining
     dataset: Dataset
     ref: ModelRef
     target: Path
@@ -70,10 +72,10 @@ def train(task: Task) -> Iterator[TrainingEvent]:
     """Train, yielding what happens, at last `Done` or `Stopped`.
 
     Raises `InvalidRequest` for what cannot be trained, `EngineError` where the loss is no number
-    whatever the rate, `OutOfMemory`, and `SaveError` where the LoRA cannot be written; what was
+    whatever the rate, `OutOfMemory`, and `SaveError` where the result cannot be written; what was
     learnt is kept then, where there is room for it.
     """
-    models.check(task.ref)
+    models.check(task.ref, task.training.kind)
     yield from map(Remark, (*task.training.remarks, *task.dataset.remarks))
     device = choose_device(task.device)
     dtype = models.dtype_of(task.training.precision, device)
@@ -107,8 +109,9 @@ def _prepared(task: Task, trainee: models.Trainee, lessons: Lessons) -> Iterator
         is_masked = training.masked_loss and encoded is not lessons.prior
         yield from trainee.encode(pictures, training.resolution, encoded, is_masked)
     trainee.vae = None
-    wanted = prior.prompts(training, dataset)
-    yield from prior.draw(wanted, trainee, training, task.kept_in / "prior", lessons.prior)
+    if isinstance(training, LoraTraining):
+        wanted = prior.prompts(training, dataset)
+        yield from prior.draw(wanted, trainee, training, task.kept_in / "prior", lessons.prior)
 
 
 def _stopped_before(task: Task) -> Stopped:
@@ -123,7 +126,7 @@ def run(task: Task, trainer: Trainer) -> Iterator[TrainingEvent]:
     """What `train` does once everything is in memory. Raises as it does."""
     training, clock = task.training, _Clock()
     kept = _kept(task) if task.resumes else {}
-    if "layers" in kept:  # else it was stopped before its first step
+    if kept.get("step"):  # else it was stopped before its first step
         trainer.load(kept)
     yield from _keep(task, trainer)
     good, returns = trainer.state(), 0
@@ -173,9 +176,9 @@ def _gone_back(trainer: Trainer, good: dict[str, Any], returns: int) -> Remark:
 
 
 def _write(task: Task, trainer: Trainer, path: Path) -> None:
-    """What it has learnt, as a LoRA. Raises `SaveError`."""
+    """What it has learnt, as a file of its kind. Raises `SaveError`."""
     metadata = result.metadata(task.training, task.ref, task.sha256, task.dataset, trainer.told())
-    result.save_lora(path, trainer.exported(), metadata)
+    result.save(path, trainer.exported(), metadata)
 
 
 def _snapshot(task: Task, trainer: Trainer) -> Iterator[Snapshot | Remark]:
@@ -184,7 +187,7 @@ def _snapshot(task: Task, trainer: Trainer) -> Iterator[Snapshot | Remark]:
     try:
         _write(task, trainer, path)
     except errors.SaveError as error:
-        yield Remark(f"There is no LoRA of step {trainer.step}: {error}")
+        yield Remark(f"There is no {KINDS[task.training.kind]} of step {trainer.step}: {error}")
     else:
         yield Snapshot(path, trainer.step)
 
