@@ -35,7 +35,7 @@ OTHERS = Limit(2**20, 50_000)
 """Of all that `ROUTES` does not name: two prompts full of commas fit."""
 ROUTES: Mapping[str, Limit] = {
     rf"{PREFIX}/uploads": Limit(PICTURE_BYTES, None),
-    rf"{PREFIX}/training-sets/[^/]+/pictures": Limit(PICTURE_BYTES, None),
+    rf"{PREFIX}/training-sets/[^/]+/(pictures|mask)": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/images/import": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/read(/form)?": Limit(PICTURE_BYTES, None),
     rf"{PREFIX}/jobs": Limit(PICTURE_BYTES, 250_000),

@@ -17,6 +17,7 @@ from studio.imaging import reading
 from studio.tuning.sets import PictureSets
 
 _SMALL: Answers = {200: sends("A small copy", "image/webp")}
+_MASK: Answers = {200: sends("The mask", "image/png")}
 _Name = Annotated[str, Path(max_length=200)]
 _File = Annotated[str, Query(min_length=1, max_length=1000)]
 
@@ -45,7 +46,8 @@ class SetsBody(BaseModel):
 class SetPictureBody(BaseModel):
     """A picture of a set. `file`: its path in the set; sizes as [width, height] in pixels: its own,
     and that of the `bucket` to which it is brought, evenly cut. It counts `repeats` times in an
-    epoch. `masked`: it has a mask, in masks/NAME.png beside it or as its alpha channel."""
+    epoch. `masked`: it has a mask, in masks/NAME.png beside it or as its alpha channel; `mask`: it
+    has the former."""
 
     file: str
     caption: str
@@ -53,6 +55,7 @@ class SetPictureBody(BaseModel):
     bucket: tuple[int, int]
     repeats: int
     masked: bool
+    mask: bool
 
 
 class SetContentBody(BaseModel):
@@ -111,6 +114,7 @@ def build_sets_router(sets: PictureSets, public: PublicText) -> APIRouter:
         return SetContentBody(name=name, pictures=pictures, remarks=remarks)
 
     _add_changes(router, sets)
+    _add_masks(router, sets)
     return router
 
 
@@ -150,3 +154,28 @@ def _add_changes(router: APIRouter, sets: PictureSets) -> None:
         out = io.BytesIO()
         image.save(out, "WEBP", quality=82)
         return Response(out.getvalue(), media_type="image/webp")
+
+
+def _add_masks(router: APIRouter, sets: PictureSets) -> None:
+    answers = refusals(404, 422, 507)
+
+    @router.put("/{name}/mask", status_code=204, openapi_extra=REQUEST_BODY, responses=answers)
+    async def put_mask(name: _Name, file: _File, http: Request) -> Response:
+        """Say what of a picture is learnt: a picture as large as it as the body, white where it
+        counts."""
+        data = await http.body()
+        await run_in_threadpool(sets.put_mask, name, file, data)
+        return Response(status_code=204)
+
+    @router.get("/{name}/mask", response_class=Response, responses=_MASK | refusals(404, 422))
+    def mask(name: _Name, file: _File) -> Response:
+        """The mask of a picture, as a PNG of its size."""
+        out = io.BytesIO()
+        reading.values(sets.mask(name, file), background=(0, 0, 0)).convert("L").save(out, "PNG")
+        return Response(out.getvalue(), media_type="image/png")
+
+    @router.delete("/{name}/mask", status_code=204, responses=answers)
+    def remove_mask(name: _Name, file: _File) -> Response:
+        """Let all of the picture count again."""
+        sets.remove_mask(name, file)
+        return Response(status_code=204)

@@ -27,7 +27,7 @@ _MOST_BYTES = 512 * 2**20
 class SetPicture:
     """A picture of a set. `file`: its path below the set's folder; `size` and that of its `bucket`:
     (width, height) in pixels; it counts `repeats` times in an epoch; `masked`: it has a mask, or
-    holes of its own."""
+    holes of its own; `mask`: it has a mask."""
 
     file: str
     caption: str
@@ -35,6 +35,7 @@ class SetPicture:
     bucket: Size
     repeats: int
     masked: bool
+    mask: bool
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class PictureSets:
                 buckets.size_for(each.size, resolution),
                 each.repeats,
                 each.has_alpha or each.mask is not None,
+                each.mask is not None,
             )
             for each in found.pictures
         ]
@@ -159,6 +161,47 @@ class PictureSets:
                 mask.unlink(missing_ok=True)
             for suffix in dataset.CAPTIONS:
                 path.with_suffix(suffix).unlink(missing_ok=True)
+
+    def put_mask(self, name: str, file: str, data: bytes) -> None:
+        """A mask for a picture, in place of the one that it had: any picture as large as it, whose
+        light values are learnt and whose dark ones are not. Raises `InvalidRequest` for another
+        size and for one that is black all over, `NotFound` and `SaveError`."""
+        path = self._path(name, file)
+        reading.check(data)
+        values = reading.values(data, background=(0, 0, 0)).convert("L")
+        size = reading.picture(read_file(path, _MOST_BYTES)).size
+        if values.size != size:
+            raise InvalidRequest(
+                f"The mask has {values.width} × {values.height} pixels, {file} {size[0]} × "
+                f"{size[1]}. Make it as large as the picture."
+            )
+        if values.getextrema()[1] == 0:
+            raise InvalidRequest(
+                f"The mask is black all over: nothing of {file} would be learnt. Leave white what "
+                "counts, or remove the picture."
+            )
+        before, target = dataset.mask_of(path), path.parent / dataset.MASKS / f"{path.stem}.png"
+        partial = target.parent / f".{secrets.token_hex(8)}.part"
+        with _writing(target, partial):
+            target.parent.mkdir(exist_ok=True)
+            values.save(partial, "PNG")
+            os.replace(partial, target)
+            if before and before != target:
+                before.unlink()
+
+    def mask(self, name: str, file: str) -> bytes:
+        """The file of a picture's mask. Raises `NotFound`."""
+        found = dataset.mask_of(self._path(name, file))
+        if found is None:
+            raise NotFound(f"{file} has no mask. Paint one, or send it one.")
+        return read_file(found, _MOST_BYTES)
+
+    def remove_mask(self, name: str, file: str) -> None:
+        """Then all of the picture is learnt. Raises `NotFound` and `SaveError`."""
+        found = dataset.mask_of(self._path(name, file))
+        if found:
+            with _writing(found):
+                found.unlink()
 
     def picture(self, name: str, file: str) -> bytes:
         """Its file. Raises `NotFound`."""

@@ -60,6 +60,7 @@ def test_a_set_is_made_filled_captioned_and_looked_at(serve, tmp_path):
         "bucket": [64, 64],
         "repeats": 1,
         "masked": False,
+        "mask": False,
     }
     assert pictures[taken[0]]["caption"].startswith("a dog")
     assert any("very few" in text for text in remarks)
@@ -159,3 +160,27 @@ def test_samples_of_an_embedding_name_it_as_it_was_then(serve):
     ]
     offered = served.http.get("/studio/v1/completions", params={"text": "duskt"}).json()
     assert "dusktower" in str(offered)
+
+
+def test_masks_are_put_shown_and_cleared(serve):
+    served = serve()
+    served.http.post(SETS, json={"name": "kites"})
+    add(served, png("red"), "a.png")
+    at, of = f"{SETS}/kites/mask", {"file": "a.png"}
+    assert served.http.get(at, params=of).status_code == 404
+    for wrong, message in (
+        (png("white", (64, 96)), "has 64 × 96 pixels, a.png 96 × 64"),
+        (png("black"), "black all over"),
+        (b"none", ""),
+    ):
+        answer = served.http.put(at, params=of, content=wrong)
+        assert answer.status_code == 422 and message in answer.json()["message"]
+    assert not look(served)[0]["a.png"]["mask"]
+    assert served.http.put(at, params={"file": "b.png"}, content=png("white")).status_code == 404
+    assert served.http.put(at, params=of, content=png("#808080")).status_code == 204
+    found = look(served)[0]["a.png"]
+    assert found["mask"] and found["masked"]
+    with Image.open(io.BytesIO(served.http.get(at, params=of).content)) as mask:
+        assert (mask.mode, mask.size, mask.getpixel((5, 5))) == ("L", (96, 64), 128)
+    assert served.http.delete(at, params=of).status_code == 204
+    assert not look(served)[0]["a.png"]["masked"]

@@ -45,6 +45,20 @@ def test_pictures_are_added_captioned_and_counted(visit, folder):
     page.get_by_label("Caption of b.png").blur()
     page.locator(".train-said", has_text="Saved").wait_for()
     assert (folder / "b.txt").read_text() == "a kite, navy\n"
+    page.get_by_role("button", name="Paint mask of b.png").click()
+    port = page.get_by_label("Mask of b.png, 64 × 96 pixels")
+    port.wait_for()
+    port.click()  # a dot in its middle
+    page.get_by_role("button", name="Use it").click()
+    page.locator(".train-mask").wait_for()
+    with Image.open(folder / "masks" / "b.png") as mask:
+        assert (mask.mode, mask.size, mask.getpixel((32, 48)), mask.getpixel((2, 2))) == (
+            "L", (64, 96), 255, 0
+        )  # fmt: skip
+    page.get_by_role("button", name="Clear mask of b.png").click()
+    page.locator(".train-mask").wait_for(state="detached")
+    assert not any((folder / "masks").iterdir())
+    (folder / "masks").rmdir()
     page.get_by_text("Find and replace").click()
     page.get_by_label("Find", exact=True).fill("a kite")
     page.get_by_label("Replace with").fill("[trigger]")

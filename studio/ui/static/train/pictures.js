@@ -4,6 +4,7 @@ import { address } from "../shared/data.js";
 import { iconButton, make } from "../shared/dom.js";
 import { ask, get, send } from "../shared/server.js";
 import { read, write } from "../shared/store.js";
+import { paintMask, tileMask } from "./masks.js";
 import { cropOf, replaced, tagsOf } from "./words.js";
 
 const SETS = "studio/v1/training-sets";
@@ -166,6 +167,15 @@ export class Pictures {
     });
   }
 
+  /** body: a picture of its size, white where it is learnt; null: all of it is. */
+  mask(one, body) {
+    return this.trying(async () => {
+      const place = this.place(`/mask?file=${encodeURIComponent(one.file)}`);
+      await ask(place, { method: body ? "PUT" : "DELETE", body });
+      await this.look();
+    });
+  }
+
   write(captions) {
     return this.trying(async () => {
       await send("PATCH", this.place(), { captions });
@@ -213,6 +223,14 @@ export class Pictures {
       width: percent(width),
       height: percent(height),
     });
+    const mask = tileMask(one, this.place(`/mask?file=${encodeURIComponent(one.file)}`), {
+      paint: async (place) => {
+        const painted = await paintMask(one, place, src);
+        if (painted) await this.mask(one, painted);
+      },
+      put: (file) => this.mask(one, file),
+      clear: () => this.mask(one, null),
+    });
     const caption = make("textarea", {
       value: one.caption,
       rows: 3,
@@ -226,7 +244,7 @@ export class Pictures {
     return make(
       "li",
       { className: "train-picture" },
-      make("div", { className: "train-thumb" }, make("span", {}, image, crop)),
+      make("div", { className: "train-thumb" }, make("span", {}, image, mask.shown, crop)),
       make(
         "div",
         { className: "train-name", title: one.file },
@@ -234,6 +252,7 @@ export class Pictures {
         iconButton("close", `Remove ${one.file}`, () => this.remove(one.file)),
       ),
       make("p", { className: "train-size", title: "Its size, and that of its bucket" }, words),
+      mask.acts,
       caption,
     );
   }
