@@ -35,18 +35,20 @@ from studio.picturebook.judge import Judge
 from studio.picturebook.loading import load_parts
 from studio.picturebook.objects import BARK, CREAM, INK, LAMP, Tones
 from studio.picturebook.train_vae import as_bytes
+from studio.picturebook.training import bfloat16_is_fast
 from studio.picturebook.world import TRAINED, Scene
 from studio.weights import lora
 
 PROMPT = "a red windmill on the left at sunset"
-PICTURES, SIDE = 24, 128
+PICTURES, SIDE = 24, 256
 TRAINING = {
     "checkpoint": "picturebook",
     "trigger": "windmill",
     "batch_size": 6,
     "rank": 16,
-    "learning_rate": 2e-3,
-    "text_encoder_lr": 1e-3,
+    "conv_rank": 8,
+    "learning_rate": 1e-3,
+    "text_encoder_lr": 5e-4,
     "lr_scheduler": "cosine",
     "lr_warmup_steps": 10,
     "caption_dropout": 0.1,
@@ -107,8 +109,10 @@ def trained(folder, steps):
         if getattr(event, "step", 1) % 25 == 0:
             print(event, file=sys.stderr, flush=True)
 
+    precision = "bfloat16" if bfloat16_is_fast() else "float32"
     with Studio(data_dir=folder / "data") as studio:
-        ref = studio.train_lora(folder / "windmill", on_event=told, steps=steps, **TRAINING)
+        settings = {**TRAINING, "precision": precision, "steps": steps}
+        ref = studio.train_lora(folder / "windmill", on_event=told, **settings)
     return ref.path, time.monotonic() - began_s
 
 
@@ -218,7 +222,7 @@ def save_sheet(path, pictures, columns=8):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lora", type=Path, help="a file that was trained before")
-    parser.add_argument("--train-steps", type=int, default=300)
+    parser.add_argument("--train-steps", type=int, default=400)
     parser.add_argument("--pictures", type=int, default=40, help="of the new thing")
     parser.add_argument("--prompts", type=int, default=100, help="of the old ones")
     parser.add_argument("--steps", type=int, default=15, help="of a drawing")

@@ -165,6 +165,13 @@ class LoraTraining(Training):
     )
     network: Network = Field("lora", description="Kind of adapter.")
     rank: int = Field(16, ge=1, le=1024, description="Its size.")
+    conv_rank: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="Its size in the U-Net's convolutions, where shapes are learnt, as LyCORIS' "
+        "LoCon has it. 0: they do not learn.",
+    )
     alpha: float | None = Field(
         None,
         gt=0,
@@ -227,6 +234,11 @@ class LoraTraining(Training):
     @property
     def effective_alpha(self) -> float:
         return float(self.rank if self.alpha is None else self.alpha)
+
+    @property
+    def scale(self) -> float:
+        """What is learnt counts so many times, in layers of any rank."""
+        return self.effective_alpha / self.rank
 
     def read_as(self, caption: str, chance: float) -> str:
         """What is learnt instead of `caption`, by `chance`, 0 to 1: for guidance nothing."""

@@ -46,7 +46,9 @@ _SUITED: dict[TrainingKind, dict[str, dict[str, Any]]] = {
     "lora": {
         "picturebook": {
             "rank": 16,
+            "conv_rank": 8,
             "learning_rate": 1e-3,
+            "text_encoder_lr": 5e-4,
             "batch_size": 4,
             "steps": 400,
             "lr_scheduler": "cosine",

@@ -26,6 +26,8 @@ UNET = (
 )
 """Ends of the names of the layers that learn: all of the U-Net's transformers, as kohya's trainer
 chooses them."""
+CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv")
+"""Those of its convolutions, which learn where there is a `conv_rank`; as LyCORIS chooses them."""
 TEXT = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 """Those of text encoders."""
 
@@ -54,7 +56,7 @@ class Layers:
         with torch.random.fork_rng():
             torch.manual_seed(training.seed)
             for part, module in self.modules.items():
-                _put(module, _config(training, UNET if part == "unet" else TEXT))
+                _put(module, _unet(training) if part == "unet" else _config(training, TEXT))
         for module in self.modules.values():
             module.train()
             if training.gradient_checkpointing:
@@ -97,22 +99,28 @@ class Layers:
         for part, module in self.modules.items():
             for name, roles in _by_layer(_tensors(module)).items():
                 key = self._prefix(part) + self._flat(part, name)
-                roles, alpha = self._settled(roles)
+                roles, alpha = self._settled(roles, self._rank(part, name))
                 tensors |= {f"{key}.{role}": _stored(value) for role, value in roles.items()}
                 tensors[f"{key}.alpha"] = torch.tensor(alpha)
         return tensors
 
-    def _settled(self, roles: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], float]:
-        """As LyCORIS computes with them: where nothing has a rank, alpha counts for nothing."""
-        alpha = self._training.effective_alpha
+    def _rank(self, part: str, name: str) -> int:
+        is_convolution = part == "unet" and name.endswith(CONVOLUTIONS)
+        return self._training.conv_rank if is_convolution else self._training.rank
+
+    def _settled(
+        self, roles: dict[str, torch.Tensor], rank: int
+    ) -> tuple[dict[str, torch.Tensor], float]:
+        """(the tensors of a layer of this `rank`, its alpha) as LyCORIS computes with them: where
+        nothing has a rank, alpha counts for nothing."""
+        scale = self._training.scale
         if "lokr_w1" in roles and "lokr_w2" in roles:
-            factor = alpha / self._training.rank
-            return {**roles, "lokr_w1": roles["lokr_w1"] * factor}, float(self._training.rank)
+            return {**roles, "lokr_w1": roles["lokr_w1"] * scale}, float(rank)
         if "dora_scale" in roles:
             rows = roles["dora_scale"].numel()
             ones = (1,) * (roles["lora_up.weight"].ndim - 1)
             roles = {**roles, "dora_scale": roles["dora_scale"].reshape(rows, *ones)}
-        return roles, alpha
+        return roles, scale * rank
 
     def _prefix(self, part: str) -> str:
         if part == "unet":
@@ -130,8 +138,20 @@ class Layers:
         return name.replace(".", "_")
 
 
-def _config(training: LoraTraining, targets: tuple[str, ...]) -> Any:
-    shared = {"r": training.rank, "target_modules": list(targets)}
+def _unet(training: LoraTraining) -> Any:
+    if not training.conv_rank:
+        return _config(training, UNET)
+    ranks = dict.fromkeys(CONVOLUTIONS, training.conv_rank)
+    return _config(
+        training,
+        (*UNET, *CONVOLUTIONS),
+        rank_pattern=ranks,
+        alpha_pattern={name: training.scale * rank for name, rank in ranks.items()},
+    )
+
+
+def _config(training: LoraTraining, targets: tuple[str, ...], **patterns: Any) -> Any:
+    shared = {"r": training.rank, "target_modules": list(targets), **patterns}
     alpha = training.effective_alpha
     if training.network == "loha":
         return LoHaConfig(**shared, alpha=alpha)

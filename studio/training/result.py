@@ -87,12 +87,11 @@ def metadata(
 
 
 def _of_lora(training: LoraTraining, dataset: Dataset) -> dict[str, Any]:
-    lycoris = training.network in ("loha", "lokr")
     return {
         "ss_network_module": _MODULES.get(training.network, "lycoris.kohya"),
         "ss_network_dim": training.rank,
         "ss_network_alpha": training.effective_alpha,
-        "ss_network_args": json.dumps({"algo": training.network}) if lycoris else None,
+        "ss_network_args": _network_args(training),
         "ss_num_reg_images": max(len(dataset.prior), training.prior_pictures),
         "ss_prior_loss_weight": training.prior_loss_weight,
         "ss_unet_lr": training.learning_rate,
@@ -111,6 +110,16 @@ def _of_embedding(
         "sd_checkpoint": sha256 and sha256[:10],
         "sd_checkpoint_name": ref.path.stem,
     }
+
+
+def _network_args(training: LoraTraining) -> str | None:
+    """What LyCORIS and kohya's trainer call it: the kind, and the convolutions' rank and alpha."""
+    told: dict[str, str | int | float] = {}
+    if training.network not in _MODULES:
+        told["algo"] = training.network
+    if rank := training.conv_rank:
+        told |= {"conv_dim": rank, "conv_alpha": training.scale * rank}
+    return json.dumps(told) if told else None
 
 
 def _modelspec(training: AnyTraining, ref: ModelRef, width: int) -> dict[str, str | None]:

@@ -127,7 +127,7 @@ def test_it_goes_on_bit_for_bit(tmp_path):
 @pytest.mark.parametrize("network", ["lora", "dora", "loha", "lokr"])
 def test_the_file_is_what_was_learnt(network, tmp_path):
     """Read and merged by us as any LoRA, against peft's own merging."""
-    training = LoraTraining(rank=2, alpha=3, network=network, text_encoder_lr=1)
+    training = LoraTraining(rank=2, conv_rank=4, alpha=3, network=network, text_encoder_lr=1)
     trainer = tiny.trainer(training)
     torch.manual_seed(1)
     with torch.no_grad():
@@ -155,6 +155,7 @@ def test_the_file_is_what_was_learnt(network, tmp_path):
                 assert torch.allclose(ours, layer.get_base_layer().weight, atol=2e-3), key
                 count += 1
     assert count == len(found.deltas) > 20
+    assert ("unet", "down_blocks.0.resnets.0.conv1.weight") in found.deltas
 
 
 def task_of(tmp_path, training, **more):
