@@ -30,6 +30,15 @@ def look(served):
     return {each["file"]: each for each in found["pictures"]}, found["remarks"]
 
 
+def finished(served, id):
+    """What is told of a training once it is finished and all its samples are drawn, else None."""
+    told = served.http.get(f"{TRAINING}/{id}").json()
+    assert told["state"] != "failed", told["message"]
+    samples = [each for sheet in told["sheets"] for each in sheet["samples"]]
+    is_done = told["state"] == "finished" and all(each["image"] for each in samples)
+    return told if is_done else None
+
+
 def test_a_set_is_made_filled_captioned_and_looked_at(serve, tmp_path):
     theirs = tmp_path / "mine" / "holiday"
     theirs.mkdir(parents=True)
@@ -94,14 +103,7 @@ def test_a_lora_is_trained_and_drawn_with(serve):
     with served.http.stream("GET", f"{TRAINING}/{id}/events") as stream:
         assert '"type": "done"' in stream.read().decode()
 
-    def drawn():
-        told = served.http.get(f"{TRAINING}/{id}").json()
-        assert told["state"] != "failed", told["message"]
-        samples = [each for sheet in told["sheets"] for each in sheet["samples"]]
-        is_done = told["state"] == "finished" and all(each["image"] for each in samples)
-        return told if is_done else None
-
-    told = wait_for(drawn)
+    told = wait_for(lambda: finished(served, id))
     assert (told["step"], told["result"]) == (2, "kites")
     assert told["order"]["training"]["name"] == "kites"
     assert [step for step, _ in told["losses"]] == [1, 2]
@@ -137,14 +139,7 @@ def test_samples_of_an_embedding_name_it_as_it_was_then(serve):
     assert wrong.status_code == 422 and "rank" in wrong.json()["message"]
     id = served.http.post(TRAINING, json=order).raise_for_status().json()["id"]
 
-    def drawn():
-        told = served.http.get(f"{TRAINING}/{id}").json()
-        assert told["state"] != "failed", told["message"]
-        samples = [each for sheet in told["sheets"] for each in sheet["samples"]]
-        is_done = told["state"] == "finished" and all(each["image"] for each in samples)
-        return told if is_done else None
-
-    told = wait_for(drawn)
+    told = wait_for(lambda: finished(served, id))
     assert (told["step"], told["result"]) == (2, "dusktower")
     prompts = [
         served.http.get(f"/studio/v1/images/{sample['image']}/request").json()["prompt"]
