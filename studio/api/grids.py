@@ -29,6 +29,7 @@ from studio.imaging import reading
 from studio.jobs.grids import Grid, Grids
 from studio.jobs.job import Job
 from studio.jobs.outlook import Outlook
+from studio.provenance import xmp
 from studio.safety.desk import Safety
 from studio.store.cursor import cursor, values_of
 
@@ -245,7 +246,7 @@ def _sheet(grid: Grid, z: int, gallery: Gallery) -> bytes:
             return reading.picture(gallery.bytes(id)) if id else None
         return None
 
-    return png_of(of_grid(grid.grid, picture, z))
+    return png_of(gallery, of_grid(grid.grid, picture, z), xmp.term(grid.grid.request))
 
 
 def _image(job: Job) -> str | None:

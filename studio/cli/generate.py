@@ -20,6 +20,7 @@ from studio.domain.errors import InvalidRequest
 from studio.domain.prompt_lines import LinesInput
 from studio.domain.request import GenerationRequest
 from studio.gallery.sheets import contact_sheet, png_of, shrunk
+from studio.provenance import xmp
 
 _MOST = 1000
 """Prompts, of choices or on lines."""
@@ -88,10 +89,12 @@ def _generate(options: argparse.Namespace) -> int:
             tasks = tasks_like(options, settings, studio)
         tasks = _many(tasks, options, studio.words)
         results, failed = run_all(studio, tasks)
-        drawn = [picture.image for _, final in results for picture in final.pictures]
+        drawn = [picture for _, final in results for picture in final.pictures]
         if options.sheet is not None and drawn:
-            images = [shrunk(image.convert("RGB"), len(drawn)) for image in drawn]
-            write(options.sheet, png_of(contact_sheet(images, margin=0)), "--sheet")
+            images = [shrunk(picture.image.convert("RGB"), len(drawn)) for picture in drawn]
+            term = xmp.together(xmp.term(picture.request) for picture in drawn)
+            sheet = contact_sheet(images, margin=0)
+            write(options.sheet, png_of(studio.gallery, sheet, term), "--sheet")
         results = given_away(studio, results, export, options.out)
     return print_results(results, failed, options.json)
 

@@ -22,7 +22,9 @@ from studio.domain.errors import InvalidRequest, refused, shorten
 from studio.domain.grids import AxisInput, Cell, GridInput
 from studio.domain.prompt_matrix import MatrixInput
 from studio.domain.request import GenerationRequest
+from studio.gallery.files import Gallery
 from studio.gallery.sheets import of_grid, png_of
+from studio.provenance import xmp
 
 _NAMES = ("x", "y", "z")
 
@@ -90,7 +92,7 @@ def _grid(options: argparse.Namespace) -> int:
         for cell, task in zip(plan.cells, tasks, strict=True)
         if task.source in drawn
     }
-    _write_sheets(plan, images)
+    _write_sheets(plan, images, studio.gallery)
     return print_results(results, failed, options.json)
 
 
@@ -154,10 +156,13 @@ def _label(cell: Cell, lines: Sequence[grids.Line]) -> str:
     return ", ".join(label for label in labels if label)
 
 
-def _write_sheets(plan: _Plan, images: Mapping[tuple[int, int, int], Image.Image]) -> None:
+def _write_sheets(
+    plan: _Plan, images: Mapping[tuple[int, int, int], Image.Image], gallery: Gallery
+) -> None:
     def picture(place: tuple[int, int, int]) -> Image.Image | None:
         image = images.get(place)
         return image.convert("RGB") if image is not None else None
 
     for z, path in enumerate(plan.paths):
-        write(path, png_of(of_grid(plan.grid, picture, z)))
+        sheet = of_grid(plan.grid, picture, z)
+        write(path, png_of(gallery, sheet, xmp.term(plan.grid.request)))

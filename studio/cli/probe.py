@@ -20,6 +20,7 @@ from studio.domain.probes import ProbeInput
 from studio.gallery.sheets import of_grid, png_of
 from studio.probing.measuring import JUDGE, NONE, measured
 from studio.probing.report import Report, as_csv, as_text, report
+from studio.provenance import xmp
 
 _SLOT = "{}"
 
@@ -83,7 +84,8 @@ def _probe(options: argparse.Namespace) -> int:
     pairs = [(word, values) for (word, _), values in zip(shown, seen, strict=True)]
     told = report(words, pairs, options.measure)
     if options.sheet is not None:
-        write(options.sheet, png_of(of_grid(grid, images.get)))
+        sheet, term = of_grid(grid, images.get), xmp.term(grid.request)
+        write(options.sheet, png_of(studio.gallery, sheet, term))
     if options.csv is not None:
         write(options.csv, as_csv(told).encode())
     print(json.dumps(_as_json(told)) if options.json else as_text(told))

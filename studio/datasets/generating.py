@@ -52,7 +52,8 @@ class DatasetTask:
     planned  the pictures, in order
     order    has a picture drawn; raises `QueueFull` where too many wait already
     look     what is seen in a picture; None: nobody looks
-    encode   a picture, "png" or "jpeg" -> the bytes of its file
+    encode   a picture, what of it is shown (its image, in another size perhaps), "png" or "jpeg" ->
+             the bytes of its file
     sources  what the photos are called
     """
 
@@ -62,7 +63,7 @@ class DatasetTask:
     steering: Steering
     order: Callable[[GenerationRequest], Order]
     look: Callable[[Image.Image], list[Found]] | None
-    encode: Callable[[Picture, Literal["png", "jpeg"]], bytes]
+    encode: Callable[[Picture, Image.Image, Literal["png", "jpeg"]], bytes]
     sha256: str | None = None
     sources: tuple[str, ...] = ()
 
@@ -286,9 +287,9 @@ class _Run:
 
     def _encoded(self, image: Image.Image, picture: Picture | None) -> bytes:
         is_jpeg = self._task.spec.format == "jpg"
-        if picture is not None and image is picture.image:
-            return self._task.encode(picture, "jpeg" if is_jpeg else "png")
-        buffer = io.BytesIO()
+        if picture is not None:
+            return self._task.encode(picture, image, "jpeg" if is_jpeg else "png")
+        buffer = io.BytesIO()  # a photo into which nothing was drawn
         if is_jpeg:
             image.convert("RGB").save(buffer, "JPEG", **_JPEG)
         else:

@@ -59,7 +59,7 @@ class Desk:
     detectors: _Finds
     keep: Callable[[bytes], str]
     submit: Callable[..., Job]
-    encode: Callable[[Picture, Literal["png", "jpeg"]], bytes]
+    encode: Callable[[Picture, Image.Image, Literal["png", "jpeg"]], bytes]
     read: Callable[[str], bytes]
 
 

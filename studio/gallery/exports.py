@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Literal
@@ -101,6 +101,21 @@ def exported(data: bytes, own: str, export: Export, again: Again | None) -> byte
         return data
     said = metadata(data).texts if export.settings else {}
     ready, format = _ready(data, export), _FORMATS[export.suffix(own)]
+    return _signed(_written(ready, said, format, export), data, export, again)
+
+
+def file_of(gallery: Gallery, picture: Picture, image: Image.Image, format: Format) -> bytes:
+    """The file of a picture that is not in the library, as one from there would be given away.
+    `image`: what is in it, the picture's own or made of that, as in another size."""
+    data, export = gallery.file(picture), Export(format=format)
+    if image is picture.image:
+        return exported(data, ".png", export, gallery.again)
+    ready = _Ready(image.convert("RGB"), picture.profile)
+    made = _written(ready, metadata(data).texts, format, export)
+    return _signed(made, data, export, gallery.again)
+
+
+def _written(ready: _Ready, said: Mapping[str, str], format: Format, export: Export) -> bytes:
     buffer = io.BytesIO()
     if format == "png":
         info = PngInfo()
@@ -108,7 +123,7 @@ def exported(data: bytes, own: str, export: Export, again: Again | None) -> byte
             add = info.add_itxt if keyword == xmp.KEYWORD else info.add_text
             add(keyword, text)
         ready.image.save(buffer, "PNG", pnginfo=info, compress_level=6, icc_profile=ready.profile)
-        return _signed(buffer.getvalue(), data, export, again)
+        return buffer.getvalue()
     options = {"quality": export.quality, "icc_profile": ready.profile}
     if infotext := next((said[name] for name in NAMES if name in said), ""):
         options["exif"] = _user_comment(infotext)
@@ -117,12 +132,7 @@ def exported(data: bytes, own: str, export: Export, again: Again | None) -> byte
     if format in ("jpeg", "avif"):
         options["subsampling"] = "4:4:4"
     ready.image.save(buffer, format.upper(), **options)
-    return _signed(buffer.getvalue(), data, export, again)
-
-
-def file_of(gallery: Gallery, picture: Picture, format: Format) -> bytes:
-    """The file of a picture that is not in the library, as one from there would be given away."""
-    return exported(gallery.file(picture), ".png", Export(format=format), gallery.again)
+    return buffer.getvalue()
 
 
 def _signed(data: bytes, before: bytes, export: Export, again: Again | None) -> bytes:

@@ -75,6 +75,7 @@ class Gallery:
     def __init__(self, outputs: Path, flat: bool = False, notary: Notary | None = None) -> None:
         self._notary = notary
         self.again = notary.again if notary else None
+        self.together = notary.together if notary else None
         self.places = Places(outputs, flat)
         self.held = Held()
         self._unsaved: OrderedDict[str, bytes] = OrderedDict()

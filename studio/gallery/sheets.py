@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -16,7 +17,9 @@ from studio.domain.grids import GridInput
 from studio.gallery.files import Gallery
 from studio.imaging import reading
 from studio.provenance import xmp
-from studio.reading.metadata import metadata
+from studio.reading.metadata import metadata, xmp_of
+
+log = logging.getLogger(__name__)
 
 MOST_PIXELS = 64 * 10**6
 """Of a sheet; larger ones are made smaller."""
@@ -53,21 +56,36 @@ def of_pictures(
 ) -> bytes:
     """A contact sheet of them, PNG, with the infotext of the first. Raises `NotFound`."""
     first = metadata(gallery.bytes(ids[0])).texts.get("parameters", "")
-    shown = [shrunk(reading.picture(gallery.bytes(id)), len(ids)) for id in ids]
-    return png_of(contact_sheet(shown, columns, margin=margin), first)
+    shown, terms = [], []
+    for id in ids:
+        data = gallery.bytes(id)
+        shown.append(shrunk(reading.picture(data), len(ids)))
+        terms.append(xmp.term_in(xmp_of(data)))
+    # What was imported may be nobody's drawing, and need not say what it is.
+    term = xmp.together(terms)
+    return png_of(gallery, contact_sheet(shown, columns, margin=margin), term, first)
 
 
-def png_of(picture: Image.Image, infotext: str = "") -> bytes:
-    """The file of a sheet, which says that it is one (`studio-sheet`): its settings, where there
-    are any, draw one picture of it."""
+def png_of(gallery: Gallery, picture: Image.Image, term: str | None, infotext: str = "") -> bytes:
+    """The file of a sheet of pictures of the digital source type `term` (None: nobody knows), which
+    says that it is one (`studio-sheet`): its settings, where there are any, draw one picture of it.
+    Signed where those of `gallery` are."""
     texts = PngInfo()
     texts.add_text("studio-sheet", "true")
-    texts.add_itxt(xmp.KEYWORD, xmp.packet(xmp.DRAWN))
+    if term:
+        texts.add_itxt(xmp.KEYWORD, xmp.packet(term))
     if infotext:
         texts.add_text("parameters", infotext)
     stream = io.BytesIO()
     picture.save(stream, "PNG", compress_level=1, pnginfo=texts)
-    return stream.getvalue()
+    data = stream.getvalue()
+    if term is None or gallery.together is None:
+        return data
+    try:
+        return gallery.together(data, term)
+    except InvalidRequest as error:
+        log.warning("A sheet has no content credentials: %s", error)
+        return data
 
 
 def shrunk(picture: Image.Image | None, count: int) -> Image.Image | None:

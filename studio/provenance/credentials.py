@@ -126,6 +126,15 @@ class Notary:
         ]
         return self._sign(_said(format, actions, {}), format, data, before)
 
+    def together(self, data: bytes, term: str) -> bytes:
+        """The file in `data`, a sheet of pictures, of the digital source type `term`. Raises
+        `InvalidRequest` where it cannot be signed."""
+        format = _type_of(data)
+        return self._sign(
+            _said(format, [_made("c2pa.created", term, "pictures on a sheet")], {}),
+            *(format, data, None),
+        )
+
     def found(self, data: bytes) -> Credentials | None:
         """Those in the file of these bytes; None: it has none."""
         format = _type_of(data)
@@ -223,13 +232,9 @@ def _thumbnail(source: bytes | None) -> bytes | None:
 
 
 def _manifest(picture: Picture, format: str, source: bytes | None, prompt: bool) -> dict[str, Any]:
-    kind = picture.request.task.kind
-    drawn: dict[str, Any] = {
-        "action": "c2pa.created" if xmp.term(picture.request) == xmp.DRAWN else "c2pa.edited",
-        "digitalSourceType": xmp.VOCABULARY + xmp.term(picture.request),
-        "softwareAgent": {"name": "Latent Studio", "version": __version__},
-        "description": kind.replace("_", " "),
-    }
+    term = xmp.term(picture.request)
+    action = "c2pa.created" if term == xmp.DRAWN else "c2pa.edited"
+    drawn = _made(action, term, picture.request.task.kind.replace("_", " "))
     region = _region(picture)
     if region is not None:
         drawn["changes"] = [region]
@@ -248,6 +253,16 @@ def _manifest(picture: Picture, format: str, source: bytes | None, prompt: bool)
         made_with["prompt"] = picture.request.prompt
         made_with["negative_prompt"] = picture.request.negative_prompt
     return _said(format, actions, made_with)
+
+
+def _made(action: str, term: str, description: str) -> dict[str, Any]:
+    """An action by which something came into the picture."""
+    return {
+        "action": action,
+        "digitalSourceType": xmp.VOCABULARY + term,
+        "softwareAgent": {"name": "Latent Studio", "version": __version__},
+        "description": description,
+    }
 
 
 def _said(format: str, actions: list[dict[str, Any]], made_with: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from studio.imaging.fingerprint import fingerprint
 from studio.provenance import marking, watermark, xmp
 from studio.provenance.credentials import Notary
 from studio.provenance.verdict import Alike, Verdict
-from studio.reading.metadata import metadata
+from studio.reading.metadata import metadata, xmp_of
 from studio.reading.reader import told
 
 _LIKE = 8
@@ -58,7 +58,7 @@ class Verifier:
             written=WrittenMark.read(texts.get("studio-watermark", "")),
             settings=told(texts).source,
             credentials=self._notary.found(data),
-            term=xmp.term_in(texts.get(xmp.KEYWORD, "") or texts.get("xmp", "")),
+            term=xmp.term_in(xmp_of(data)),
             pictures=tuple(alike.values()),
             unlooked=unlooked,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from studio.domain.request import GenerationRequest
 
@@ -18,6 +19,15 @@ _TERM = re.compile(re.escape(VOCABULARY).replace("http:", "https?:") + r"(\w{1,6
 def term(request: GenerationRequest) -> str:
     """The digital source type of what it makes: what begins with a picture is made of both."""
     return EDITED if getattr(request.task, "image", None) else DRAWN
+
+
+def together(terms: Iterable[str | None]) -> str | None:
+    """That of a picture put together from others, of which each has one, or none that is known;
+    None: nothing can be said of any."""
+    found = set(terms)
+    if found <= {None}:
+        return None
+    return DRAWN if found == {DRAWN} else EDITED
 
 
 def packet(term: str) -> str:

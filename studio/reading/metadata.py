@@ -74,6 +74,14 @@ def metadata(data: bytes) -> Metadata:
     return found
 
 
+def xmp_of(data: bytes) -> str:
+    """The XMP packet in a picture file; "" where there is none."""
+    if data.startswith(_PNG):
+        return metadata(data).texts.get("XML:com.adobe.xmp", "")
+    parts = containers.parts(data) or ()
+    return next((value.decode("utf-8", "replace") for kind, value in parts if kind == "xmp"), "")
+
+
 def _add(kind: str, value: bytes, found: Metadata) -> None:
     if len(value) > MOST_TEXT_BYTES and value[:4] not in (b"II*\0", b"MM\0*"):
         found.leave(kind)

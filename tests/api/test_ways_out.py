@@ -59,7 +59,13 @@ def from_the_command_line(served, _: str, format: str) -> bytes:
 
 
 def into_a_dataset(served, id: str, format: str) -> bytes:
-    return file_of(served.studio.gallery, served.studio.gallery.picture(id), format)
+    picture = served.studio.gallery.picture(id)
+    return file_of(served.studio.gallery, picture, picture.image, format)
+
+
+def as_a_sheet(served, id: str, _: str) -> bytes:
+    sheet = served.http.post("/studio/v1/images/sheet", json={"ids": [id, id]}).raise_for_status()
+    return served.http.get(f"/studio/v1/images/{sheet.json()['id']}").content
 
 
 WAYS = {
@@ -68,6 +74,7 @@ WAYS = {
     from_openais: ("png", "jpeg", "webp"),
     from_the_command_line: TYPES,
     into_a_dataset: ("png", "jpeg"),
+    as_a_sheet: ("png",),
 }
 
 
@@ -88,3 +95,36 @@ def test_a_picture_says_what_it_is_whichever_way_it_leaves(serve, way):
         packet = image.info.get(xmp.KEYWORD) or image.info["xmp"].decode()
         assert xmp.term_in(packet) == xmp.DRAWN, format
         assert watermark.read(image.convert("RGB")).id == marking.id_of(PROMPT, "", SEED), format
+
+
+def test_a_sheet_says_no_more_than_its_pictures(serve):
+    served = serve(Scenes())
+    fields = {"prompt": PROMPT, "seed": SEED, "steps": 1, "width": SIDE, "height": SIDE}
+    [drawn] = served.wait_until(served.submit(**fields), "finished")["images"]
+    buffer = io.BytesIO()
+    Image.new("RGB", (SIDE, SIDE), "white").save(buffer, "PNG")
+    sent = served.http.post("/studio/v1/images/import", content=buffer.getvalue())
+    photo = sent.raise_for_status().json()["id"]
+    for ids, term in (([drawn["id"], photo], xmp.EDITED), ([photo, photo], None)):
+        id = served.http.post("/studio/v1/images/sheet", json={"ids": ids}).json()["id"]
+        data = served.http.get(f"/studio/v1/images/{id}").content
+        verdict = served.studio.verify(data)
+        assert verdict.term == term
+        assert (verdict.credentials and verdict.credentials.terms) == (term and (term,))
+
+
+def test_what_a_dataset_shows_in_another_size_names_what_was_drawn(serve):
+    served = serve(Scenes())
+    fields = {"prompt": PROMPT, "seed": SEED, "steps": 1, "width": SIDE, "height": SIDE}
+    [one] = served.wait_until(served.submit(**fields), "finished")["images"]
+    gallery = served.studio.gallery
+    picture = gallery.picture(one["id"])
+    small = picture.image.resize((SIDE - 8, SIDE - 16))
+    for format, type in (("png", "image/png"), ("jpeg", "image/jpeg")):
+        data = file_of(gallery, picture, small, format)
+        assert Image.open(io.BytesIO(data)).size == small.size
+        with c2pa.Reader(type, io.BytesIO(data)) as reader:
+            assert reader.get_validation_state() == "Valid"
+        verdict = served.studio.verify(data)
+        assert verdict.credentials.sources == 1
+        assert verdict.credentials.terms == (xmp.DRAWN,) and verdict.term == xmp.DRAWN

@@ -150,7 +150,7 @@ def drawn_by(look, **fields):
     def task(folder):
         steering = Silhouettes(spec, (128, 128), lambda image: "input:" + "0" * 32)
         planned = lambda: plan(spec, {}.__getitem__)  # noqa: E731
-        encode = lambda picture, format: format.encode()  # noqa: E731
+        encode = lambda picture, image, format: format.encode()  # noqa: E731
         return DatasetTask(spec, folder, planned, steering, Order, look, encode)
 
     return task

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from PIL import Image
 
 from studio.api.sdapi.call import is_true
 from studio.api.sdapi.payloads import built
@@ -15,7 +17,7 @@ from studio.domain.axes import AXES
 from studio.domain.errors import InvalidRequest, shorten
 from studio.domain.grids import AxisInput, GridInput, lines
 from studio.domain.request import GenerationRequest
-from studio.gallery.sheets import Picture, of_grid, png_of, sheet, shrunk
+from studio.gallery.sheets import Picture, of_grid, sheet, shrunk
 
 _TEXT, _IMAGE = "text", "image"
 _THERE = (
@@ -141,13 +143,13 @@ def grid(plot: Plot, request: GenerationRequest) -> GridInput:
 
 
 def sheets(
-    grid: GridInput, picture: Picture, infotext: str, *, with_each: bool = False
+    grid: GridInput, picture: Picture, file: Callable[[Image.Image], bytes], *, with_each: bool
 ) -> list[bytes]:
     """As there: one with all pictures; where z has several values it has the sheet of each of them,
-    which follow `with_each`. `infotext`: of the first picture."""
+    which follow `with_each`. `file`: a sheet -> a PNG."""
     count = len(lines(grid)[2].values)
     each = [of_grid(grid, picture, z) for z in range(count)]
     if count > 1:
         whole = sheet([[shrunk(one, count) for one in each]], margin=grid.margin)
         each = [whole, *(each if with_each else ())]
-    return [png_of(one, infotext) for one in each]
+    return [file(one) for one in each]

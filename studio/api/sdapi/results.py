@@ -21,6 +21,7 @@ from studio.domain.tasks import TextToImage
 from studio.gallery.exports import Again, Export, exported
 from studio.gallery.sheets import png_of, sheet
 from studio.imaging import reading
+from studio.provenance import xmp
 from studio.version import __version__
 
 _FORMATS = {"jpg": "jpeg"}
@@ -81,7 +82,8 @@ def _grid(body: Drawing, options: Options, drawn: Drawn, desk: Desk) -> list[byt
     across = math.ceil(math.sqrt(len(images)))
     rows = [images[at : at + across] for at in range(0, len(images), across)]
     rows[-1] += [None] * (across - len(rows[-1]))
-    return [png_of(sheet(rows), pictures[0].infotext)]
+    term = xmp.together(xmp.term(each.request) for each in pictures)
+    return [png_of(desk.gallery, sheet(rows), term, pictures[0].infotext)]
 
 
 def map_of(request: GenerationRequest, number: int, desk: Desk) -> bytes:

@@ -21,7 +21,9 @@ from studio.domain.grids import GridInput, lines
 from studio.domain.prompt_lines import LinesInput
 from studio.domain.stages import PIXEL_UPSCALERS
 from studio.domain.tasks import MAX_EXTENSION, ImageToImage, Inpaint
+from studio.gallery.sheets import png_of
 from studio.imaging import reading
+from studio.provenance import xmp
 
 _MOST_FEATHER, _MOST_MARGIN = 64, 500
 _MOST_LOOPS = 200
@@ -63,7 +65,9 @@ def _grid(grid: GridInput, desk: Desk, *, with_each: bool = False) -> Plan:
 
     there = [each for each in pictures if each]
     infotext = there[0].infotext if there else ""
-    return Drawn(there, plots.sheets(grid, opened, infotext, with_each=with_each))
+    term = xmp.term(grid.request)
+    file = lambda sheet: png_of(desk.gallery, sheet, term, infotext)  # noqa: E731
+    return Drawn(there, plots.sheets(grid, opened, file, with_each=with_each))
 
 
 def prompts_from_file(call: Call) -> Plan:
