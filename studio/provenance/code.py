@@ -14,7 +14,9 @@ import numpy as np
 
 VERSION = 1
 ID_BITS = 28
-_BITS = 4 + ID_BITS + 16
+CHECKED_BITS = 4 + 16
+"""Of version and checksum: of so many all must be right."""
+_BITS = CHECKED_BITS + ID_BITS
 _MEMORY = 6
 _GENERATORS = (0o133, 0o171, 0o165)
 SYMBOLS = (_BITS + _MEMORY) * len(_GENERATORS)

@@ -24,8 +24,10 @@ _FAINTEST, _BOLDEST, _BUSY = 0.7, 1.6, 10.0
 _SCALES = (0.47, 2.15)
 """Between which a mark is looked for: its size now by that when it was made."""
 _SEARCHED_SIDE = 640
-_LEAST_SCORE, _LEAST_AGREEMENT = 5.6, 0.53
-_CANDIDATES = 6
+LEAST_SCORE, _LEAST_AGREEMENT = 5.6, 0.53
+"""Below which nothing counts as a mark."""
+_CANDIDATES, NEAR = 6, 5
+"""Scales that are listened to more closely, at so many near each."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _FINER = 4
 """Times as many frequencies as a picture has lines, where one spectrum serves for many scales."""
@@ -119,19 +121,21 @@ def _best(flat: np.ndarray, scales: np.ndarray | list[float]) -> Mark:
     likely = np.argsort(-scores)[:_CANDIDATES]
     best = Mark(None, float(scores[likely[0]]), 0.0, float(scales[likely[0]]))
     for number in likely:
-        if scores[number] < _LEAST_SCORE - 1:
+        if scores[number] < LEAST_SCORE - 1:
             break
         near = scales
         if len(scales) > 1:
-            near = scales[number] * (1 + np.linspace(-1, 1, 5) * 1.2 / max(flat.shape))
+            near = scales[number] * (1 + np.linspace(-1, 1, NEAR) * 1.2 / max(flat.shape))
         finer = _heard(flat, near)
         finer_scores, finer_places = _pilots(finer)
         for waves, score, place, scale in zip(
             finer, finer_scores, finer_places, near, strict=False
         ):
             id, agreement = code.read(_symbols(waves, place))
-            if id is not None and score >= _LEAST_SCORE and agreement >= _LEAST_AGREEMENT:
+            if id is not None and score >= LEAST_SCORE and agreement >= _LEAST_AGREEMENT:
                 return Mark(id, float(score), agreement, float(scale))
+            if score > best.score:
+                best = Mark(None, float(score), 0.0, float(scale))
     return best
 
 
