@@ -63,8 +63,7 @@ from studio.store.room import Room
 from studio.store.timings import TimingLedger
 from studio.store.tokens import TokenLedger
 from studio.store.trainings import TrainingLedger
-from studio.tuning.school import StudioSchool
-from studio.tuning.sets import PictureSets
+from studio.tuning.starting import school_of
 from studio.tuning.trainings import Trainings
 
 if TYPE_CHECKING:  # these import torch or HTTP clients, which take seconds
@@ -152,7 +151,7 @@ class Studio:
         self.pages, self.grids = Pages(self.queue, keeping), Grids(self.queue, GridLedger(ledger))
         self.reproductions = self._reproductions(comparing, settling)
         self.datasets = Datasets(self._desk(), self.settings.data_dir / "datasets")
-        self.sets, self.school = self._school()
+        self.school = school_of(self.settings, self.catalog, self.gallery, lambda: self.queue)
         self.trainings = Trainings(self.queue.line, TrainingLedger(ledger), self.school)
         self.outlook = Outlook(self.queue.line, forecasts, settling.completed, self._memory)
 
@@ -254,6 +253,14 @@ class Studio:
         are fields of `EmbeddingTraining`. Raises as `train_lora`."""
         training = EmbeddingTraining.parse(options)
         return self.school.trained(Path(folder), training, on_event, resume)
+
+    def caption(
+        self, folder: str | Path, captioner: str | None = None, overwrite: bool = False
+    ) -> dict[str, str]:
+        """Caption the pictures in `folder` that have none (`overwrite`: all) by the captioner of
+        that name; None: the first. Picture -> caption. Raises as `Captioning.write`."""
+        told = self.school.captioning.write(Path(folder), captioner, overwrite)
+        return {each.file: each.caption for each in told}
 
     def generate_dataset(
         self,
@@ -379,14 +386,6 @@ class Studio:
             use=self.sources.use,
             judge=self.safety,
         )
-
-    def _school(self) -> tuple[PictureSets, StudioSchool]:
-        settings = self.settings
-        base = settings.models_dir[0] if settings.models_dir else settings.downloads_dir
-        sets = PictureSets(settings.sets_dir, settings.pictures_dir, self.gallery)
-        queue, kept_in = partial(getattr, self, "queue"), settings.training_dir
-        of = settings.device, settings.checkpoint
-        return sets, StudioSchool(self.catalog, sets, queue, base, kept_in, *of)
 
     def _gallery(self, outputs: Path | None) -> Gallery:
         notary = self.notary if self.settings.credentials != "off" else None

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import closing
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
 from studio.api.answers import EVERYWHERE, Answers, refusals, sends
 from studio.api.places import PublicText
 from studio.api.uploads import REQUEST_BODY
 from studio.api.wire import PREFIX
+from studio.domain.errors import StudioError
+from studio.domain.training import Captioned
 from studio.imaging import reading
+from studio.tuning.captioning import Captioning
 from studio.tuning.sets import PictureSets
 
 _SMALL: Answers = {200: sends("A small copy", "image/webp")}
 _MASK: Answers = {200: sends("The mask", "image/png")}
+_CAPTIONED: Answers = {
+    200: {
+        "description": "Of each caption, as JSON on one line, what was written",
+        "content": {
+            "text/event-stream": {
+                "example": 'data: {"file": "a.png", "caption": "a kite", "done": 1, "total": 9}\n\n'
+            }
+        },
+    }
+}
 _Name = Annotated[str, Path(max_length=200)]
 _File = Annotated[str, Query(min_length=1, max_length=1000)]
 
@@ -38,9 +57,10 @@ class SetBody(BaseModel):
 
 
 class SetsBody(BaseModel):
-    """All of them, by name."""
+    """All of them, by name; `captioners`: what can caption their pictures."""
 
     sets: list[SetBody]
+    captioners: list[str]
 
 
 class SetPictureBody(BaseModel):
@@ -74,6 +94,16 @@ class Captions(BaseModel):
     captions: dict[str, Annotated[str, Field(max_length=20_000)]]
 
 
+class CaptionsAsked(BaseModel):
+    """Captions by a network, as it is called; null: the first there is. `overwrite`: replace those
+    that are there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    captioner: Annotated[str, Field(max_length=200)] | None = None
+    overwrite: bool = False
+
+
 class FromLibrary(BaseModel):
     """Pictures of the library, by their ids."""
 
@@ -88,7 +118,7 @@ class AddedBody(BaseModel):
     files: list[str]
 
 
-def build_sets_router(sets: PictureSets, public: PublicText) -> APIRouter:
+def build_sets_router(sets: PictureSets, captioning: Captioning, public: PublicText) -> APIRouter:
     """The routes below `/studio/v1/training-sets`. Messages are made `public`."""
     router = APIRouter(prefix=f"{PREFIX}/training-sets", tags=["training"], responses=EVERYWHERE)
 
@@ -96,7 +126,7 @@ def build_sets_router(sets: PictureSets, public: PublicText) -> APIRouter:
     def list_sets() -> SetsBody:
         """All of them."""
         found = [SetBody(name=name, pictures=count) for name, count in sets.names()]
-        return SetsBody(sets=found)
+        return SetsBody(sets=found, captioners=captioning.names())
 
     @router.post("", responses=refusals(422, 507))
     def make(asked: SetName) -> SetBody:
@@ -115,6 +145,7 @@ def build_sets_router(sets: PictureSets, public: PublicText) -> APIRouter:
 
     _add_changes(router, sets)
     _add_masks(router, sets)
+    _add_captions(router, sets, captioning, public)
     return router
 
 
@@ -179,3 +210,30 @@ def _add_masks(router: APIRouter, sets: PictureSets) -> None:
         """Let all of the picture count again."""
         sets.remove_mask(name, file)
         return Response(status_code=204)
+
+
+def _add_captions(
+    router: APIRouter, sets: PictureSets, captioning: Captioning, public: PublicText
+) -> None:
+    answers = _CAPTIONED | refusals(404, 422, 500)
+
+    @router.post("/{name}/captions", response_class=Response, responses=answers)
+    async def caption(name: _Name, asked: CaptionsAsked) -> StreamingResponse:
+        """Have its pictures without a caption looked at by a captioner, between two steps of what
+        is drawn: an event for each caption that was written. Ends when nobody reads any more."""
+        folder = await run_in_threadpool(sets.folder, name)
+        looks = captioning.looks(folder, asked.captioner, asked.overwrite)
+        first = await asyncio.wrap_future(await run_in_threadpool(next, looks))
+        return StreamingResponse(_told(first, looks, public), media_type="text/event-stream")
+
+
+async def _told(
+    captioned: Captioned | None, looks: Iterator[Future[Captioned | None]], public: PublicText
+) -> AsyncIterator[str]:
+    with closing(looks):
+        try:
+            while captioned:
+                yield f"data: {json.dumps(vars(captioned))}\n\n"
+                captioned = await asyncio.wrap_future(next(looks))
+        except StudioError as error:
+            yield f"event: failed\ndata: {json.dumps({'message': public(str(error))})}\n\n"

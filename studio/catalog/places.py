@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from studio.catalog import captioners
 from studio.catalog.names import display_name
 from studio.catalog.scan import measure
 from studio.domain.errors import InvalidRequest, SaveError
@@ -25,6 +26,7 @@ _SUBFOLDERS = {
     "image_encoder": ("clip_vision",),
     "upscaler": ("ESRGAN", "upscale_models"),
     "detector": ("adetailer", "ultralytics"),
+    "captioner": captioners.FOLDERS,
 }
 """Kind -> its folder in AUTOMATIC1111's tree and in ComfyUI's; the first is made where there is
 none."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from studio.catalog.captioners import FOLDERS as CAPTIONERS
 from studio.catalog.onnx_header import SUFFIX as ONNX
 from studio.catalog.previews import Previews
 from studio.catalog.probe import PICKLES, SAFETENSORS
@@ -79,6 +80,8 @@ class _Walk:
                 continue
             if entry.name.lower().endswith((*SAFETENSORS, *PICKLES, ONNX)):
                 self.add_file(Path(entry.path), previews.of(entry.name))
+            elif depth == 0 and entry.name in CAPTIONERS:
+                continue  # `captioners` looks there: they draw nothing
             elif depth < MAX_DEPTH and self._may_enter(entry):
                 folders.append(folder / entry.name)
         for each in folders:

@@ -1,4 +1,5 @@
-"""`studio train`: a folder of pictures -> a LoRA or an embedding, without a server."""
+"""`studio train`: a folder of pictures -> a LoRA or an embedding, or captions for them, without a
+server."""
 
 from __future__ import annotations
 
@@ -42,11 +43,12 @@ def add_train(commands: Any) -> None:
         description="Teach a model something new from pictures.",
         allow_abbrev=False,
     )
-    kinds = train.add_subparsers(dest="kind", metavar="{lora,embedding}", required=True)
+    kinds = train.add_subparsers(dest="kind", metavar="{lora,embedding,caption}", required=True)
     _add_kind(kinds, LoraTraining, "lora", "a LoRA")
     _add_kind(
         kinds, EmbeddingTraining, "embedding", "an embedding (textual inversion, arXiv:2208.01618)"
     )
+    _add_caption(kinds)
 
 
 def _add_kind(kinds: Any, model: type[Training], kind: TrainingKind, trained: str) -> None:
@@ -68,6 +70,38 @@ def _add_kind(kinds: Any, model: type[Training], kind: TrainingKind, trained: st
     group.add_argument("--json", action="store_true", help="print one JSON object at the end")
     add_flags(group, Settings, _SETTINGS)
     parser.set_defaults(run=partial(_train, model))
+
+
+def _add_caption(kinds: Any) -> None:
+    parser = kinds.add_parser(
+        "caption",
+        help="write captions for the pictures in a folder",
+        description="Look at each picture in a folder that has no caption with a captioner, the "
+        "folder of a BLIP network in 'captioners' of a folder of models, and write what it shows "
+        "into a .txt beside it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the pictures")
+    parser.add_argument("--captioner", metavar="NAME", help="by default the first there is")
+    parser.add_argument("--overwrite", action="store_true", help="replace captions that are there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    add_flags(parser.add_argument_group("how to run"), Settings, _SETTINGS)
+    parser.set_defaults(run=_caption)
+
+
+def _caption(options: argparse.Namespace) -> int:
+    captions = {}
+    with opened(Settings.read(given(options, _SETTINGS))) as studio:
+        captioning = studio.school.captioning
+        for told in captioning.write(options.folder, options.captioner, options.overwrite):
+            captions[as_text(told.file)] = told.caption
+            if not options.json:
+                print(f"{as_text(told.file)}: {told.caption}", flush=True)
+    if options.json:
+        print(json.dumps({"captions": captions}))
+    elif not captions:
+        print("All pictures have captions. --overwrite replaces them.", file=sys.stderr)
+    return 0
 
 
 def _flags(model: type[Training]) -> list[str]:

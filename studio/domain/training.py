@@ -372,3 +372,14 @@ class Done:
 
 
 TrainingEvent = Preparing | Trained | Remark | Snapshot | Stopped | Done
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """A picture to train on has a caption, the first `done` of `total`. `file`: its path below the
+    folder; `caption`: what was written, or what somebody else wrote meanwhile, which stays."""
+
+    file: str
+    caption: str
+    done: int
+    total: int

@@ -148,7 +148,7 @@ def _read(
             broken.append(f"{path.relative_to(folder)} was left out: {cause}")
             continue
         words = _repeats_of(path.parent) or (1, "")
-        caption = _beside(path)
+        caption = caption_beside(path)
         if caption is None:
             caption = said.get(path.resolve(), words[1])
         if trigger is not None:
@@ -267,7 +267,9 @@ def _repeats_of(folder: Path) -> tuple[int, str] | None:
     return (max(1, int(match[1])), match[2].strip()) if match else None
 
 
-def _beside(path: Path) -> str | None:
+def caption_beside(path: Path) -> str | None:
+    """What is written beside the picture at `path`; None: nothing. Raises `InvalidRequest` where it
+    cannot be read."""
     for suffix in CAPTIONS:
         file = path.with_suffix(suffix)
         try:

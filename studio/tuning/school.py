@@ -26,6 +26,7 @@ from studio.domain.training import (
 from studio.domain.training_order import TrainingOrder
 from studio.jobs.queue import JobQueue
 from studio.training.dataset import with_trigger
+from studio.tuning.captioning import Captioning
 from studio.tuning.sets import PictureSets
 
 if TYPE_CHECKING:  # these import torch
@@ -49,6 +50,12 @@ class StudioSchool:
     kept_in: Path
     device: str
     checkpoint: str | None
+
+    @property
+    def captioning(self) -> Captioning:
+        """What captions pictures."""
+        errand = lambda pieces: self.queue().errand(pieces)  # noqa: E731
+        return Captioning(self.catalog, self.models, self.device, errand)
 
     def settled(self, order: TrainingOrder) -> TrainingOrder:
         """With nothing left open. Raises `InvalidRequest` and `NotFound`."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from PIL import Image
 
 import studio.training.running  # noqa: F401  (or the first order waits for the imports)
+from tests.training import captioners
 from tests.waiting import wait_for
 
 SETS, TRAINING = "/studio/v1/training-sets", "/studio/v1/training"
@@ -179,3 +181,35 @@ def test_masks_are_put_shown_and_cleared(serve):
         assert (mask.mode, mask.size, mask.getpixel((5, 5))) == ("L", (96, 64), 128)
     assert served.http.delete(at, params=of).status_code == 204
     assert not look(served)[0]["a.png"]["masked"]
+
+
+def events(answer):
+    assert answer.status_code == 200, answer.text
+    return [
+        json.loads(event.removeprefix("data: ")) for event in answer.text.split("\n\n") if event
+    ]
+
+
+def test_a_set_is_captioned_beside_what_is_drawn(serve, tmp_path):
+    served = serve(models_dir=(tmp_path / "models",))
+    served.http.post(SETS, json={"name": "kites"})
+    for name in ("a.png", "b.png"):
+        add(served, png("red"), name)
+    served.http.patch(f"{SETS}/kites", json={"captions": {"a.png": "by hand"}})
+    assert served.http.get(SETS).json()["captioners"] == []
+    refused = served.http.post(f"{SETS}/kites/captions", json={})
+    assert refused.status_code == 422 and refused.json()["field"] == "captioner"
+    assert "captioners" in refused.json()["message"]
+    captioners.save(tmp_path / "models" / "captioners" / "tiny")
+    assert served.http.get(SETS).json()["captioners"] == ["tiny"]
+    job = served.submit(prompt="a dog", width=64, height=64, steps=4)
+    [told] = events(served.http.post(f"{SETS}/kites/captions", json={}))
+    assert (told["file"], told["done"], told["total"]) == ("b.png", 1, 1) and told["caption"]
+    captions = {name: each["caption"] for name, each in look(served)[0].items()}
+    assert captions == {"a.png": "by hand", "b.png": told["caption"]}
+    served.wait_until(job, "finished")
+    assert events(served.http.post(f"{SETS}/kites/captions", json={})) == []
+    asked = {"captioner": "tiny", "overwrite": True}
+    assert len(events(served.http.post(f"{SETS}/kites/captions", json=asked))) == 2
+    assert look(served)[0]["a.png"]["caption"] != "by hand"
+    assert served.http.post(f"{SETS}/gone/captions", json={}).status_code == 404

@@ -10,6 +10,7 @@ from safetensors import safe_open
 
 from studio.catalog.catalog import Catalog
 from studio.cli import main
+from tests.training import captioners
 
 
 @pytest.fixture
@@ -63,3 +64,36 @@ def test_a_lora_is_trained_gone_on_with_and_in_the_catalog(folder, capsys):
 def test_bad_input_is_told(folder, capsys, arguments, message):
     status, told, said = train(capsys, *arguments)
     assert status == 2 and told is None and message in said
+
+
+def caption(capsys, *flags):
+    """(status, stdout, stderr)."""
+    status = main(["train", "caption", "kites", "--models-dir", "models", *flags])
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def test_captions_are_written_where_there_are_none(folder, capsys):
+    captioners.save(folder / "models" / "BLIP" / "tiny")
+    status, out, _ = caption(capsys)
+    said = (folder / "kites" / "b.txt").read_text().strip()
+    assert status == 0 and said and out == f"b.png: {said}\n"
+    assert (folder / "kites" / "a.txt").read_text() == "a red kite"
+    assert caption(capsys)[2].startswith("All pictures have captions.")
+    status, out, _ = caption(capsys, "--overwrite", "--json")
+    written = json.loads(out)["captions"]
+    assert status == 0 and set(written) == {"a.png", "b.png"} and written["b.png"] == said
+    assert (folder / "kites" / "a.txt").read_text() == f"{written['a.png']}\n"
+    status, _, error = caption(capsys, "--captioner", "large")
+    assert status == 2 and "There is no captioner 'large'. There are: tiny." in error
+
+
+def test_without_a_captioner_it_says_where_to_put_one(folder, capsys):
+    status, out, error = caption(capsys)
+    assert status == 2 and not out
+    assert "There is no captioner here" in error and str(folder / "models" / "captioners") in error
+    pickled = captioners.save(folder / "models" / "captioners" / "old")
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    status, _, error = caption(capsys)
+    assert status == 2 and "pickles" in error and not (folder / "kites" / "b.txt").exists()
+    assert Catalog([folder / "models"]).broken == {}

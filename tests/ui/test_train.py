@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import shutil
 from datetime import datetime, timedelta
 
 import pytest
 from PIL import Image
 
 import studio.training.running  # noqa: F401  (or the first order waits for the imports)
+from tests.training import captioners
 from tests.ui.using import open_place
 
 
@@ -16,6 +18,12 @@ def png(colour, size=(96, 64)):
     file = io.BytesIO()
     Image.new("RGB", size, colour).save(file, "PNG")
     return file.getvalue()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def captioner(tmp_path_factory):
+    """Made before the studio, beside whose loading no other thread can build a network."""
+    return captioners.save(tmp_path_factory.mktemp("captioner"))
 
 
 @pytest.fixture
@@ -137,3 +145,29 @@ def test_what_is_trained_switches_the_settings_and_is_asked_for(visit, one_studi
     training = begun.order.training
     assert (training.kind, training.name) == ("embedding", "dusktower")
     assert (training.vectors, training.initial_text) == (3, "a purple castle")
+
+
+def test_a_captioner_writes_what_is_missing(visit, folder, one_studio, captioner):
+    page = visit()
+    open_place(page, "train")
+    page.locator("#train-field-steps").wait_for()
+    button = page.get_by_role("button", name="Caption all without one")
+    assert not button.is_visible()
+    downloads = one_studio.studio.settings.downloads_dir
+    shutil.copytree(captioner, downloads / "captioners" / "tiny")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "a.png").write_bytes(png("red"))
+    (folder / "a.txt").write_text("by hand")
+    (folder / "b.png").write_bytes(png("navy", (64, 96)))
+    (folder / "b.txt").unlink(missing_ok=True)
+    page.reload()
+    open_place(page, "train")
+    page.get_by_label("Set of pictures").select_option("kites")
+    page.get_by_label("Caption of b.png").wait_for()
+    button.click()
+    page.locator(".train-said", has_text="1 caption written.").wait_for()
+    caption = (folder / "b.txt").read_text().strip()
+    assert caption and page.get_by_label("Caption of b.png").input_value() == caption
+    assert page.get_by_label("Caption of a.png").input_value() == "by hand"
+    page.locator(".train-set .train-remarks", has_text="No caption").wait_for(state="detached")
+    assert page.locator(".train-set .objection").text_content() == ""

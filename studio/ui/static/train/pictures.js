@@ -4,6 +4,7 @@ import { address } from "../shared/data.js";
 import { iconButton, make } from "../shared/dom.js";
 import { ask, get, send } from "../shared/server.js";
 import { read, write } from "../shared/store.js";
+import { Captioning } from "./captioning.js";
 import { paintMask, tileMask } from "./masks.js";
 import { cropOf, replaced, tagsOf } from "./words.js";
 
@@ -24,7 +25,20 @@ export class Pictures {
     this.list = find(".train-pictures");
     this.file = find("input[type=file]");
     this.making = find(".train-new");
-    this.select.addEventListener("change", () => this.look());
+    this.captioner = find("[data-action=caption]");
+    this.captioning = new Captioning(this.captioner, {
+      place: () => this.place("/captions"),
+      trying: (work) => this.trying(work),
+      look: () => this.look(),
+      show: (file, caption) => this.show(file, caption),
+      say: (text) => {
+        this.said.textContent = text;
+      },
+    });
+    this.select.addEventListener("change", () => {
+      this.captioning.stop();
+      this.look();
+    });
     this.bind(find);
   }
 
@@ -90,7 +104,8 @@ export class Pictures {
   }
 
   async names(chosen) {
-    const { sets } = await get(SETS);
+    const { sets, captioners } = await get(SETS);
+    this.captioner.hidden = captioners.length === 0;
     this.select.replaceChildren(...sets.map(({ name }) => new Option(name, name)));
     if (sets.some(({ name }) => name === chosen)) this.select.value = chosen;
     this.select.disabled = sets.length === 0;
@@ -183,6 +198,15 @@ export class Pictures {
       this.said.textContent = "Saved.";
       this.tags();
     });
+  }
+
+  /** A caption that the studio has written. */
+  show(file, caption) {
+    const place = this.pictures.findIndex((one) => one.file === file);
+    if (place < 0) return;
+    this.pictures[place].caption = caption;
+    this.list.children[place].querySelector("textarea").value = caption;
+    this.tags();
   }
 
   async replace(find, put) {
