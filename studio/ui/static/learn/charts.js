@@ -26,7 +26,7 @@ export function lines(series, { label, left, right, top = "1" }) {
     svg.append(shape("path", { class: `line ${kind}`, d: `M${points.join("L")}` }));
   }
   svg.append(
-    shape("text", { x: 4, y: 12 }, top),
+    shape("text", { x: 4, y: -6 }, top),
     shape("text", { x: 2, y: height - 4 }, left),
     shape("text", { x: width - 2, y: height - 4, "text-anchor": "end" }, right),
   );

@@ -47,8 +47,8 @@ export function noiseIn(article) {
       `${noise.toFixed(3)} × noise`;
     const [mean, spread] = shown.gathered[place];
     find(".agree").textContent =
-      `After ${t + 1} small steps with the noise gathered on the way, and at once with that same ` +
-      `noise: no number differs by more than ${shown.apart[place].toExponential(1)}. The gathered ` +
+      `If the noise of all ${t + 1} small steps is gathered and put in at once, by the formula, no ` +
+      `number comes out more than ${shown.apart[place].toFixed(7)} away from the walk. The gathered ` +
       `noise has mean ${mean.toFixed(3)} and spread ${spread.toFixed(3)}.`;
   }
 

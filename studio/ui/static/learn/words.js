@@ -39,7 +39,7 @@ export function words(article) {
       ),
     );
     find(".count").textContent =
-      `${shown.tokens.length - 2} tokens between a mark for the begin and one for the end. The model ` +
+      `${shown.tokens.length - 2} tokens between a mark for the beginning and one for the end. The model ` +
       `always reads ${shown.chunk} places between them; the rest is filled up.`;
   }
 
