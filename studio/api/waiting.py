@@ -70,7 +70,7 @@ class Waiting:
         try:
             await self._app(scope, checked_receive, send_unless_refused)
         except Exception:
-            if refused is None:
+            if refused is None:  # else it says that its caller has gone, who was told why
                 raise
 
     async def _refused(self, account: str, ids: set[str]) -> NotYours | None:

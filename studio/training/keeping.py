@@ -25,7 +25,7 @@ def load(folder: Path) -> dict[str, Any] | None:
     """What was kept last; None: nothing. Raises `InvalidRequest` where it cannot be read."""
     path = folder / STATE
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return _as_called_now(torch.load(path, map_location="cpu", weights_only=True))
     except FileNotFoundError:
         return None
     except Exception as error:
@@ -33,6 +33,14 @@ def load(folder: Path) -> dict[str, Any] | None:
         raise InvalidRequest(
             f"{path} cannot be read ({first}). Delete the folder and begin again."
         ) from None
+
+
+def _as_called_now(state: dict[str, Any]) -> dict[str, Any]:
+    """What learns was called "layers" while there were LoRAs alone; such a training goes on too."""
+    for each in (state, state.get("best") or {}):
+        if "layers" in each:
+            each["adapter"] = each.pop("layers")
+    return state
 
 
 def write(path: Path, put: Any) -> None:

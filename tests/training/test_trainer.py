@@ -278,6 +278,18 @@ def test_with_prior_pictures_it_goes_on_bit_for_bit(tmp_path):
     assert other.learn() != losses[1]
 
 
+def test_a_training_kept_before_there_were_embeddings_goes_on(tmp_path):
+    training = LoraTraining(steps=2, rank=2, learning_rate=1e-2)
+    first, second = tiny.trainer(training), tiny.trainer(training)
+    first.learn()
+    state = first.state()
+    state["layers"] = state.pop("adapter")
+    state["training"].pop("kind")
+    keeping.save(tmp_path, state)
+    second.load(keeping.load(tmp_path))
+    assert second.learn() == first.learn()
+
+
 def test_what_a_mask_leaves_out_does_not_move_the_loss():
     training = LoraTraining(rank=2, caption_dropout=0)
     losses = []
