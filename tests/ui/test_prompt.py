@@ -133,6 +133,23 @@ def test_words_are_completed_by_key_and_by_mouse(visit, served):
     assert asked == []
 
 
+def test_suggestions_that_come_after_the_prompt_was_sent_stay_away(visit, served):
+    page = visit()
+    held = []
+    page.route("**/studio/v1/completions?*", lambda one: held.append(one))
+    retyped(page, "a lightho")
+    waiting.wait_for(lambda: page.evaluate("1") and held)  # routes are called while it waits
+    page.locator("#prompt").press("Control+Enter")
+    answer = held[0].fetch()
+    assert answer.json()["completions"], "there is something to offer"
+    with page.expect_response("**/studio/v1/completions?*") as heard:
+        held[0].fulfill(response=answer)
+    heard.value.finished()
+    wait_for(page, "finished")
+    assert page.evaluate("document.activeElement.id") == "prompt"
+    assert not page.locator("#prompt-completions").is_visible()
+
+
 def test_prompts_that_were_used_are_walked_through_and_searched(visit, served):
     page = visit()
     for words in ("a castle in the snow", "a boat at sea"):

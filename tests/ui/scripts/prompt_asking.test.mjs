@@ -45,6 +45,16 @@ test("what changes while an answer is on its way is asked for once, right after 
   assert.deepEqual(asked, ["red", "red house"]);
   await answered();
   assert.deepEqual(asked, ["red", "red house"]);
+  type("s");
+  ask.drop();
+  t.mock.timers.tick(25);
+  type(" by");
+  t.mock.timers.tick(25);
+  type(" the sea");
+  t.mock.timers.tick(25);
+  ask.drop();
+  await answered();
+  assert.deepEqual(asked.slice(2), ["red houses by"], "what is dropped is never asked for");
   assert.equal(answers.length, 0);
 });
 

@@ -36,6 +36,7 @@ export class Completing {
     this.found = [];
     this.marked = -1;
     this.isSeen = false;
+    this.asked = null; // what was typed when it was asked about
     this.list = make("div", {
       className: "completions",
       id: `${area.id}-completions`,
@@ -48,11 +49,11 @@ export class Completing {
     area.setAttribute("aria-autocomplete", "list");
     area.setAttribute("aria-haspopup", "listbox");
     area.setAttribute("aria-controls", this.list.id);
-    const look = newest(() => this.look(), PAUSE_MS);
+    this.soon = newest(() => this.look(), PAUSE_MS);
     area.addEventListener("input", (event) => {
       const isTyped = event.inputType?.startsWith("insertText") && !isOurs();
       const isShorter = event.inputType?.startsWith("deleteContent") && this.isOpen;
-      if (isWanted() && !event.isComposing && (isTyped || isShorter)) look();
+      if (isWanted() && !event.isComposing && (isTyped || isShorter)) this.soon();
       else this.close();
     });
     area.addEventListener("keydown", (event) => this.key(event), { capture: true });
@@ -76,12 +77,13 @@ export class Completing {
       this.close();
       return;
     }
+    this.asked = typed;
     const kinds = typed.kinds.filter((kind) => kind !== "style" || field("styles"));
     const asked = new URLSearchParams({ text: typed.text, limit: "20" });
     for (const kind of kinds) asked.append("kind", kind);
     const answer = await get(`studio/v1/completions?${asked}`).catch(() => null);
     const now = this.typed();
-    const isOld = now?.text !== typed.text || now.from !== typed.from;
+    const isOld = this.asked !== typed || now?.text !== typed.text || now.from !== typed.from;
     if (isOld || document.activeElement !== this.area) return;
     const found = (answer?.completions ?? []).filter((one) => one.insert !== one.typed);
     if (found.length) this.open(typed, found);
@@ -120,7 +122,10 @@ export class Completing {
     );
   }
 
+  /** Nor does what was asked for open any more: the list would cover what the hand went on to. */
   close() {
+    this.soon.drop();
+    this.asked = null;
     this.isSeen = false;
     if (!this.isOpen) return;
     this.list.hidePopover();
@@ -139,9 +144,13 @@ export class Completing {
   }
 
   key(event) {
-    if (!this.isOpen || event.isComposing || MODIFIERS.includes(event.key)) return;
+    if (event.isComposing || MODIFIERS.includes(event.key)) return;
     const { key, ctrlKey, metaKey, altKey, shiftKey } = event;
     const isPlain = !ctrlKey && !metaKey && !altKey && !shiftKey;
+    if (!this.isOpen) {
+      if (key === "Enter" || key === "Escape") this.close();
+      return;
+    }
     const step = { ArrowDown: 1, ArrowUp: -1 }[key];
     if (isPlain && step) this.mark(this.marked < 0 && step < 0 ? -1 : this.marked + step);
     else if (key === "Enter" && this.marked >= 0) this.take(this.marked);

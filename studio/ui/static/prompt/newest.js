@@ -2,7 +2,8 @@
 
 /**
  * A function to call after each change: `work` is done `pause_ms` after the last call, never twice at
- * once; what comes while it is under way is worked on once, right after it.
+ * once; what comes while it is under way is worked on once, right after it. Its `drop()` takes back
+ * what has not begun.
  * @param {() => Promise<void>} work
  */
 export function newest(work, pause_ms) {
@@ -25,8 +26,13 @@ export function newest(work, pause_ms) {
       }
     }
   };
-  return () => {
+  const ask = () => {
     clearTimeout(timer);
     timer = setTimeout(turn, pause_ms);
   };
+  ask.drop = () => {
+    clearTimeout(timer);
+    isDue = false;
+  };
+  return ask;
 }
