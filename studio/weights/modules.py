@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from accelerate import init_empty_weights
 from diffusers import (
     AutoencoderKL,
     AutoencoderTiny,
@@ -17,6 +19,7 @@ from diffusers import (
     ZImageTransformer2DModel,
 )
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -54,6 +57,34 @@ _CLASSES = {
 }
 
 
+class _Thread(threading.local):
+    builds_empty = False
+
+
+_thread = _Thread()
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Modules that this thread makes within have their parameters on the meta device; buffers are
+    what they are. Those of other threads are whole: nothing of theirs is changed meanwhile."""
+    before, _thread.builds_empty = _thread.builds_empty, True
+    try:
+        yield
+    finally:
+        _thread.builds_empty = before
+
+
+def _emptied(module: nn.Module, name: str, parameter: nn.Parameter) -> nn.Parameter | None:
+    if not _thread.builds_empty:
+        return None  # it stays
+    return nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad)
+
+
+# For good, as torch walks over its hooks in all threads while modules are made.
+register_module_parameter_registration_hook(_emptied)
+
+
 def build(part: str, config: dict[str, Any]) -> nn.Module:
     """The module of `part` ("unet", "transformer", "vae", "text_encoder", "text_encoder_2",
     "tiny_vae", "image_encoder" or one of `control_files`), its parameters on the meta device,
@@ -62,7 +93,7 @@ def build(part: str, config: dict[str, Any]) -> nn.Module:
     Raises `CheckpointError` if the configuration makes no sense.
     """
     try:
-        with init_empty_weights(include_buffers=False):
+        with without_weights():
             if part in _CLASSES:
                 module = _CLASSES[part].from_config(config)
             elif part == "image_encoder":

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from accelerate import init_empty_weights
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
@@ -16,7 +15,7 @@ from studio.families.stable_diffusion import export
 from studio.families.stable_diffusion.family import SD1, SD2, SDXL
 from studio.residence.manager import ModelManager
 from studio.settings import assets_dir
-from studio.weights import loader
+from studio.weights import loader, modules
 from studio.weights.configs import unet_config, vae_config
 from studio.weights.loader import Weights
 from tests.refs import ref_to
@@ -247,7 +246,7 @@ def test_a_checkpoint_without_a_vae_needs_one_chosen(tmp_path):
 
 @each_family
 def test_full_size_configurations_are_read_off_the_shapes(family):
-    with init_empty_weights(include_buffers=False):
+    with modules.without_weights():
         published = UNet2DConditionModel(**checkpoints.FULL_UNET[family])
     shapes = {
         name: tuple(tensor.shape) for name, tensor in checkpoints.original_unet(published).items()
@@ -259,7 +258,7 @@ def test_full_size_configurations_are_read_off_the_shapes(family):
 
 
 def test_the_vae_everybody_uses_is_read_off_the_shapes():
-    with init_empty_weights(include_buffers=False):
+    with modules.without_weights():
         published = AutoencoderKL(**checkpoints.FULL_VAE)
     shapes = {
         name: tuple(tensor.shape) for name, tensor in checkpoints.original_vae(published).items()
