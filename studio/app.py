@@ -230,29 +230,32 @@ class Studio:
         folder: str | Path,
         on_event: Callable[[TrainingEvent], None] = lambda event: None,
         resume: bool = False,
+        hours: str | None = None,
         **options: Any,
     ) -> ModelRef:
         """Train a LoRA on the captioned pictures in `folder`, in this thread, beside whatever the
         studio draws; it is in the catalog then. `options` are fields of `LoraTraining`; `on_event`
         is told each `TrainingEvent`. `resume`: go on where a training of that name stopped.
+        `hours`, as "22:00-06:00": at all others it waits.
 
         Raises `InvalidRequest` for what cannot be trained, `EngineError` where it came to nothing,
         `OutOfMemory` and `SaveError`.
         """
         training = LoraTraining.parse(options)
-        return self.school.trained(Path(folder), training, on_event, resume)
+        return self.school.trained(Path(folder), training, on_event, resume, hours)
 
     def train_embedding(
         self,
         folder: str | Path,
         on_event: Callable[[TrainingEvent], None] = lambda event: None,
         resume: bool = False,
+        hours: str | None = None,
         **options: Any,
     ) -> ModelRef:
         """The same of an embedding, by whose name a prompt calls up what it has learnt; `options`
         are fields of `EmbeddingTraining`. Raises as `train_lora`."""
         training = EmbeddingTraining.parse(options)
-        return self.school.trained(Path(folder), training, on_event, resume)
+        return self.school.trained(Path(folder), training, on_event, resume, hours)
 
     def caption(
         self, folder: str | Path, captioner: str | None = None, overwrite: bool = False

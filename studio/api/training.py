@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import StreamingResponse
 
 from studio.api.answers import EVERYWHERE, Answers, refusals, sends
@@ -20,6 +20,7 @@ from studio.catalog.catalog import Catalog
 from studio.domain.accounts import shown
 from studio.domain.errors import NotFound
 from studio.domain.events import Failed
+from studio.domain.hours import Hours
 from studio.domain.training import AnyTraining, Done, Preparing, Trained, TrainingKind
 from studio.domain.training_order import TrainingOrder, suited
 from studio.jobs.job import JobState
@@ -105,6 +106,14 @@ class TrainingsBody(BaseModel):
     trainings: list[TrainingBody]
 
 
+class ChangedBody(BaseModel):
+    """What of a training may be other once it is queued. `hours`: null for any time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hours: Hours | None
+
+
 class SuitedBody(BaseModel):
     """Where to begin with a checkpoint: settings of a training, and the side of its pictures.
     `fields`: what each of them is, as JSON Schema."""
@@ -167,6 +176,12 @@ def _add_own(router: APIRouter, trainings: Trainings, body: Any) -> None:
     def get_training(id: str) -> TrainingBody:
         """Where it stands."""
         return body(trainings.get(id))
+
+    @router.patch("/{id}", responses=answers)
+    def change(id: str, changed: ChangedBody, account: Account) -> TrainingBody:
+        """Other hours for it, or null: any time. One that is under way outside of them keeps what
+        it has learnt, and waits."""
+        return body(trainings.keep_hours(id, changed.hours, account))
 
     @router.post("/{id}/pause", responses=answers)
     def pause(id: str, account: Account) -> TrainingBody:

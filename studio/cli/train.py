@@ -27,6 +27,7 @@ from studio.domain.training import (
     Trained,
     Training,
     TrainingKind,
+    Waiting,
 )
 from studio.settings import Settings
 
@@ -67,6 +68,12 @@ def _add_kind(kinds: Any, model: type[Training], kind: TrainingKind, trained: st
     )
     group = parser.add_argument_group("how to run")
     group.add_argument("--resume", action="store_true", help="go on where it stopped")
+    group.add_argument(
+        "--hours",
+        metavar="FROM-UNTIL",
+        help="learn between two times of the day only, as 22:00-06:00, and wait at all others with "
+        "nothing in memory",
+    )
     group.add_argument("--json", action="store_true", help="print one JSON object at the end")
     add_flags(group, Settings, _SETTINGS)
     parser.set_defaults(run=partial(_train, model))
@@ -112,16 +119,17 @@ def _flags(model: type[Training]) -> list[str]:
 def _train(model: type[Training], options: argparse.Namespace) -> int:
     training = model.parse(given(options, _flags(model)))
     settings = Settings.read(given(options, _SETTINGS))
-    last, telling = None, _Telling()
+    last, telling, how = None, _Telling(), (options.resume, options.hours)
     with opened(settings) as studio, stopping("this step") as stop, telling:
-        for event in studio.school.train(options.folder, training, options.resume, stop.is_set):
+        for event in studio.school.train(options.folder, training, *how, stop.is_set):
             telling.show(event)
             last = event
     if isinstance(last, Stopped):
         name = training.name or options.folder.resolve().name
+        hours = f" --hours {options.hours}" if options.hours else ""
         print(
             f"Stopped at step {last.step}, which is kept. To go on: studio train {training.kind} "
-            f"{as_text(options.folder)} --name {as_text(name)!r} --resume",
+            f"{as_text(options.folder)} --name {as_text(name)!r} --resume{hours}",
             file=sys.stderr,
         )
         return INTERRUPTED
@@ -150,6 +158,8 @@ class _Telling:
         match event:
             case Remark(text):
                 print(f"{chr(13) if self._bar else ''}note: {text}", file=sys.stderr)
+            case Waiting(until):
+                print(f"{chr(13) if self._bar else ''}Waits until {until}.", file=sys.stderr)
             case Preparing(what, done, total) if self._bar:
                 self._bar.show_count(what, done, total)
             case Trained(step, steps) if self._bar:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time, timedelta
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from studio.domain.errors import InvalidRequest, shorten
 from studio.domain.tasks import Frozen
 
 ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -24,6 +26,21 @@ class Hours(Frozen):
         if self.since == self.until:
             raise ValueError("since and until are the same time. Leave both out for all day.")
         return self
+
+    @classmethod
+    def read(cls, text: str) -> Hours:
+        """Those of "22:00-06:00". Raises `InvalidRequest` about `hours`."""
+        since, _, until = re.sub(r"\s", "", text).partition("-")
+        try:
+            return cls(since=since, until=until)
+        except ValidationError:
+            raise InvalidRequest(
+                f"{shorten(text)} are no hours. Say two times of the day, as 22:00-06:00.",
+                "hours",
+            ) from None
+
+    def __str__(self) -> str:
+        return f"{self.since}-{self.until}"
 
     def has(self, now: datetime) -> bool:
         """Are they now?"""

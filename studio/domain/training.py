@@ -322,6 +322,13 @@ class Preparing:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """It waits until a time of the day, as "22:00", and has nothing in memory."""
+
+    until: str
+
+
+@dataclass(frozen=True)
 class Trained:
     """A step was learnt.
 
@@ -371,7 +378,7 @@ class Done:
     loss: float
 
 
-TrainingEvent = Preparing | Trained | Remark | Snapshot | Stopped | Done
+TrainingEvent = Preparing | Waiting | Trained | Remark | Snapshot | Stopped | Done
 
 
 @dataclass(frozen=True)

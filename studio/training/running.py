@@ -23,6 +23,7 @@ from studio.domain.training import (
     TrainingEvent,
 )
 from studio.residence.device import choose_device
+from studio.residence.memory import give_back
 from studio.training import keeping, models, prior, result
 from studio.training.dataset import Dataset
 from studio.training.lessons import Lessons
@@ -86,7 +87,7 @@ def train(task: Task) -> Iterator[TrainingEvent]:
         for event in _prepared(task, trainee, lessons):
             yield event
             if task.stopped():
-                yield _stopped_before(task)
+                yield stopped_before(task)
                 return
         yield from run(task, Trainer(lessons, trainee))
     except (RuntimeError, MemoryError) as error:
@@ -96,6 +97,9 @@ def train(task: Task) -> Iterator[TrainingEvent]:
             f"The memory of {device} ran out. Train with --gradient-checkpointing, a smaller "
             "--batch-size or --resolution, or --precision bfloat16."
         ) from None
+    finally:
+        trainee = lessons = None
+        give_back(device)
 
 
 def _prepared(task: Task, trainee: models.Trainee, lessons: Lessons) -> Iterator[Preparing]:
@@ -114,8 +118,9 @@ def _prepared(task: Task, trainee: models.Trainee, lessons: Lessons) -> Iterator
         yield from prior.draw(wanted, trainee, training, task.kept_in / "prior", lessons.prior)
 
 
-def _stopped_before(task: Task) -> Stopped:
-    """Before its first step, or that with which it would have gone on. Raises `SaveError`."""
+def stopped_before(task: Task) -> Stopped:
+    """Before its first step, or that with which it would have gone on; kept, so that it can go on.
+    Raises `SaveError`."""
     if task.resumes:
         return Stopped(_kept(task)["step"])
     keeping.save(task.kept_in, {"training": task.training.model_dump(), "step": 0})

@@ -12,6 +12,7 @@ from studio.catalog.catalog import Catalog
 from studio.catalog.places import subfolder
 from studio.domain import embedding_names
 from studio.domain.errors import InvalidRequest
+from studio.domain.hours import Hours
 from studio.domain.imports import IMPORTING
 from studio.domain.loras import LoraInput
 from studio.domain.refs import ModelRef
@@ -75,12 +76,19 @@ class StudioSchool:
         return self.work(replace(task, stopped=stopped, ends=ends, snapshot_every=every))
 
     def train(
-        self, folder: Path, training: AnyTraining, resumes: bool, stopped: Callable[[], bool]
+        self,
+        folder: Path,
+        training: AnyTraining,
+        resumes: bool = False,
+        hours: str | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[TrainingEvent]:
         """A training of a folder's pictures, beside the queue, event by event: the work of each is
-        done when it is asked for. `stopped` is asked between steps, and ends it with what going on
-        takes kept. Raises as `Studio.train_lora`."""
-        return self.work(replace(self._task(folder, training, resumes), stopped=stopped))
+        done when it is asked for. `hours`: those in which it learns, as "22:00-06:00"; None: all.
+        `stopped` is asked between steps, and ends it with what going on takes kept. Raises as
+        `Studio.train_lora`."""
+        within = None if hours is None else Hours.read(hours)
+        return self.work(replace(self._task(folder, training, resumes), stopped=stopped), within)
 
     def trained(
         self,
@@ -88,18 +96,20 @@ class StudioSchool:
         training: AnyTraining,
         on_event: Callable[[TrainingEvent], None],
         resumes: bool,
+        hours: str | None,
     ) -> ModelRef:
         """The same to its end: what came of it. Raises as `Studio.train_lora`."""
-        for event in self.train(folder, training, resumes, lambda: False):
+        for event in self.train(folder, training, resumes, hours):
             on_event(event)
         return next(ref for ref in self.catalog.refs(training.kind) if ref.path == event.path)
 
-    def work(self, task: Task) -> Iterator[TrainingEvent]:
-        """What happens; results are in the catalog when it is told that they are there."""
-        from studio.training import running
+    def work(self, task: Task, hours: Hours | None = None) -> Iterator[TrainingEvent]:
+        """What happens, in `hours` alone if there are any; results are in the catalog when it is
+        told that they are there."""
+        from studio.training import running, waiting
 
-        digest = self.catalog.sha256_if_it_can_be(task.ref)
-        for event in running.train(replace(task, sha256=digest)):
+        task = replace(task, sha256=self.catalog.sha256_if_it_can_be(task.ref))
+        for event in waiting.train(task, hours) if hours else running.train(task):
             if isinstance(event, (Snapshot, Done)):
                 self.catalog.refresh()
             yield event

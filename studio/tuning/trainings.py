@@ -16,6 +16,7 @@ from typing import Protocol
 from studio.domain.accounts import check_owner
 from studio.domain.errors import InvalidRequest, NotFound, SaveError, StudioError
 from studio.domain.events import Cancelled, Failed
+from studio.domain.hours import Hours
 from studio.domain.training import (
     Done,
     Remark,
@@ -160,6 +161,16 @@ class Trainings:
                 job.begin_again()
             self._put(job)
             self._offer(job)
+            return job
+
+    def keep_hours(self, id: str, hours: Hours | None, account: str) -> TrainingJob:
+        """From now on it learns in `hours` alone; None: at any time. Raises as `pause`."""
+        with self._lock:
+            job = self._own(id, account)
+            self._check(job, *_TO_DO, TrainingState.PAUSED, TrainingState.FAILED)
+            job.order = job.order.model_copy(update={"hours": hours})
+            self._put(job)
+            self.look_at_the_clock()
             return job
 
     def delete(self, id: str, account: str) -> None:

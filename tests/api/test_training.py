@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime, timedelta
 
 import pytest
 from PIL import Image
@@ -157,6 +158,27 @@ def test_samples_of_an_embedding_name_it_as_it_was_then(serve):
     ]
     offered = served.http.get("/studio/v1/completions", params={"text": "duskt"}).json()
     assert "dusktower" in str(offered)
+
+
+def test_hours_of_a_training_that_waits_are_changed(serve):
+    served = serve()
+    served.http.post(SETS, json={"name": "kites"})
+    add(served, png("red"), "a.png")
+    first, other = (
+        {name: f"{datetime.now() + timedelta(hours=hour):%H:%M}" for name, hour in hours.items()}
+        for hours in ({"since": 2, "until": 3}, {"since": 4, "until": 5})
+    )
+    told = served.http.post(TRAINING, json={"pictures": "kites", "hours": first}).json()
+    assert told["waits_until"] == first["since"]
+    own = f"{TRAINING}/{told['id']}"
+    told = served.http.patch(own, json={"hours": other}).json()
+    assert (told["waits_until"], told["order"]["hours"]) == (other["since"], other)
+    assert served.http.get(own).json()["waits_until"] == other["since"]
+    for wrong in ({}, {"hours": {"since": "25:00", "until": "06:00"}}, {"hours": "22:00-06:00"}):
+        answer = served.http.patch(own, json=wrong)
+        assert answer.status_code == 422 and "hours" in answer.json()["message"]
+    assert served.http.patch(f"{TRAINING}/gone", json={"hours": None}).status_code == 404
+    assert served.http.delete(own).status_code == 204
 
 
 def test_masks_are_put_shown_and_cleared(serve):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from datetime import datetime, timedelta
 
 import pytest
 from PIL import Image
@@ -10,6 +12,9 @@ from safetensors import safe_open
 
 from studio.catalog.catalog import Catalog
 from studio.cli import main
+from studio.cli.status import INTERRUPTED
+from studio.cli.train import _Telling
+from studio.domain.training import Waiting
 from tests.training import captioners
 
 
@@ -52,12 +57,29 @@ def test_a_lora_is_trained_gone_on_with_and_in_the_catalog(folder, capsys):
     assert status == 2 and "rank: the training 'kites' was begun with 2" in said
 
 
+def test_outside_of_its_hours_it_waits_until_ctrl_c(folder, capsys, monkeypatch):
+    since, until = (f"{datetime.now() + timedelta(hours=hours):%H:%M}" for hours in (2, 3))
+    show = _Telling.show
+
+    def interrupting(telling, event):
+        show(telling, event)
+        if isinstance(event, Waiting):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(_Telling, "show", interrupting)
+    status, told, said = train(capsys, "--model", "picturebook", "--hours", f"{since}-{until}")
+    assert status == INTERRUPTED and told is None
+    assert f"Waits until {since}." in said and "Stopped at step 0, which is kept." in said
+    assert f"--name 'kites' --resume --hours {since}-{until}" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--steps", "0"), "steps: '0' is not allowed"),
         (("--name", "../up"), "name: "),
         (("--checkpoint", "nowhere"), "nowhere"),
+        (("--hours", "22-6"), "hours: '22-6' are no hours. Say two times of the day"),
         (("--resume",), "There is no training 'kites' to go on with"),
     ],
 )

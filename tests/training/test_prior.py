@@ -39,5 +39,5 @@ def test_they_are_drawn_of_captions_kept_and_the_same_again(tmp_path):
 
     # Stopped before its first step it can go on.
     task = running.Task(TRAINING, dataset, ref, tmp_path / "a.safetensors", tmp_path)
-    assert running._stopped_before(task) == Stopped(0)
+    assert running.stopped_before(task) == Stopped(0)
     assert keeping.load(tmp_path)["training"]["prior_pictures"] == 2

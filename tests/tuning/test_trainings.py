@@ -272,6 +272,34 @@ def test_it_waits_for_its_hours_and_for_the_next_after_them(start, tmp_path):
     assert again.step == job.step < 4
 
 
+def test_hours_of_one_that_is_queued_can_be_changed(start, tmp_path):
+    school, ledger_clock = School(tmp_path), "12:00"
+    queue, trainings = start(school, now=lambda: at(ledger_clock))
+    night = Hours(since="22:00", until="06:00")
+    job = trainings.submit(order().model_copy(update={"hours": night}), "ann")
+    wait_for(lambda: trainings.waits_until(job) == "22:00" and not queue.waiting)
+    with pytest.raises(NotYours):
+        trainings.keep_hours(job.id, None, "bob")
+    trainings.keep_hours(job.id, None, "ann")  # any time: it begins at once
+    school.may_step.release(2)
+    wait_for(lambda: job.step == 2)
+    trainings.keep_hours(job.id, night, "ann")  # under way: it waits after its step
+    school.may_step.release(1)
+    until(job, TrainingState.QUEUED)
+    step = job.step
+    assert trainings.waits_until(job) == "22:00" and step < 4
+    queue.close()
+    trainings.close()
+    _, later = start(school, now=lambda: at(ledger_clock))
+    [again] = later.all()
+    assert again.order.hours == night and again.step == step
+    later.keep_hours(again.id, Hours(since="11:00", until="13:00"), "ann")
+    school.may_step.release(4)
+    until(again, TrainingState.FINISHED)
+    with pytest.raises(InvalidRequest, match="is finished"):
+        later.keep_hours(again.id, None, "ann")
+
+
 def test_a_curve_has_as_many_points_as_can_be_seen():
     curve = Curve()
     for step in range(1, 3001):
