@@ -344,8 +344,8 @@ class Studio:
 
     def status(self) -> dict[str, Any]:
         """For people who watch: `checkpoint`, `state` (starting, loading, warm, failed), the
-        `fraction` loaded, `device`, `dtype`, `queue` (jobs that wait or run), `paused` (no more are
-        begun), `warm` (the checkpoints in memory), `message` (why it failed, else None), `disk`
+        `fraction` loaded, `device`, `dtype`, `queue` (jobs that wait or run), `trainings` (that wait
+        or learn), `paused` (no more are begun), `warm` (the checkpoints in memory), `message` (why it failed, else None), `disk`
         (why what is drawn or remembered cannot be kept, else None).
         """
         checkpoint, state, fraction = self.default_checkpoint, self._state, 0.0
@@ -362,6 +362,7 @@ class Studio:
             "device": device,
             "dtype": dtype,
             "queue": self.queue.waiting,
+            "trainings": self.trainings.to_do,
             "paused": self.queue.paused,
             "warm": list(self._manager.warm) if self._manager else [],
             "message": self._failure if state == "failed" else None,

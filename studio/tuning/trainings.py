@@ -120,6 +120,12 @@ class Trainings:
         with self._lock:
             return [*self._jobs.values()][::-1]
 
+    @property
+    def to_do(self) -> int:
+        """How many wait or learn: neither paused nor ended."""
+        with self._lock:
+            return sum(job.state in _TO_DO for job in self._jobs.values())
+
     def get(self, id: str) -> TrainingJob:
         """Raises `NotFound`."""
         with self._lock:

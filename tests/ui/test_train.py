@@ -98,13 +98,16 @@ def test_a_training_waits_for_its_hours_in_the_queue_too(visit, folder):
     page.locator("#train-until").fill(until)
     page.get_by_role("button", name="Start training").click()
     page.locator(".train-state", has_text=f"Waits until {since}").wait_for(timeout=60_000)
-    page.locator(".status-bar .queue").click()
+    button = page.locator(".status-bar .queue")
+    button.get_by_text("1 training").wait_for()
+    button.click()
     row = page.locator(".queue-trainings li")
     row.get_by_text(f"Waits until {since}").wait_for()
     assert row.locator(".queue-prompt").inner_text() == "Training nightly"
     row.hover()
     row.get_by_role("button", name="Pause").click()
     row.get_by_text("Paused").wait_for()
+    button.get_by_text("Queue", exact=True).wait_for()
     row.hover()
     row.get_by_role("button", name="Resume").click()
     row.get_by_text(f"Waits until {since}").wait_for()
@@ -134,6 +137,7 @@ def test_what_is_trained_switches_the_settings_and_is_asked_for(visit, one_studi
     assert page.locator("#train-field-vectors").count() == 0
     assert page.locator("#train-field-steps").input_value() == "7"  # each keeps its own
     page.get_by_label("What is trained").select_option("embedding")
+    page.locator("#train-field-vectors").wait_for()  # before, the name is the LoRA's
     page.locator("#train-field-name").fill("castle")
     page.get_by_role("button", name="Start training").click()
     page.get_by_text("picturebook knows the word 'castle' already").wait_for(timeout=60_000)
@@ -165,7 +169,7 @@ def test_a_captioner_writes_what_is_missing(visit, folder, one_studio, captioner
     page.get_by_label("Set of pictures").select_option("kites")
     page.get_by_label("Caption of b.png").wait_for()
     button.click()
-    page.locator(".train-said", has_text="1 caption written.").wait_for()
+    page.locator(".train-said", has_text="1 caption written.").wait_for(timeout=60_000)
     caption = (folder / "b.txt").read_text().strip()
     assert caption and page.get_by_label("Caption of b.png").input_value() == caption
     assert page.get_by_label("Caption of a.png").input_value() == "by hand"

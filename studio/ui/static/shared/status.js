@@ -72,12 +72,13 @@ function show(parts, now) {
   if (!now) return;
   parts.device.textContent = where;
   parts.queue.querySelector(".queue-label").textContent = queueWords(now);
-  parts.queue.querySelector(".queue-count").textContent = now.queue || "";
+  parts.queue.querySelector(".queue-count").textContent = now.queue || now.trainings || "";
   parts.queue.classList.toggle("paused", now.paused);
 }
 
-function queueWords({ queue, paused }) {
-  const words = queue ? `${queue} in the queue` : "Queue";
+function queueWords({ queue, trainings, paused }) {
+  const learns = trainings === 1 ? "1 training" : `${trainings} trainings`;
+  const words = queue ? `${queue} in the queue` : trainings ? learns : "Queue";
   return paused ? `${words}, paused` : words;
 }
 

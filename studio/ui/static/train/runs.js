@@ -8,6 +8,7 @@ import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
 import { look } from "../shared/models.js";
 import { get, send } from "../shared/server.js";
+import { lookAtStatus } from "../shared/status.js";
 import { isShown, onTab, showTab } from "../shared/tabs.js";
 import { drawChart } from "./chart.js";
 
@@ -49,6 +50,7 @@ export class Runs {
     this.draw();
     this.root.scrollIntoView({ block: "nearest" });
     this.follow();
+    lookAtStatus();
   }
 
   /** Look again and again while the tab shows. */
@@ -131,6 +133,7 @@ export class Runs {
     } catch (error) {
       this.says.textContent = error.message;
     }
+    lookAtStatus();
     button.disabled = false;
   }
 
