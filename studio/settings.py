@@ -88,11 +88,11 @@ class Settings(BaseModel):
     dtype: Literal["auto", "float16", "bfloat16", "float32"] = Field(
         "auto", description="auto, float16, bfloat16 or float32. auto suits the device."
     )
-    memory_mode: Literal["auto", "device", "offload", "sequential", "fp8"] = Field(
+    memory_mode: Literal["auto", "device", "offload", "partial", "sequential", "fp8"] = Field(
         "auto",
         description="What stays on the device: device = all of a model, offload = the part at "
-        "work, sequential = the layer at work, fp8 = all, the U-Net in eight bits. auto suits the "
-        "free memory.",
+        "work, partial = of its U-Net what fits, sequential = of its U-Net the blocks at work and "
+        "the next, fp8 = all, the U-Net in eight bits. auto suits the free memory.",
     )
     compile: bool = Field(
         False,

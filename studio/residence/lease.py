@@ -92,7 +92,7 @@ class Lease:
         for part, slot in slots.items():
             if part not in parts:
                 slot.send_away()
-        for part in parts:
+        for part in sorted(parts, key=lambda part: part == backbone):  # it takes what others leave
             if part in slots:
                 slots[part].bring()
 

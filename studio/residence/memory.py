@@ -14,13 +14,15 @@ from studio.domain import malloc
 
 GIB = 2**30
 
-MODES = ("device", "offload", "sequential")
+MODES = ("device", "offload", "partial", "sequential")
 """From fast to thrifty, with the same pictures. device: all parts stay on the device. offload: only
-the part at work is there. sequential: of the U-Net only the layer at work is there.
+the part at work is there. partial: of the U-Net what fits is there, and the rest comes block by
+block while others are at work. sequential: all of it comes so.
 
-A fourth, "fp8", is never chosen by itself: the U-Net's weights stay on the device in eight bits,
+A fifth, "fp8", is never chosen by itself: the U-Net's weights stay on the device in eight bits,
 which changes pictures a little."""
 RESIDENT = ("device", "fp8")
+STREAMED = ("partial", "sequential")
 
 _WORKING_BYTES = 2 * GIB
 """What a run needs besides weights; a guess on the large side for 1024 × 1024 in float16."""
@@ -30,7 +32,13 @@ def mode_for(free_bytes: int, sizes: Mapping[str, int]) -> str:
     """The fastest of MODES whose parts, of `sizes` in bytes, fit into `free_bytes`."""
     if fits(sum(sizes.values()), free_bytes):
         return "device"
-    return "offload" if fits(max(sizes.values()), free_bytes) else "sequential"
+    return "offload" if fits(max(sizes.values()), free_bytes) else "partial"
+
+
+def room_for(mode: str, device: torch.device) -> int:
+    """Bytes that a backbone's weights may take there in one of STREAMED: in sequential as few as
+    it can do with."""
+    return free_device_bytes(device) - _WORKING_BYTES if mode == "partial" else 0
 
 
 def fits(size_bytes: int, free_bytes: int) -> bool:
@@ -54,11 +62,13 @@ def thriftier(mode: str) -> str | None:
 
 
 def free_device_bytes(device: torch.device) -> int:
-    """What may still be had on `device`, what torch holds in reserve included."""
+    """What may still be had on `device`, what torch holds in reserve included, and no more than
+    torch was told to take of it."""
     if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return free + spare
+        free, all_bytes = torch.cuda.mem_get_info(device)
+        reserved, taken = torch.cuda.memory_reserved(device), torch.cuda.memory_allocated(device)
+        share = torch.cuda.get_per_process_memory_fraction(device)
+        return min(free + reserved - taken, int(share * all_bytes) - taken)
     return free_host_bytes()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -97,11 +98,13 @@ class SlotPool:
     def _built(self, want: Want, mode: str) -> Slot:
         key = self._key(want, mode)
         *_, streamed, small_for = key
-        slot = Slot(want.kind, want.config, self._device, streamed, small_for)
+        room = partial(memory.room_for, mode, self._device) if streamed else None
+        slot = Slot(want.kind, want.config, self._device, room, small_for)
         self._slots.setdefault(key, []).append(slot)
         return slot
 
     def _key(self, want: Want, mode: str) -> tuple[Hashable, ...]:
         shape = json.dumps(modules.canonical(want.config), sort_keys=True)
         small_for = self._dtype if want.is_backbone and mode == "fp8" else None
-        return want.kind, shape, want.is_backbone and mode == "sequential", small_for
+        streamed = mode if want.is_backbone and mode in memory.STREAMED else None
+        return want.kind, shape, streamed, small_for

@@ -7,12 +7,14 @@ into copies of the weights it changes, and taking it off puts the untouched ones
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
+from studio.residence.copies import Copies, copies_to
+from studio.residence.streaming import Streaming
 from studio.weights.loader import build
 from studio.weights.tensor_files import Own, own
 
@@ -45,9 +47,10 @@ class Slot:
     """A module of the kind `part` ("unet", "vae", …), built from `config`, for `device`.
 
     It is on the device from `bring` to `send_away`; in host memory it costs nothing, since its
-    weights are then those that were read. `streamed`: it stays in host memory, and each of its
-    layers goes to the device just while it is at work. `small_for`: its layers keep their weights
-    in eight bits and widen them to this dtype just while they are at work.
+    weights are then those that were read. `room`: how many bytes of the device it may have when it
+    is brought; what does not fit comes while it is at work (`streaming`), by `copies`. `small_for`:
+    its layers keep their weights in eight bits and widen them to this dtype just while they are at
+    work.
     """
 
     def __init__(
@@ -55,13 +58,15 @@ class Slot:
         part: str,
         config: Mapping[str, Any],
         device: torch.device,
-        streamed: bool = False,
+        room: Callable[[], int] | None = None,
         small_for: torch.dtype | None = None,
+        copies: Copies | None = None,
     ) -> None:
         self.module = _hollow(build(part, config))
-        self.device = torch.device("cpu") if streamed else device
-        if streamed:
-            self.module.enable_group_offload(onload_device=device, offload_type="leaf_level")
+        self.device = device
+        self._room, self._streaming = room, None
+        if room:
+            self._streaming = Streaming(self.module, device, copies or copies_to(device))
         if small_for:
             self.module.enable_layerwise_casting(_SMALL, small_for)
         self.resident = False
@@ -101,6 +106,8 @@ class Slot:
     def bring(self) -> None:
         """Onto the device. Raises what `is_out_of_memory` knows where it does not fit."""
         if not self.resident:
+            if self._streaming:
+                self._streaming.begin(self._pristine, self._room())
             self._write(self._pristine)
             for name, buffer in self.module.named_buffers():
                 if name not in self._pristine:
@@ -110,6 +117,8 @@ class Slot:
     def send_away(self) -> None:
         """Off the device: its memory there is free again."""
         if self.on_device:
+            if self._streaming:
+                self._streaming.end()
             for key, tensor in self._pristine.items():
                 self._places[key].data = tensor
             self.resident = False
@@ -122,6 +131,8 @@ class Slot:
     @property
     def size_bytes(self) -> int:
         """What it takes on the device."""
+        if self._streaming:
+            return self._streaming.size_bytes
         return sum(tensor.nbytes for tensor in self._pristine.values())
 
     def _write(self, keys: Sequence[str]) -> None:
@@ -132,7 +143,9 @@ class Slot:
             if key in self._small:
                 tensor = tensor.to(_SMALL)
             place = self._places[key]
-            if self.device.type == "cpu":
+            if self._streaming and self._streaming.takes(key):
+                self._streaming.put(key, _in_host_memory(tensor, self.device))
+            elif self.device.type == "cpu":
                 place.data = tensor  # host memory is the device's: nothing to copy
             elif self.resident and place.shape == tensor.shape:
                 place.data.copy_(tensor, non_blocking=True)
@@ -169,14 +182,25 @@ def _memory_format(tensor: torch.Tensor) -> torch.memory_format:
 
 
 def own_for(device: torch.device) -> Own:
-    """How weights are kept in host memory for slots on `device`: on a CPU as they are computed
+    """How weights are kept in host memory for slots on `device`: laid out as they are computed
     with, for CUDA in pinned memory, from which copies run at the full rate of the bus."""
     if device.type == "cpu":
         return lambda tensor, dtype: tensor.to(
             dtype, copy=True, memory_format=_memory_format(tensor)
         )
     if device.type == "cuda":
-        return lambda tensor, dtype: torch.empty_like(tensor, dtype=dtype, pin_memory=True).copy_(
-            tensor
-        )
+        return lambda tensor, dtype: torch.empty_like(
+            tensor,
+            dtype=dtype,
+            device="cpu",
+            pin_memory=True,
+            memory_format=_memory_format(tensor),
+        ).copy_(tensor)
     return own
+
+
+def _in_host_memory(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """As the others that are copied from there to `device` while it computes."""
+    if tensor.device.type == "cpu":
+        return tensor
+    return own_for(device)(tensor, tensor.dtype)

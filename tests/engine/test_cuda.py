@@ -47,7 +47,7 @@ def test_graphs_draw_the_same_through_swaps_and_loras_without_being_made_again(t
     assert recorder.recorded == 1
 
 
-@pytest.mark.parametrize("mode", ["offload", "sequential"])
+@pytest.mark.parametrize("mode", ["offload", "partial", "sequential"])
 def test_memory_modes_draw_the_same_picture(mode):
     drawn = []
     for each in ("device", mode):

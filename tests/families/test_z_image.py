@@ -122,9 +122,9 @@ def test_the_transformer_in_eight_bits_draws_nearly_the_same(catalog, bench):
 
 @torch.inference_mode()
 def test_a_streamed_transformer_predicts_the_same():
-    """Its layers go to the device one by one; here the device is host memory again."""
+    """Its blocks come to the device one by one; here the device is host memory again."""
     whole = z_images.parts()["transformer"]
-    slot = Slot("transformer", dict(whole.config), torch.device("cpu"), streamed=True)
+    slot = Slot("transformer", dict(whole.config), torch.device("cpu"), room=lambda: 0)
     slot.fill({name: tensor.clone() for name, tensor in whole.state_dict().items()})
     slot.bring()
     given = [torch.randn(16, 1, 8, 8)], torch.tensor([0.3]), [torch.randn(9, 2560)]

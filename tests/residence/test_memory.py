@@ -24,7 +24,7 @@ SDXL = {"unet": 5 * GIB, "text_encoder": GIB // 4, "text_encoder_2": GIB, "vae":
 
 
 @pytest.mark.parametrize(
-    ("free_gib", "mode"), [(24, "device"), (9, "device"), (8, "offload"), (6, "sequential")]
+    ("free_gib", "mode"), [(24, "device"), (9, "device"), (8, "offload"), (6, "partial")]
 )
 def test_the_fastest_mode_that_fits_is_taken(free_gib, mode):
     assert memory.mode_for(free_gib * GIB, SDXL) == mode
@@ -32,7 +32,8 @@ def test_the_fastest_mode_that_fits_is_taken(free_gib, mode):
 
 def test_each_mode_has_a_thriftier_one_but_the_last():
     assert memory.thriftier("device") == "offload"
-    assert memory.thriftier("offload") == "sequential"
+    assert memory.thriftier("offload") == "partial"
+    assert memory.thriftier("partial") == "sequential"
     assert memory.thriftier("sequential") is None
 
 
@@ -56,11 +57,11 @@ def test_a_load_that_cannot_fit_is_refused_with_figures(monkeypatch):
 
 @torch.inference_mode()
 def test_a_streamed_unet_predicts_the_same():
-    """Its layers go to the device one by one; here the device is host memory again."""
+    """Its blocks come to the device one by one; here the device is host memory again."""
     with manager("float32").lease(picturebook()) as models:
         unet = models.backbone
         weights = dict(unet.state_dict())
-        slot = Slot("unet", dict(unet.config), torch.device("cpu"), streamed=True)
+        slot = Slot("unet", dict(unet.config), torch.device("cpu"), room=lambda: 0)
         slot.fill(weights)
         slot.bring()
         generator = torch.Generator().manual_seed(0)
