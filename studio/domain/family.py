@@ -44,6 +44,7 @@ class ModelFamily(ABC):
     tells_words      its backbone reads the prompt by cross attention, by which it is told where
                      each word acts
     has_deep_blocks  its backbone is a U-Net, of which the deep blocks can be left out at some calls
+    has_plain_calls  its backbone's calls are of tensors alone, and can be left to an execution
     """
 
     name: str
@@ -67,6 +68,7 @@ class ModelFamily(ABC):
     takes_weights: bool = False
     tells_words: bool = False
     has_deep_blocks: bool = False
+    has_plain_calls: bool = False
 
     def learnt_at(self, side: int) -> ModelFamily:
         """The family for a model of it that was trained at `side` × `side` pixels, with a VAE of

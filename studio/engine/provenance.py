@@ -20,15 +20,18 @@ def provenance(
     stages: Sequence[Stage],
     manager: ModelManager,
     hash_of: Callable[[ModelRef], str | None],
-    alters: str = "",
+    alters: str,
 ) -> Provenance:
-    """Of pictures that are drawn in `stages`, by an execution that `alters` them."""
+    """Of pictures that are drawn in `stages`. `alters`: what is done to the last bits of calls that
+    are left to an execution, of which there may be none."""
+    is_left = any(each.checkpoint.family.has_plain_calls for each in selections(stages))
+    done = alters if is_left and manager.stays else ""
     dtype = manager.dtype_name
     return Provenance(
         studio=__version__,
         libraries=_versions(),
         device=describe(manager.device),
-        kernels=", ".join(filter(None, (kernels(manager.device), alters))),
+        kernels=", ".join(filter(None, (kernels(manager.device), done))),
         dtype=f"{dtype}, weights in fp8" if manager.is_fp8 else dtype,
         models=used(_models(stages), hash_of),
     )

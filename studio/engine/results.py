@@ -39,7 +39,8 @@ def pictures(
     refs = (ref for selection in selections(done.stages) for ref in _named(selection))
     hashes = {(ref.kind, ref.name): resources.sha256(ref) for ref in refs}
     known = {key: digits[:_DIGITS] for key, digits in hashes.items() if digits}
-    made_with = provenance(done.stages, resources.manager, resources.sha256)
+    alters = resources.execution.alters
+    made_with = provenance(done.stages, resources.manager, resources.sha256, alters)
     edit, words = done.edit, done.words
 
     def picture(place: int) -> Picture:

@@ -67,6 +67,14 @@ class ModelManager:
         return self._wanted_mode == "fp8"
 
     @property
+    def stays(self) -> bool:
+        """Whether all that is lent lies on the device in full size, as far as is known before it
+        is lent (`Lease.stays`)."""
+        if self.device.type == "cpu":
+            return not self.is_fp8
+        return (self._mode if self._wanted_mode == "auto" else self._wanted_mode) == "device"
+
+    @property
     def dtype_name(self) -> str:
         """As on the command line: "float16"."""
         return str(self.dtype).removeprefix("torch.")

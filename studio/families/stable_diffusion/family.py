@@ -35,6 +35,7 @@ class UNetFamily(ModelFamily):
     takes_weights: bool = True
     tells_words: bool = True
     has_deep_blocks: bool = True
+    has_plain_calls: bool = True
     prompt_encoders: tuple[PromptEncoder, ...] = (PromptEncoder(),)
     size_conditioning: tuple[str, ...] = ()
     aesthetic_scores: tuple[float, float] = (6.0, 2.5)
