@@ -41,6 +41,7 @@ from studio.picturebook.segmenter import Segmenter
 from studio.picturebook.vocabulary import CLASSES
 from studio.picturebook.world import Scene
 from studio.residence.manager import ModelManager
+from studio.residence.networks import upscaler
 from studio.settings import assets_dir
 
 ROWS = ("network", "tiles", "seam", "refined", "objects")
@@ -111,7 +112,7 @@ def _network(desk: Desk, image: Image.Image, name: str) -> tuple:
     given = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
 
     def spandrel() -> None:
-        with desk.manager.upscalers.lend(ref) as network, torch.inference_mode():
+        with desk.manager.networks.lend(upscaler(ref)) as network, torch.inference_mode():
             network.module(given.to(network.device, network.dtype)).float().cpu()
 
     return (

@@ -151,7 +151,8 @@ class Studio:
         self.pages, self.grids = Pages(self.queue, keeping), Grids(self.queue, GridLedger(ledger))
         self.reproductions = self._reproductions(comparing, settling)
         self.datasets = Datasets(self._desk(), self.settings.data_dir / "datasets")
-        self.school = school_of(self.settings, self.catalog, self.gallery, lambda: self.queue)
+        late = lambda: self.queue, lambda: self._manager  # noqa: E731
+        self.school = school_of(self.settings, self.catalog, self.gallery, *late)
         self.trainings = Trainings(self.queue.line, TrainingLedger(ledger), self.school)
         self.outlook = Outlook(self.queue.line, forecasts, settling.completed, self._memory)
 
@@ -233,10 +234,9 @@ class Studio:
         hours: str | None = None,
         **options: Any,
     ) -> ModelRef:
-        """Train a LoRA on the captioned pictures in `folder`, in this thread, beside whatever the
-        studio draws; it is in the catalog then. `options` are fields of `LoraTraining`; `on_event`
-        is told each `TrainingEvent`. `resume`: go on where a training of that name stopped.
-        `hours`, as "22:00-06:00": at all others it waits.
+        """Train a LoRA on the captioned pictures in `folder`, in this thread, beside what is drawn;
+        it is in the catalog then. `options` are fields of `LoraTraining`; `on_event` is told each
+        event. `resume`: go on where it stopped. `hours`: as "22:00-06:00", else it waits.
 
         Raises `InvalidRequest` for what cannot be trained, `EngineError` where it came to nothing,
         `OutOfMemory` and `SaveError`.

@@ -23,7 +23,7 @@ from studio.engine.recipe import Upscale, Way
 from studio.engine.run import Apart, Resources, StableDiffusionRun, Work
 from studio.imaging.resizing import enlarged
 from studio.residence.metering import Meter
-from studio.residence.upscalers import Upscaler
+from studio.residence.networks import Upscaler, upscaler
 
 _SMALL = 192**2
 """Pixels of a picture that goes through at once, whatever the network."""
@@ -73,9 +73,10 @@ class Enlarging:
         size = self._stage.size
         if way.network is None:
             return [enlarged(canvas, size, way.upscaler, self._tiling) for canvas in canvases]
-        if not self._manager.upscalers.has(way.network):
-            yield Loading(f"{way.network.name}: reading", 0.0)
-        with self._manager.upscalers.lend(way.network) as network:
+        wanted = upscaler(way.network)
+        if not self._manager.networks.has(wanted):
+            yield Loading(f"{wanted.name}: reading", 0.0)
+        with self._manager.networks.lend(wanted) as network:
             if not self._clock.has_begun:
                 self._clock.begin()
                 yield Started()

@@ -66,3 +66,9 @@ def kernels(device: torch.device) -> str:
         major, minor = torch.cuda.get_device_capability(device)
         return f"CUDA {torch.version.cuda}, capability {major}.{minor}"
     return torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else ""
+
+
+def itemsize(dtype: str) -> int:
+    """Bytes of a number that is stored as `dtype`, as a header calls it; 2 where it does not."""
+    stored = getattr(torch, dtype, None) if dtype else None
+    return stored.itemsize if isinstance(stored, torch.dtype) else 2

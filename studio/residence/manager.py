@@ -22,17 +22,17 @@ from studio.residence import memory, seating
 from studio.residence.cache import WeightCache, key_of
 from studio.residence.lease import InUse, Lease, Seat
 from studio.residence.loras import LoraCache
+from studio.residence.networks import Networks
 from studio.residence.pool import Plan, SlotPool, Want
 from studio.residence.previews import PreviewModels
 from studio.residence.slot import Slot, own_for
-from studio.residence.upscalers import Upscalers
 from studio.weights import embeddings, loader
 from studio.weights.loader import Models, Weights
 
 
 class ModelManager:
     """To be used by the device's one thread only; `state`, `warm` and `most_room` from any.
-    `upscalers` are the networks that enlarge pictures.
+    `networks` are those that are lent by themselves.
 
     `device` and `dtype` as on the command line; both may be "auto". `mode` is one of
     `memory.MODES`, or "auto". `host_bytes` is what checkpoints may take in host memory; None: what
@@ -55,7 +55,7 @@ class ModelManager:
         self._loras = LoraCache()
         self._previews = PreviewModels(self.device, self.dtype)
         self._pool = SlotPool(self.device, self.dtype)
-        self.upscalers = Upscalers(self.device, self._room_for_upscaler)
+        self.networks = Networks(self.device, self.make_room)
         self._leases: list[Lease] = []
         self._reader: Lease | None = None
         self._last: Seat | None = None
@@ -136,10 +136,10 @@ class ModelManager:
         device other than the host gives them up when it runs out."""
         if self.device.type != "cpu":
             kept = () if self._wanted_mode == "auto" else self._lent_slots()
-            idle = self._pool.resident_bytes(besides=kept) + self.upscalers.idle_bytes
+            idle = self._pool.resident_bytes(besides=kept) + self.networks.idle_bytes
             return memory.free_device_bytes(self.device) + idle
         free_bytes, lent = memory.free_host_bytes(), self._lent_keys()
-        idle = self._cache.size_bytes - self._cache.size_of(lent) + self.upscalers.idle_bytes
+        idle = self._cache.size_bytes - self._cache.size_of(lent) + self.networks.idle_bytes
         if free_bytes < needed_bytes <= free_bytes + idle:
             self._drop_idle()
             self._cache.clear(lent)
@@ -245,8 +245,10 @@ class ModelManager:
         if key in self._cache:
             return
         # Its bytes are kept in our dtype; what is in use now may have to go too.
-        size_bytes = ref.file.size_bytes * self.dtype.itemsize // _itemsize(ref.facts.dtype)
+        size_bytes = ref.file.size_bytes * self.dtype.itemsize // devices.itemsize(ref.facts.dtype)
         own, lent = set(map(key_of, seating.whole(selection))), self._lent_keys()
+        if size_bytes > memory.free_host_bytes() - memory.host_reserve_bytes():
+            self.networks.clear()
         if not self._cache.make_room(size_bytes, keep=own | lent) and lent - own:
             raise self._held_by_others()
         free_bytes = memory.free_host_bytes()
@@ -309,6 +311,10 @@ class ModelManager:
             if needed > 0 and needed > memory.free_host_bytes() - memory.host_reserve_bytes():
                 raise self._held_by_others()
             return mode, plan
+        if not memory.fits(
+            sum(seating.sizes(wanted).values()), memory.free_device_bytes(self.device)
+        ):
+            self.networks.clear()
         free_bytes = memory.free_device_bytes(self.device)
         if lent:
             mode = "fp8" if is_fp8 else "device"
@@ -328,16 +334,16 @@ class ModelManager:
             self._drop(lambda slot: slot not in kept)
         return mode, plan
 
-    def _room_for_upscaler(self, ref: ModelRef) -> None:
-        """Raises `OutOfMemory` where there is none for it, though others that nobody holds went."""
-        needed = ref.file.size_bytes * torch.float32.itemsize // _itemsize(ref.facts.dtype)
+    def make_room(self, name: str, needed: int) -> None:
+        """For a network that is lent by itself. Raises `OutOfMemory` where there are no `needed`
+        bytes for it, though others that nobody holds went."""
         if self.device.type != "cpu" and needed > memory.free_device_bytes(self.device):
             self._drop_idle()
             self.free()
         if needed > self.room(needed):
             raise OutOfMemory(
-                f"{ref.name} takes {needed / memory.GIB:.1f} GiB of memory, which are not free. "
-                "Close other programs that use it, or choose a smaller upscaler."
+                f"{name} takes {needed / memory.GIB:.1f} GiB of memory, which are not free. "
+                "Close other programs that use it, or choose a smaller network."
             )
 
     def _host_budget(self) -> int:
@@ -362,7 +368,7 @@ class ModelManager:
     def _drop_idle(self) -> None:
         lent = self._lent_slots()
         self._drop(lambda slot: slot not in lent)
-        self.upscalers.clear()
+        self.networks.clear()
 
     def _drop(self, goes: Callable[[Slot], bool]) -> None:
         gone = self._pool.drop(goes)
@@ -376,8 +382,3 @@ class _Caller:
 
 def _named(modules: Mapping[str, torch.nn.Module], beginning: str) -> tuple[torch.nn.Module, ...]:
     return tuple(module for part, module in modules.items() if part.startswith(beginning))
-
-
-def _itemsize(dtype: str) -> int:
-    stored = getattr(torch, dtype, None) if dtype else None
-    return stored.itemsize if isinstance(stored, torch.dtype) else 2

@@ -42,6 +42,7 @@ class StudioSchool:
     kept_in     where trainings are kept, to go on
     device      as on the command line
     checkpoint  that of the settings, if they name one
+    captioning  what captions pictures
     """
 
     catalog: Catalog
@@ -51,12 +52,7 @@ class StudioSchool:
     kept_in: Path
     device: str
     checkpoint: str | None
-
-    @property
-    def captioning(self) -> Captioning:
-        """What captions pictures."""
-        errand = lambda pieces: self.queue().errand(pieces)  # noqa: E731
-        return Captioning(self.catalog, self.models, self.device, errand)
+    captioning: Captioning
 
     def settled(self, order: TrainingOrder) -> TrainingOrder:
         """With nothing left open. Raises `InvalidRequest` and `NotFound`."""

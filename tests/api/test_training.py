@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from datetime import datetime, timedelta
 
 import pytest
 from PIL import Image
 
 import studio.training.running  # noqa: F401  (or the first order waits for the imports)
+from studio.training import captions
 from tests.training import captioners
 from tests.waiting import wait_for
 
@@ -158,6 +160,33 @@ def test_samples_of_an_embedding_name_it_as_it_was_then(serve):
     ]
     offered = served.http.get("/studio/v1/completions", params={"text": "duskt"}).json()
     assert "dusktower" in str(offered)
+
+
+def test_captioning_ends_when_nobody_reads_any_more(serve, tmp_path, monkeypatch):
+    served = serve(models_dir=(tmp_path / "models",))
+    captioners.save(tmp_path / "models" / "captioners" / "tiny")
+    served.http.post(SETS, json={"name": "kites"})
+    for name in ("a.png", "b.png", "c.png"):
+        add(served, png("red"), name)
+    may_go_on, caption = threading.Event(), captions.Blip.caption
+
+    def one_and_then_no_more(network, image):
+        if (served.studio.school.sets.folder("kites") / "a.txt").exists():
+            assert may_go_on.wait(20)
+        return caption(network, image)
+
+    monkeypatch.setattr(captions.Blip, "caption", one_and_then_no_more)
+    networks = served.studio.school.captioning.networks()
+    with served.http.stream("POST", f"{SETS}/kites/captions", json={}) as answer:
+        assert '"file": "a.png"' in next(answer.iter_lines())
+    wait_for(lambda: not served.server.server_state.tasks, "the server notices")
+    may_go_on.set()  # the picture under way is done, and none after it
+    wait_for(lambda: networks.idle_bytes == 0 and not served.studio.queue.line.errands)
+    written = [name for name, each in look(served)[0].items() if each["caption"]]
+    assert "a.png" in written and "c.png" not in written
+    monkeypatch.undo()
+    told = events(served.http.post(f"{SETS}/kites/captions", json={}))
+    assert told[-1]["file"] == "c.png" and networks.idle_bytes == 0
 
 
 def test_hours_of_a_training_that_waits_are_changed(serve):

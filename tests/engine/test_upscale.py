@@ -19,6 +19,7 @@ from studio.diffusion import enlarging
 from studio.domain import events
 from studio.domain.errors import CheckpointError, InvalidRequest, OutOfMemory
 from studio.domain.request import GenerationRequest
+from studio.residence.networks import upscaler
 from studio.settings import assets_dir
 from studio.weights.upscaler import Upscaler
 from tests.engine.pictures import scene
@@ -67,7 +68,7 @@ def test_tiles_leave_no_seam(table, monkeypatch, upscaler, size):
 def test_the_picture_is_that_of_the_network_alone(table):
     image = drawn((40, 30))
     ref = table.catalog.find(FAST, "upscaler")
-    with table.manager.upscalers.lend(ref) as network, torch.inference_mode():
+    with table.manager.networks.lend(upscaler(ref)) as network, torch.inference_mode():
         given = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
         larger = network.module(given)[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
     assert apart(table.enlarge(image, factor=4), Image.fromarray(larger.numpy())) <= 1
@@ -142,7 +143,7 @@ def test_a_cancel_takes_effect_within_a_tile(table):
 
     request = table.request(drawn((80, 80)), factor=1)
     ref = table.catalog.find(FAST, "upscaler")
-    with table.manager.upscalers.lend(ref) as network:
+    with table.manager.networks.lend(upscaler(ref)) as network:
         own = network.module
         object.__setattr__(network, "module", Watched())
         try:
@@ -173,9 +174,9 @@ def test_out_of_memory_is_answered_by_smaller_tiles(table, monkeypatch):
 
 def test_what_fits_nowhere_is_refused(table, monkeypatch):
     monkeypatch.setattr(table.manager, "room", lambda needed: 0)
-    table.manager.upscalers.clear()
+    table.manager.networks.clear()
     last = run(table.engine, table.request(drawn((20, 20))))[-1]
-    assert isinstance(last.cause, OutOfMemory) and "choose a smaller upscaler" in str(last.cause)
+    assert isinstance(last.cause, OutOfMemory) and "choose a smaller network" in str(last.cause)
 
 
 def test_what_cannot_be_is_told_before(table):
