@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from common import models, pairs
-from studio.diffusion.execution import Call, Execution, Tensors
+from studio.diffusion.execution import Answer, Call, Execution, Tensors
 from studio.diffusion.rows import Rows
 from studio.families.stable_diffusion.backbone import UNetPredictor
 
@@ -123,8 +123,8 @@ class Seen:
         backbone: torch.nn.Module,
         call: Call,
         given: Tensors,
-        as_it_is: Callable[[], torch.Tensor],
-    ) -> torch.Tensor:
+        as_it_is: Callable[[], Answer],
+    ) -> Answer:
         self.was_quick = True
 
         def slow() -> torch.Tensor:
@@ -133,8 +133,8 @@ class Seen:
 
         return self._within(backbone, call, given, slow)
 
-    def is_settled(self, backbone: torch.nn.Module, given: Tensors) -> bool:
-        return self._within.is_settled(backbone, given)
+    def is_settled(self, backbone: torch.nn.Module, call: Call, given: Tensors) -> bool:
+        return self._within.is_settled(backbone, call, given)
 
     def forget(self) -> None:
         self._within.forget()

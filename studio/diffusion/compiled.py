@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from studio.diffusion.execution import Call, Inside, Tensors, shape_of
+from studio.diffusion.execution import Answer, Call, Inside, Tensors, shape_of
 from studio.domain.imports import IMPORTING
 
 log = logging.getLogger(__name__)
@@ -63,8 +63,8 @@ class Compiled:
         self._thread: threading.Thread | None = None
 
     def __call__(
-        self, backbone: nn.Module, call: Call, given: Tensors, as_it_is: Callable[[], torch.Tensor]
-    ) -> torch.Tensor:
+        self, backbone: nn.Module, call: Call, given: Tensors, as_it_is: Callable[[], Answer]
+    ) -> Answer:
         blocks, shape = self._blocks_of(backbone), shape_of(given)
         if self._is_at_work() or blocks.is_given_up or not blocks.inside.is_plain():
             return as_it_is()
@@ -83,7 +83,7 @@ class Compiled:
         self._thread.start()
         return answer
 
-    def is_settled(self, backbone: nn.Module, given: Tensors) -> bool:
+    def is_settled(self, backbone: nn.Module, call: Call, given: Tensors) -> bool:
         blocks = self._blocks_of(backbone)
         is_decided = blocks.is_given_up or shape_of(given) in blocks.ready
         return is_decided and not self._is_at_work()

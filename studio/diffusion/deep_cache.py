@@ -8,8 +8,7 @@ blocks, which take most of what they add; what they add to these skip connection
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,32 +21,46 @@ LAYERS = 2
 has fewer: each has a skip connection."""
 
 
-@contextmanager
-def kept(
-    unet: nn.Module, rows: Sequence[DeepRows], residuals: Sequence[torch.Tensor]
-) -> Iterator[None]:
-    """For one whole call of `unet`, with the `residuals` that ControlNets add on its way down, of
-    all rows: what its deep blocks say of `rows` is kept. Where the call ends early nothing is;
-    after it the U-Net is as it was, whatever happened."""
+def seen(unet: nn.Module, call: Callable[[], tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, ...]:
+    """The answer of a whole `call` of `unet`, and after it what its deep blocks said of all rows,
+    (R, C, h, w). After it the U-Net is as it was, whatever happened."""
     layer = unet.up_blocks[-1].resnets[-_layers(unet)]
     channels = layer.in_channels - unet.conv_in.out_channels  # the others are the skip connection
-    seen: list[torch.Tensor] = []
-    hook = layer.register_forward_pre_hook(lambda _, given: seen.append(given[0][:, :channels]))
+    said: list[torch.Tensor] = []
+    hook = layer.register_forward_pre_hook(lambda _, given: said.append(given[0][:, :channels]))
     try:
-        yield
+        answer = call()
     finally:
         hook.remove()
+    return *answer, said[0]
+
+
+def keep(
+    rows: Sequence[DeepRows], features: torch.Tensor, residuals: Sequence[torch.Tensor]
+) -> None:
+    """Of a whole call, for `rows`, `features` as they were `seen`, and the `residuals` of all rows
+    that ControlNets added on its way down."""
     for each in rows:
         own = slice(each.first, each.first + each.count)
-        each.deep.features = seen[0][own]
-        each.deep.residuals = tuple(residual[own] for residual in residuals[: _layers(unet)])
+        each.deep.features = features[own]
+        each.deep.residuals = tuple(residual[own] for residual in residuals[:LAYERS])
 
 
-def shallow(unet: nn.Module, rows: Sequence[DeepRows], given: Mapping[str, Any]) -> torch.Tensor:
-    """What `unet`, a UNet2DConditionModel, predicts without its deep blocks, (R, C, h, w): what is
-    kept of `rows`, all those of the call, stands for them. `given` is what the whole call is given:
-    were nothing else than in the call that was kept, the answer would be the same to the last
-    bit."""
+def kept(rows: Sequence[DeepRows]) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """(features, residuals) of `rows`, all those of a call."""
+    residuals = zip(*(each.deep.residuals for each in rows), strict=True)
+    return one([each.deep.features for each in rows]), tuple(map(one, residuals))
+
+
+def shallow(
+    unet: nn.Module,
+    given: Mapping[str, Any],
+    features: torch.Tensor,
+    residuals: Sequence[torch.Tensor] = (),
+) -> torch.Tensor:
+    """What `unet`, a UNet2DConditionModel, predicts without its deep blocks, (R, C, h, w): what was
+    `kept` stands for them. `given` is what the whole call is given: were nothing else than in the
+    call that was kept, the answer would be the same to the last bit."""
     sample, text = given["sample"], given["encoder_hidden_states"]
     time = unet.time_embedding(unet.get_time_embed(sample=sample, timestep=given["timestep"]))
     told = unet.get_aug_embed(emb=time, encoder_hidden_states=text, added_cond_kwargs=given)
@@ -55,9 +68,8 @@ def shallow(unet: nn.Module, rows: Sequence[DeepRows], given: Mapping[str, Any])
         time = time + told
     inner = given.get("down_intrablock_additional_residuals", ())
     skips = _way_down(unet, sample, time, text, inner)
-    for number, residuals in enumerate(zip(*(each.deep.residuals for each in rows), strict=True)):
-        skips[number] = skips[number] + one(residuals)
-    features = one([each.deep.features for each in rows])
+    for number, residual in enumerate(residuals[: len(skips)]):
+        skips[number] = skips[number] + residual
     block = unet.up_blocks[-1]
     for number in range(len(block.resnets) - len(skips), len(block.resnets)):
         features = torch.cat([features, skips.pop()], dim=1)

@@ -20,8 +20,11 @@ from studio.diffusion import interruption
 Tensors = Mapping[str, torch.Tensor]
 """What a call is given, by name."""
 
-Call = Callable[[nn.Module, Tensors], torch.Tensor]
-"""Calls a backbone with them: its prediction (R, C, h, w)."""
+Answer = tuple[torch.Tensor, ...]
+"""The prediction of a backbone (R, C, h, w), and what else of the call is wanted."""
+
+Call = Callable[[nn.Module, Tensors], Answer]
+"""Calls a backbone with them. Another function is another call, whatever it is given."""
 
 
 class Execution(Protocol):
@@ -31,14 +34,14 @@ class Execution(Protocol):
     alters: str
 
     def __call__(
-        self, backbone: nn.Module, call: Call, given: Tensors, as_it_is: Callable[[], torch.Tensor]
-    ) -> torch.Tensor:
+        self, backbone: nn.Module, call: Call, given: Tensors, as_it_is: Callable[[], Answer]
+    ) -> Answer:
         """What `call(backbone, given)` gives. So does `as_it_is()`, which may know shorter ways
         that Python goes, and can be interrupted. Raises as they do."""
         ...
 
-    def is_settled(self, backbone: nn.Module, given: Tensors) -> bool:
-        """Whether calls with tensors of these shapes will go on as they go now."""
+    def is_settled(self, backbone: nn.Module, call: Call, given: Tensors) -> bool:
+        """Whether such calls with tensors of these shapes will go on as they go now."""
         ...
 
     def forget(self) -> None:
@@ -52,11 +55,11 @@ class Eager:
     alters = ""
 
     def __call__(
-        self, backbone: nn.Module, call: Call, given: Tensors, as_it_is: Callable[[], torch.Tensor]
-    ) -> torch.Tensor:
+        self, backbone: nn.Module, call: Call, given: Tensors, as_it_is: Callable[[], Answer]
+    ) -> Answer:
         return as_it_is()
 
-    def is_settled(self, backbone: nn.Module, given: Tensors) -> bool:
+    def is_settled(self, backbone: nn.Module, call: Call, given: Tensors) -> bool:
         return True
 
     def forget(self) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from studio.diffusion.execution import Answer
 from studio.diffusion.graphs import Recording
 
 
@@ -20,7 +21,7 @@ class TapeRecorder:
     def __init__(self) -> None:
         self.recorded = self.replayed = 0
 
-    def __call__(self, work: Callable[[], torch.Tensor]) -> Recording:
+    def __call__(self, work: Callable[[], Answer]) -> Recording:
         self.recorded += 1
         tape = _Tape()
         with tape:

@@ -4,6 +4,7 @@ compiled, pictures are drawn all the same."""
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 from studio.diffusion.compiled import FIRST, Compiled, what_is_missing
 from studio.diffusion.execution import Eager
 from studio.diffusion.executions import chosen
-from studio.diffusion.rows import Rows
+from studio.diffusion.rows import Deep, DeepRows, Rows
 from studio.families.stable_diffusion.backbone import UNetPredictor
 from tests.models_in_memory import manager, picturebook
 
@@ -67,6 +68,12 @@ def test_picturebook_compiled_is_picturebook_as_it_is(backend, monkeypatch, tmp_
         assert torch.allclose(answer, expected, atol=1e-4)
         assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs > 0
         assert not any("forward" in vars(module) for module in unet.modules())
+        deep = (DeepRows(0, 2, Deep()),)
+        for seed in range(FIRST + 1):  # what is kept of the first one stands for its deep blocks
+            asked = replace(rows(seed), deep=deep, is_shallow=seed > 0)
+            assert torch.allclose(ours(asked), plain(asked), atol=1e-4)
+        compiled.wait()
+        assert torch.allclose(ours(asked), plain(asked), atol=1e-4) and seen.was_quick
         other = rows(5, side=16)
         assert torch.equal(ours(other), plain(other)), "of another size it is not compiled yet"
     if backend == "inductor":
@@ -91,16 +98,15 @@ class Backbone(nn.Module):
 
 def test_what_cannot_be_compiled_is_called_as_it_is_and_said_once(caplog):
     backbone, compiled, given = Backbone(), Compiled(), {"given": torch.ones(2)}
+
+    def call(module, given):
+        return (module(**given),)
+
     for _ in range(FIRST + 3):
-        answer = compiled(
-            backbone,
-            lambda module, given: module(**given),
-            given,
-            lambda: backbone(given["given"]),
-        )
+        [answer] = compiled(backbone, call, given, lambda: call(backbone, given))
         compiled.wait()
         assert torch.equal(answer, torch.full((2,), 2.0))
-    assert compiled.is_settled(backbone, given)
+    assert compiled.is_settled(backbone, call, given)
     assert [record.message for record in caplog.records if "compile: " in record.message][1:] == []
     assert "Pictures are drawn without" in caplog.text
 

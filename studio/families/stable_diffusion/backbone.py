@@ -8,7 +8,7 @@ import torch
 
 from studio.diffusion import deep_cache, seamless
 from studio.diffusion.attention import CrossAttention
-from studio.diffusion.execution import Eager, Execution, Tensors
+from studio.diffusion.execution import Answer, Eager, Execution, Tensors
 from studio.diffusion.image_prompts import ImageAttention
 from studio.diffusion.interruption import interruptible
 from studio.diffusion.rows import Residuals, Rows
@@ -28,15 +28,25 @@ class UNetPredictor:
         self._text_keys = TextKeys(unet)
 
     def __call__(self, rows: Rows, residuals: Residuals | None = None) -> torch.Tensor:
+        answer = self._answer(rows, residuals)
+        if len(answer) > 1:
+            deep_cache.keep(rows.deep, answer[1], residuals.down if residuals else ())
+        return answer[0]
+
+    def _answer(self, rows: Rows, residuals: Residuals | None) -> Answer:
         if rows.watched:
             if self._cross_attention is None:
                 self._cross_attention = CrossAttention(self._unet)
             with self._cross_attention.looked_at(rows.watched, rows.sample.shape[2:]):
                 return self._as_it_is(rows, self._given(rows), residuals)
         given = self._given(rows)
-        if residuals is not None or rows.tiling != "none" or rows.deep:
+        steered = rows.is_shallow and rows.deep[0].deep.residuals
+        if residuals is not None or rows.tiling != "none" or steered:
             return self._as_it_is(rows, given, residuals)
-        return self._execution(self._unet, _called, given, lambda: self._as_it_is(rows, given))
+        call = _called_and_seen if rows.deep else _called
+        if rows.is_shallow:
+            call, given["features"] = _called_without, deep_cache.kept(rows.deep)[0]
+        return self._execution(self._unet, call, given, lambda: self._as_it_is(rows, given))
 
     def _given(self, rows: Rows) -> dict[str, torch.Tensor]:
         sample = rows.sample
@@ -52,15 +62,13 @@ class UNetPredictor:
             given["time_ids"] = rows.time_ids.to(self._dtype)
         return given
 
-    def _as_it_is(
-        self, rows: Rows, given: Tensors, residuals: Residuals | None = None
-    ) -> torch.Tensor:
+    def _as_it_is(self, rows: Rows, given: Tensors, residuals: Residuals | None = None) -> Answer:
         with seamless.wrapped(self._unet, rows.tiling), self._text_keys.kept(rows):
             if residuals is not None:
                 return self._steered(rows, given, residuals)
             return self._watched_over(rows, given)
 
-    def _steered(self, rows: Rows, given: Tensors, residuals: Residuals) -> torch.Tensor:
+    def _steered(self, rows: Rows, given: Tensors, residuals: Residuals) -> Answer:
         more: dict[str, Any] = {}
         if residuals.middle is not None:
             more["down_block_additional_residuals"] = residuals.down
@@ -76,21 +84,27 @@ class UNetPredictor:
         with self._image_attention.lent(residuals.prompts):
             return self._watched_over(rows, {**given, **more})
 
-    def _watched_over(self, rows: Rows, given: dict[str, Any]) -> torch.Tensor:
+    def _watched_over(self, rows: Rows, given: dict[str, Any]) -> Answer:
         with interruptible(self._unet, given["sample"]):
             if rows.is_shallow:
-                return deep_cache.shallow(self._unet, rows.deep, given).float()
-            if not rows.deep:
-                return _called(self._unet, given)
-            residuals = given.get("down_block_additional_residuals", ())
-            with deep_cache.kept(self._unet, rows.deep, residuals):
-                return _called(self._unet, given)
+                return (deep_cache.shallow(self._unet, given, *deep_cache.kept(rows.deep)).float(),)
+            return (_called_and_seen if rows.deep else _called)(self._unet, given)
 
 
-def _called(unet: torch.nn.Module, given: dict[str, Any]) -> torch.Tensor:
+def _called_and_seen(unet: torch.nn.Module, given: dict[str, Any]) -> Answer:
+    """With what its deep blocks said."""
+    return deep_cache.seen(unet, lambda: _called(unet, given))
+
+
+def _called_without(unet: torch.nn.Module, given: dict[str, Any]) -> Answer:
+    """Its deep blocks, for which what is given as "features" stands."""
+    return (deep_cache.shallow(unet, given, given["features"]).float(),)
+
+
+def _called(unet: torch.nn.Module, given: dict[str, Any]) -> Answer:
     named = dict(given)
     sample, timestep = named.pop("sample"), named.pop("timestep")
     if "text_embeds" in named:
         names = "text_embeds", "time_ids"
         named["added_cond_kwargs"] = {name: named.pop(name) for name in names}
-    return unet(sample, timestep, **named, return_dict=False)[0].float()
+    return (unet(sample, timestep, **named, return_dict=False)[0].float(),)
