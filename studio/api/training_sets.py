@@ -157,7 +157,7 @@ def _add_changes(router: APIRouter, sets: PictureSets) -> None:
         name: _Name, http: Request, called: Annotated[str, Query(max_length=300)] = ""
     ) -> AddedBody:
         """Put a picture into it: the file itself as the body. `called`: its name, where that is
-        free."""
+        free; before it may stand folders, of which kohya's `NN_words` and `reg` are kept."""
         data = await http.body()
         return AddedBody(files=[await run_in_threadpool(sets.add, name, data, called)])
 

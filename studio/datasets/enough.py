@@ -3,9 +3,9 @@ drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
-from studio.datasets.plan import PlannedPicture
+from studio.datasets.plan import PlannedPicture, groups_needed
 from studio.datasets.spec import DatasetSpec
 from studio.domain.errors import InvalidRequest
 
@@ -13,13 +13,15 @@ MOST_LOOKED_AT = 5000
 """Pictures of a plan: what is so rare that none of them has it is not looked for."""
 
 
-def check(spec: DatasetSpec, planned: Iterator[PlannedPicture], chosen: bool, photos: int) -> None:
+def check(
+    spec: DatasetSpec, planned: Iterator[PlannedPicture], chosen: bool, groups: Sequence[int]
+) -> None:
     """Raises `InvalidRequest` where a split that has a share would be empty, or a class be in none
-    of the training pictures, and says how many pictures it takes.
+    of the training pictures, and says how many pictures, or photos, it takes.
 
     planned  those of `spec`, but `MOST_LOOKED_AT` of them
     chosen   classes are chosen by weight; else pictures show what they show
-    photos   that things are painted into, by turns; 0: none are
+    groups   of the photos that things are painted into, by turns; empty where none are
     """
     splits = {split for split, share in spec.split.shares().items() if share}
     classes = set(spec.names) if chosen and spec.negatives < 1 else set()
@@ -37,10 +39,10 @@ def check(spec: DatasetSpec, planned: Iterator[PlannedPicture], chosen: bool, ph
                 f"too few pictures: {lacks}. It takes {each.number + 1} at least{_or(spec)}.",
                 "count",
             )
-        if splits and each.number + 1 == photos:
+        if splits and each.number + 1 == len(groups):
             raise InvalidRequest(
                 f"too few photos that differ: {_lacking(spec, splits, ())}, as what is made of one "
-                f"photo is in one split. Add more{_or(spec)}.",
+                f"photo is in one split. {_takes(spec, len(set(groups)))}{_or(spec)}.",
                 "photos",
             )
 
@@ -53,6 +55,15 @@ def _lacking(spec: DatasetSpec, splits: Collection[str], classes: Collection[str
     named = [name for name in spec.names if name in classes]
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return f"none in train would show {', '.join(named[:3])}{more}"
+
+
+def _takes(spec: DatasetSpec, there: int) -> str:
+    """How many photos it takes, beside those that are `there`."""
+    least = groups_needed(spec, MOST_LOOKED_AT)
+    if least is None:
+        return f"Add more to these {there}"
+    are = "this is 1" if there == 1 else f"these are {there}"
+    return f"It takes {least} that differ, {are}: add {least - there} more"
 
 
 def _or(spec: DatasetSpec) -> str:

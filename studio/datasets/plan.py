@@ -222,6 +222,18 @@ class _Splits:
         return self._waiting.pop()
 
 
+def groups_needed(spec: DatasetSpec, most: int) -> int | None:
+    """How many photos that differ it takes until none of the splits with a share is empty; None:
+    more than `most`."""
+    splits = _Splits(spec)
+    empty = {split for split, share in spec.split.shares().items() if share}
+    for group in range(most):
+        empty.discard(splits.of(group))
+        if not empty:
+            return group + 1
+    return None
+
+
 def unknown_wildcards(spec: DatasetSpec) -> set[str]:
     """The wildcards that its words name and that are none of its conditions."""
     texts = [each.prompt for each in (*spec.templates, *spec.classes.values())]

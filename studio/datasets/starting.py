@@ -100,7 +100,7 @@ def task(spec: DatasetSpec, folder: Path, desk: Desk) -> DatasetTask:
     groups = photos.groups(found)
     more = settled.model_copy(update={"count": enough.MOST_LOOKED_AT})
     looked_at = plan(more, desk.wildcards, groups, names)
-    enough.check(settled, looked_at, contents is None, len(found))
+    enough.check(settled, looked_at, contents is None, groups)
     return DatasetTask(
         settled,
         folder,

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -118,7 +118,7 @@ def read(
     """
     if not folder.is_dir():
         raise InvalidRequest(f"{folder}: there is no such folder. Name one with pictures.")
-    root = folder / "img" if any(map(_repeats_of, _folders(folder / "img"))) else folder
+    root = _root(folder)
     pictures, thumbs, broken = _read(root, folder, trigger)
     if not pictures:
         found = f" {broken[0]}" if broken else ""
@@ -244,6 +244,19 @@ def _write(path: Path, text: str) -> None:
             partial.unlink(missing_ok=True)
         step = "Free some disk space." if is_full(error) else "Check who may write there."
         raise SaveError(f"{path} cannot be written: {error.strerror or error}. {step}") from None
+
+
+def _root(folder: Path) -> Path:
+    """Where the pictures of a set are: of kohya's tree in `img`."""
+    return folder / "img" if any(map(_repeats_of, _folders(folder / "img"))) else folder
+
+
+def folder_for(folder: Path, above: Sequence[str]) -> Path:
+    """Where in the set `folder` a picture belongs that lay below folders called `above`, the
+    outermost first: of them the one with kohya's repeats counts, and `reg`."""
+    root = folder / PRIOR if PRIOR in above else _root(folder)
+    repeats = [name for name in above if _REPEATS.fullmatch(name)]
+    return root / repeats[-1] if repeats else root
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -111,14 +111,16 @@ class PictureSets:
         return Looked(tuple(pictures), found.remarks)
 
     def add(self, name: str, data: bytes, called: str = "") -> str:
-        """A picture file, called as it was `called` where that is free; how it is called. Raises
+        """A picture file, called as it was `called` where that is free; how it is called. Of the
+        folders in `called` those stay that mean something: kohya's `NN_words`, and `reg`. Raises
         `InvalidRequest` where it is none, `NotFound` and `SaveError`."""
-        folder = self.folder(name)
+        set_folder = self.folder(name)
         reading.check(data)
         _, format_ = reading.size_of(data)
         suffix = _SUFFIXES.get(format_, format_.lower())
-        stem = re.sub(r'[/\\:*?"<>|\x00-\x1f]', "-", Path(called).stem).strip(". ")[:100]
-        stem = stem or "picture"
+        *above, file = called.replace("\\", "/").split("/")
+        folder = dataset.folder_for(set_folder, [_plain(part) for part in above])
+        stem = _plain(Path(file).stem) or "picture"
         path, number = folder / f"{stem}.{suffix}", 1
         # A caption belongs to all pictures of its name, whatever their kind.
         while os.path.lexists(path) or any(folder.glob(f"{_escaped(path.stem)}.*")):
@@ -126,9 +128,10 @@ class PictureSets:
             path = folder / f"{stem}-{number}.{suffix}"
         partial = folder / f".{secrets.token_hex(8)}.part"
         with _writing(path, partial):
+            folder.mkdir(parents=True, exist_ok=True)
             partial.write_bytes(data)
             os.replace(partial, path)
-        return path.name
+        return path.relative_to(set_folder).as_posix()
 
     def take(self, name: str, ids: Iterable[str]) -> list[str]:
         """Copies of pictures of the library, their prompts as captions; how they are called. Raises
@@ -217,6 +220,11 @@ class PictureSets:
         if not is_there or path.suffix.lower() not in dataset.SUFFIXES:
             raise NotFound(f"There is no picture {as_text(file)!r} in the set {name!r} any more.")
         return path
+
+
+def _plain(name: str) -> str:
+    """`name` without what no file's name may have."""
+    return re.sub(r'[/\\:*?"<>|\x00-\x1f]', "-", name).strip(". ")[:100]
 
 
 def _escaped(name: str) -> str:

@@ -84,6 +84,9 @@ def test_a_set_is_made_filled_captioned_and_looked_at(serve, tmp_path):
     assert removed.status_code == 204 and "a.png" not in look(served)[0]
     names = {each["name"]: each["pictures"] for each in served.http.get(SETS).json()["sets"]}
     assert names == {"kites": 2, "holiday": 2}
+    assert add(served, png("navy"), "mine/img/12_old kite/c.png") == "12_old kite/c.png"
+    assert look(served)[0]["12_old kite/c.png"]["repeats"] == 12
+    assert add(served, png("teal"), "../mine\\reg\\1_bird\\d.png") == "reg/1_bird/d.png"
     told = served.http.get(f"{SETS}/holiday").json()
     assert [each["file"] for each in told["pictures"]] == ["a.jpg"]
     assert any("broken.png was left out" in text for text in told["remarks"])

@@ -94,7 +94,7 @@ def least(spec, sources=()):
     """What is said against it; "" where nothing is."""
     more = specs.changed(spec, count=enough.MOST_LOOKED_AT)
     try:
-        enough.check(spec, plan(more, no_wildcards, sources), True, len(sources))
+        enough.check(spec, plan(more, no_wildcards, sources), True, sources)
     except InvalidRequest as error:
         return str(error)
     return ""
@@ -117,5 +117,10 @@ def test_so_many_as_are_asked_for_at_least_are_enough_and_one_less_is_not():
 
 def test_three_splits_take_as_many_photos_that_differ():
     spec = specs.from_fields({"classes": {"a": ""}, "count": 50})
-    assert "photos: too few photos that differ: none would be in" in least(spec, [0, 1])
+    told = least(spec, [0, 1])
+    assert "photos: too few photos that differ: none would be in" in told
+    number = int(told.partition("It takes ")[2].split()[0])
+    assert f"these are 2: add {number - 2} more" in told
+    assert f"add {number - 1} more" in least(spec, [0] * 40)  # all alike
+    assert least(spec, range(number)) == "" != least(spec, range(number - 1))
     assert least(spec, [*range(20)]) == "" != least(spec, [0] * 20)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from PIL import Image
 
-from tests.ui.using import open_place
+from tests.ui.using import drop_files, open_place
 from tests.waiting import wait_for
 
 
@@ -24,26 +26,32 @@ def test_a_dataset_is_begun_in_the_page_and_reviewed_by_keys(without_datasets, v
     spec = page.locator("#dataset-spec")
     page.locator("#dataset-steps").fill("0")
     page.locator(".dataset-form .primary").click()
-    page.get_by_text("Line 13: steps: 0 is not allowed").wait_for()
+    page.get_by_text("Line 15: steps: 0 is not allowed").wait_for()
     page.locator("#dataset-name").fill("tiny: one")
     page.locator("#dataset-template").fill("__things__, __ground__")
     page.locator("#dataset-count").fill("3")
     page.locator("#dataset-negatives").fill("0")
     page.locator("#dataset-steps").fill("1")
-    assert 'name: "tiny: one"' in spec.input_value()
-    spec.fill(spec.input_value() + "checks: {detector: none}\nthings: [1, 1]\n")
     page.locator(".dataset-form .primary").click()
     page.get_by_text("count: too few pictures: none would be in test. It takes").wait_for()
-    spec.fill(spec.input_value() + "split: {train: 1, val: 0, test: 0}\n")
+    page.get_by_text("Specification, as it is sent").click()
+    spec.fill(spec.input_value() + "checks: {detector: none}\n")
+    page.get_by_text("Written by hand").wait_for()
+    assert page.locator("#dataset-val").is_disabled()
+    page.get_by_role("button", name="Write it from the fields").click()
+    assert 'name: "tiny: one"' in spec.input_value() and "checks" not in spec.input_value()
+    page.locator("#dataset-val").fill("0")
+    page.locator("#dataset-test").fill("0")
+    assert "split: {train: 0.8, val: 0, test: 0}" in spec.input_value()
+    spec.fill(spec.input_value() + "checks: {detector: none}\nthings: [1, 1]\n")
     page.locator(".dataset-form .primary").click()
     page.get_by_text("Done · 3 of 3 accepted").wait_for()
     one = served.studio.datasets.get("tiny- one")
     page.locator("#dataset-status").select_option("accepted")
     page.get_by_text("1 of 3").wait_for()
-    box = page.locator(".dataset-picture g").first
     was = one.folder.rows[0].labels[0].box
-    box.focus()
-    for key in ("ArrowLeft", "Shift+ArrowDown"):
+    page.locator(".dataset-title").click()
+    for key in ("b", "ArrowLeft", "Shift+ArrowDown"):
         page.keyboard.press(key)
     page.keyboard.press("a")
     left, top, right, bottom = was
@@ -61,8 +69,7 @@ def test_photos_are_varied_with_the_labels_beside_them(without_datasets, visit, 
     (tmp_path / "wall.txt").write_text("0 0.5 0.5 0.5 0.5\n")
     open_place(page, "dataset")
     photos = page.locator(".dataset-photos")
-    files = [tmp_path / "wall.png", tmp_path / "wall.txt"]
-    photos.locator("input[type=file]").set_input_files(files)
+    drop_files(page, [tmp_path], ".dataset-photos")
     photos.get_by_alt_text("wall.png, with labels").wait_for()
     spec = page.locator("#dataset-spec")
     assert "steering: regions" in spec.input_value()
@@ -71,7 +78,14 @@ def test_photos_are_varied_with_the_labels_beside_them(without_datasets, visit, 
     page.locator("#dataset-count").fill("2")
     page.locator("#dataset-steps").fill("1")
     assert "steering: variations" in spec.input_value()
-    spec.fill(spec.input_value() + "checks: {detector: none}\nsplit: {train: 1, val: 0, test: 0}\n")
+    page.locator(".dataset-form .primary").click()
+    page.get_by_text(
+        re.compile(r"photos: too few .* It takes \d+ that differ, this is 1")
+    ).wait_for()
+    page.locator("#dataset-val").fill("0")
+    page.locator("#dataset-test").fill("0")
+    page.get_by_text("Specification, as it is sent").click()
+    spec.fill(spec.input_value() + "checks: {detector: none}\n")
     page.locator(".dataset-form .primary").click()
     page.get_by_text("Done · 2 of 2 accepted").wait_for()
     rows = served.studio.datasets.rows("walls", "accepted")

@@ -11,7 +11,7 @@ from PIL import Image
 
 import studio.training.running  # noqa: F401  (or the first order waits for the imports)
 from tests.training import captioners
-from tests.ui.using import open_place
+from tests.ui.using import drop_files, open_place
 
 
 def png(colour, size=(96, 64)):
@@ -31,6 +31,57 @@ def folder(one_studio):
     return one_studio.studio.settings.sets_dir / "kites"
 
 
+def test_a_folder_that_is_dropped_becomes_a_set(visit, one_studio, tmp_path):
+    mine = tmp_path / "sails"
+    files = {
+        "img/12_red sail/a.png": png("red"),
+        "img/12_red sail/b.png": png("green"),
+        "img/12_red sail/b.txt": b"a sail, green",
+        "img/masks/none.txt": b"",
+        "reg/1_boat/c.png": png("blue"),
+        "notes.pdf": b"",
+        ".hidden.png": b"",
+        "broken.png": b"no picture",
+    }
+    for name, data in files.items():
+        (mine / name).parent.mkdir(parents=True, exist_ok=True)
+        (mine / name).write_bytes(data)
+    page = visit()
+    open_place(page, "train")
+    page.get_by_text("Drop pictures or a folder here").wait_for()
+    page.locator("#train-field-steps").wait_for()
+    drop_files(page, [mine], ".train-set")
+    page.locator(".train-said", has_text="3 pictures added. 1 could not be. 1 other").wait_for()
+    assert "sails/broken.png" in page.locator(".train-set .objection").text_content()
+    assert page.locator("[data-of=set]").input_value() == "sails"
+    assert page.get_by_label("Caption of 12_red sail/a.png").input_value() == "red sail"
+    assert page.get_by_label("Caption of 12_red sail/b.png").input_value() == "a sail, green"
+    assert page.locator(".train-size").first.inner_text().endswith("12 times")
+    folder = one_studio.studio.settings.sets_dir / "sails"
+    assert (folder / "reg" / "1_boat" / "c.png").is_file()
+    drop_files(page, [mine / "img"], ".train-set")  # into the set that is chosen
+    page.locator(".train-said", has_text="2 pictures added.").wait_for()
+    assert page.get_by_label("Caption of 12_red sail/b-2.png").input_value() == "a sail, green"
+    shutil.rmtree(folder)
+
+
+def test_a_mask_is_painted_over_its_picture(visit, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "m.png").write_bytes(png("red"))
+    page = visit()
+    open_place(page, "train")
+    page.locator("[data-of=set]").select_option("kites")
+    page.get_by_role("button", name="Paint mask of m.png").click()
+    sheet = page.locator(".control-sheet")
+    page.get_by_label("Mask of m.png, 96 × 64 pixels").wait_for()
+    seen = "(image) => image.decode().then(() => image.naturalWidth)"
+    assert sheet.locator(".canvas-world img").evaluate(seen) == 96
+    assert sheet.locator("canvas").first.evaluate("(it) => it.style.opacity") == "0.4"
+    assert page.get_by_label("Picture shows through").input_value() == "60"
+    page.get_by_role("button", name="Cancel").click()
+    shutil.rmtree(folder)
+
+
 def test_pictures_are_added_captioned_and_counted(visit, folder):
     page = visit()
     open_place(page, "train")
@@ -40,6 +91,7 @@ def test_pictures_are_added_captioned_and_counted(visit, folder):
     assert page.locator("#train-field-masked_loss").evaluate(look) == "auto"  # a box to be seen
     page.get_by_role("button", name="Start training").click()
     page.get_by_text("There are no pictures to learn from").wait_for()
+    page.get_by_role("button", name="New set").click()
     page.get_by_label("Name of the new set").fill("kites")
     page.get_by_role("button", name="Make", exact=True).click()
     page.locator("[data-of=set] option", has_text="kites").wait_for(state="attached")
@@ -48,7 +100,7 @@ def test_pictures_are_added_captioned_and_counted(visit, folder):
         {"name": "a.txt", "mimeType": "text/plain", "buffer": b"a kite, red"},
         {"name": "b.png", "mimeType": "image/png", "buffer": png("navy", (64, 96))},
     ]
-    page.locator(".train-set input[type=file]").set_input_files(files)
+    page.locator(".train-set input[data-of=files]").set_input_files(files)
     page.get_by_label("Caption of b.png").fill("a kite, navy")
     page.get_by_label("Caption of b.png").blur()
     page.locator(".train-said", has_text="Saved").wait_for()

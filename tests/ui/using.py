@@ -67,6 +67,17 @@ def pick(page, button, name: str) -> None:
     page.keyboard.press("Enter")
 
 
+def drop_files(page, paths, selector: str) -> None:
+    """Drop files and folders of this machine onto an element, as a file manager does."""
+    page.locator(selector).scroll_into_view_if_needed()
+    box = page.locator(selector).bounding_box()
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": list(map(str, paths)), "dragOperationsMask": 1}
+    send = page.context.new_cdp_session(page).send
+    for kind in ("dragEnter", "dragOver", "drop"):
+        send("Input.dispatchDragEvent", {"type": kind, "data": data, **at})
+
+
 def open_tab(page, kind: str) -> None:
     """Show the tab of the task `kind`."""
     page.locator(f".tabs a[href='#{kind.replace('_', '-')}']").click()

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { moved } from "../../../studio/ui/static/dataset/boxes.js";
-import { specOf } from "../../../studio/ui/static/dataset/form.js";
+import { specOf, steered } from "../../../studio/ui/static/dataset/spec.js";
 
 test("a box stays in the picture and keeps a pixel", () => {
   const size = [100, 50];
@@ -14,14 +14,33 @@ test("a box stays in the picture and keeps a pixel", () => {
 test("the fields come to a specification, whatever is in them", () => {
   const values = {
     name: 'a "b"',
+    checkpoint: "picturebook",
     classes: "no: a {x|y} house\n\n cat ",
     template: "__things__: #",
+    conditions: "sky: by day: 3, at night\n",
+    ...{ count: "3", train: "70", val: "30", test: "", negatives: "5", side: "128", steps: "1" },
   };
-  const text = specOf({ ...values, count: "3", negatives: "0", steps: "1" });
-  assert.match(text, /^name: "a \\"b\\""$/m);
-  assert.match(text, /^ {2}"no": "a \{x\|y\} house"$/m);
-  assert.match(text, /^ {2}"cat": ""$/m);
-  assert.match(text, /^ {2}- "__things__: #"$/m);
+  const text = specOf(values);
+  const lines = text.split("\n");
+  for (const line of [
+    'name: "a \\"b\\""',
+    'checkpoint: "picturebook"',
+    '  "no": "a {x|y} house"',
+    '  "cat": ""',
+    '  - "__things__: #"',
+    '  "sky": {"by day": 3, "at night": 1}',
+    "split: {train: 0.7, val: 0.3, test: 0}",
+    "negatives: 0.05",
+    "height: 128",
+  ])
+    assert.ok(lines.includes(line), line);
   assert.doesNotMatch(text, /steering/);
+  assert.doesNotMatch(specOf({ ...values, side: "", conditions: "" }), /width|conditions/);
   assert.match(specOf({ ...values, steering: "regions" }), /^steering: regions$/m);
+});
+
+test("a specification written by hand gets another steering, and stays as it is else", () => {
+  const text = "name: a\nsteering: regions\ncount: 3";
+  assert.equal(steered(text, "variations"), "name: a\ncount: 3\nsteering: variations\n");
+  assert.equal(steered(text, ""), "name: a\ncount: 3");
 });

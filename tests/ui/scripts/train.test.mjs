@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { actionsOf, stateWords } from "../../../studio/ui/static/run/training_words.js";
+import { setName, sorted } from "../../../studio/ui/static/train/folders.js";
 import {
+  addedWords,
   cropOf,
   labelOf,
   replaced,
@@ -67,4 +69,36 @@ test("where a training stands", () => {
 test("names of settings", () => {
   assert.equal(labelOf("text_encoder_lr"), "Text encoder learning rate");
   assert.equal(labelOf("min_snr_gamma"), "Min SNR gamma");
+});
+
+const found = (path, text = "") => ({ path, file: { text: async () => text, path } });
+
+test("a folder is pictures with captions beside them, in metadata.jsonl, and masks", async () => {
+  const { pictures, left } = await sorted([
+    found("mills/a10.png"),
+    found("mills/a9.png"),
+    found("mills/a9.txt", "\ufeffa mill"),
+    found("mills/masks/a9.webp"),
+    found("mills/metadata.jsonl", '{"file_name": "a10.png", "text": "the sea"}\nno json\nnull\n'),
+    found("mills/12_mill red/b.jpg"),
+    found("mills/.DS_Store"),
+    found("mills/notes.pdf"),
+  ]);
+  const told = pictures.map(({ path, caption, mask }) => [path, caption, mask?.path]);
+  assert.deepEqual(told, [
+    ["mills/12_mill red/b.jpg", undefined, undefined],
+    ["mills/a9.png", "a mill", "mills/masks/a9.webp"],
+    ["mills/a10.png", "the sea", undefined],
+  ]);
+  assert.equal(left, 1);
+  assert.equal(addedWords(3, 0, left), "3 pictures added. 1 other file was left out.");
+});
+
+test("a new set is called as the folder that was dropped", () => {
+  const named = (path) => setName([{ path }]);
+  assert.equal(named("my mills/12_mill/a.png"), "my mills");
+  assert.equal(named("12_red mill/a.png"), "red mill");
+  assert.equal(named("..what: now./a.png"), "what- now");
+  assert.equal(named("a.png"), "");
+  assert.equal(named("img/12_mill/a.png"), "");
 });

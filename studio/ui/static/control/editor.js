@@ -35,6 +35,7 @@ export function controlEditor(dialog) {
  * width, height    of the sheet in pixels
  * start            what is on it, its address or a Blob; null: an empty sheet, all `back`, [r, g, b]
  * under            address of a picture that may show through; null: none
+ * through          how much of it shows at first, in percent
  * palette          [{name, colour}] to choose from; null: the colours that `start` has
  * isHard           colours are not mixed
  * colours          false: white alone
@@ -127,10 +128,15 @@ class Editor {
     this.options.onChange();
     this.wheel.addEventListener("input", () => this.choose(this.wheel.value));
     const through = this.under.querySelector("input");
-    through.addEventListener("input", () => {
-      this.canvas.style.opacity = 1 - through.value / 100;
-      through.style.setProperty("--fill", `${(100 * through.value) / through.max}%`);
-    });
+    through.addEventListener("input", () => this.see(through.value));
+  }
+
+  /** Let so many percent of the picture below show through. */
+  see(percent) {
+    const through = this.under.querySelector("input");
+    through.value = percent;
+    this.canvas.style.opacity = 1 - percent / 100;
+    through.style.setProperty("--fill", `${(100 * percent) / through.max}%`);
   }
 
   bindButtons() {
@@ -187,6 +193,7 @@ class Editor {
     this.changes.add(0, 0, width, height);
     this.paint.take(this.layer);
     this.showUnder(under, width, height);
+    this.see(under ? (of.through ?? 0) : 0);
     this.dialog.setAttribute("aria-label", title);
     this.port.setAttribute("aria-label", `${title}, ${width} × ${height} pixels`);
     this.note.textContent = hint;
@@ -195,7 +202,10 @@ class Editor {
       8000,
     );
     this.showPalette(of.palette ?? (rgba && of.colours ? coloursOf(rgba) : []), of.colours);
-    this.options.size = Math.max(3, Math.round(Math.min(width, height) / (of.palette ? 12 : 40)));
+    this.options.size = Math.max(
+      3,
+      Math.round(Math.min(width, height) / (of.palette || of.through ? 12 : 40)),
+    );
     this.options.tool = "brush";
     this.dialog.showModal();
     sheet.value = true;
@@ -211,9 +221,6 @@ class Editor {
     const image = this.root.querySelector(".canvas-world img");
     image.hidden = !url;
     this.under.hidden = !url;
-    this.canvas.style.opacity = 1;
-    this.under.querySelector("input").value = 0;
-    this.under.querySelector("input").style.setProperty("--fill", "0%");
     if (!url) image.removeAttribute("src");
     else image.src = address(url);
     Object.assign(image.style, { width: `${width}px`, height: `${height}px`, objectFit: "cover" });

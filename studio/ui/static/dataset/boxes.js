@@ -40,6 +40,13 @@ export class Boxes {
     this.svg.replaceChildren(...this.labels.map((_, place) => this.drawn(place)));
   }
 
+  /** Choose the box after the one that is chosen, by a key. */
+  next() {
+    const groups = /** @type {any[]} */ ([...this.svg.children]);
+    const at = groups.indexOf(document.activeElement);
+    groups[(at + 1) % groups.length]?.focus();
+  }
+
   drawn(place) {
     const group = document.createElementNS(SVG, "g");
     group.setAttribute("tabindex", "0");

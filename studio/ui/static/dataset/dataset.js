@@ -32,7 +32,7 @@ class Datasets {
     this.form = root.querySelector(".dataset-form");
     this.fields = bindForm(this.form, () => this.photos?.steering ?? "");
     this.photos = new Photos(root.querySelector(".dataset-photos"), root.querySelector("dialog"), {
-      changed: () => this.fields.write(),
+      changed: () => this.fields.steer(),
       objected: (text) => this.object(this.form, text),
     });
     this.review = new Review(root.querySelector(".dataset-review"), (text) => {
@@ -65,7 +65,8 @@ class Datasets {
       const asked = { spec: this.fields.spec(), photos: this.photos.asked };
       const made = await send("POST", PATH, asked);
       this.chosen = made.id;
-      this.look();
+      await this.look();
+      this.main.scrollIntoView({ block: "start" });
     } catch (error) {
       this.object(this.form, error.message);
     }

@@ -1,55 +1,41 @@
-// The fields of a new dataset, and the specification that they come to, which may be changed by hand.
+// The fields of a new dataset, and its specification, which may be changed by hand.
 
-/** Plain words as YAML that means just them. */
-export const quoted = (text) => JSON.stringify(text);
-
-/**
- * The specification that the fields' values come to. A line of `classes` is a name, or "name: words".
- * @param {any} values
- */
-export function specOf({ name, classes, template, count, negatives, steps, steering = "" }) {
-  const lines = classes
-    .split("\n")
-    .map((line) => line.trim())
-    .filter(Boolean)
-    .map((line) => {
-      const [, called, words] = /^(.*?)(?::\s*(.*))?$/.exec(line) ?? [];
-      return `  ${quoted(called.trim())}: ${quoted(words?.trim() ?? "")}`;
-    });
-  return [
-    `name: ${quoted(name.trim() || "dataset")}`,
-    "classes:",
-    ...lines,
-    "templates:",
-    `  - ${quoted(template)}`,
-    "conditions:",
-    "  ground: [on a meadow, in the desert, in the snow, by the sea]",
-    "  sky: {by day: 3, at sunset: 1, at night: 1}",
-    `count: ${count}`,
-    `negatives: ${negatives}`,
-    `steps: ${steps}`,
-    ...(steering ? [`steering: ${steering}`] : []),
-    "",
-  ].join("\n");
-}
+import { value } from "../settings/form.js";
+import { data } from "../shared/data.js";
+import { specOf, steered } from "./spec.js";
 
 const BEGINNING = {
   name: "little world",
+  checkpoint: "",
   classes: "house: a {red|blue|white} house\ntree: a {green|orange} tree\nboat: a {white|red} boat",
   template: "__things__, __ground__ __sky__",
+  conditions:
+    "ground: on a meadow, in the desert, in the snow, by the sea\nsky: by day: 3, at sunset, at night",
   count: "50",
-  negatives: "0.1",
+  train: "80",
+  val: "10",
+  test: "10",
+  negatives: "10",
+  side: "",
   steps: "12",
 };
 
-/** Fields of `form`, and `steering()`, write its text; what is written there by hand stays until one
- * changes: {spec() is the text, write() says that the steering is another}. */
+/** Fields of `form`, and `steering()`, write its text. What is written there by hand stays, and the
+ * fields rest, until the text shall be theirs again: {spec() is the text, steer() says that the
+ * steering is another}. */
 export function bindForm(form, steering) {
   const fields = Object.fromEntries(
     Object.keys(BEGINNING).map((key) => [key, form.querySelector(`#dataset-${key}`)]),
   );
+  fields.checkpoint.append(...data.checkpoints.map(({ name }) => new Option(name, name)));
   const text = form.querySelector("#dataset-spec");
+  const byHand = form.querySelector(".dataset-by-hand");
+  const rest = (isResting) => {
+    byHand.hidden = !isResting;
+    for (const field of Object.values(fields)) field.disabled = isResting;
+  };
   const write = () => {
+    rest(false);
     const values = Object.entries(fields).map(([key, field]) => [key, field.value]);
     text.value = specOf({ ...Object.fromEntries(values), steering: steering() });
   };
@@ -57,6 +43,13 @@ export function bindForm(form, steering) {
     field.value = BEGINNING[key];
     field.addEventListener("input", write);
   }
+  fields.checkpoint.value = value("checkpoint") ?? data.checkpoints[0]?.name ?? "";
+  text.addEventListener("input", () => rest(true));
+  byHand.querySelector("button").addEventListener("click", write);
   write();
-  return { spec: () => text.value, write };
+  const steer = () => {
+    if (byHand.hidden) write();
+    else text.value = steered(text.value, steering());
+  };
+  return { spec: () => text.value, steer };
 }

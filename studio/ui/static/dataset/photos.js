@@ -5,8 +5,10 @@ import { uploaded } from "../canvas/uploads.js";
 import { Choosing } from "../library/choosing.js";
 import { address } from "../shared/data.js";
 import { iconButton, make } from "../shared/dom.js";
+import { droppedFiles } from "../shared/dropped.js";
 
 const LABELS = /\.txt$/i;
+const PICTURE = /\.(png|jpe?g|webp|bmp|tiff?|avif|gif)$/i;
 const stemOf = (name) => name.replace(/\.[^.]*$/, "");
 
 /** Files of pictures, each with the text of the label file that is called as it is, if any. */
@@ -15,7 +17,7 @@ export async function paired(files) {
   for (const file of files)
     if (LABELS.test(file.name)) labels.set(stemOf(file.name), await file.text());
   return files
-    .filter((file) => !LABELS.test(file.name))
+    .filter((file) => PICTURE.test(file.name))
     .map((file) => ({ file, labels: labels.get(stemOf(file.name)) ?? "" }));
 }
 
@@ -36,6 +38,22 @@ export class Photos {
     on("library", () => library.open());
     this.file.addEventListener("change", () => this.add([...this.file.files]));
     this.use.addEventListener("change", () => this.changed());
+    this.bindDrops(root);
+  }
+
+  bindDrops(root) {
+    root.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      root.classList.add("is-over");
+    });
+    root.addEventListener("dragleave", () => root.classList.remove("is-over"));
+    root.addEventListener("drop", async (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      root.classList.remove("is-over");
+      const found = await droppedFiles(event.dataTransfer);
+      this.add(found.map(({ file }) => file));
+    });
   }
 
   /** What the photos are for; "" where there are none. */
@@ -52,6 +70,7 @@ export class Photos {
     this.objected("");
     try {
       const pairs = await paired(files);
+      if (pairs.length === 0) throw new Error("There is no photo among these.");
       for (const [done, { file, labels }] of pairs.entries()) {
         this.said.textContent = `Adding ${done + 1} of ${pairs.length}`;
         const { image, url } = await uploaded(file);

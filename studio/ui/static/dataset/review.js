@@ -58,7 +58,10 @@ export class Review {
     const picture = this.pictures[this.at];
     this.tell();
     this.one.hidden = !picture;
-    const none = this.status.value === "review" ? "Nothing waits for review." : "Nothing is there.";
+    const none =
+      this.status.value === "review"
+        ? "Nothing waits for review. To see the others, choose what is accepted."
+        : "Nothing is there yet.";
     this.root.querySelector(".dataset-none").textContent = picture ? "" : none;
     if (!picture) return;
     this.image.src = address(this.path(`/${picture.number}`));
@@ -110,6 +113,7 @@ export class Review {
     const key = event.key.toLowerCase();
     if (KEYS[key]) this.judge(KEYS[key]);
     else if (STEPS[key]) this.go(STEPS[key]);
+    else if (key === "b") this.boxes.next();
     else return;
     event.preventDefault();
   }

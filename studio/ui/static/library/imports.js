@@ -2,6 +2,7 @@
 
 import { SOURCES } from "../restore/reading_words.js";
 import { make } from "../shared/dom.js";
+import { droppedFiles } from "../shared/dropped.js";
 import { menuOf } from "../shared/menu.js";
 import { importFile, tellImported } from "../shared/pictures.js";
 import { many } from "./actions.js";
@@ -38,10 +39,8 @@ export class Imports {
   }
 
   async dropped(transfer) {
-    // Asked for at once: after the event nothing is left to ask.
-    const items = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    const files = items.length ? await filesIn(items) : [...transfer.files];
-    await this.take(files);
+    const found = await droppedFiles(transfer);
+    await this.take(found.map(({ file }) => file));
   }
 
   async take(files) {
@@ -131,27 +130,6 @@ function summary({ done, known, faults, sources, others, isStopped, files }) {
   if (others) lines.push(`${others} other ${others === 1 ? "file was" : "files were"} left out.`);
   if (isStopped && files.length) lines.push(`Stopped, ${files.length} were left.`);
   return lines.join(" ");
-}
-
-/** All files of what was dropped, those in folders, too. */
-async function filesIn(entries) {
-  const files = [];
-  for (const entry of entries) {
-    if (entry.isFile) files.push(await new Promise((done, fail) => entry.file(done, fail)));
-    else files.push(...(await filesIn(await childrenOf(entry))));
-  }
-  return files;
-}
-
-/** A browser gives a folder's content in parts of a hundred, an empty one at the end. */
-async function childrenOf(folder) {
-  const reader = folder.createReader();
-  const all = [];
-  for (;;) {
-    const part = await new Promise((done, fail) => reader.readEntries(done, fail));
-    if (part.length === 0) return all;
-    all.push(...part);
-  }
 }
 
 /** What is dropped on the library joins it. */

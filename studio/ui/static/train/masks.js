@@ -4,17 +4,21 @@ import { edit } from "../control/editor.js";
 import { address } from "../shared/data.js";
 import { make } from "../shared/dom.js";
 
+/** Percent of the picture that shows through its mask. */
+const THROUGH = 60;
+
 /** Paint over the picture, white where it is learnt; comes true with a PNG of its size, or null.
  * `mask`: the address of the one that it has; `picture`: that of a copy to see. */
 export function paintMask({ file, size, mask: hasMask }, mask, picture) {
   const [width, height] = size;
   return edit({
     title: `Mask of ${file}`,
-    hint: "White is learnt, black is not.",
+    hint: "Paint over what is to be learnt. What stays dark is not.",
     width,
     height,
     start: hasMask ? mask : null,
     under: picture,
+    through: THROUGH,
     back: [0, 0, 0],
     palette: null,
     colours: false,

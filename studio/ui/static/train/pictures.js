@@ -2,14 +2,16 @@
 
 import { address } from "../shared/data.js";
 import { iconButton, make } from "../shared/dom.js";
+import { chosenFiles, droppedFiles } from "../shared/dropped.js";
 import { ask, get, send } from "../shared/server.js";
 import { read, write } from "../shared/store.js";
 import { Captioning } from "./captioning.js";
+import { setName, sorted } from "./folders.js";
 import { paintMask, tileMask } from "./masks.js";
-import { cropOf, replaced, tagsOf } from "./words.js";
+import { addedWords, cropOf, replaced, tagsOf } from "./words.js";
 
 const SETS = "studio/v1/training-sets";
-const CAPTION = /\.(txt|caption)$/i;
+const FIRST_SET = "my pictures";
 const MOST_TAGS = 60;
 
 export class Pictures {
@@ -23,7 +25,6 @@ export class Pictures {
     this.says = find(".objection");
     this.said = find(".train-said");
     this.list = find(".train-pictures");
-    this.file = find("input[type=file]");
     this.making = find(".train-new");
     this.captioner = find("[data-action=caption]");
     this.captioning = new Captioning(this.captioner, {
@@ -52,9 +53,15 @@ export class Pictures {
       this.making.hidden = !this.making.hidden;
       if (!this.making.hidden) this.making.querySelector("input").focus();
     });
-    on("add", () => (this.name ? this.file.click() : this.lacks()));
-    on("library", () => (this.name ? this.of.choose() : this.lacks()));
-    this.file.addEventListener("change", () => this.add([...this.file.files]));
+    for (const action of ["files", "folder"]) {
+      const field = find(`input[data-of=${action}]`);
+      on(action, () => field.click());
+      field.addEventListener("change", async () => {
+        await this.add(chosenFiles(field));
+        field.value = "";
+      });
+    }
+    on("library", () => this.of.choose());
     this.making.addEventListener("submit", (event) => {
       event.preventDefault();
       this.make(this.making.querySelector("input").value.trim());
@@ -72,14 +79,8 @@ export class Pictures {
       event.preventDefault();
       event.stopPropagation();
       this.root.classList.remove("is-over");
-      if (this.name) this.add([...event.dataTransfer.files]);
-      else this.lacks();
+      this.trying(() => droppedFiles(event.dataTransfer)).then((found) => found && this.add(found));
     });
-  }
-
-  lacks() {
-    this.says.textContent = "Make a set first: it is the folder that the pictures go into.";
-    this.making.hidden = false;
   }
 
   /** Do it, and tell what goes wrong. */
@@ -109,10 +110,7 @@ export class Pictures {
     this.select.replaceChildren(...sets.map(({ name }) => new Option(name, name)));
     if (sets.some(({ name }) => name === chosen)) this.select.value = chosen;
     this.select.disabled = sets.length === 0;
-    if (sets.length === 0) {
-      this.select.append(new Option("No set yet", ""));
-      this.making.hidden = false;
-    }
+    if (sets.length === 0) this.select.append(new Option("No set yet", ""));
   }
 
   make(name) {
@@ -140,36 +138,60 @@ export class Pictures {
     });
   }
 
+  /** Put files, as `shared/dropped.js` finds them, into the set; where there is none, into one that
+   * is called as their folder. What cannot be read is told, and the rest is added. */
   async add(files) {
-    const pictures = files.filter(({ name }) => !CAPTION.test(name));
-    const captions = new Map();
-    for (const file of files) {
-      if (CAPTION.test(file.name)) captions.set(stemOf(file.name), await file.text());
-    }
-    await this.trying(async () => {
+    const { pictures, left } = await sorted(files);
+    const faults = [];
+    const added = await this.trying(async () => {
+      if (pictures.length === 0) {
+        throw new Error("There is no picture among these. PNG, JPEG, WebP and AVIF can be added.");
+      }
+      await this.first(setName(pictures));
       const written = {};
-      for (const [done, file] of pictures.entries()) {
+      for (const [done, one] of pictures.entries()) {
         this.said.textContent = `Adding ${done + 1} of ${pictures.length}`;
-        const called = encodeURIComponent(file.name);
-        const answer = await ask(this.place(`/pictures?called=${called}`), {
-          method: "POST",
-          body: file,
-        });
-        const [name] = (await answer.json()).files;
-        const caption = captions.get(stemOf(file.name));
-        if (caption !== undefined) written[name] = caption;
+        try {
+          const name = await this.put(one);
+          if (one.caption !== undefined) written[name] = one.caption;
+        } catch (error) {
+          if (error.status === 0) throw error; // nobody answers
+          faults.push(`${one.path}: ${error.message}`);
+        }
       }
       if (Object.keys(written).length) await send("PATCH", this.place(), { captions: written });
+      return pictures.length - faults.length;
     });
-    this.said.textContent = "";
-    this.file.value = "";
-    const trouble = this.says.textContent;
+    const trouble = this.says.textContent || faults.slice(0, 3).join(" ");
     await this.look();
     this.says.textContent ||= trouble;
+    this.said.textContent = added === null ? "" : addedWords(added, faults.length, left);
+  }
+
+  /** A picture with its mask; its name in the set. */
+  async put({ file, path, mask }) {
+    const place = this.place(`/pictures?called=${encodeURIComponent(path)}`);
+    const [name] = (await (await ask(place, { method: "POST", body: file })).json()).files;
+    if (mask) {
+      await ask(this.place(`/mask?file=${encodeURIComponent(name)}`), {
+        method: "PUT",
+        body: mask,
+      });
+    }
+    return name;
+  }
+
+  /** Where there is no set yet, make one. */
+  async first(name) {
+    if (this.name) return;
+    const made = await send("POST", SETS, { name: name || FIRST_SET });
+    this.making.hidden = true;
+    await this.names(made.name);
   }
 
   take(images) {
     return this.trying(async () => {
+      await this.first("");
       await send("POST", this.place("/from-library"), { images });
       await this.look();
     });
@@ -249,7 +271,7 @@ export class Pictures {
     });
     const mask = tileMask(one, this.place(`/mask?file=${encodeURIComponent(one.file)}`), {
       paint: async (place) => {
-        const painted = await paintMask(one, place, src);
+        const painted = await paintMask(one, place, `${src}&side=512`);
         if (painted) await this.mask(one, painted);
       },
       put: (file) => this.mask(one, file),
@@ -281,5 +303,3 @@ export class Pictures {
     );
   }
 }
-
-const stemOf = (name) => name.replace(/\.[^.]*$/, "");

@@ -48,7 +48,7 @@ export class Runs {
     this.all = [training, ...this.all];
     this.fill(training.id);
     this.draw();
-    this.root.scrollIntoView({ block: "nearest" });
+    this.root.scrollIntoView({ block: "start" });
     this.follow();
     lookAtStatus();
   }

@@ -81,7 +81,8 @@ export class Settings {
   async start() {
     this.says.textContent = "";
     if (!this.of.set()) {
-      this.says.textContent = "There are no pictures to learn from. Make a set and add some.";
+      this.says.textContent =
+        "There are no pictures to learn from. Drop some under Pictures first.";
       return;
     }
     const { hours } = this.asked();

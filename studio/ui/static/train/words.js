@@ -9,6 +9,14 @@ export function labelOf(name) {
   return (words[0].toUpperCase() + words.slice(1)).replace("snr", "SNR").replace("Ema", "EMA");
 }
 
+/** What became of files that were added: so many pictures, broken ones, others. */
+export function addedWords(added, broken, others) {
+  const lines = [added === 1 ? "1 picture added." : `${added} pictures added.`];
+  if (broken) lines.push(`${broken} could not be.`);
+  if (others) lines.push(`${others} other ${others === 1 ? "file was" : "files were"} left out.`);
+  return lines.join(" ");
+}
+
 /** [[tag, count]] of captions, the most frequent first. */
 export function tagsOf(captions) {
   const counts = new Map();
