@@ -42,8 +42,12 @@ def previewer(
             ]
         )
 
+    uploaded: list[torch.Tensor] = []  # once: an upload waits for the device
+
     def linear(latents: torch.Tensor) -> torch.Tensor:
-        matrix, bias = (torch.tensor(each, device=latents.device) for each in linear_map)
+        if not uploaded:
+            uploaded.extend(torch.tensor(each, device=latents.device) for each in linear_map)
+        matrix, bias = uploaded
         colours = torch.einsum("bchw,cr->brhw", latents.float(), matrix)
         return levels(colours + bias[:, None, None])
 

@@ -25,6 +25,7 @@ from studio.engine.borrowed import Borrowed
 from studio.engine.clock import Clock
 from studio.engine.conditioned import Conditioned
 from studio.engine.editing import Editing
+from studio.engine.pace import Pace
 from studio.engine.previewing import Previewing
 from studio.engine.recipe import Draw
 from studio.engine.run import Apart, Resources, StableDiffusionRun, Told, Work
@@ -127,7 +128,7 @@ class Drawing:
         loop = yield Apart(lambda: self._loop(pass_, is_first))
         self._units = yield Apart(lambda: self._units_at(pass_))
         previews, approximation = self._previews(pass_), self._models.approximation()
-        last, answer = None, None
+        last, answer, pace = None, None, Pace(self._device)
         while not run.cancelled:
             try:
                 item = loop.send(answer)
@@ -138,6 +139,7 @@ class Drawing:
                 return last
             if isinstance(item, Step):
                 last, answer = item, None
+                pace.after_step()
                 progress = self._clock.progress(last.index, last.total)
                 yield progress, *previews.after(progress, last.denoised)
                 continue

@@ -263,6 +263,7 @@ ONLY_IN = {
         "engine.driver",
         "engine.editing",
         "engine.joining",
+        "engine.pace",
         "engine.previewing",
         "engine.stable_diffusion",
         "engine.texts",

@@ -189,7 +189,7 @@ class Sampler:
         """Fresh noise of the shape of x, from each picture's own generator, times s_noise."""
         if x.dim() == 0:
             return x
-        noise = randn_tensor(x.shape, generator=self._generators, device=x.device, dtype=x.dtype)
+        noise = _sent(randn_tensor(x.shape, generator=self._generators, dtype=x.dtype), x.device)
         return noise if self._options.s_noise == 1 else noise * self._options.s_noise
 
     def _churned(self, x: torch.Tensor, i: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -222,3 +222,11 @@ class Sampler:
 def slope(x: torch.Tensor, sigma: torch.Tensor, denoised: torch.Tensor) -> torch.Tensor:
     """dx/dσ of the probability flow (arXiv:2206.00364, eq. 3)."""
     return (x - denoised) / sigma
+
+
+def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`tensor`, of host memory, on `device`. A GPU takes it in its turn: nobody waits until it has
+    done what it was asked for before."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
