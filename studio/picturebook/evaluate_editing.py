@@ -146,7 +146,12 @@ def parser():
     """The command line."""
     arguments = argparse.ArgumentParser(prog="python -m studio.picturebook.evaluate_editing")
     arguments.description = __doc__.partition("\n")[0]
-    arguments.add_argument("--count", type=int, default=100, help="scenes to repaint")
+    arguments.add_argument(
+        "--count",
+        type=int,
+        default=100,
+        help="scenes to repaint, and half of them to widen on each side",
+    )
     arguments.add_argument("--steps", type=int, default=20)
     arguments.add_argument("--strength", type=float, default=1.0, help="of the inpaint")
     arguments.add_argument("--piece", type=int, default=SIDE, help="side of what is widened, px")
@@ -162,7 +167,7 @@ def main(argv=None):
     bench, judge = Workbench(options.device, options.steps), Judge.load()
     figures = {
         "inpaint": inpainted_houses(bench, judge, options.count, options.strength),
-        "outpaint": seams(bench, max(1, options.count // 4), options.piece),
+        "outpaint": seams(bench, max(1, options.count // 2), options.piece),
     }
     figures["elapsed_s"] = round(time.monotonic() - start, 1)
     if options.json:
