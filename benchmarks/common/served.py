@@ -38,11 +38,16 @@ class Served:
 
 @contextmanager
 def studio(
-    data_dir: Path, *models_dirs: Path, flags: Sequence[str] = (), waits: bool = True
+    data_dir: Path,
+    *models_dirs: Path,
+    flags: Sequence[str] = (),
+    waits: bool = True,
+    program: Sequence[str] = (sys.executable, "-m", "studio"),
 ) -> Iterator[Served]:
     """A studio that `waits` until its model is loaded, or else until its page answers; ended on
-    leaving. `models_dirs` hold further models, `flags` are further ones of the command."""
-    command = [sys.executable, "-m", "studio", "serve", "--port", "0", "--no-browser", *flags]
+    leaving. `models_dirs` hold further models, `flags` are further ones of the command, and
+    `program` is what they are given to."""
+    command = [*program, "serve", "--port", "0", "--no-browser", *flags]
     started_s = time.monotonic()
     server = subprocess.Popen(
         [*command, *(f"--models-dir={one}" for one in models_dirs), "--data-dir", str(data_dir)],
