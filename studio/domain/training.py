@@ -19,7 +19,7 @@ Network = Literal["lora", "dora", "loha", "lokr"]
 LrScheduler = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adamw8bit", "prodigy"]
 CaptionTemplate = Literal["none", "subject", "style"]
-Precision = Literal["auto", "float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 _LOW_FOR_PRODIGY = 0.1
 
@@ -110,7 +110,9 @@ class Training(Frozen):
         False, description="Compute more, keep less: for devices with little memory."
     )
     precision: Precision = Field(
-        "auto", description="What is computed with. auto: bfloat16 on a GPU that has it."
+        "auto",
+        description="What is computed with. auto: bfloat16 on a GPU that has it. float16, for GPUs "
+        "that have not: the loss is scaled so that small gradients are not lost.",
     )
     validation_split: float = Field(
         0.0,

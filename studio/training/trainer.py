@@ -22,6 +22,8 @@ _TESTS = 4
 """So many noise levels each picture of the validation is tested at."""
 
 
+_PRECISIONS = {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
+"""What kohya's trainer calls what is computed with."""
 _ADAPTERS = {"lora": Layers, "embedding": Vectors}
 
 
@@ -46,6 +48,8 @@ class Trainer:
         self._parameters = [each for group in groups for each in group["params"]]
         self._optimizer = optimizers.build(self._training, groups)
         self._rates = optimizers.scheduled(self._training, self._optimizer)
+        # float16 has no numbers for small gradients.
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self._dtype == torch.float16)
         self._average = None
         if self._training.ema_decay:
             self._average = EMAModel(self._parameters, decay=self._training.ema_decay)
@@ -67,7 +71,8 @@ class Trainer:
         return self._optimizer.param_groups[0]["lr"]
 
     def learn(self) -> float | None:
-        """One step; its loss. None: it is no number, and nothing was changed but the noise."""
+        """One step; its loss. None: it is no number, and nothing was changed but the noise. In
+        float16 a step whose gradients are too large is left out, and the next ones scaled less."""
         batches = self._training.gradient_accumulation_steps
         total = 0.0
         for part in range(batches):
@@ -77,12 +82,17 @@ class Trainer:
                 loss = loss * (subject.weight / batches)
                 if not torch.isfinite(loss):
                     return None
-                loss.backward()
+                self._scaler.scale(loss).backward()
                 total += loss.item()
         longest = self._training.max_grad_norm or float("inf")
-        if not torch.isfinite(torch.nn.utils.clip_grad_norm_(self._parameters, longest)):
+        self._scaler.unscale_(self._optimizer)
+        length = torch.nn.utils.clip_grad_norm_(self._parameters, longest)
+        if not (torch.isfinite(length) or self._scaler.is_enabled()):
             return None
-        self._optimizer.step()
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        if self._scaler.get_scale() < 1:
+            return None
         self._rates.step()
         self._optimizer.zero_grad()
         if self._average:
@@ -144,7 +154,7 @@ class Trainer:
             "epochs": seen // self._subjects[0].batches_of_epoch + 1,
             "loss": float(np.mean(self._losses)) if self._losses else 0.0,
             "resolution": training.resolution,
-            "precision": "bf16" if self._dtype == torch.bfloat16 else "no",
+            "precision": _PRECISIONS[self._dtype],
         }
 
     def state(self) -> dict[str, Any]:
@@ -160,6 +170,7 @@ class Trainer:
             "adapter": self.adapter.state(),
             "optimizer": _copied(self._optimizer.state_dict()),
             "rates": _copied(self._rates.state_dict()),
+            "scaler": self._scaler.state_dict(),
             "average": _copied(self._average.state_dict()) if self._average else None,
             "source": self._source.get_state(),
         }
@@ -182,6 +193,8 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self._optimizer.zero_grad()
         self._rates.load_state_dict(state["rates"])
+        if self._scaler.is_enabled():
+            self._scaler.load_state_dict(state["scaler"])
         if self._average:
             self._average.load_state_dict(state["average"])
             self._average.to(self._trainee.device)
@@ -204,7 +217,7 @@ class Trainer:
         latents = torch.cat([pictures.latents[place] for place in places]).to(device)
         question = self._objective.question(latents, source)
         is_half = self._dtype != torch.float32
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_half):
+        with torch.autocast(device.type, dtype=self._dtype, enabled=is_half):
             if self._texts is None:
                 texts = self._trainee.read(captions)
             else:

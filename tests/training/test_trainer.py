@@ -228,6 +228,29 @@ def test_it_stops_between_steps_and_a_full_disk_ends_nothing(tmp_path):
     assert load_file(task.target)
 
 
+def test_in_float16_it_learns_the_same_and_scales_the_loss_by_itself(tmp_path):
+    training = LoraTraining(steps=8, rank=2, learning_rate=1e-2, batch_size=2)
+    exact, half = tiny.trainer(training), tiny.trainer(training, dtype=torch.float16)
+    expected = [exact.learn() for _ in range(6)]
+    losses = [half.learn() for _ in range(3)]
+    keeping.save(tmp_path / "kept", half.state())
+    again = tiny.trainer(training, dtype=torch.float16)
+    again.load(keeping.load(tmp_path / "kept"))
+    losses += [half.learn() for _ in range(3)]
+    assert losses == pytest.approx(expected, rel=0.02) and losses[3] == again.learn()
+    assert half.told()["precision"] == "fp16"
+    # A scale that leaves float16's range: steps are left out until one fits.
+    before, state = half.exported(), half.state()
+    half.load(state | {"scaler": state["scaler"] | {"scale": 2.0**30}})
+    half.learn()
+    assert all(torch.equal(half.exported()[key], before[key]) for key in before)
+    assert all(half.learn() for _ in range(20))
+    assert half.state()["scaler"]["scale"] < 2.0**30
+    learnt = half.exported()
+    assert any(not torch.equal(learnt[key], before[key]) for key in before)
+    assert all(torch.isfinite(tensor).all() for tensor in learnt.values())
+
+
 def test_what_was_kept_of_other_pictures_is_refused():
     training = LoraTraining(rank=2)
     state = tiny.trainer(training).state() | {"pictures": 9}

@@ -52,8 +52,10 @@ def _modules() -> dict[str, torch.nn.Module]:
     return {part: module.requires_grad_(False) for part, module in found.items()}
 
 
-def trainee(predicts: str = "epsilon") -> Trainee:
+def trainee(predicts: str = "epsilon", dtype: torch.dtype = torch.float32) -> Trainee:
     modules = copy.deepcopy(_modules())
+    for part in ("unet", "text_encoder"):
+        modules[part].to(dtype)
     return Trainee(ref(predicts), modules, (tokenizers.clip(),))
 
 
@@ -65,11 +67,14 @@ def pictures(seed: int = 5) -> Pictures:
 
 
 def trainer(
-    training: LoraTraining, predicts: str = "epsilon", prior: Pictures | None = None
+    training: LoraTraining,
+    predicts: str = "epsilon",
+    prior: Pictures | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Trainer:
     learnt = pictures()
     tested = pictures(6) if training.validation_split else Pictures([], [], [])
     lessons = Lessons(
-        training, ref(predicts), torch.float32, learnt, [2, 1, 3], tested, prior or Pictures()
+        training, ref(predicts), dtype, learnt, [2, 1, 3], tested, prior or Pictures()
     )
-    return Trainer(lessons, trainee(predicts))
+    return Trainer(lessons, trainee(predicts, dtype))
