@@ -127,6 +127,14 @@ class Training(Frozen):
     save_every: int = Field(
         100, ge=1, le=1_000_000, description="Steps after which the training is kept, to go on."
     )
+    author: str = Field("", max_length=200, description="Who made it, said in its file.")
+    license: str = Field(
+        "", max_length=200, description="What others may do with it, said in its file."
+    )
+    thumbnail: bool = Field(
+        False,
+        description="Put a small copy of the first picture into the file, by which others show it.",
+    )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="The same seed learns the same.")
 
     @classmethod

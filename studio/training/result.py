@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
+from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from safetensors.torch import save as as_bytes
 from safetensors.torch import save_file
 
+from studio.domain.errors import InvalidRequest
 from studio.domain.refs import ModelRef
 from studio.domain.training import AnyTraining, EmbeddingTraining, LoraTraining
 from studio.training.dataset import Dataset
@@ -32,6 +38,8 @@ _OPTIMIZERS = {
     "prodigy": "Prodigy",
 }
 _LEGACY_FROM, _LEGACY_BYTES = 0x100000, 0x10000
+_TAGS = 20
+_THUMBNAIL = 256
 
 
 def save(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
@@ -54,6 +62,7 @@ def metadata(
         "ss_output_name": training.name,
         "ss_base_model_version": _BASES.get(family, family),
         "ss_sd_model_name": ref.path.name,
+        "ss_sd_model_hash": _shortened(ref.path),
         "ss_new_sd_model_hash": sha256,
         "ss_v2": family == "SD 2.x",
         "ss_resolution": f"({width}, {width})",
@@ -82,6 +91,7 @@ def metadata(
         "ss_training_comment": f"Latent Studio {__version__}",
         **own,
         **_modelspec(training, ref, width),
+        **_presented(training, dataset),
     }
     return {name: str(value) for name, value in told.items() if value is not None}
 
@@ -141,6 +151,31 @@ def _modelspec(training: AnyTraining, ref: ModelRef, width: int) -> dict[str, st
     }
 
 
+def _presented(training: AnyTraining, dataset: Dataset) -> dict[str, str | None]:
+    """How other programs show it. A picture that is gone meanwhile ends no training."""
+    counts: Counter[str] = Counter()
+    for tags in dataset.tag_frequency().values():
+        counts.update(tags)
+    thumbnail = None
+    if training.thumbnail:
+        with suppress(InvalidRequest):
+            thumbnail = _small(dataset.pictures[0].image())
+    return {
+        "modelspec.author": training.author or None,
+        "modelspec.license": training.license or None,
+        "modelspec.tags": ", ".join(tag for tag, _ in counts.most_common(_TAGS)) or None,
+        "modelspec.thumbnail": thumbnail,
+    }
+
+
+def _small(image: Image.Image) -> str:
+    """As a data URL, its longer side of `_THUMBNAIL` pixels at most."""
+    file = io.BytesIO()
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    image.save(file, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
 def _folders(dataset: Dataset) -> dict[str, dict[str, int]]:
     """Folder -> how many pictures it has, and how often they count in an epoch."""
     found: dict[str, dict[str, int]] = {}
@@ -150,6 +185,16 @@ def _folders(dataset: Dataset) -> dict[str, dict[str, int]]:
         )
         entry["img_count"] += 1
     return found
+
+
+def _shortened(path: Path) -> str | None:
+    """The hash of a checkpoint's file as AUTOMATIC1111 first had it; None: of a folder."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(_LEGACY_FROM)
+            return hashlib.sha256(file.read(_LEGACY_BYTES)).hexdigest()[:8]
+    except OSError:
+        return None
 
 
 def _hashes(tensors: dict[str, torch.Tensor]) -> dict[str, str]:

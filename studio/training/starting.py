@@ -15,7 +15,10 @@ from studio.domain.training import AnyTraining, EmbeddingTraining, training_of
 from studio.training import dataset, keeping, models, optimizers
 from studio.training.running import Task
 
-_MAY_CHANGE = {"steps", "save_every", "validate_every", "gradient_checkpointing"}
+_MAY_CHANGE = {
+    *("steps", "save_every", "validate_every", "gradient_checkpointing"),
+    *("author", "license", "thumbnail"),
+}
 """What may be other when a training goes on."""
 
 _WORD = re.compile(r"[^\W_]+([-_][^\W_]+)*")
