@@ -1,5 +1,6 @@
 """All that is worth knowing of a GPU, in one run of less than four minutes: how fast U-Nets are
-called, each way beside stock diffusers, swaps, previews, memory modes, and what 8 bits cost.
+called, each way beside stock diffusers, swaps, previews, memory modes, what 8 bits cost, and what
+is left to the processor.
 
     studio bench gpu [--row calls] [--row swap] [--repeats 5]
     studio bench gpu --device cpu --tiny     every row that a CPU can do, with picturebook
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -41,7 +44,9 @@ from studio.engine.protocol import ended
 from studio.engine.stable_diffusion import StableDiffusionEngine
 from studio.learning.bench import psnr_db
 from studio.residence import device as devices
+from studio.residence import memory
 from studio.residence.manager import ModelManager
+from studio.residence.slot import Slot, own_for
 
 Rows = list[dict]
 Call = Callable[[], object]
@@ -55,7 +60,9 @@ BACKENDS = {
     "memory efficient": SDPBackend.EFFICIENT_ATTENTION,
     "math": SDPBackend.MATH,
 }
-MODES = ("device", "offload", "sequential")
+MODES = ("device", "offload", "partial", "sequential")
+ROOMS = {"in 6 GB": 4 * memory.GIB, "in 3 GB": 0}
+"""What of the device weights may take that come while others compute, beside what a run needs."""
 
 
 @dataclass
@@ -133,7 +140,7 @@ def calls(bench: Bench) -> Rows:
 
 
 def compiled(bench: Bench) -> Rows:
-    """The same with the blocks that repeat compiled, and recorded as a CUDA graph too."""
+    """The same with blocks, and then whole calls compiled, and recorded as a CUDA graph too."""
     missing = what_is_missing(bench.device)
     if missing:
         bench.skip("compiled", missing)
@@ -145,6 +152,11 @@ def compiled(bench: Bench) -> Rows:
         if found and bench.is_gpu:
             both = Graphs(CudaRecorder(bench.device), blocks)
             found |= _quick(bench, "compiled, CUDA graph", unet, pictures, both, blocks)
+        wholes = Compiled(wholes=True)
+        found |= _quick(bench, "compiled as a whole", unet, pictures, wholes, wholes)
+        if "compiled as a whole" in found and bench.is_gpu:
+            both = Graphs(CudaRecorder(bench.device), wholes)
+            found |= _quick(bench, "as a whole, CUDA graph", unet, pictures, both, wholes)
         return found
 
     return _beside_stock(bench, ways)
@@ -314,6 +326,72 @@ def offload(bench: Bench) -> Rows:
     return rows
 
 
+def streamed(bench: Bench) -> Rows:
+    """A U-Net's call whose weights come while it computes, beside one whose weights are there."""
+    rows = []
+    for model in bench.models:
+        plain = unets.built(model, bench.dtype, bench.device)
+        own, config = own_for(bench.device), dict(plain.config)
+        weights = {name: own(each, bench.dtype) for name, each in plain.state_dict().items()}
+        seconds = {}
+        for name, room in {"all there": sys.maxsize, **ROOMS}.items():
+            slot = Slot("unet", config, bench.device, lambda room=room: room)
+            slot.fill(weights)
+            slot.bring()
+            call = unets.ours(slot.module)
+            for _ in range(3):  # which block follows which is seen
+                call()
+            works = {name: unets.timed(call, bench.device, 1 if bench.flags.tiny else 5)}
+            seconds |= pairs.medians(works, bench.flags.repeats)
+            rows.append(
+                {
+                    "name": f"{model}: {name}",
+                    "ms": round(seconds[name] * 1000, 2),
+                    "of all there": round(seconds[name] / seconds["all there"], 3),
+                    "GiB of weights": round(slot.size_bytes / memory.GIB, 2),
+                }
+            )
+            slot.send_away()
+    return rows
+
+
+def processor(bench: Bench) -> Rows:
+    """A picture of picturebook's while every core of the processor is busy, and while none is."""
+    manager, selection = ModelManager(str(bench.device)), bench.selections[0]
+    ways: dict[str, Execution] = {"as it is": Eager()}
+    if bench.is_gpu:
+        ways["CUDA graphs"] = Graphs(CudaRecorder(bench.device))
+    rows = []
+    for way, execution in ways.items():
+        engine = StableDiffusionEngine(manager, lambda request: selection, execution=execution)
+        draw = partial(ended, engine, bench.request(selection))
+        draw()
+        used_s = time.thread_time()
+        quiet_s = pairs.seconds(draw)
+        used_s = time.thread_time() - used_s
+        rows.append(
+            {
+                "name": f"picturebook, {bench.steps} steps, {way}",
+                "s": round(quiet_s, 3),
+                "s, all cores busy": round(_seconds_while_busy(draw), 3),
+                "ms of the processor a step": round(1000 * used_s / bench.steps, 2),
+            }
+        )
+    return rows
+
+
+def _seconds_while_busy(draw: Call) -> float:
+    work = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(work) for _ in range(os.cpu_count() or 1)]
+    try:
+        time.sleep(0.5)  # until they are at work
+        return pairs.seconds(draw)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
 def fp8(bench: Bench) -> Rows:
     """What a U-Net kept in eight bits changes of a picture."""
     rows = []
@@ -351,6 +429,8 @@ ROWS = {
     "engine": engine,
     "swap": swaps,
     "offload": offload,
+    "streamed": streamed,
+    "processor": processor,
     "fp8": fp8,
     "compiled": compiled,
 }

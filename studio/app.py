@@ -355,7 +355,7 @@ class Studio:
             in_use, kind, fraction = self._manager.state
             checkpoint = in_use or checkpoint
             state = state if kind == "cold" else kind
-            device, dtype = str(self._manager.device), self._manager.dtype_name
+            device, dtype = str(self._manager.device), self._manager.precision
         return {
             "checkpoint": checkpoint,
             "state": state,
@@ -487,7 +487,7 @@ class Studio:
             lambda *unit: self.preprocessors.of_unit(*unit),
             find=self.detectors.find,
             together=settings.most_together,
-            execution=chosen(manager.device, settings.compile, settings.cuda_graphs),
+            execution=chosen(manager.device, settings.compiles, settings.cuda_graphs),
         )
         self._manager = manager
         self._machine = f"{machine}, {settings.memory_mode}"

@@ -32,6 +32,9 @@ def test_its_rows_with_picturebook_on_a_cpu(bench, monkeypatch, capsys):
     assert "picturebook: math" in names["attention"]
     assert len(names["engine"]) == len(names["swap"]) == 2
     assert told["rows"]["fp8"][0]["PSNR, dB"] > 15
+    weights = [each["GiB of weights"] for each in told["rows"]["streamed"]]
+    assert weights[0] == weights[1] > weights[2] > 0
+    assert [each["ms of the processor a step"] > 0 for each in told["rows"]["processor"]] == [True]
     left_out = " / ".join(told["left_out"])
     assert "CUDA graph: needs a GPU" in left_out
     assert "offload: a CPU's memory" in left_out

@@ -1,4 +1,5 @@
-"""The blocks that a backbone repeats, compiled by torch's inductor while calls go on as they are.
+"""The blocks that a backbone repeats, and then its calls as a whole if that is wished, compiled by
+torch's inductor while calls go on as they are.
 
 Compiling takes up to minutes. It is done in a thread of its own, with tensors of the shapes that
 were seen; until that is done, and wherever it fails, calls are done as they are. What comes of it
@@ -53,12 +54,12 @@ def what_is_missing(device: torch.device) -> str | None:
 
 class Compiled:
     """An `Execution`. Between calls nothing of it stays on the blocks: all else finds the backbone
-    as it is. `backend` is one of `torch.compile`'s."""
+    as it is. `wholes`: calls as a whole too, once their blocks are. `backend` is one of
+    `torch.compile`'s."""
 
-    alters = "blocks compiled"
-
-    def __init__(self, backend: str = "inductor") -> None:
-        self._backend = backend
+    def __init__(self, backend: str = "inductor", *, wholes: bool = False) -> None:
+        self._backend, self._wholes = backend, wholes
+        self.alters = "compiled" if wholes else "blocks compiled"
         self._kept: WeakKeyDictionary[nn.Module, _Blocks] = WeakKeyDictionary()
         self._thread: threading.Thread | None = None
 
@@ -68,8 +69,14 @@ class Compiled:
         blocks, shape = self._blocks_of(backbone), shape_of(given)
         if self._is_at_work() or blocks.is_given_up or not blocks.inside.is_plain():
             return as_it_is()
+        # What was not foreseen is done as it is, instead of being compiled while all wait.
+        if (whole := blocks.wholes.get((call, shape))) is not None:
+            with torch.compiler.set_stance("eager_on_recompile"):
+                return whole(given)
         if shape in blocks.ready:
-            # What was not foreseen is done as it is, instead of being compiled while all wait.
+            if self._wholes and (call, shape) not in blocks.refused:
+                self._begin(_compile_whole, blocks, call, given, _twin_without_looks(backbone))
+                return as_it_is()
             with blocks.lent(), torch.compiler.set_stance("eager_on_recompile"):
                 return call(backbone, given)
         blocks.calls[shape] += 1
@@ -77,15 +84,14 @@ class Compiled:
             return as_it_is()
         with blocks.watched() as seen:
             answer = as_it_is()
-        self._thread = threading.Thread(
-            target=_compile, args=(blocks, shape, seen), name="compiling", daemon=True
-        )
-        self._thread.start()
+        self._begin(_compile, blocks, shape, seen)
         return answer
 
     def is_settled(self, backbone: nn.Module, call: Call, given: Tensors) -> bool:
-        blocks = self._blocks_of(backbone)
-        is_decided = blocks.is_given_up or shape_of(given) in blocks.ready
+        blocks, shape = self._blocks_of(backbone), shape_of(given)
+        is_decided = blocks.is_given_up or shape in blocks.ready
+        if self._wholes and not blocks.is_given_up:
+            is_decided = (call, shape) in blocks.wholes or (call, shape) in blocks.refused
         return is_decided and not self._is_at_work()
 
     def forget(self) -> None:
@@ -95,6 +101,10 @@ class Compiled:
         """Until what is being compiled is done."""
         if self._thread is not None:
             self._thread.join(timeout_s)
+
+    def _begin(self, work: Callable[..., None], *args: object) -> None:
+        self._thread = threading.Thread(target=work, args=args, name="compiling", daemon=True)
+        self._thread.start()
 
     def _is_at_work(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -143,15 +153,20 @@ class _Blocks:
 
     calls        how often calls of a shape were asked for that is not ready
     ready        the shapes of calls for which they are compiled
+    wholes       what does calls of a shape that are compiled as a whole
+    refused      such that cannot be
     is_given_up  they cannot be
     """
 
     def __init__(self, backbone: nn.Module, backend: str) -> None:
+        self.backend = backend
         names = getattr(backbone, "_repeated_blocks", None) or ()
         self._blocks = [each for each in backbone.modules() if type(each).__name__ in names]
-        self._backend, self.inside = backend, Inside(backbone)
+        self.inside = Inside(backbone)
         self.calls: Counter[Hashable] = Counter()
         self.ready: set[Hashable] = set()
+        self.wholes: dict[tuple[Call, Hashable], Callable[[Tensors], Answer]] = {}
+        self.refused: set[tuple[Call, Hashable]] = set()
         self.is_given_up = not self._blocks
         self._twins: dict[nn.Module, nn.Module] = {}
         self._forwards: dict[nn.Module, Callable[..., Any]] = {}
@@ -178,7 +193,7 @@ class _Blocks:
         forward = self._forwards.get(block)
         if forward is None:
             forward = torch.compile(
-                self._twins[block].forward, fullgraph=True, backend=self._backend
+                self._twins[block].forward, fullgraph=True, backend=self.backend
             )
             self._forwards[block] = forward
         return forward
@@ -201,22 +216,60 @@ def _twin(block: nn.Module) -> nn.Module:
     return copy.deepcopy(block, {id(each): each for each in block.parameters()})
 
 
+def _twin_without_looks(backbone: nn.Module) -> nn.Module:
+    """Its compiled call cannot be ended from within."""
+    twin = _twin(backbone)
+    for module in twin.modules():
+        module._forward_pre_hooks.clear()
+    return twin
+
+
 def _compile(blocks: _Blocks, shape: Hashable, seen: Sequence[_Given]) -> None:
     """In a thread of its own. The weights are only read, and what they make of zeros is dropped."""
     begun_s = time.monotonic()
     try:
-        with IMPORTING:
-            import torch._dynamo
-        torch._dynamo.config.recompile_limit = _MOST_VERSIONS  # of this thread alone
+        _import_dynamo()
         with torch.inference_mode():
             for each in seen:
                 named = {name: _Like.made(value) for name, value in each.named.items()}
                 blocks.compiled(each.block)(*map(_Like.made, each.args), **named)
     except Exception as error:
         blocks.is_given_up = True
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        log.warning("compile: %s. Pictures are drawn without, as before.", reason)
-        log.debug("compile", exc_info=error)
+        _say(error, "Pictures are drawn without, as before.")
     else:
         blocks.ready.add(shape)
         log.info("compiled %d blocks in %.0f s", len(seen), time.monotonic() - begun_s)
+
+
+def _compile_whole(blocks: _Blocks, call: Call, given: Tensors, twin: nn.Module) -> None:
+    """As `_compile`; `given` are only looked at."""
+    begun_s, kind = time.monotonic(), (call, shape_of(given))
+    zeros = {name: _Like.made(_Like.of(tensor)) for name, tensor in given.items()}
+    try:
+        _import_dynamo()
+        with torch.inference_mode():
+            whole = torch.compile(
+                lambda given: call(twin, given),
+                fullgraph=True,
+                dynamic=False,
+                backend=blocks.backend,
+            )
+            whole(zeros)
+    except Exception as error:
+        blocks.refused.add(kind)
+        _say(error, "Such calls are done with compiled blocks.")
+    else:
+        blocks.wholes[kind] = whole
+        log.info("compiled a call as a whole in %.0f s", time.monotonic() - begun_s)
+
+
+def _import_dynamo() -> None:
+    with IMPORTING:
+        import torch._dynamo
+    torch._dynamo.config.recompile_limit = _MOST_VERSIONS  # of this thread alone
+
+
+def _say(error: Exception, instead: str) -> None:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    log.warning("compile: %s. %s", reason, instead)
+    log.debug("compile", exc_info=error)

@@ -26,13 +26,12 @@ def provenance(
     are left to an execution, of which there may be none."""
     is_left = any(each.checkpoint.family.has_plain_calls for each in selections(stages))
     done = alters if is_left and manager.stays else ""
-    dtype = manager.dtype_name
     return Provenance(
         studio=__version__,
         libraries=_versions(),
         device=describe(manager.device),
         kernels=", ".join(filter(None, (kernels(manager.device), done))),
-        dtype=f"{dtype}, weights in fp8" if manager.is_fp8 else dtype,
+        dtype=manager.precision,
         models=used(_models(stages), hash_of),
     )
 

@@ -80,6 +80,11 @@ class ModelManager:
         return str(self.dtype).removeprefix("torch.")
 
     @property
+    def precision(self) -> str:
+        """For people: "float16", and how weights are kept where that is otherwise."""
+        return f"{self.dtype_name}, weights in fp8" if self.is_fp8 else self.dtype_name
+
+    @property
     def state(self) -> tuple[str | None, str, float]:
         """(checkpoint, "cold" | "loading" | "warm", fraction loaded)."""
         loading, last = self._loading, self._last

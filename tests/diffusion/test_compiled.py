@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from torch import nn
 
 from studio.diffusion.compiled import FIRST, Compiled, what_is_missing
@@ -15,14 +16,16 @@ from studio.diffusion.execution import Eager
 from studio.diffusion.executions import chosen
 from studio.diffusion.rows import Deep, DeepRows, Rows
 from studio.families.stable_diffusion.backbone import UNetPredictor
+from tests.engine import tiny_models
 from tests.models_in_memory import manager, picturebook
+from tests.weights import nets
 
 CPU = torch.device("cpu")
 
 
-def rows(seed: int, side: int = 8) -> Rows:
+def rows(seed: int, side: int = 8, width: int = 192) -> Rows:
     noise = torch.Generator().manual_seed(seed)
-    text = torch.randn(2, 77, 192, generator=noise)
+    text = torch.randn(2, 77, width, generator=noise)
     sample = torch.randn(2, 4, side, side, generator=noise)
     return Rows(sample, torch.full((2,), 900.0), text, texts=((text, 2),))
 
@@ -117,7 +120,34 @@ def test_without_a_compiler_and_without_cuda_all_is_as_it_is_and_why_is_said(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     with caplog.at_level(logging.WARNING):
-        assert isinstance(chosen(CPU, compiles=True, captures=True), Eager)
+        assert isinstance(chosen(CPU, "wholes", captures=True), Eager)
     assert "compile: this machine has no compiler (g++" in caplog.text
     assert "cuda-graphs: there are none on cpu" in caplog.text
-    assert isinstance(chosen(CPU, compiles=False, captures=False), Eager)
+    assert isinstance(chosen(CPU, "", captures=False), Eager)
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_calls_as_a_whole_follow_their_blocks_and_what_cannot_be_one_is_left_to_these(caplog):
+    unet = nets.shaken(UNet2DConditionModel(**tiny_models.UNET), 0.05).eval().requires_grad_(False)
+    compiled = Compiled("eager", wholes=True)
+    ours, plain = UNetPredictor(unet, seen := Seen(compiled)), UNetPredictor(unet)
+
+    def agree(seed: int, **more) -> bool:
+        """Whether it was quick."""
+        asked = replace(rows(seed, width=64), **more)
+        assert torch.allclose(ours(asked), plain(asked), atol=1e-5)
+        quick = seen.was_quick
+        compiled.wait()
+        return quick
+
+    assert [agree(seed) for seed in range(FIRST + 2)] == [False] * (FIRST + 1) + [True]
+    assert len(compiled._kept[unet].wholes) == 1
+    for weight in unet.parameters():  # as a checkpoint takes the place of another one
+        weight.copy_(weight * 0.9)
+    assert agree(7)
+    deep = (DeepRows(0, 2, Deep()),)
+    assert [agree(8, deep=deep), agree(8, deep=deep)] == [False, True]
+    assert "Such calls are done with compiled blocks" in caplog.text
+    assert [agree(seed, deep=deep, is_shallow=True) for seed in range(FIRST + 2)][-1]
+    assert len(compiled._kept[unet].wholes) == 2

@@ -28,6 +28,15 @@ from tests.weights import checkpoints, nets
 SIDE = 64
 FIELDS = {"prompt": "a red house on a meadow", "seed": 7, "steps": 2, "width": SIDE, "height": SIDE}
 WORDS = {"cross_attention_dim": 64}
+UNET = {
+    **WORDS,
+    "block_out_channels": [32],
+    "layers_per_block": 1,
+    "attention_head_dim": 8,
+    "down_block_types": ["CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D"],
+    "sample_size": 8,
+}
 LAYER = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
 
 
@@ -97,15 +106,7 @@ def as_png(image: Image.Image) -> bytes:
 
 def write(folder: Path) -> TinyModels:
     torch.manual_seed(0)
-    unet = UNet2DConditionModel(
-        **WORDS,
-        block_out_channels=[32],
-        layers_per_block=1,
-        attention_head_dim=8,
-        down_block_types=["CrossAttnDownBlock2D"],
-        up_block_types=["CrossAttnUpBlock2D"],
-        sample_size=8,
-    )
+    unet = UNet2DConditionModel(**UNET)
     refs: dict[str, dict[str, ModelRef]] = {}
     for name, much in (("one", 0.02), ("two", 0.05)):
         parts = {"unet": nets.shaken(unet, much), "vae": small_vae(), "text_encoder": small_clip()}

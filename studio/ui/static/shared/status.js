@@ -8,6 +8,8 @@ import { percent } from "./words.js";
 const CALM_MS = 10000;
 const BUSY_MS = 1500;
 
+const IN_EIGHT_BITS =
+  "The U-Net is kept in eight bits (--memory-mode fp8): other pictures, of about 30 dB PSNR to those in full.";
 const LOST = "No connection to the studio. The page goes on as soon as it answers.";
 
 const status = signal(data.status);
@@ -71,6 +73,7 @@ function show(parts, now) {
   troubles.value = now ? (now.disk ?? "") : LOST;
   if (!now) return;
   parts.device.textContent = where;
+  parts.device.title = now.dtype?.includes("fp8") ? IN_EIGHT_BITS : "";
   parts.queue.querySelector(".queue-label").textContent = queueWords(now);
   parts.queue.querySelector(".queue-count").textContent = now.queue || now.trainings || "";
   parts.queue.classList.toggle("paused", now.paused);
