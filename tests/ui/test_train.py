@@ -133,7 +133,7 @@ def test_pictures_are_added_captioned_and_counted(visit, folder):
     assert sorted(path.name for path in folder.iterdir()) == ["b.png", "b.txt"]
 
 
-def test_a_training_waits_for_its_hours_in_the_queue_too(visit, folder):
+def test_a_training_waits_for_its_hours_in_the_queue_too(visit, folder, one_studio):
     folder.parent.joinpath("mills").mkdir(parents=True, exist_ok=True)
     (folder.parent / "mills" / "a.png").write_bytes(png("red"))
     (folder.parent / "mills" / "a.txt").write_text("a mill")
@@ -166,8 +166,14 @@ def test_a_training_waits_for_its_hours_in_the_queue_too(visit, folder):
     row.hover()
     row.get_by_role("button", name="Open the tab Train").click()
     row.wait_for(state="hidden")
+    one_studio.studio.queue.pause()  # so that it does not begin here
+    page.get_by_role("button", name="Learn now").click()
+    page.locator(".train-state", has_text="Waits for its turn").wait_for()
+    assert one_studio.studio.trainings.all()[0].order.hours is None
+    assert not page.get_by_role("button", name="Learn now").is_visible()
     page.locator("[data-action=delete]").click()
     page.locator(".train-runs").wait_for(state="hidden")
+    one_studio.studio.queue.resume()
 
 
 def test_what_is_trained_switches_the_settings_and_is_asked_for(visit, one_studio):

@@ -53,6 +53,7 @@ test("where a training stands", () => {
   assert.equal(stateWords({ ...one, wish: "pause" }).split(" · ")[0], "Pausing after this step");
   const night = { state: "queued", step: 3, steps: 9, waits_until: "22:00" };
   assert.equal(stateWords(night), "Waits until 22:00 · step 3/9");
+  assert.ok(actionsOf({ ...night, order: {} }).now && !actionsOf(one).now);
   const reading = { state: "running", step: 0, preparing: "pictures", done: 2, total: 5 };
   assert.equal(stateWords(reading), "Reading pictures: 2/5");
   assert.ok(actionsOf(one).stop && !actionsOf(one).resume && !actionsOf(one).try);

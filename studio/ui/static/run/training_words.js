@@ -32,11 +32,12 @@ export function stateWords(training) {
 }
 
 /** What can be done with a training in that state. */
-export function actionsOf({ state, wish, step, result, order }) {
+export function actionsOf({ state, wish, step, result, order, waits_until }) {
   const isOpen = state === "queued" || state === "running";
   return {
     pause: isOpen && !wish,
     resume: state === "paused" || state === "failed",
+    now: Boolean(waits_until),
     stop: (isOpen || state === "paused") && step > 0 && wish !== "stop",
     try: Boolean(result),
     compare: Boolean(result) && order.training.kind === "lora",

@@ -147,6 +147,13 @@ export class Runs {
   resume = (training) => this.change(training, "resume");
   stop = (training) => this.change(training, "stop");
 
+  /** Whatever its hours were. */
+  async now({ id }) {
+    await send("PATCH", `${PLACE}/${id}`, { hours: null });
+    this.drawn = "";
+    await this.follow();
+  }
+
   async delete(training) {
     await send("DELETE", `${PLACE}/${training.id}`);
     this.drawn = "";
