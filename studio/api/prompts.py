@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,7 +18,8 @@ from studio.domain.sampling import DialectName
 
 class PromptInput(BaseModel):
     """A prompt as it is typed, and what it is for. `checkpoint` left out is the one that draws
-    where a request names none."""
+    where a request names none. `loras`: names of those that are drawn with besides; the checkpoint
+    learns their trigger words from them."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,6 +28,7 @@ class PromptInput(BaseModel):
     checkpoint: str | None = Field(None, max_length=1000)
     steps: int = Field(20, ge=1, le=150)
     prompt_dialect: DialectName = "a1111"
+    loras: list[Annotated[str, Field(max_length=1000)]] = Field([], max_length=100)
 
 
 class MarkBody(BaseModel):
@@ -53,7 +55,7 @@ class PromptBody(BaseModel):
     parts     [text, weight] of each prompt that is mixed
     networks  [kind, name, weight on the text encoders, on the backbone]
     text      what is left without networks and comments
-    unknown   words that the checkpoint's vocabulary holds in crumbs alone
+    unknown   words that the checkpoint's vocabulary holds in crumbs alone, and no LoRA teaches
     wildcards  that it draws from
     pictures  how many prompts it and the negative one are together
     warnings  of both prompts: what will be refused, or does not mean what it may look like
@@ -94,7 +96,7 @@ def build_prompts_router(lens: Lens, default: Any, public: PublicText) -> APIRou
         """What a prompt says and how long it is. No model is loaded for it."""
         checkpoint = asked.checkpoint or default()
         is_ready = lens.is_ready
-        of = checkpoint, asked.steps, asked.prompt_dialect
+        of = checkpoint, asked.steps, asked.prompt_dialect, asked.loras
         seen = lens.look(asked.prompt, *of)
         negative = lens.look(asked.negative_prompt, *of)
         return _body(seen, negative, is_ready, public)

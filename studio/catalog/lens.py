@@ -95,8 +95,15 @@ class Lens:
         self._lock = threading.Lock()
         self._tokenizers: OrderedDict[ModelFile, Any] = OrderedDict()
 
-    def look(self, prompt: str, checkpoint: str | None, steps: int, dialect: str) -> Seen:
-        """`prompt` for a drawing of `steps`. Raises `UnknownCheckpoint`."""
+    def look(
+        self,
+        prompt: str,
+        checkpoint: str | None,
+        steps: int,
+        dialect: str,
+        more: Sequence[str] = (),
+    ) -> Seen:
+        """`prompt` for a drawing of `steps`, with LoRAs `more`. Raises `UnknownCheckpoint`."""
         ref = self._catalog.find(checkpoint)
         drawn, pictures, objections = self._drawn(prompt)
         one = dialects.reading(drawn, dialect)
@@ -112,8 +119,7 @@ class Lens:
             for _, text in dialects.schedule(part.text, dialect, steps)
             for leaf, _ in mixture(text, dialect).texts
         )
-        tokenizers = self._of(ref)
-        read = [dialects.pieces(text, "original", dialect) for text in texts]
+        tokenizers, read = self._of(ref), [dialects.pieces(t, "original", dialect) for t in texts]
         counted = [ref.family.count(pieces, tokenizers) for pieces in read if tokenizers]
         tokens, chunks = max(counted, default=(None, None))
         loras, warnings = self._loras(one)
@@ -124,12 +130,9 @@ class Lens:
         typed = _without(prompt, marks, dialect)
         marks += [Mark("embedding", *place) for place in embedding_names.places(typed, names)]
         typed = _without(typed, marks, dialect)
-        words = _words(read, embeddings)
-        typed, half = _HALF.sub("", typed), _HALF.search(typed)
-        words += (word for word in _WORD.findall(typed) if not word.isdecimal())
-        if half:
-            words = [word for word in words if word in typed or word not in half[0]]
-        unknown = ref.family.unknown(list(dict.fromkeys(words)), tokenizers) if tokenizers else []
+        words, typed = _with_typed(_words(read, embeddings), typed)
+        new = self._untaught(words, [*loras, *more])
+        unknown = ref.family.unknown(new, tokenizers) if tokenizers else []
         marks += _unknown(typed, set(unknown))
         return Seen(
             tokens=tokens,
@@ -205,6 +208,24 @@ class Lens:
             except UnknownModel as error:
                 warnings.append(f"{shorten(tag.text)}: {error.message}")
         return names, warnings
+
+    def _untaught(self, words: Iterable[str], loras: Iterable[str]) -> list[str]:
+        """Those, each once, that no trigger word of the LoRAs is or has in it."""
+        taught: set[str] = set()
+        for name in loras:
+            with suppress(UnknownModel):
+                for phrase in self._catalog.find(name, "lora").facts.trigger_words:
+                    taught.update(_WORD.findall(phrase.casefold()))
+        return [word for word in dict.fromkeys(words) if word.casefold() not in taught]
+
+
+def _with_typed(words: list[str], typed: str) -> tuple[list[str], str]:
+    """`words` and those of `typed`, and the latter, without one that is being written yet."""
+    whole, half = _HALF.sub("", typed), _HALF.search(typed)
+    words += (word for word in _WORD.findall(whole) if not word.isdecimal())
+    if half:
+        words = [word for word in words if word in whole or word not in half[0]]
+    return words, whole
 
 
 def _wildcards(prompt: str, known: Sequence[str]) -> list[Mark]:

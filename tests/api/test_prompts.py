@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
+
+from studio.settings import assets_dir
 
 EXPECTED = json.loads((Path(__file__).parents[1] / "domain" / "prompts.json").read_text("utf-8"))
 
@@ -30,6 +33,24 @@ def test_the_answer_has_what_was_asked_for(look):
         seen = look(case["prompt"])
         assert (seen["networks"], seen["text"]) == (case["networks"], case["text"])
     assert look("a (b:1.2) BREAK c")["segments"] == [["a ", 1], ["b", 1.2], ["BREAK", -1], ["c", 1]]
+
+
+def test_a_lora_teaches_its_trigger_words(look, shared):
+    words = "a wombat and a quokka"
+    assert look(words)["unknown"] == ["wombat", "quokka"]
+    file = shared.studio.settings.downloads_dir / "loras" / "taught.safetensors"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    weights = load_file(assets_dir() / "models/loras/blueprint.safetensors")
+    save_file(weights, file, {"modelspec.trigger_phrase": "Wombat town"})
+    shared.http.post("/studio/v1/models/refresh").raise_for_status()
+    try:
+        assert look(words, loras=["taught", "none"])["unknown"] == ["quokka"]
+        seen = look(f"{words} <lora:taught:1>")
+        assert seen["unknown"] == ["quokka"]
+        assert [one["name"] for one in seen["marks"] if one["kind"] == "unknown"] == ["quokka"]
+    finally:
+        file.unlink()
+        shared.http.post("/studio/v1/models/refresh").raise_for_status()
 
 
 def test_tokens_are_counted_and_words_that_were_never_learnt_are_told(look):

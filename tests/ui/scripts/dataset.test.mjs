@@ -36,11 +36,13 @@ test("the fields come to a specification, whatever is in them", () => {
     assert.ok(lines.includes(line), line);
   assert.doesNotMatch(text, /steering/);
   assert.doesNotMatch(specOf({ ...values, side: "", conditions: "" }), /width|conditions/);
-  assert.match(specOf({ ...values, steering: "regions" }), /^steering: regions$/m);
+  const photos = { steering: "regions", region: "0, 0.5, 1, 1" };
+  assert.match(specOf({ ...values, ...photos }), /^steering: regions\nregion: \[0, 0.5, 1, 1\]$/m);
 });
 
-test("a specification written by hand gets another steering, and stays as it is else", () => {
-  const text = "name: a\nsteering: regions\ncount: 3";
-  assert.equal(steered(text, "variations"), "name: a\ncount: 3\nsteering: variations\n");
-  assert.equal(steered(text, ""), "name: a\ncount: 3");
+test("a specification written by hand gets other photos, and stays as it is else", () => {
+  const text = "name: a\nsteering: regions\nregion: [0, 0, 1, 1]\ncount: 3";
+  const varied = { steering: "variations", region: "" };
+  assert.equal(steered(text, varied), "name: a\ncount: 3\nsteering: variations\n");
+  assert.equal(steered(text, { steering: "", region: "" }), "name: a\ncount: 3\n");
 });

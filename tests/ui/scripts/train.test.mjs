@@ -63,6 +63,7 @@ test("where a training stands", () => {
     result: "mill",
     order: { training: { kind } },
   });
+  assert.equal(stateWords(ended("lora")).split(" · ")[1], "mill is in the catalog");
   assert.ok(actionsOf(ended("lora")).compare && actionsOf(ended("embedding")).try);
   assert.ok(!actionsOf(ended("embedding")).compare); // it has no weight of its own
 });

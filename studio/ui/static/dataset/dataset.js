@@ -30,7 +30,7 @@ class Datasets {
     this.list = root.querySelector(".dataset-list");
     this.main = root.querySelector(".dataset-main");
     this.form = root.querySelector(".dataset-form");
-    this.fields = bindForm(this.form, () => this.photos?.steering ?? "");
+    this.fields = bindForm(this.form, () => this.photos?.steering ?? {});
     this.photos = new Photos(root.querySelector(".dataset-photos"), root.querySelector("dialog"), {
       changed: () => this.fields.steer(),
       objected: (text) => this.object(this.form, text),

@@ -20,10 +20,10 @@ const BEGINNING = {
   steps: "12",
 };
 
-/** Fields of `form`, and `steering()`, write its text. What is written there by hand stays, and the
+/** Fields of `form`, and `photos()`, {steering, region}, write its text. What is written there by hand stays, and the
  * fields rest, until the text shall be theirs again: {spec() is the text, steer() says that the
- * steering is another}. */
-export function bindForm(form, steering) {
+ * photos are others}. */
+export function bindForm(form, photos) {
   const fields = Object.fromEntries(
     Object.keys(BEGINNING).map((key) => [key, form.querySelector(`#dataset-${key}`)]),
   );
@@ -37,7 +37,7 @@ export function bindForm(form, steering) {
   const write = () => {
     rest(false);
     const values = Object.entries(fields).map(([key, field]) => [key, field.value]);
-    text.value = specOf({ ...Object.fromEntries(values), steering: steering() });
+    text.value = specOf({ ...Object.fromEntries(values), ...photos() });
   };
   for (const [key, field] of Object.entries(fields)) {
     field.value = BEGINNING[key];
@@ -49,7 +49,7 @@ export function bindForm(form, steering) {
   write();
   const steer = () => {
     if (byHand.hidden) write();
-    else text.value = steered(text.value, steering());
+    else text.value = steered(text.value, photos());
   };
   return { spec: () => text.value, steer };
 }

@@ -29,7 +29,8 @@ export class Photos {
     this.objected = objected;
     this.list = root.querySelector("ul");
     this.said = root.querySelector(".dataset-said");
-    this.use = root.querySelector("select");
+    this.use = root.querySelector("#dataset-use");
+    this.where = root.querySelector("#dataset-where");
     this.file = root.querySelector("input[type=file]");
     const library = new Choosing(dialog, (ids) => this.take(ids));
     const on = (name, act) =>
@@ -37,7 +38,12 @@ export class Photos {
     on("files", () => this.file.click());
     on("library", () => library.open());
     this.file.addEventListener("change", () => this.add([...this.file.files]));
-    this.use.addEventListener("change", () => this.changed());
+    for (const field of [this.use, this.where]) {
+      field.addEventListener("change", () => {
+        this.where.disabled = this.use.value !== "regions";
+        this.changed();
+      });
+    }
     this.bindDrops(root);
   }
 
@@ -56,9 +62,10 @@ export class Photos {
     });
   }
 
-  /** What the photos are for; "" where there are none. */
+  /** What the photos are for, {steering, region}, as `specOf` takes it. */
   get steering() {
-    return this.photos.length ? this.use.value : "";
+    const steering = this.photos.length ? this.use.value : "";
+    return { steering, region: steering === "regions" ? this.where.value : "" };
   }
 
   /** As the studio takes them. */

@@ -51,13 +51,20 @@ export function specOf(of) {
     `negatives: ${share(of.negatives)}`,
     ...(of.side ? [`width: ${of.side}`, `height: ${of.side}`] : []),
     `steps: ${of.steps}`,
-    ...(of.steering ? [`steering: ${of.steering}`] : []),
+    ...steering(of),
     "",
   ].join("\n");
 }
 
-/** The specification `text` with another steering; "" takes it out. */
-export function steered(text, steering) {
-  const rest = text.replace(/^steering:.*\n?/m, "");
-  return steering ? `${rest.replace(/\n?$/, "\n")}steering: ${steering}\n` : rest;
+/** What the photos come to: `steering` is "" where there are none, `region` "left, top, right, bottom"
+ * or "" for anywhere. */
+const steering = (of) => [
+  ...(of.steering ? [`steering: ${of.steering}`] : []),
+  ...(of.steering && of.region ? [`region: [${of.region}]`] : []),
+];
+
+/** The specification `text` with what other photos come to. */
+export function steered(text, photos) {
+  const rest = text.replace(/^(steering|region):.*\n?/gm, "").replace(/\n?$/, "\n");
+  return [rest, ...steering(photos).map((line) => `${line}\n`)].join("");
 }

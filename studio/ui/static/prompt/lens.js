@@ -21,6 +21,7 @@ const QUIET_MS = 1200;
 /** After so long it is asked again while the studio starts and does not count yet. */
 const STARTING_MS = 1500;
 const OPEN = ["prompt", "negative_prompt", "checkpoint", "steps", "prompt_dialect"];
+const LORAS = "loras";
 const UNKNOWN = ["unknown", "lora", "lyco", "hypernet", "wildcard"];
 
 export function lens(root, session) {
@@ -60,7 +61,7 @@ class Lens {
     });
     const look = newest(() => this.look(), PAUSE_MS);
     onChange((name) => {
-      if (!OPEN.includes(name)) return;
+      if (name !== LORAS && !OPEN.includes(name)) return;
       const place = areas.findIndex((area) => area.id === name);
       if (place >= 0) mirrors[place].change(value(name));
       look();
@@ -75,6 +76,7 @@ class Lens {
 
   async look() {
     const asked = Object.fromEntries(OPEN.map((name) => [name, value(name)]));
+    asked.loras = (value(LORAS) ?? []).map(({ name }) => name);
     const key = JSON.stringify(asked);
     if (key === this.last || !field("negative_prompt")) return;
     let seen = null;

@@ -28,7 +28,9 @@ export function stateWords(training) {
   const left =
     state === "running" && training.seconds_left ? `${duration(training.seconds_left)} left` : "";
   const memory = training.memory_bytes ? `${(training.memory_bytes / 2 ** 30).toFixed(1)} GiB` : "";
-  return [WISHES[wish] ?? stands, at, loss, tested, left, memory].filter(Boolean).join(" · ");
+  const made =
+    state === "finished" && training.result ? `${training.result} is in the catalog` : "";
+  return [WISHES[wish] ?? stands, made, at, loss, tested, left, memory].filter(Boolean).join(" · ");
 }
 
 /** What can be done with a training in that state. */

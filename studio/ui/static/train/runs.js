@@ -155,6 +155,10 @@ export class Runs {
   }
 
   async delete(training) {
+    const { state, step, order } = training;
+    const isOpen = ["queued", "running", "paused"].includes(state);
+    const lost = `Delete ${order.training.name} and what it learnt in ${step} steps?`;
+    if (isOpen && step > 0 && !confirm(lost)) return;
     await send("DELETE", `${PLACE}/${training.id}`);
     this.drawn = "";
     await this.follow();
