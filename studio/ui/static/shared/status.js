@@ -67,13 +67,14 @@ function show(parts, now) {
   const state = now ? now.state : "lost";
   parts.state.dataset.state = state;
   const where = [now?.device, now?.dtype].filter((word) => word && word !== "auto").join(" · ");
-  parts.state.title = now?.message || where; // the only place for it where the tabs need the room
+  const told = now?.dtype?.includes("fp8") ? `${where}. ${IN_EIGHT_BITS}` : where;
+  parts.state.title = now?.message || told; // the only place for it where the tabs need the room
   parts.words.textContent = now ? stateWords(now) : "no connection";
   document.body.classList.toggle("lost", !now);
   troubles.value = now ? (now.disk ?? "") : LOST;
   if (!now) return;
   parts.device.textContent = where;
-  parts.device.title = now.dtype?.includes("fp8") ? IN_EIGHT_BITS : "";
+  parts.device.title = told;
   parts.queue.querySelector(".queue-label").textContent = queueWords(now);
   parts.queue.querySelector(".queue-count").textContent = now.queue || now.trainings || "";
   parts.queue.classList.toggle("paused", now.paused);
