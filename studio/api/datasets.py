@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
@@ -208,7 +209,7 @@ def _add_pictures(router: APIRouter, datasets: Datasets, own) -> None:
             for path in datasets.files(id):
                 yield f"{id}/{path.relative_to(folder).as_posix()}", now, partial(_bytes, path)
 
-        told = {"Content-Disposition": "attachment; filename=dataset.zip"}
+        told = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(id)}.zip"}
         return StreamingResponse(downloads.archive(files()), 200, told, "application/zip")
 
 

@@ -49,7 +49,9 @@ def test_a_dataset_is_drawn_reviewed_and_given_away(serve):
     assert (told["accepted"], told["review"], told["rejected"]) == (2, 0, 1)
     again = http.get(f"{at}/pictures", params={"status": "accepted"}).json()["pictures"][1]
     assert again["number"] == third["number"] and again["labels"] != third["labels"]
-    packed = zipfile.ZipFile(io.BytesIO(http.get(f"{at}/zip").content))
+    answer = http.get(f"{at}/zip")
+    assert answer.headers["content-disposition"].endswith(f"{at.rpartition('/')[2]}.zip")
+    packed = zipfile.ZipFile(io.BytesIO(answer.content))
     names = packed.namelist()
     assert f"{made['id']}/dataset.yaml" in names and not any("review" in name for name in names)
     texts = [packed.read(name) for name in names if name.endswith(".txt")]

@@ -57,6 +57,21 @@ def test_a_dataset_is_begun_in_the_page_and_reviewed_by_keys(without_datasets, v
     left, top, right, bottom = was
     changed = left - 1, top, right - 1, bottom + 1
     wait_for(lambda: one.folder.rows[0].labels[0].box == changed)
+    name = one.folder.rows[0].labels[0].name
+    other = one.spec.names[(one.spec.names.index(name) + 1) % len(one.spec.names)]
+    page.locator(".dataset-title").click()
+    for key in ("b", "n", "c", "Shift+ArrowLeft", "a"):
+        page.keyboard.press(key)
+    wait_for(lambda: len(one.folder.rows[0].labels) == 2)
+    assert [each.name for each in one.folder.rows[0].labels] == [name, other]
+    width, height = one.folder.rows[0].size
+    middle = round(width / 4), round(height / 4), round(width * 0.75) - 1, round(height * 0.75)
+    assert one.folder.rows[0].labels[1].box == middle
+    page.locator(".dataset-picture g").last.click()
+    page.get_by_role("button", name="Remove it").click()
+    page.keyboard.press("Delete")
+    page.keyboard.press("a")
+    wait_for(lambda: one.folder.rows[0].labels == ())
     page.locator(".dataset-acts [data-go='1']").click()
     page.keyboard.press("x")
     page.get_by_text("1 rejected").wait_for()

@@ -22,29 +22,80 @@ export function moved(box, part, [x, y], size) {
   return next;
 }
 
+/** A box in the middle of a picture of `size`, half as wide and as high. */
+export function middle(size) {
+  return [0.25, 0.75].flatMap((share) => size.map((side) => Math.round(share * side)));
+}
+
 /** Shows labels in `svg` and lets them be changed; `isChanged` says whether they were. */
 export class Boxes {
   constructor(svg) {
     this.svg = svg;
     this.labels = [];
+    this.classes = [];
+    this.chosen = -1;
     this.isChanged = false;
     svg.addEventListener("pointerdown", (event) => this.grip(event));
     svg.addEventListener("keydown", (event) => this.press(event));
+    svg.addEventListener("focusin", (event) => {
+      this.choose(Number(event.target.closest("g").dataset.place));
+    });
   }
 
-  show(labels, width, height) {
+  /** `classes`: the names that a label may have. */
+  show(labels, classes, width, height) {
     this.size = [width, height];
+    this.classes = classes;
     this.labels = labels.map((label) => ({ name: label.name, box: [...label.box] }));
     this.isChanged = false;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.svg.replaceChildren(...this.labels.map((_, place) => this.drawn(place)));
+    this.draw(-1);
+  }
+
+  /** All of them, the one in `place` with the focus. */
+  draw(place) {
+    this.svg.replaceChildren(...this.labels.map((_, at) => this.drawn(at)));
+    this.choose(place);
+    const chosen = /** @type {any} */ (this.svg.children[place]);
+    chosen?.focus();
+  }
+
+  choose(place) {
+    this.chosen = place;
+    [...this.svg.children].forEach((group, at) => {
+      group.classList.toggle("chosen", at === place);
+    });
   }
 
   /** Choose the box after the one that is chosen, by a key. */
   next() {
     const groups = /** @type {any[]} */ ([...this.svg.children]);
-    const at = groups.indexOf(document.activeElement);
-    groups[(at + 1) % groups.length]?.focus();
+    groups[(this.chosen + 1) % groups.length]?.focus();
+  }
+
+  /** One more, of the class that is chosen. */
+  add() {
+    const name = this.labels[this.chosen]?.name ?? this.classes[0];
+    this.labels.push({ name, box: middle(this.size) });
+    this.isChanged = true;
+    this.draw(this.labels.length - 1);
+  }
+
+  /** The one that is chosen is of the class after its own. */
+  rename() {
+    const label = this.labels[this.chosen];
+    if (!label || this.classes.length < 2) return;
+    label.name = this.classes[(this.classes.indexOf(label.name) + 1) % this.classes.length];
+    this.isChanged = true;
+    this.draw(this.chosen);
+  }
+
+  /** The one that is chosen goes. */
+  remove() {
+    if (!this.labels[this.chosen]) return;
+    this.labels.splice(this.chosen, 1);
+    this.isChanged = true;
+    this.draw(Math.min(this.chosen, this.labels.length - 1));
   }
 
   drawn(place) {

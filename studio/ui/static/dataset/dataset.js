@@ -148,6 +148,8 @@ class Datasets {
           make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, String(count))),
         ),
       );
-    this.review.load(one.id).catch((error) => this.object(this.main, error.message));
+    this.review
+      .load(one.id, Object.keys(one.classes))
+      .catch((error) => this.object(this.main, error.message));
   }
 }

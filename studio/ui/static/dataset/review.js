@@ -7,6 +7,7 @@ import { Boxes } from "./boxes.js";
 
 const KEYS = { a: "accept", r: "redraw", x: "reject" };
 const STEPS = { ",": -1, ".": 1 };
+const BOXES = { b: "next", n: "add", c: "rename", delete: "remove", backspace: "remove" };
 
 export class Review {
   /** `judged()` is called after each word of the user's. */
@@ -24,25 +25,30 @@ export class Review {
     this.status.addEventListener("change", () => this.load(this.id));
     for (const button of root.querySelectorAll("[data-judge]"))
       button.addEventListener("click", () => this.judge(button.dataset.judge));
+    for (const button of root.querySelectorAll("[data-box]"))
+      button.addEventListener("click", () => this.boxes[button.dataset.box]());
     for (const button of root.querySelectorAll("[data-go]"))
       button.addEventListener("click", () => this.go(Number(button.dataset.go)));
     document.addEventListener("keydown", (event) => this.press(event));
   }
 
-  async load(id) {
+  /** Of the dataset `id`, whose labels are of `classes`. */
+  async load(id, classes = this.classes) {
+    this.classes = classes;
     if (this.waiting) return; // the answer would bring back what was judged meanwhile
     const isNew = id !== this.id;
     this.id = id;
     const { total, pictures } = await get(`${this.path()}?status=${this.status.value}`);
     if (id !== this.id || this.waiting) return;
-    const before = isNew ? undefined : this.pictures[this.at]?.number;
+    const before = isNew ? undefined : this.pictures[this.at];
     this.pictures = pictures;
     this.total = total;
-    const again = pictures.findIndex((one) => one.number === before);
+    const again = pictures.findIndex((one) => one.number === before?.number);
     if (again >= 0) this.at = again;
     else this.at = Math.max(0, Math.min(this.at, pictures.length - 1));
-    if (again < 0 || !this.boxes.isChanged) this.show();
-    else this.tell();
+    const isAsShown = again >= 0 && boxesOf(pictures[again]) === boxesOf(before);
+    if (isAsShown || (again >= 0 && this.boxes.isChanged)) this.tell();
+    else this.show(); // no box is chosen then
   }
 
   path(rest = "") {
@@ -66,7 +72,7 @@ export class Review {
     if (!picture) return;
     this.image.src = address(this.path(`/${picture.number}`));
     this.image.alt = `Picture ${picture.number}: ${picture.prompt}`;
-    this.boxes.show(picture.labels, picture.width, picture.height);
+    this.boxes.show(picture.labels, this.classes, picture.width, picture.height);
     this.root.querySelector(".dataset-reason").textContent = picture.reason;
     this.root.querySelector(".dataset-prompt").textContent = picture.prompt;
   }
@@ -113,8 +119,10 @@ export class Review {
     const key = event.key.toLowerCase();
     if (KEYS[key]) this.judge(KEYS[key]);
     else if (STEPS[key]) this.go(STEPS[key]);
-    else if (key === "b") this.boxes.next();
+    else if (BOXES[key]) this.boxes[BOXES[key]]();
     else return;
     event.preventDefault();
   }
 }
+
+const boxesOf = ({ labels }) => JSON.stringify(labels.map(({ name, box }) => [name, box]));
