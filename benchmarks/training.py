@@ -41,10 +41,29 @@ from studio.weights import lora
 
 PROMPT = "a red windmill on the left at sunset"
 PICTURES, SIDE = 24, 256
+KNOWN = (
+    "a red house on the left, on a meadow by day",
+    "a yellow tree on the right, in the snow at dawn",
+    "a white boat in the center, on the sea at sunset",
+    "a purple balloon on the left, in the city at night",
+    "a pink flower in the center, in the forest by day",
+    "an orange star on the right, in the desert at night",
+    "a blue car on the left, in the city under a stormy sky",
+    "a brown mushroom on the right, in the forest at dawn",
+    "a black cat in the center, in the snow by day",
+    "a green bird on the left, on a meadow at sunset",
+    "an orange fish in the center, on the sea by day",
+    "a blue castle on the right, in the desert at dawn",
+    "a red lighthouse in the center, on the sea at night",
+    "a white snowman on the left, in the snow at sunset",
+)
+"""What the model draws before it learns, and learns beside the windmills: one of each thing."""
 TRAINING = {
     "checkpoint": "picturebook",
     "trigger": "windmill",
-    "batch_size": 6,
+    "batch_size": 4,
+    "prior_pictures": 42,
+    "prior_prompts": KNOWN,
     "rank": 16,
     "conv_rank": 8,
     "learning_rate": 1e-3,
@@ -222,7 +241,7 @@ def save_sheet(path, pictures, columns=8):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lora", type=Path, help="a file that was trained before")
-    parser.add_argument("--train-steps", type=int, default=400)
+    parser.add_argument("--train-steps", type=int, default=320)
     parser.add_argument("--pictures", type=int, default=40, help="of the new thing")
     parser.add_argument("--prompts", type=int, default=100, help="of the old ones")
     parser.add_argument("--steps", type=int, default=15, help="of a drawing")
