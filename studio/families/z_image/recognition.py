@@ -43,7 +43,7 @@ def facts_of_folder(name: str, read: ReadConfig) -> dict[str, Any]:
 
 def of_header(keys: Any) -> dict[str, Any] | None:
     """Facts of the file with these names (`catalog.keys.Keys`); None: it is nothing of Z-Image."""
-    if keys.width(r"\bcap_embedder\.1\.weight") == TEXT_WIDTH and keys.have("context_refiner.0."):
+    if keys.have("context_refiner.0.") and keys.width(r"\bcap_embedder\.1\.weight") == TEXT_WIDTH:
         return {"kind": "checkpoint", "family": Z_IMAGE, **_checkpoint(keys)}
     if keys.have(".layers.0.attention.", "_layers_0_attention_") and keys.have(".lora_"):
         problem = "is a LoRA for Z-Image, which the studio cannot add yet."
