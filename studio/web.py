@@ -178,7 +178,7 @@ def _add_jobs(app: FastAPI, studio: Studio, public: Callable[[str], str], ways: 
         reproductions.build_reproductions_router(studio.reproductions, queue, public),
         verifying_routes.build_verify_router(studio.verifier),
         training_routes.build_training_router(studio.trainings, studio.catalog, queue, public),
-        set_routes.build_sets_router(school.sets, school.captioning, public),
+        set_routes.build_sets_router(school.sets, school.captioning, studio.trainings, public),
         dataset_routes.build_datasets_router(studio.datasets, public),
         native.build_router(
             *(queue, pages, outlook, studio.gallery, studio.status, public),

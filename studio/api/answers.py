@@ -1,10 +1,17 @@
-"""What routes answer, as `/openapi.json` says it: refusals, which all have one form, and bytes."""
+"""What routes answer, as `/openapi.json` says it: refusals, which all have one form, and bytes;
+and a zip, as it is packed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import StreamingResponse
 
 from studio.api.wire import ErrorBody
+from studio.gallery import downloads
 
 Answers = dict[int | str, dict[str, Any]]
 """HTTP status -> what it means, for FastAPI's `responses`."""
@@ -56,3 +63,12 @@ def sends(description: str, *media_types: str, **headers: str) -> dict[str, Any]
             for name, says in headers.items()
         }
     return answer
+
+
+def zipped(name: str, files: Iterable[tuple[str, Callable[[], bytes]]]) -> StreamingResponse:
+    """`files`, each a path and what gives its bytes, below a folder `name` of `name`.zip, piece by
+    piece. One whose bytes raise `NotFound` is left out."""
+    now = datetime.now(UTC)
+    packed = downloads.archive((f"{name}/{path}", now, data) for path, data in files)
+    told = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}.zip"}
+    return StreamingResponse(packed, 200, told, "application/zip")

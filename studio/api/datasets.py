@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from studio.api.answers import EVERYWHERE, Answers, refusals, sends
+from studio.api.answers import EVERYWHERE, Answers, refusals, sends, zipped
 from studio.api.caller import Account
 from studio.api.places import PublicText
 from studio.api.wire import PREFIX
@@ -22,7 +19,6 @@ from studio.datasets.folder import Row
 from studio.datasets.photos import GivenPhoto
 from studio.domain import accounts
 from studio.domain.errors import NotFound
-from studio.gallery import downloads
 
 _Number = Annotated[int, Field(ge=0, le=specs.MOST_PICTURES)]
 _MOST_ROWS = 200
@@ -200,17 +196,12 @@ def _add_pictures(router: APIRouter, datasets: Datasets, own) -> None:
         return _picture(datasets.judge(id, number, told.act, labels))
 
     @router.get("/{id}/zip", response_class=StreamingResponse, responses=_ZIP)
-    def zipped(id: str, account: Account) -> StreamingResponse:
+    def packed(id: str, account: Account) -> StreamingResponse:
         """The dataset as one file, piece by piece."""
         folder = own(id, account).folder.path
-        now = datetime.now(UTC)
-
-        def files() -> Iterator:
-            for path in datasets.files(id):
-                yield f"{id}/{path.relative_to(folder).as_posix()}", now, partial(_bytes, path)
-
-        told = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(id)}.zip"}
-        return StreamingResponse(downloads.archive(files()), 200, told, "application/zip")
+        files = datasets.files(id)
+        below = ((path.relative_to(folder).as_posix(), partial(_bytes, path)) for path in files)
+        return zipped(id, below)
 
 
 def _bytes(path) -> bytes:

@@ -1,4 +1,4 @@
-"""Sets of pictures to train on, over HTTP: looked at, filled, captioned."""
+"""Sets of pictures to train on, over HTTP: looked at, filled, captioned, given away."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from studio.api.answers import EVERYWHERE, Answers, refusals, sends
+from studio.api.answers import EVERYWHERE, Answers, refusals, sends, zipped
 from studio.api.places import PublicText
 from studio.api.uploads import REQUEST_BODY
 from studio.api.wire import PREFIX
 from studio.domain.errors import StudioError
-from studio.domain.training import Captioned
+from studio.domain.training import Captioned, Layout
 from studio.imaging import reading
 from studio.tuning.captioning import Captioning
 from studio.tuning.sets import PictureSets
+from studio.tuning.trainings import Trainings
 
 _SMALL: Answers = {200: sends("A small copy", "image/webp")}
 _MASK: Answers = {200: sends("The mask", "image/png")}
+_ZIP: Answers = {200: sends("All of it", "application/zip")}
 _CAPTIONED: Answers = {
     200: {
         "description": "Of each caption, as JSON on one line, what was written",
@@ -118,7 +120,9 @@ class AddedBody(BaseModel):
     files: list[str]
 
 
-def build_sets_router(sets: PictureSets, captioning: Captioning, public: PublicText) -> APIRouter:
+def build_sets_router(
+    sets: PictureSets, captioning: Captioning, trainings: Trainings, public: PublicText
+) -> APIRouter:
     """The routes below `/studio/v1/training-sets`. Messages are made `public`."""
     router = APIRouter(prefix=f"{PREFIX}/training-sets", tags=["training"], responses=EVERYWHERE)
 
@@ -142,6 +146,28 @@ def build_sets_router(sets: PictureSets, captioning: Captioning, public: PublicT
         pictures = [SetPictureBody(**vars(each)) for each in looked.pictures]
         remarks = [public(text) for text in looked.remarks]
         return SetContentBody(name=name, pictures=pictures, remarks=remarks)
+
+    @router.get(
+        "/{name}/zip", response_class=StreamingResponse, responses=_ZIP | refusals(404, 422)
+    )
+    def packed(
+        name: _Name,
+        layout: Layout = "flat",
+        trigger: Annotated[str | None, Query(max_length=200)] = None,
+    ) -> StreamingResponse:
+        """All of it as one file, piece by piece, as other trainers want it. flat: each picture with
+        its caption in a .txt (ai-toolkit); kohya: img/NN_words and reg; metadata: captions in
+        metadata.jsonl (Hugging Face, diffusers). Captions stay as they are, or get the `trigger`
+        word as for a training."""
+        return zipped(name, sets.files(name, layout, trigger))
+
+    @router.delete("/{name}", status_code=204, responses=refusals(404, 422, 507))
+    def delete(name: _Name) -> Response:
+        """Delete it with all that is in it, for good. Refused while a training that has not ended
+        learns from it."""
+        trainings.check_unused(name)
+        sets.delete(name)
+        return Response(status_code=204)
 
     _add_changes(router, sets)
     _add_masks(router, sets)

@@ -1,5 +1,5 @@
-"""`studio train`: a folder of pictures -> a LoRA or an embedding, or captions for them, without a
-server."""
+"""`studio train`: a folder of pictures -> a LoRA or an embedding, captions for them, or a copy for
+another trainer, without a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from studio.cli.flags import add_flags, given
 from studio.cli.progress import ProgressBar
@@ -20,6 +20,7 @@ from studio.domain.files import as_text
 from studio.domain.training import (
     Done,
     EmbeddingTraining,
+    Layout,
     LoraTraining,
     Preparing,
     Remark,
@@ -32,6 +33,7 @@ from studio.domain.training import (
 from studio.settings import Settings
 
 _SETTINGS = ("models_dir", "data_dir", "device")
+_SET_SETTINGS = ("data_dir", "pictures_dir")
 _LINES = 50
 """So many lines tell of a whole training where no bar can be drawn."""
 
@@ -44,12 +46,15 @@ def add_train(commands: Any) -> None:
         description="Teach a model something new from pictures.",
         allow_abbrev=False,
     )
-    kinds = train.add_subparsers(dest="kind", metavar="{lora,embedding,caption}", required=True)
+    kinds = train.add_subparsers(
+        dest="kind", metavar="{lora,embedding,caption,export}", required=True
+    )
     _add_kind(kinds, LoraTraining, "lora", "a LoRA")
     _add_kind(
         kinds, EmbeddingTraining, "embedding", "an embedding (textual inversion, arXiv:2208.01618)"
     )
     _add_caption(kinds)
+    _add_export(kinds)
 
 
 def _add_kind(kinds: Any, model: type[Training], kind: TrainingKind, trained: str) -> None:
@@ -108,6 +113,47 @@ def _caption(options: argparse.Namespace) -> int:
         print(json.dumps({"captions": captions}))
     elif not captions:
         print("All pictures have captions. --overwrite replaces them.", file=sys.stderr)
+    return 0
+
+
+def _add_export(kinds: Any) -> None:
+    parser = kinds.add_parser(
+        "export",
+        help="write a set of pictures as other trainers want it",
+        description="Copy the pictures in a folder, or in a set of the page's, with their captions "
+        "and masks into another folder, laid out as another trainer wants it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("pictures", metavar="FOLDER|SET", type=Path, help="the pictures")
+    parser.add_argument("out", metavar="OUT", type=Path, help="a folder that is empty, or none yet")
+    parser.add_argument(
+        "--layout",
+        choices=get_args(Layout),
+        default="flat",
+        help="flat: each picture with its caption in a .txt (ai-toolkit); kohya: img/NN_words and "
+        "reg; metadata: captions in metadata.jsonl (Hugging Face, diffusers); default: flat",
+    )
+    parser.add_argument(
+        "--trigger",
+        metavar="WORD",
+        help="put it into captions, as a training does; by default they stay as they are",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    add_flags(parser.add_argument_group("where sets are"), Settings, _SET_SETTINGS)
+    parser.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    with opened(Settings.read(given(options, _SET_SETTINGS))) as studio:
+        how = options.layout, options.trigger
+        found = studio.school.export(options.pictures, options.out, *how)
+    for text in found.remarks:
+        print(f"note: {text}", file=sys.stderr)
+    if options.json:
+        told = {"folder": as_text(options.out), "pictures": len(found.pictures)}
+        print(json.dumps(told))
+    else:
+        print(as_text(options.out))
     return 0
 
 

@@ -15,6 +15,8 @@ from studio.domain.tasks import Frozen
 TrainingKind = Literal["lora", "embedding"]
 KINDS: dict[TrainingKind, str] = {"lora": "LoRA", "embedding": "embedding"}
 """Kind -> how it is called."""
+Layout = Literal["flat", "kohya", "metadata"]
+"""How a set of pictures is written for other trainers."""
 Network = Literal["lora", "dora", "loha", "lokr"]
 LrScheduler = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adamw8bit", "prodigy"]

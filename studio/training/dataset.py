@@ -1,4 +1,4 @@
-"""A folder of pictures with their captions, read and written, in the conventions of other trainers.
+"""A folder of pictures with their captions, read in the conventions of other trainers.
 
 Captions lie beside the pictures (`a.png`, `a.txt`), in a `metadata.jsonl` of lines
 `{"file_name", "text"}`, or are the words of a folder `NN_words` as kohya's trainer has it, whose
@@ -147,7 +147,7 @@ def _read(
             cause = getattr(error, "strerror", None) or error
             broken.append(f"{path.relative_to(folder)} was left out: {cause}")
             continue
-        words = _repeats_of(path.parent) or (1, "")
+        words = repeats_of(path.parent) or (1, "")
         caption = caption_beside(path)
         if caption is None:
             caption = said.get(path.resolve(), words[1])
@@ -221,19 +221,6 @@ def write_captions(captions: Mapping[Path, str]) -> None:
         _write(path.with_suffix(CAPTIONS[0]), caption.strip() + "\n")
 
 
-def write_metadata(folder: Path, captions: Mapping[Path, str]) -> None:
-    """The same into `metadata.jsonl` of `folder`, which the pictures lie in or below. Raises
-    `SaveError`."""
-    lines = [
-        json.dumps(
-            {"file_name": path.relative_to(folder).as_posix(), "text": caption.strip()},
-            ensure_ascii=False,
-        )
-        for path, caption in captions.items()
-    ]
-    _write(folder / METADATA, "".join(f"{line}\n" for line in lines))
-
-
 def _write(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.part")
     try:
@@ -248,7 +235,7 @@ def _write(path: Path, text: str) -> None:
 
 def _root(folder: Path) -> Path:
     """Where the pictures of a set are: of kohya's tree in `img`."""
-    return folder / "img" if any(map(_repeats_of, _folders(folder / "img"))) else folder
+    return folder / "img" if any(map(repeats_of, _folders(folder / "img"))) else folder
 
 
 def folder_for(folder: Path, above: Sequence[str]) -> Path:
@@ -274,7 +261,7 @@ def files(root: Path) -> Iterator[Path]:
                 yield Path(at, name)
 
 
-def _repeats_of(folder: Path) -> tuple[int, str] | None:
+def repeats_of(folder: Path) -> tuple[int, str] | None:
     """(repeats, words) in the name of a folder of kohya's."""
     match = _REPEATS.fullmatch(folder.name)
     return (max(1, int(match[1])), match[2].strip()) if match else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 from studio.catalog.catalog import Catalog
 from studio.catalog.places import subfolder
 from studio.domain import embedding_names
-from studio.domain.errors import InvalidRequest
+from studio.domain.errors import InvalidRequest, NotFound
+from studio.domain.files import as_text
 from studio.domain.hours import Hours
 from studio.domain.imports import IMPORTING
 from studio.domain.loras import LoraInput
@@ -20,13 +22,14 @@ from studio.domain.request import GenerationRequest
 from studio.domain.training import (
     AnyTraining,
     Done,
+    Layout,
     Snapshot,
     TrainingEvent,
     TrainingKind,
 )
 from studio.domain.training_order import TrainingOrder
 from studio.jobs.queue import JobQueue
-from studio.training.dataset import with_trigger
+from studio.training import dataset, layouts
 from studio.tuning.captioning import Captioning
 from studio.tuning.sets import PictureSets
 
@@ -99,6 +102,27 @@ class StudioSchool:
             on_event(event)
         return next(ref for ref in self.catalog.refs(training.kind) if ref.path == event.path)
 
+    def export(
+        self, pictures: Path, out: Path, layout: Layout, trigger: str | None
+    ) -> dataset.Dataset:
+        """Copy the pictures in a folder, or in the set of that name, into the folder `out` as
+        another trainer wants them; what was copied. Raises `InvalidRequest` where there is
+        neither, and as `dataset.read` and `layouts.write`."""
+        folder = self._folder(pictures)
+        found = dataset.read(folder, trigger)
+        layouts.write(found, layout, folder.resolve().name, out)
+        return found
+
+    def _folder(self, pictures: Path) -> Path:
+        if pictures.is_dir():
+            return pictures
+        with suppress(NotFound):
+            return self.sets.folder(as_text(pictures))
+        raise InvalidRequest(
+            f"{as_text(pictures)}: there is no such folder, and no set of pictures of that name."
+            " Name one with pictures."
+        )
+
     def work(self, task: Task, hours: Hours | None = None) -> Iterator[TrainingEvent]:
         """What happens, in `hours` alone if there are any; results are in the catalog when it is
         told that they are there."""
@@ -158,5 +182,5 @@ class StudioSchool:
 def _naming(prompt: str, learnt: str, drawn_with: str) -> str:
     """`prompt` with the embedding `drawn_with` where it names the one that is learnt, which comes
     first where it does not."""
-    pieces = embedding_names.split(with_trigger(prompt, learnt), [learnt])
+    pieces = embedding_names.split(dataset.with_trigger(prompt, learnt), [learnt])
     return "".join(drawn_with if name else text for text, name in pieces)

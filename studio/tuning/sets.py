@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ from pathlib import Path
 from studio.domain.errors import InvalidRequest, NotFound, SaveError, StudioError
 from studio.domain.files import as_text, is_full, read_file
 from studio.domain.geometry import Size
+from studio.domain.training import Layout
 from studio.gallery.files import Gallery
 from studio.imaging import reading
-from studio.training import buckets, dataset
+from studio.training import buckets, dataset, layouts
 
 _NAME = re.compile(r'[^/\\:*?"<>|\x00-\x1f.][^/\\:*?"<>|\x00-\x1f]{0,99}')
 _NETWORK = re.compile(r"<\w+:[^<>]*>")
@@ -109,6 +111,25 @@ class PictureSets:
             for each in found.pictures
         ]
         return Looked(tuple(pictures), found.remarks)
+
+    def files(self, name: str, layout: Layout, trigger: str | None) -> Iterator[layouts.SetFile]:
+        """All of it as another trainer wants it; captions with the `trigger` word as for a
+        training, None: as they are. Raises as `look`, and `InvalidRequest` for an empty one."""
+        return layouts.files(dataset.read(self.folder(name), trigger), layout, name)
+
+    def delete(self, name: str) -> None:
+        """With all that is in it, for good. Raises `NotFound`, `SaveError`, and
+        `InvalidRequest` for one that is not among our own."""
+        folder = self.folder(name)
+        if folder.parent != self._own:
+            raise InvalidRequest(
+                f"The set {name!r} lies in a folder of yours (--pictures-dir), where more than "
+                "pictures may be. Delete it there."
+            )
+        gone = folder.with_name(f".{secrets.token_hex(8)}.part")  # out of sight at once
+        with _writing(folder):
+            os.replace(folder, gone)
+            gone.unlink() if gone.is_symlink() else shutil.rmtree(gone)
 
     def add(self, name: str, data: bytes, called: str = "") -> str:
         """A picture file, called as it was `called` where that is free; how it is called. Of the

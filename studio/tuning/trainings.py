@@ -115,6 +115,17 @@ class Trainings:
         ended = (TrainingState.FINISHED, TrainingState.CANCELLED)
         return [job for job in self._jobs.values() if job.state not in ended]
 
+    def check_unused(self, pictures: str) -> None:
+        """Raises `InvalidRequest` where a training that has not ended learns from that set."""
+        with self._lock:
+            for job in self._unfinished():
+                if job.order.pictures == pictures:
+                    name = job.order.training.name
+                    raise InvalidRequest(
+                        f"The training {name!r} learns from the set {pictures!r} and has not ended."
+                        " Let it end, or delete it first."
+                    )
+
     def all(self) -> list[TrainingJob]:
         """Newest first."""
         with self._lock:

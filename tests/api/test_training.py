@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import threading
+import zipfile
 from datetime import datetime, timedelta
 
 import pytest
 from PIL import Image
 
 import studio.training.running  # noqa: F401  (or the first order waits for the imports)
-from studio.training import captions
+from studio.training import captions, dataset
 from tests.training import captioners
 from tests.waiting import wait_for
 
@@ -267,3 +268,48 @@ def test_a_set_is_captioned_beside_what_is_drawn(serve, tmp_path):
     assert len(events(served.http.post(f"{SETS}/kites/captions", json=asked))) == 2
     assert look(served)[0]["a.png"]["caption"] != "by hand"
     assert served.http.post(f"{SETS}/gone/captions", json={}).status_code == 404
+
+
+def test_a_set_is_given_away_as_others_want_it(serve, tmp_path):
+    served = serve()
+    served.http.post(SETS, json={"name": "ein Drächen"})
+    at = f"{SETS}/ein Drächen"
+    empty = served.http.get(f"{at}/zip")
+    assert empty.status_code == 422 and "no picture to learn from" in empty.json()["message"]
+    for called in ("12_kite/a.png", "reg/1_bird/b.png"):
+        served.http.post(f"{at}/pictures", content=png("red"), params={"called": called})
+    captions = {"captions": {"12_kite/a.png": "[trigger], red"}}
+    assert served.http.patch(at, json=captions).status_code == 204
+    answer = served.http.get(f"{at}/zip", params={"layout": "kohya", "trigger": "zork"})
+    assert answer.headers["content-type"] == "application/zip"
+    assert answer.headers["content-disposition"].endswith("ein%20Dr%C3%A4chen.zip")
+    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path / "got")
+    found = dataset.read(tmp_path / "got" / "ein Drächen", trigger=None)
+    assert [(each.caption, each.repeats) for each in found.pictures] == [("zork, red", 12)]
+    assert [each.caption for each in found.prior] == ["bird"]
+    flat = zipfile.ZipFile(io.BytesIO(served.http.get(f"{at}/zip").content))
+    assert flat.read("ein Drächen/a.txt") == b"[trigger], red\n"
+    wrong = served.http.get(f"{at}/zip", params={"layout": "onetrainer"})
+    assert wrong.status_code == 422
+    assert all(word in wrong.json()["message"] for word in ("flat", "kohya", "metadata"))
+    assert served.http.get(f"{SETS}/none/zip").status_code == 404
+
+
+def test_a_set_is_deleted_unless_a_training_learns_from_it(serve, tmp_path):
+    (tmp_path / "mine" / "holiday").mkdir(parents=True)
+    served = serve(pictures_dir=(tmp_path / "mine",))
+    served.http.post(SETS, json={"name": "kites"})
+    add(served, png("red"), "12_kite/a.png")
+    hour = datetime.now() + timedelta(hours=2)
+    hours = {"since": f"{hour:%H:%M}", "until": f"{hour + timedelta(hours=1):%H:%M}"}
+    order = {"pictures": "kites", "training": {"name": "night"}, "hours": hours}
+    id = served.http.post(TRAINING, json=order).raise_for_status().json()["id"]
+    kept = served.http.delete(f"{SETS}/kites")
+    assert kept.status_code == 422
+    assert "'night' learns from the set 'kites'" in kept.json()["message"]
+    assert len(look(served)[0]) == 1
+    served.http.delete(f"{TRAINING}/{id}").raise_for_status()
+    assert served.http.delete(f"{SETS}/kites").status_code == 204
+    assert served.http.get(f"{SETS}/kites").status_code == 404
+    theirs = served.http.delete(f"{SETS}/holiday")
+    assert theirs.status_code == 422 and (tmp_path / "mine" / "holiday").is_dir()

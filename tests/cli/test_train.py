@@ -119,3 +119,27 @@ def test_without_a_captioner_it_says_where_to_put_one(folder, capsys):
     status, _, error = caption(capsys)
     assert status == 2 and "pickles" in error and not (folder / "kites" / "b.txt").exists()
     assert Catalog([folder / "models"]).broken == {}
+
+
+def export(capsys, *arguments):
+    """(status, stdout, stderr)."""
+    status = main(["train", "export", *map(str, arguments)])
+    return status, *capsys.readouterr()
+
+
+def test_a_folder_or_a_set_is_written_for_another_trainer(folder, capsys):
+    status, out, said = export(capsys, "kites", "out", "--layout", "kohya", "--trigger", "zork")
+    assert (status, out) == (0, "out\n") and "2 pictures are very few" in said
+    assert (folder / "out/img/1_kites/a.txt").read_text() == "zork, a red kite\n"
+    assert (folder / "out/img/1_kites/b.txt").read_text() == "zork\n"
+    status, out, said = export(capsys, "kites", "out")
+    assert status == 2 and not out and "out is there already and is no empty folder" in said
+    (folder / "kites").rename(folder / "moved")
+    status, _, said = export(capsys, "kites", "more")
+    assert status == 2 and "kites: there is no such folder, and no set" in said
+    (folder / "data/training-sets").mkdir(parents=True)
+    (folder / "moved").rename(folder / "data/training-sets/kites")
+    status, out, _ = export(capsys, "kites", "more", "--layout", "metadata", "--json")
+    assert status == 0 and json.loads(out) == {"folder": "more", "pictures": 2}
+    lines = (folder / "more/metadata.jsonl").read_text().splitlines()
+    assert json.loads(lines[0]) == {"file_name": "a.png", "text": "a red kite"}

@@ -80,9 +80,6 @@ def test_what_is_written_is_read(tmp_path):
     captions = {tmp_path / f"{n}.png": f"Ünïcode caption {n}" for n in range(3)}
     for place, path in enumerate(captions):
         picture(place).save(path)
-    dataset.write_metadata(tmp_path, captions)
-    assert {p.path: p.caption for p in dataset.read(tmp_path).pictures} == captions
-    (tmp_path / dataset.METADATA).unlink()
     dataset.write_captions(captions)
     assert {p.path: p.caption for p in dataset.read(tmp_path).pictures} == captions
 

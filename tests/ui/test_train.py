@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import zipfile
 from datetime import datetime, timedelta
 
 import pytest
@@ -80,6 +81,39 @@ def test_a_mask_is_painted_over_its_picture(visit, folder):
     assert page.get_by_label("Picture shows through").input_value() == "60"
     page.get_by_role("button", name="Cancel").click()
     shutil.rmtree(folder)
+
+
+def test_a_set_is_downloaded_for_another_trainer_and_deleted(visit, one_studio, tmp_path):
+    folder = one_studio.studio.settings.sets_dir / "my boats"
+    (folder / "7_boat").mkdir(parents=True)
+    (folder / "7_boat" / "a.png").write_bytes(png("red"))
+    (folder / "7_boat" / "a.txt").write_text("a boat, red")
+    page = visit()
+    open_place(page, "train")
+    page.locator("[data-of=set]").select_option("my boats")
+    page.get_by_label("Caption of 7_boat/a.png").wait_for()
+    page.get_by_text("Download for other trainers").click()
+    for words, name in (
+        ("Flat folder", "a.txt"),
+        ("kohya's folders", "img/7_boat/a.txt"),
+        ("metadata.jsonl", "metadata.jsonl"),
+    ):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=words).click()
+        assert download.value.suggested_filename == "my boats.zip"
+        download.value.save_as(tmp_path / "got.zip")
+        with zipfile.ZipFile(tmp_path / "got.zip") as packed:
+            assert b"a boat, red" in packed.read(f"my boats/{name}")
+            assert packed.testzip() is None
+    asked = []
+    for answer in ("dismiss", "accept"):
+        page.once("dialog", lambda it, does=answer: (asked.append(it.message), getattr(it, does)()))
+        page.get_by_role("button", name="Delete set").click()
+        if answer == "dismiss":
+            assert folder.is_dir()
+    page.get_by_label("Caption of 7_boat/a.png").wait_for(state="detached")
+    assert asked == ["Delete the set my boats with its picture?"] * 2
+    assert not folder.exists()
 
 
 def test_pictures_are_added_captioned_and_counted(visit, folder):

@@ -62,6 +62,7 @@ export class Pictures {
       });
     }
     on("library", () => this.of.choose());
+    on("delete-set", () => this.delete());
     this.making.addEventListener("submit", (event) => {
       event.preventDefault();
       this.make(this.making.querySelector("input").value.trim());
@@ -110,6 +111,7 @@ export class Pictures {
     this.select.replaceChildren(...sets.map(({ name }) => new Option(name, name)));
     if (sets.some(({ name }) => name === chosen)) this.select.value = chosen;
     this.select.disabled = sets.length === 0;
+    this.root.querySelector("[data-action=delete-set]").hidden = sets.length === 0;
     if (sets.length === 0) this.select.append(new Option("No set yet", ""));
   }
 
@@ -119,6 +121,21 @@ export class Pictures {
       this.making.hidden = true;
       await this.names(name);
       await this.look();
+    });
+  }
+
+  /** The whole set. */
+  delete() {
+    const count = this.pictures.length;
+    const lost = count === 1 ? "its picture" : `its ${count} pictures`;
+    if (!confirm(`Delete the set ${this.name} with ${lost}?`)) return null;
+    this.captioning.stop();
+    return this.trying(async () => {
+      await ask(this.place(), { method: "DELETE" });
+      this.pictures = [];
+      this.draw();
+      await this.names("");
+      if (this.name) await this.look();
     });
   }
 
@@ -243,6 +260,9 @@ export class Pictures {
     this.root.querySelector(".train-hint").hidden = this.pictures.length > 0;
     this.root.querySelector(".train-words").hidden = this.pictures.length === 0;
     this.list.replaceChildren(...this.pictures.map((one) => this.tile(one)));
+    for (const link of this.root.querySelectorAll("[data-layout]")) {
+      link.href = address(this.place(`/zip?layout=${link.dataset.layout}`));
+    }
     this.tags();
   }
 
