@@ -204,5 +204,6 @@ def test_the_row_of_tabs_shows_that_it_goes_on(visit):
     box = after.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     before.wait_for()
+    after.wait_for(state="hidden")  # a click meanwhile would end the scrolling
     page.locator(".tabs a[href='#models']").click()
-    after.wait_for(state="hidden")
+    page.locator("body[data-tab=models]").wait_for()
