@@ -226,6 +226,7 @@ def _maps_ms(page: Page, picture: Path, repeats: int) -> list[float]:
     """From a movement of Canny's lower threshold to the map that shows it, after one to warm up."""
     Image.effect_noise((512, 512), 80).save(picture)
     page.locator(".tabs a[href='#text-to-image']").click()
+    page.locator(".group.folded[data-group='Size'] .group-head").click()
     for name in ("width", "height"):
         page.locator(f"#{name}").fill("512")
     page.locator(".tabs a[href='#controlnet']").click()

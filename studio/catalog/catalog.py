@@ -252,7 +252,8 @@ class Catalog:
         digest = self.sha256(ref)
         if digest:
             self._notes.learn(ref.path, digest)
-        self._publish_again()
+        if self._noted(ref.file) != ref.notes:  # they follow a file that was renamed
+            self._publish_again()
         self._tell()
 
     def _all(self) -> Iterable[ModelRef]:

@@ -106,22 +106,25 @@ class HashWorker:
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not self._stop.is_set():
-            while ref := self._next():
-                self._compute(ref)
-            self._wake.wait()
             self._wake.clear()
+            for ref in self._missing():
+                if self._wake.is_set():
+                    break  # smaller ones may have come
+                self._compute(ref)
+            else:
+                self._wake.wait()
 
-    def _next(self) -> ModelRef | None:
-        if self._stop.is_set():
-            return None
-        missing = [
-            ref
-            for ref in self._refs()
-            if self._hashes.get(ref.file) is None and ref.file not in self._failed
-        ]
-        return min(missing, key=lambda ref: ref.file.size_bytes, default=None)
+    def _missing(self) -> list[ModelRef]:
+        """Looked for once, not after each hash: there may be thousands."""
+        missing = [ref for ref in self._refs() if self._is_missing(ref)]
+        return sorted(missing, key=lambda ref: ref.file.size_bytes)
+
+    def _is_missing(self, ref: ModelRef) -> bool:
+        return self._hashes.get(ref.file) is None and ref.file not in self._failed
 
     def _compute(self, ref: ModelRef) -> None:
+        if not self._is_missing(ref):
+            return  # somebody could not wait for it
         try:
             digest = sha256_of(ref.path, self._stop.is_set)
         except OSError:

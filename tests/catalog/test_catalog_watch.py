@@ -132,6 +132,18 @@ def test_hashes_are_computed_in_the_background_and_kept(folder, make, data_dir):
     assert again.sha256(again.find("a", "lora")) is None, "the file is another one now"
 
 
+def test_a_hash_makes_no_new_list_of_thousands_of_models(folder, make):
+    for number in range(5):
+        files.write(folder / "lora" / f"more {number}.safetensors", files.lora())
+    catalog = make(watched=False)
+    before = catalog.refs("lora")
+    changes = []
+    catalog.watch(lambda: changes.append(catalog.refs("lora")), interval_s=60)
+    wait_for(lambda: len(changes) >= len(before))  # told of each
+    assert all(map(catalog.sha256, before))
+    assert all(one is other for one, other in zip(before, catalog.refs("lora"), strict=True))
+
+
 def test_the_hash_of_a_folder_is_that_of_the_list_of_its_weights(make):
     catalog = make(watched=False)
     ref = catalog.find("picturebook")
