@@ -335,7 +335,7 @@ def streamed(bench: Bench) -> Rows:
         weights = {name: own(each, bench.dtype) for name, each in plain.state_dict().items()}
         seconds = {}
         for name, room in {"all there": sys.maxsize, **ROOMS}.items():
-            slot = Slot("unet", config, bench.device, lambda room=room: room)
+            slot = Slot("unet", config, bench.device, room=lambda room=room: room)
             slot.fill(weights)
             slot.bring()
             call = unets.ours(slot.module)

@@ -19,12 +19,9 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -48,27 +45,11 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         # Clients of one address may hold 128 connections; those of a proxy are not counted.
         served.studio(Path(folder), flags=("--trusted-proxy", "127.0.0.1")) as studio,
-        _process("polling_clients.py") as clients,
-        _process("polling_clients.py", "--serve") as bare,
+        served.talking("polling_clients.py") as clients,
+        served.talking("polling_clients.py", "--serve") as bare,
     ):
         report = _measure(studio, clients, bare, flags)
     print(json.dumps(report) if flags.json else _table(report))
-
-
-@contextmanager
-def _process(name: str, *flags: str) -> Iterator[subprocess.Popen]:
-    script = Path(__file__).parent / "common" / name
-    process = subprocess.Popen(
-        [sys.executable, str(script), *flags],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(30)
 
 
 def _measure(

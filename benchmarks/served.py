@@ -27,8 +27,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,16 +71,16 @@ def _measured(folder: Path, flags: argparse.Namespace) -> dict[str, Any]:
     steps_files = [folder / name for name in ("alone", "again", "served")]
     alone_flags = ("--checkpoint", ref.name, "--models-dir", str(models))
     with (
-        _process("stepping.py", str(steps_files[0]), "alone", *alone_flags) as alone,
-        _process("stepping.py", str(steps_files[1]), "alone", *alone_flags) as again,
+        served.talking("stepping.py", str(steps_files[0]), "alone", *alone_flags) as alone,
+        served.talking("stepping.py", str(steps_files[1]), "alone", *alone_flags) as again,
         served.studio(
             folder / "data",
             models,
             flags=("--checkpoint", ref.name),
             program=(sys.executable, str(_COMMON / "stepping.py"), str(steps_files[2])),
         ) as studio,
-        _process("polling_clients.py") as one,
-        _process("polling_clients.py") as other,
+        served.talking("polling_clients.py") as one,
+        served.talking("polling_clients.py") as other,
     ):
         draw_served = partial(_served, studio, (one, other), body, flags.asked)
         ways: dict[str, tuple[Path, Draw]] = {
@@ -129,21 +128,6 @@ def ratios(rounds: list[dict[str, dict[str, float]]]) -> list[dict[str, Any]]:
             }
         rows.append(row)
     return rows
-
-
-@contextmanager
-def _process(name: str, *arguments: str) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen(
-        [sys.executable, str(_COMMON / name), *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(30)
 
 
 def _said(process: subprocess.Popen, what: Any) -> str:

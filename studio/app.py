@@ -345,9 +345,8 @@ class Studio:
     def status(self) -> dict[str, Any]:
         """For people who watch: `checkpoint`, `state` (starting, loading, warm, failed), the
         `fraction` loaded, `device`, `dtype`, `queue` (jobs that wait or run), `trainings` (that
-        wait or learn), `paused` (no more are begun), `warm` (the checkpoints in memory), `message`
-        (why it failed, else None), `disk` (why what is drawn or remembered cannot be kept, else
-        None).
+        wait or learn), `paused` (no more are begun), `warm` (the checkpoints in memory); None where
+        all is well: `message` (why it failed), `disk` (why what is drawn cannot be kept).
         """
         checkpoint, state, fraction = self.default_checkpoint, self._state, 0.0
         device, dtype = self.settings.device, self.settings.dtype

@@ -1,4 +1,4 @@
-"""A studio as a user starts it, and a real Chromium to look at it with.
+"""A studio as a user starts it, a real Chromium to look at it with, and processes beside it.
 
 The browser is `STUDIO_CHROMIUM`, `chromium` or `google-chrome`; needs playwright.
 """
@@ -34,6 +34,22 @@ class Served:
 
     def fetch(self, path: str) -> dict:
         return _fetch(self.address, path)
+
+
+@contextmanager
+def talking(script: str, *flags: str) -> Iterator[subprocess.Popen]:
+    """The `script` beside this file in a process of its own, talked to by lines, ended at last."""
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name(script)), *flags],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(30)
 
 
 @contextmanager

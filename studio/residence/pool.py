@@ -99,7 +99,7 @@ class SlotPool:
         key = self._key(want, mode)
         *_, streamed, small_for = key
         room = partial(memory.room_for, mode, self._device) if streamed else None
-        slot = Slot(want.kind, want.config, self._device, room, small_for)
+        slot = Slot(want.kind, want.config, self._device, room=room, small_for=small_for)
         self._slots.setdefault(key, []).append(slot)
         return slot
 

@@ -58,6 +58,7 @@ class Slot:
         part: str,
         config: Mapping[str, Any],
         device: torch.device,
+        *,
         room: Callable[[], int] | None = None,
         small_for: torch.dtype | None = None,
         copies: Copies | None = None,

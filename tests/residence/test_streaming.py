@@ -42,7 +42,7 @@ class Streamed:
     def __init__(self, unet: torch.nn.Module, room: int) -> None:
         self.copies = LateCopies()
         self.weights = dict(unet.state_dict())
-        self.slot = Slot("unet", dict(unet.config), CPU, lambda: room, copies=self.copies)
+        self.slot = Slot("unet", dict(unet.config), CPU, room=lambda: room, copies=self.copies)
         self.slot.fill(self.weights)
         self.slot.bring()
         self._ours, self._plain = UNetPredictor(self.slot.module), UNetPredictor(unet)
